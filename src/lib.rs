@@ -1,0 +1,14 @@
+//! The map of the crate.
+//!
+//! gbsup is one static binary with three roles: PID 1 (init), the [`supervisor`] that decides
+//! and performs the build loop, and the client that asks it. What is decided is decided in
+//! [`core`]; what is known about Portage is in [`portage`]; what people read is made in [`render`].
+//! These three do no I/O, and a test keeps it so.
+
+pub mod core;
+pub mod portage;
+pub mod render;
+pub mod supervisor;
+
+/// The version of this build.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,4 @@
+//! The binary.
+fn main() {
+    println!("gbsup {}", gbsup::VERSION);
+}
