@@ -1,1 +1,4 @@
 //! Decides.
+pub mod failure;
+pub mod request;
+pub mod status;

@@ -1,0 +1,121 @@
+//! What went wrong: class, package, phase, one sentence, and what to do about it.
+//!
+//! Portage's exit code says nothing (it is 1 for everything), so a failure is made from what was
+//! printed: the evidence of [`crate::portage::output`] and the `die` of a build log. What is not
+//! recognised stays [`Class::Unknown`], with the last lines of the right log.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of trouble stopped a step. The names are those of the status (kebab case).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// The ebuild repositories could not be synced.
+    Sync,
+    /// A source archive could not be fetched.
+    Fetch,
+    /// A phase of an ebuild died.
+    Compile,
+    /// Dependencies that need each other.
+    Circular,
+    /// Everything that satisfies an atom is masked.
+    Masked,
+    /// A dependency wants other USE flags than are set.
+    UseChange,
+    /// REQUIRED_USE is not met.
+    RequiredUse,
+    /// Two versions are wanted in one slot.
+    SlotConflict,
+    /// Packages that exclude each other.
+    Blocker,
+    /// Nothing in the repositories satisfies an atom.
+    MissingPackage,
+    /// A world atom no longer exists.
+    WorldAtomGone,
+    /// No space left on a file system that a build needs.
+    DiskFull,
+    /// A process of the step was killed from outside.
+    Killed,
+    /// `/etc/portage/make.profile` does not lead to a profile.
+    ProfileInvalid,
+    /// The volume cannot be used: read-only, not a directory, or held by another builder.
+    Volume,
+    /// Portage's or gbsup's own configuration.
+    Config,
+    /// A defect of gbsup itself or of the container (a command that is not there).
+    Internal,
+    /// Not recognised.
+    Unknown,
+}
+
+impl Class {
+    /// The name as it stands in the status and in history.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Fetch => "fetch",
+            Self::Compile => "compile",
+            Self::Circular => "circular",
+            Self::Masked => "masked",
+            Self::UseChange => "use-change",
+            Self::RequiredUse => "required-use",
+            Self::SlotConflict => "slot-conflict",
+            Self::Blocker => "blocker",
+            Self::MissingPackage => "missing-package",
+            Self::WorldAtomGone => "world-atom-gone",
+            Self::DiskFull => "disk-full",
+            Self::Killed => "killed",
+            Self::ProfileInvalid => "profile-invalid",
+            Self::Volume => "volume",
+            Self::Config => "config",
+            Self::Internal => "internal",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One thing that stopped a step, as people and programs read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The kind of trouble.
+    pub class: Class,
+    /// The package concerned, as `category/name-version`, or the atom where there is no package.
+    pub package: Option<String>,
+    /// The ebuild phase that died (`compile`, `install` ...).
+    pub phase: Option<String>,
+    /// One sentence without a full stop, the ebuild's or the resolver's own words where there are any.
+    pub message: String,
+    /// Lines of output that show it, oldest first.
+    pub evidence: Vec<String>,
+    /// The log to read, as a path inside the container.
+    pub log: Option<String>,
+    /// Commands to type inside the container, in order.
+    pub suggestions: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with a class and a sentence, and nothing else known.
+    #[must_use]
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            package: None,
+            phase: None,
+            message: message.into(),
+            evidence: Vec::new(),
+            log: None,
+            suggestions: Vec::new(),
+        }
+    }
+
+    /// The failure in one line: `app/x-1.2 failed in compile: no luck`.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        match (&self.package, &self.phase) {
+            (Some(package), Some(phase)) => format!("{package} failed in {phase}: {}", self.message),
+            (Some(package), None) => format!("{package}: {}", self.message),
+            (None, _) => self.message.clone(),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! [`Status`]: the one public snapshot. Text, JSON and everything else a person or program sees is
+//! a pure function of it, so no two views disagree.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+
+/// The version of the status format; it changes when a key changes its meaning.
+pub const SCHEMA: u32 = 1;
+
+/// What the builder is doing, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// The volume is being taken; nothing is known yet.
+    Starting,
+    /// A cycle is on its way.
+    Running,
+    /// Held, by a failure or an operator; see [`Status::pause`].
+    Paused,
+    /// Everything is done; the next cycle has a time or a request to wait for.
+    Waiting,
+    /// On the way out.
+    Stopping,
+    /// The supervisor keeps dying; PID 1 answers in its place.
+    Degraded,
+}
+
+impl Mode {
+    /// The word as it stands in the status.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Waiting => "waiting",
+            Self::Stopping => "stopping",
+            Self::Degraded => "degraded",
+        }
+    }
+}
+
+/// The cycle that runs, or the last one that ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CycleInfo {
+    /// Counted from 1 on the volume.
+    pub id: u64,
+    /// When it began.
+    pub started: Timestamp,
+    /// Why it began: `first`, `start`, `interval`, `requested`, `new-root`.
+    pub reason: String,
+}
+
+/// How far the packages of this cycle are. Counts never go backwards within a cycle's step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Packages merged.
+    pub done: u64,
+    /// Packages Portage set out to merge.
+    pub total: u64,
+    /// Packages that failed.
+    pub failed: u64,
+    /// Of those merged, how many came from a binpkg.
+    pub binary: u64,
+    /// Of those merged, how many were built from source.
+    pub source: u64,
+    /// Seconds that remain; absent while nothing is known.
+    pub eta: Option<Eta>,
+}
+
+/// Seconds that remain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Eta {
+    /// If all goes well.
+    pub low: u64,
+    /// What is most likely.
+    pub likely: u64,
+    /// If all goes slowly.
+    pub high: u64,
+}
+
+/// A package in work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobInfo {
+    /// `category/name-version`.
+    pub package: String,
+    /// The ebuild phase where Portage tells it, else `build` or `merge`.
+    pub phase: String,
+    /// Seconds since it began.
+    pub elapsed: u64,
+    /// Seconds it is expected to take in all; absent while nothing is known.
+    pub estimate: Option<u64>,
+    /// Taken from a binpkg.
+    pub binary: bool,
+}
+
+/// Who holds the builder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// A step failed.
+    Failure,
+    /// A person asked for it, by command or by the `pause` flag file.
+    Operator,
+}
+
+/// Why the builder is paused and how it goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseInfo {
+    /// Who holds it.
+    pub why: Why,
+    /// What failed; empty when an operator holds it.
+    pub failures: Vec<Failure>,
+    /// When it ends by itself; absent: only a person ends it.
+    pub until: Option<Timestamp>,
+    /// What to do, in order: sentences that end in a command to type.
+    pub actions: Vec<String>,
+}
+
+/// What was synced, and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncInfo {
+    /// The last sync that worked.
+    pub last: Option<Timestamp>,
+    /// The revision of the main repository after it, where known.
+    pub revision: Option<String>,
+    /// Since when syncing fails, so that an old tree is built; absent when all is well.
+    pub stale_since: Option<Timestamp>,
+}
+
+/// The volume that must survive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeInfo {
+    /// Where it is in the container.
+    pub path: String,
+    /// Whether something is mounted there; if not, the packages die with the container.
+    pub mounted: bool,
+    /// Bytes free for root.
+    pub free: u64,
+}
+
+/// The release that clients are offered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseInfo {
+    /// Its name.
+    pub id: String,
+    /// How many packages it holds.
+    pub packages: u64,
+    /// When it was switched to.
+    pub published: Timestamp,
+}
+
+/// Everything a user can see, in one value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The version of gbsup.
+    pub version: String,
+    /// One word.
+    pub state: Mode,
+    /// The step of the cycle: `preflight`, `sync`, `self-update`, `build`, `rebuild`, `wait`.
+    pub step: String,
+    /// One sentence a tired person understands; the same in every view. Begins with the state.
+    pub headline: String,
+    /// Since when it is in this state and step.
+    pub since: Timestamp,
+    /// When this snapshot was made; `elapsed` and the like count to here.
+    pub now: Timestamp,
+    /// The cycle that runs, or the last one.
+    pub cycle: Option<CycleInfo>,
+    /// How far it is.
+    pub progress: Progress,
+    /// What is in work.
+    pub jobs: Vec<JobInfo>,
+    /// Present exactly when `state` is `paused`.
+    pub pause: Option<PauseInfo>,
+    /// Requests that wait for the next safe point: `sync`, `pause`.
+    pub pending: Vec<String>,
+    /// When the next cycle begins by itself.
+    pub next_cycle: Option<Timestamp>,
+    /// The release clients are offered; absent while PKGDIR itself is what they are given.
+    pub release: Option<ReleaseInfo>,
+    /// What syncing did.
+    pub sync: SyncInfo,
+    /// Where the packages go.
+    pub volume: VolumeInfo,
+    /// The log of the step that runs or ran last, as a path inside the container.
+    pub log: Option<String>,
+    /// What was done to the system to get on, one sentence each, while and after it acts.
+    pub remedies: Vec<String>,
+    /// What a person should know although the builder goes on.
+    pub warnings: Vec<String>,
+}
+
+/// A duration as people say it: `41 s`, `12 min`, `2 h 10 min`, `3 d 4 h`.
+#[must_use]
+pub fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, m) => format!("{m} min"),
+        (0, h, 0) => format!("{h} h"),
+        (0, h, m) => format!("{h} h {m} min"),
+        (d, 0, _) => format!("{d} d"),
+        (d, h, _) => format!("{d} d {h} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_like_speech() {
+        for (seconds, words) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3599, "59 min"),
+            (3600, "1 h"),
+            (7_800, "2 h 10 min"),
+            (86_400, "1 d"),
+            (100_000, "1 d 3 h"),
+        ] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
+        }
+    }
+}
