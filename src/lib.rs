@@ -9,6 +9,7 @@ pub mod core;
 pub mod portage;
 pub mod render;
 pub mod supervisor;
+pub mod sys;
 
 /// The version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

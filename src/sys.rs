@@ -1,0 +1,213 @@
+//! The system calls no safe crate offers in the form needed here.
+//!
+//! This is the only file of the crate with `unsafe` in it. What it knows: how a child is cut loose
+//! from everything it would inherit ([`isolate`]).
+#![expect(unsafe_code, reason = "pre_exec, sigaction and the few system calls that nix has no form of")]
+
+use std::ffi::CStr;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use nix::libc;
+
+/// The highest signal number of Linux, real-time signals included.
+pub const LAST_SIGNAL: i32 = 64;
+
+/// What a child gets of its own besides a clean signal state; see [`isolate`].
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Child {
+    /// `setsid`: a session and a process group of its own, no controlling terminal. The child's pid
+    /// is then its group and its session, which is how all of its descendants are found again.
+    pub session: bool,
+    /// A process group of its own that is made the foreground group of the terminal on stdin, when
+    /// there is one. For an interactive command; not together with `session`.
+    pub foreground: bool,
+    /// The least `oom_score_adj` (-1000 to 1000) the child runs with, so that the kernel short of
+    /// memory takes it and not its parent. A higher inherited value stays.
+    pub oom_score_adj: Option<i16>,
+}
+
+/// Makes `command` start without anything of ours: every signal at its default (SIGPIPE too), none
+/// blocked, no descriptor open but 0 to 2, and what `child` says.
+///
+/// Stdin, stdout and stderr are the caller's business, as is the environment. Any failure before
+/// `exec` is what `spawn` returns.
+pub fn isolate(command: &mut Command, child: Child) {
+    let oom_score_adj = child.oom_score_adj.and_then(decimal_if_raised);
+    let prepare = move || {
+        if child.session {
+            check(
+                // SAFETY: setsid takes no pointer and changes only the calling process.
+                unsafe { libc::setsid() },
+            )?;
+        }
+        if child.foreground {
+            take_foreground()?;
+        }
+        default_signals();
+        close_on_exec_from_3();
+        if let Some(text) = &oom_score_adj {
+            write_to(c"/proc/self/oom_score_adj", text.as_bytes());
+        }
+        Ok(())
+    };
+    // SAFETY: the closure runs between fork and exec. It allocates nothing, takes no lock and makes
+    // only calls that are async-signal-safe: setsid, setpgid, tcsetpgrp, rt_sigaction, sigaction, sigprocmask,
+    // close_range, fcntl, getrlimit, open, write and close.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// `wanted` as text when it is more than this process, and so its child, already has.
+fn decimal_if_raised(wanted: i16) -> Option<String> {
+    let current = std::fs::read_to_string("/proc/self/oom_score_adj").ok()?;
+    let current: i16 = current.trim().parse().ok()?;
+    (wanted > current).then(|| wanted.to_string())
+}
+
+/// Puts the calling process into a group of its own and gives that group the terminal on stdin.
+fn take_foreground() -> io::Result<()> {
+    check(
+        // SAFETY: setpgid takes no pointer and changes only the calling process.
+        unsafe { libc::setpgid(0, 0) },
+    )?;
+    set_action(libc::SIGTTOU, libc::SIG_IGN, 0);
+    // SAFETY: tcsetpgrp and getpid take no pointer. Without a terminal the call fails, and there is
+    // nothing to hand over; SIGTTOU, which stops a background process that does this, is ignored.
+    unsafe { libc::tcsetpgrp(libc::STDIN_FILENO, libc::getpid()) };
+    Ok(())
+}
+
+/// Every signal at its default and none blocked.
+fn default_signals() {
+    /// What the kernel reads in `rt_sigaction`, all zero: `SIG_DFL`, no flags, empty mask.
+    const DEFAULT: [u64; 4] = [0; 4];
+    const MASK_BYTES: usize = 8;
+    for signal in 1..=LAST_SIGNAL {
+        // The system call itself, since the C library's function refuses the two signals it keeps
+        // for itself, and a parent may have left those ignored. KILL and STOP fail, as they should.
+        // SAFETY: the kernel reads no more than DEFAULT holds and writes nothing.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                DEFAULT.as_ptr(),
+                std::ptr::null_mut::<u64>(),
+                MASK_BYTES,
+            )
+        };
+    }
+    // SAFETY: an all-zero sigset_t is a valid value, sigemptyset fills it, and sigprocmask reads it.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+/// Sets what `signal` does. Signals that cannot be changed (KILL, STOP, the C library's own) stay.
+fn set_action(signal: i32, handler: libc::sighandler_t, flags: i32) {
+    // SAFETY: an all-zero sigaction is a valid value (empty mask, no restorer); `handler` is SIG_DFL,
+    // SIG_IGN or a function of this file that is safe to run as a handler.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler;
+        action.sa_flags = flags;
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+    }
+}
+
+/// Marks every descriptor from 3 up to be closed by `exec`.
+///
+/// Marked and not closed: one of them is the pipe on which std reports that `exec` failed.
+fn close_on_exec_from_3() {
+    // SAFETY: close_range takes no pointer; the descriptors stay open for whoever owns them here.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if done != 0 {
+        for fd in 3..descriptor_limit() {
+            // SAFETY: F_SETFD takes an integer; a descriptor that is not open makes it fail, no more.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+}
+
+/// Where to stop looking for descriptors on a kernel without `close_range` (before Linux 5.11).
+/// Bounded, since container engines set limits of a thousand million.
+fn descriptor_limit() -> i32 {
+    const MOST: libc::rlim_t = 65_536;
+    // SAFETY: an all-zero rlimit is a valid value, and getrlimit fills it.
+    let limit = unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        limit.rlim_cur
+    };
+    i32::try_from(limit.min(MOST)).unwrap_or(0)
+}
+
+/// Writes `text` to `path`; failing is not an error of the child that does it.
+fn write_to(path: &CStr, text: &[u8]) {
+    // SAFETY: `path` ends in NUL, `text` is valid for its length, and the descriptor is ours alone.
+    unsafe {
+        let fd = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+        if fd >= 0 {
+            libc::write(fd, text.as_ptr().cast(), text.len());
+            libc::close(fd);
+        }
+    }
+}
+
+/// The error of a call that returned -1.
+fn check(result: i32) -> io::Result<()> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Stdio;
+
+    use super::*;
+
+    /// What a child that was isolated sees of itself in /proc.
+    fn report(child: Child, script: &str) -> String {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdin(Stdio::null());
+        isolate(&mut command, child);
+        let output = command.output().expect("sh runs");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    #[test]
+    fn a_child_has_no_signal_blocked_or_ignored() {
+        let status = report(Child::default(), "grep -E '^Sig(Blk|Ign)' /proc/self/status");
+        for line in status.lines() {
+            assert!(line.ends_with("0000000000000000"), "{status}");
+        }
+        assert_eq!(status.lines().count(), 2);
+    }
+
+    #[test]
+    fn a_child_inherits_only_the_three_standard_descriptors() {
+        let open = "fd=0; while [ $fd -lt 256 ]; do [ -e /proc/$$/fd/$fd ] && echo $fd; fd=$((fd + 1)); done";
+        let leaked = std::fs::File::open("/dev/null").expect("/dev/null opens");
+        nix::fcntl::fcntl(&leaked, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))
+            .expect("the flag is cleared");
+        assert_eq!(report(Child::default(), open), "0\n1\n2\n");
+    }
+
+    #[test]
+    fn a_session_has_its_leader_as_group_and_session() {
+        let child = Child { session: true, ..Child::default() };
+        let ids = report(child, "cut -d' ' -f1,5,6 /proc/$$/stat");
+        let ids: Vec<&str> = ids.split_whitespace().collect();
+        assert!(ids.len() == 3 && ids.iter().all(|id| id == &ids[0]), "{ids:?}");
+    }
+
+    #[test]
+    fn oom_score_adj_is_raised_and_never_lowered() {
+        let own = std::fs::read_to_string("/proc/self/oom_score_adj").expect("readable");
+        let raised = Child { oom_score_adj: Some(765), ..Child::default() };
+        let lowered = Child { oom_score_adj: Some(-1000), ..Child::default() };
+        assert_eq!(report(raised, "cat /proc/self/oom_score_adj").trim(), "765");
+        assert_eq!(report(lowered, "cat /proc/self/oom_score_adj"), own);
+    }
+}
