@@ -1,0 +1,308 @@
+//! Configuration: defaults, then the file, then the environment.
+//!
+//! [`check`] is pure: text and variables in, a [`Config`] or every problem at once out, each with
+//! its line and its reason. Nothing here is read twice, so a running supervisor keeps the old
+//! configuration simply by keeping the old value.
+
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{env, fs, io};
+
+use serde::Serialize;
+
+mod check;
+mod show;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use check::{Problem, Problems, check};
+pub use show::show;
+
+/// Where the file is when `GBSUP_CONFIG` says nothing else.
+pub const DEFAULT_FILE: &str = "/etc/gbsup/gbsup.toml";
+
+/// Names the file to read instead of [`DEFAULT_FILE`].
+pub const FILE_VARIABLE: &str = "GBSUP_CONFIG";
+
+/// Every section with its keys, in the order in which they are shown.
+const KEYS: &[(&str, &[&str])] = &[
+    ("volume", &["path"]),
+    ("cycle", &["interval", "on_start"]),
+    ("sync", &["command", "min_interval", "retries", "on_failure"]),
+    ("build", &["targets", "jobs", "load_average", "args", "keep_going"]),
+    ("rebuild", &["commands"]),
+    ("stop", &["grace"]),
+    ("log", &["level", "format"]),
+];
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Config {
+    /// Where the packages go.
+    pub volume: Volume,
+    /// When cycles begin.
+    pub cycle: Cycle,
+    /// How the repositories are synced.
+    pub sync: Sync,
+    /// What is built, and how hard the machine works at it.
+    pub build: Build,
+    /// What follows a build.
+    pub rebuild: Rebuild,
+    /// How the builder stops.
+    pub stop: Stop,
+    /// What the log says.
+    pub log: Log,
+}
+
+/// `[volume]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    /// The directory that must survive; absolute.
+    pub path: PathBuf,
+}
+
+/// `[cycle]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cycle {
+    /// How long to wait between the end of a cycle and the next one; `None`: until somebody asks.
+    #[serde(serialize_with = "values::serialize_interval")]
+    pub interval: Option<Duration>,
+    /// Whether a cycle begins when the container starts.
+    pub on_start: bool,
+}
+
+/// `[sync]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sync {
+    /// The command and its arguments; empty: eix-sync when installed, else `emaint sync -a`.
+    pub command: Vec<String>,
+    /// Never sync oftener than this unless somebody asks.
+    #[serde(serialize_with = "values::serialize_duration")]
+    pub min_interval: Duration,
+    /// How long to wait before each further attempt.
+    #[serde(serialize_with = "values::serialize_durations")]
+    pub retries: Vec<Duration>,
+    /// What to do when the last attempt failed too.
+    pub on_failure: OnFailure,
+}
+
+/// What to do when the repositories cannot be synced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// Build the old tree and say so.
+    #[default]
+    Continue,
+    /// Pause for a person.
+    Pause,
+}
+
+/// `[build]`
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Build {
+    /// Sets and atoms; never empty.
+    pub targets: Vec<String>,
+    /// Packages built at the same time.
+    pub jobs: Jobs,
+    /// No further package is started while the machine's load is above this.
+    pub load_average: LoadAverage,
+    /// Further arguments for emerge.
+    pub args: Vec<String>,
+    /// Build what can be built although a package failed.
+    pub keep_going: bool,
+}
+
+/// `build.jobs`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Jobs {
+    /// One per CPU.
+    #[default]
+    Auto,
+    /// That many; at least 1.
+    Exactly(u32),
+}
+
+impl Jobs {
+    /// The number, on a machine with so many CPUs.
+    #[must_use]
+    pub fn on(self, cpus: u32) -> u32 {
+        match self {
+            Self::Auto => cpus.max(1),
+            Self::Exactly(jobs) => jobs,
+        }
+    }
+}
+
+/// `build.load_average`
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum LoadAverage {
+    /// The number of CPUs.
+    #[default]
+    Auto,
+    /// No limit.
+    None,
+    /// That much; above 0.
+    Limit(f64),
+}
+
+impl LoadAverage {
+    /// The limit, on a machine with so many CPUs.
+    #[must_use]
+    pub fn on(self, cpus: u32) -> Option<f64> {
+        match self {
+            Self::Auto => Some(f64::from(cpus.max(1))),
+            Self::None => None,
+            Self::Limit(limit) => Some(limit),
+        }
+    }
+}
+
+/// `[rebuild]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rebuild {
+    /// What to run after `@preserved-rebuild`, in order.
+    pub commands: Vec<FollowUp>,
+}
+
+/// A command of `rebuild.commands`. It is left out when its program is not installed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FollowUp {
+    /// Only when this cycle merged this package (`category/name`); `None`: always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// The program and its arguments; never empty.
+    pub run: Vec<String>,
+}
+
+/// `[stop]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stop {
+    /// How long a stop may take before what is left is killed.
+    #[serde(serialize_with = "values::serialize_duration")]
+    pub grace: Duration,
+}
+
+/// `[log]`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Log {
+    /// The least important message that is logged.
+    pub level: Level,
+    /// How a message looks.
+    pub format: Format,
+}
+
+/// `log.level`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words are the documentation")]
+pub enum Level {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// `log.format`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One object per line.
+    Json,
+}
+
+impl Default for Volume {
+    fn default() -> Self {
+        Self { path: PathBuf::from("/var/lib/gbsup") }
+    }
+}
+
+impl Default for Cycle {
+    fn default() -> Self {
+        Self { interval: Some(Duration::from_hours(24)), on_start: true }
+    }
+}
+
+impl Default for Sync {
+    fn default() -> Self {
+        Self {
+            command: Vec::new(),
+            min_interval: Duration::from_hours(24),
+            retries: [1, 5, 15].map(Duration::from_mins).to_vec(),
+            on_failure: OnFailure::Continue,
+        }
+    }
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self {
+            targets: vec!["@world".into()],
+            jobs: Jobs::Auto,
+            load_average: LoadAverage::Auto,
+            args: Vec::new(),
+            keep_going: true,
+        }
+    }
+}
+
+impl Default for Rebuild {
+    fn default() -> Self {
+        // The binpkgs of Perl modules without a slot operator fit any perl as far as Portage knows:
+        // with --usepkg the old ones would come back.
+        let perl = ["perl-cleaner", "--all", "--", "--usepkg=n", "--buildpkg=y", "--quiet-build=y"];
+        Self {
+            commands: vec![FollowUp {
+                when: Some("dev-lang/perl".into()),
+                run: perl.map(String::from).to_vec(),
+            }],
+        }
+    }
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        // Docker kills after 10 s.
+        Self { grace: Duration::from_secs(8) }
+    }
+}
+
+/// The file that [`load`] reads.
+#[must_use]
+pub fn file() -> PathBuf {
+    env::var_os(FILE_VARIABLE)
+        .filter(|name| !name.is_empty())
+        .map_or_else(|| DEFAULT_FILE.into(), PathBuf::from)
+}
+
+/// The configuration of this container. A file that is not there means the defaults, unless
+/// `GBSUP_CONFIG` asked for it.
+pub fn load() -> Result<Config, Problems> {
+    let (name, text) = read()?;
+    check(text.as_deref().map(|text| (name.as_str(), text)), environment())
+}
+
+/// The file's name and its text, if there is one.
+pub fn read() -> Result<(String, Option<String>), Problems> {
+    let path = file();
+    let name = path.display().to_string();
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok((name, Some(text))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && env::var_os(FILE_VARIABLE).is_none() => {
+            Ok((name, None))
+        }
+        Err(error) => Err(Problems::unreadable(&name, &error)),
+    }
+}
+
+/// The variables that concern gbsup.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .filter(|(name, _)| name.starts_with("GBSUP_"))
+}
