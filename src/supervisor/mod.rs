@@ -1,1 +1,2 @@
 //! Performs.
+pub mod history;

@@ -1,0 +1,210 @@
+//! What is remembered of cycles, steps and packages.
+//!
+//! A [`Record`] is one fact, made by the core when it happens and kept on the volume. The rows are
+//! what a reader gets back: `gbsup history` prints them, `gbsup history --json` is them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One fact worth remembering.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+pub enum Record {
+    /// A cycle began.
+    CycleStarted {
+        /// Its number.
+        cycle: u64,
+        /// When.
+        at: Timestamp,
+        /// Why: `first`, `start`, `interval`, `requested`, `new-root`.
+        reason: String,
+    },
+    /// A cycle ended.
+    CycleEnded {
+        /// Its number.
+        cycle: u64,
+        /// When.
+        at: Timestamp,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A step began; one that is resumed begins again.
+    StepStarted {
+        /// The cycle's number.
+        cycle: u64,
+        /// The step's name, as in the status.
+        step: String,
+        /// When.
+        at: Timestamp,
+        /// Where its output goes, as a path inside the container.
+        log: Option<String>,
+    },
+    /// A step ended.
+    StepEnded {
+        /// The cycle's number.
+        cycle: u64,
+        /// The step's name.
+        step: String,
+        /// When.
+        at: Timestamp,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A package was merged or failed.
+    Package {
+        /// The cycle's number.
+        cycle: u64,
+        /// The step's name.
+        step: String,
+        /// `category/name-version`.
+        package: String,
+        /// Taken from a binpkg.
+        binary: bool,
+        /// When its work began.
+        started: Timestamp,
+        /// When it ended.
+        ended: Timestamp,
+        /// How it ended.
+        outcome: PackageOutcome,
+        /// Its log, as a path inside the container.
+        log: Option<String>,
+        /// Why it failed, in one sentence.
+        message: Option<String>,
+    },
+}
+
+/// How a cycle or a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Everything was done.
+    Done,
+    /// Something failed; a person decides.
+    Failed,
+    /// It was not let finish: a stop, a new cycle, or the end of the container.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The word as it is stored and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The outcome with this [`name`](Self::name).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Done, Self::Failed, Self::Interrupted].into_iter().find(|outcome| outcome.name() == name)
+    }
+}
+
+/// How the work on a package ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PackageOutcome {
+    /// Merged, from source or from a binpkg.
+    Built,
+    /// Not merged.
+    Failed,
+}
+
+impl PackageOutcome {
+    /// The word as it is stored and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Built => "built",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The outcome with this [`name`](Self::name).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Built, Self::Failed].into_iter().find(|outcome| outcome.name() == name)
+    }
+}
+
+/// A cycle as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CycleRow {
+    /// Its number.
+    pub id: u64,
+    /// When it began.
+    pub started: Timestamp,
+    /// Why it began.
+    pub reason: String,
+    /// When it ended; absent while it runs or when nobody saw it end.
+    pub ended: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// Its steps, in the order in which they began.
+    pub steps: Vec<StepRow>,
+    /// Its packages with their last outcome, in the order in which they ended.
+    pub packages: Vec<PackageRow>,
+}
+
+impl CycleRow {
+    /// How many packages were built from source.
+    #[must_use]
+    pub fn built(&self) -> usize {
+        self.count(|package| package.outcome == PackageOutcome::Built && !package.binary)
+    }
+
+    /// How many packages came from a binpkg.
+    #[must_use]
+    pub fn binary(&self) -> usize {
+        self.count(|package| package.outcome == PackageOutcome::Built && package.binary)
+    }
+
+    /// How many packages failed and were not built later in the cycle.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.count(|package| package.outcome == PackageOutcome::Failed)
+    }
+
+    fn count(&self, which: impl Fn(&PackageRow) -> bool) -> usize {
+        self.packages.iter().filter(|package| which(package)).count()
+    }
+}
+
+/// A step as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepRow {
+    /// Its name.
+    pub step: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// Its log.
+    pub log: Option<String>,
+}
+
+/// A package as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PackageRow {
+    /// `category/name-version`.
+    pub package: String,
+    /// The step it belongs to.
+    pub step: String,
+    /// Taken from a binpkg.
+    pub binary: bool,
+    /// When its work began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// How it ended.
+    pub outcome: PackageOutcome,
+    /// Its log.
+    pub log: Option<String>,
+    /// Why it failed.
+    pub message: Option<String>,
+}

@@ -1,0 +1,353 @@
+//! History on the volume: SQLite, so that a reader asks questions while the supervisor writes.
+//!
+//! Times are whole microseconds since the epoch: they sort and subtract as they are, in SQL too.
+//! History is not state: nothing is decided by it, so a damaged file is set aside and a new one
+//! begun, and the last records before a power loss may be missing.
+//!
+//! A cycle of a thousand packages is about 200 kB; at one a day that is 70 MB a year at the very
+//! most, so nothing is pruned yet.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+
+use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow, Record, StepRow};
+
+/// The version of the tables, kept in the database's `user_version`.
+const SCHEMA: i64 = 1;
+
+/// A cycle's number is not its key: numbers begin again at 1 when the state was lost.
+const TABLES: &str = "
+    CREATE TABLE cycles (
+        key INTEGER PRIMARY KEY, number INTEGER NOT NULL, started INTEGER NOT NULL, reason TEXT NOT NULL,
+        ended INTEGER, outcome TEXT
+    ) STRICT;
+    CREATE INDEX cycles_by_number ON cycles (number);
+    CREATE TABLE steps (
+        key INTEGER PRIMARY KEY, cycle INTEGER NOT NULL REFERENCES cycles (key), step TEXT NOT NULL,
+        started INTEGER NOT NULL, log TEXT, ended INTEGER, outcome TEXT
+    ) STRICT;
+    CREATE INDEX steps_by_cycle ON steps (cycle);
+    CREATE TABLE packages (
+        key INTEGER PRIMARY KEY, cycle INTEGER NOT NULL REFERENCES cycles (key), step TEXT NOT NULL,
+        package TEXT NOT NULL, binary INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,
+        outcome TEXT NOT NULL, log TEXT, message TEXT
+    ) STRICT;
+    CREATE INDEX packages_by_cycle ON packages (cycle);
+";
+
+/// How long to wait for the other side's lock before giving up.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why history could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The file is not there (any more).
+    #[error("{0} is not there")]
+    Missing(PathBuf),
+    /// SQLite's own words.
+    #[error("{0}: {1}")]
+    Database(PathBuf, #[source] rusqlite::Error),
+    /// A damaged file could not be moved out of the way.
+    #[error("{0} is damaged and cannot be set aside: {1}")]
+    SetAside(PathBuf, #[source] io::Error),
+    /// A newer gbsup wrote it.
+    #[error("{0} was written by a newer gbsup (its version is {1}, this one knows {SCHEMA})")]
+    TooNew(PathBuf, i64),
+}
+
+/// An open history.
+pub struct History {
+    path: PathBuf,
+    database: Connection,
+}
+
+impl History {
+    /// Opens the history for writing, making it if there is none. What cannot be read is set aside
+    /// beside it; the sentence then returned says so.
+    pub fn open(path: &Path) -> Result<(Self, Option<String>), HistoryError> {
+        let reason = match Self::open_sound(path) {
+            Err(HistoryError::Database(_, error)) if is_damage(&error) => error.to_string(),
+            Err(error @ HistoryError::TooNew(..)) => error.to_string(),
+            other => return other.map(|history| (history, None)),
+        };
+        let aside = set_aside(path)?;
+        let warning = format!(
+            "the history could not be read ({reason}); it was set aside as {} and a new one begun",
+            aside.display()
+        );
+        Ok((Self::open_sound(path)?, Some(warning)))
+    }
+
+    /// Opens the history for reading; the supervisor may be writing to it.
+    pub fn read(path: &Path) -> Result<Self, HistoryError> {
+        if !path.exists() {
+            return Err(HistoryError::Missing(path.into()));
+        }
+        let wrap = |error| HistoryError::Database(path.into(), error);
+        let database = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(wrap)?;
+        database.busy_timeout(PATIENCE).map_err(wrap)?;
+        match version(&database).map_err(wrap)? {
+            0 | SCHEMA => Ok(Self { path: path.into(), database }),
+            newer => Err(HistoryError::TooNew(path.into(), newer)),
+        }
+    }
+
+    fn open_sound(path: &Path) -> Result<Self, HistoryError> {
+        let wrap = |error| HistoryError::Database(path.into(), error);
+        let database = Connection::open(path).map_err(wrap)?;
+        let mut history = Self { path: path.into(), database };
+        match history.prepare().map_err(wrap)? {
+            SCHEMA => Ok(history),
+            newer => Err(HistoryError::TooNew(path.into(), newer)),
+        }
+    }
+
+    /// Makes the tables in a new file; returns the version of what is there.
+    fn prepare(&mut self) -> rusqlite::Result<i64> {
+        let database = &mut self.database;
+        database.busy_timeout(PATIENCE)?;
+        // Some network file systems refuse WAL; the old journal does there.
+        database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        database.pragma_update(None, "synchronous", "NORMAL")?;
+        let verdict: String = database.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if verdict != "ok" {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            return Err(rusqlite::Error::SqliteFailure(code, Some(verdict)));
+        }
+        if version(database)? == 0 {
+            let change = database.transaction()?;
+            change.execute_batch(TABLES)?;
+            change.pragma_update(None, "user_version", SCHEMA)?;
+            change.commit()?;
+        }
+        version(database)
+    }
+
+    /// Adds one fact.
+    pub fn record(&mut self, record: &Record) -> Result<(), HistoryError> {
+        // SQLite would go on writing into a file that nobody can open any more.
+        if !self.path.exists() {
+            return Err(HistoryError::Missing(self.path.clone()));
+        }
+        self.write(record).map_err(|error| HistoryError::Database(self.path.clone(), error))
+    }
+
+    fn write(&mut self, record: &Record) -> rusqlite::Result<()> {
+        let change = self.database.transaction()?;
+        match record {
+            Record::CycleStarted { cycle, at, reason } => {
+                begin_cycle(&change, *cycle, *at, reason)?;
+            }
+            Record::CycleEnded { cycle, at, outcome } => {
+                let key = cycle_key(&change, *cycle, *at)?;
+                change.execute(
+                    "UPDATE cycles SET ended = ?2, outcome = ?3 WHERE key = ?1",
+                    params![key, at.as_microsecond(), outcome.name()],
+                )?;
+            }
+            Record::StepStarted { cycle, step, at, log } => {
+                let key = cycle_key(&change, *cycle, *at)?;
+                change.execute(
+                    "INSERT INTO steps (cycle, step, started, log) VALUES (?1, ?2, ?3, ?4)",
+                    params![key, step, at.as_microsecond(), log],
+                )?;
+            }
+            Record::StepEnded { cycle, step, at, outcome } => {
+                let key = cycle_key(&change, *cycle, *at)?;
+                change.execute(
+                    "UPDATE steps SET ended = ?3, outcome = ?4 WHERE key =
+                        (SELECT max(key) FROM steps WHERE cycle = ?1 AND step = ?2)",
+                    params![key, step, at.as_microsecond(), outcome.name()],
+                )?;
+            }
+            Record::Package { cycle, step, package, binary, started, ended, outcome, log, message } => {
+                let key = cycle_key(&change, *cycle, *started)?;
+                change.execute(
+                    "INSERT INTO packages
+                        (cycle, step, package, binary, started, ended, outcome, log, message)
+                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                    params![
+                        key,
+                        step,
+                        package,
+                        binary,
+                        started.as_microsecond(),
+                        ended.as_microsecond(),
+                        outcome.name(),
+                        log,
+                        message
+                    ],
+                )?;
+            }
+        }
+        change.commit()
+    }
+
+    /// The newest cycles, newest first; without a limit all of them.
+    pub fn cycles(&self, limit: Option<u32>) -> Result<Vec<CycleRow>, HistoryError> {
+        self.select(limit).map_err(|error| HistoryError::Database(self.path.clone(), error))
+    }
+
+    /// The highest number a cycle ever had, for a builder that lost its state.
+    pub fn last_cycle(&self) -> Result<Option<u64>, HistoryError> {
+        self.database
+            .query_row("SELECT max(number) FROM cycles", [], |row| row.get::<_, Option<i64>>(0))
+            .map(|number| number.and_then(|number| u64::try_from(number).ok()))
+            .map_err(|error| HistoryError::Database(self.path.clone(), error))
+    }
+
+    fn select(&self, limit: Option<u32>) -> rusqlite::Result<Vec<CycleRow>> {
+        // A reader may come after the file was made and before its tables were.
+        if version(&self.database)? == 0 {
+            return Ok(Vec::new());
+        }
+        // One transaction, so that the three queries see the same moment.
+        let moment = self.database.unchecked_transaction()?;
+        let mut query = moment.prepare_cached(
+            "SELECT key, number, started, reason, ended, outcome FROM cycles ORDER BY key DESC LIMIT ?1",
+        )?;
+        let rows = query.query_map([limit.map_or(-1, i64::from)], |row| {
+            let cycle = CycleRow {
+                id: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+                started: time(row, 2)?,
+                reason: row.get(3)?,
+                ended: maybe_time(row, 4)?,
+                outcome: row.get::<_, Option<String>>(5)?.and_then(|name| Outcome::from_name(&name)),
+                steps: Vec::new(),
+                packages: Vec::new(),
+            };
+            Ok((row.get::<_, i64>(0)?, cycle))
+        })?;
+        let mut cycles = Vec::new();
+        for row in rows {
+            let (key, mut cycle) = row?;
+            cycle.steps = steps(&moment, key)?;
+            cycle.packages = packages(&moment, key)?;
+            cycles.push(cycle);
+        }
+        Ok(cycles)
+    }
+}
+
+fn steps(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<StepRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT step, started, ended, outcome, log FROM steps WHERE cycle = ?1 ORDER BY key",
+    )?;
+    let rows = query.query_map([cycle], |row| {
+        Ok(StepRow {
+            step: row.get(0)?,
+            started: time(row, 1)?,
+            ended: maybe_time(row, 2)?,
+            outcome: row.get::<_, Option<String>>(3)?.and_then(|name| Outcome::from_name(&name)),
+            log: row.get(4)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// The last that is known of each package of a cycle.
+fn packages(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<PackageRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT package, step, binary, started, ended, outcome, log, message FROM packages
+            WHERE key IN (SELECT max(key) FROM packages WHERE cycle = ?1 GROUP BY package) ORDER BY key",
+    )?;
+    let rows = query.query_map([cycle], |row| {
+        Ok(PackageRow {
+            package: row.get(0)?,
+            step: row.get(1)?,
+            binary: row.get(2)?,
+            started: time(row, 3)?,
+            ended: time(row, 4)?,
+            outcome: PackageOutcome::from_name(&row.get::<_, String>(5)?).unwrap_or(PackageOutcome::Failed),
+            log: row.get(6)?,
+            message: row.get(7)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn begin_cycle(database: &Connection, number: u64, at: Timestamp, reason: &str) -> rusqlite::Result<i64> {
+    // Nobody saw the end of a cycle that is still open now.
+    database.execute(
+        "UPDATE cycles SET outcome = ?1 WHERE outcome IS NULL",
+        params![Outcome::Interrupted.name()],
+    )?;
+    database.execute(
+        "INSERT INTO cycles (number, started, reason) VALUES (?1, ?2, ?3)",
+        params![number.cast_signed(), at.as_microsecond(), reason],
+    )?;
+    Ok(database.last_insert_rowid())
+}
+
+/// The key of the newest cycle with this number. One that is not there (the history was set aside
+/// in the middle of it) is begun, so that what follows is not lost.
+fn cycle_key(database: &Connection, number: u64, at: Timestamp) -> rusqlite::Result<i64> {
+    let known = database
+        .query_row("SELECT max(key) FROM cycles WHERE number = ?1", [number.cast_signed()], |row| row.get(0))
+        .optional()?
+        .flatten();
+    match known {
+        Some(key) => Ok(key),
+        None => begin_cycle(database, number, at, "unknown"),
+    }
+}
+
+fn version(database: &Connection) -> rusqlite::Result<i64> {
+    database.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn time(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
+    let microseconds = row.get(column)?;
+    Timestamp::from_microsecond(microseconds)
+        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, microseconds))
+}
+
+fn maybe_time(row: &Row, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    match row.get::<_, Option<i64>>(column)? {
+        Some(_) => time(row, column).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Moves a history and its journal out of the way; returns where it is now.
+fn set_aside(path: &Path) -> Result<PathBuf, HistoryError> {
+    let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let suffixed = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let mut aside = suffixed(&format!(".damaged-{now}"));
+    let mut again = 1;
+    while aside.exists() {
+        aside = suffixed(&format!(".damaged-{now}-{again}"));
+        again += 1;
+    }
+    fs::rename(path, &aside).map_err(|error| HistoryError::SetAside(path.into(), error))?;
+    // A journal that is left behind would be applied to the new file.
+    for journal in ["-wal", "-shm", "-journal"] {
+        match fs::remove_file(suffixed(journal)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(HistoryError::SetAside(suffixed(journal), error));
+            }
+            _ => {}
+        }
+    }
+    Ok(aside)
+}
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

@@ -1,0 +1,169 @@
+use std::thread;
+
+use super::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+fn started(cycle: u64, second: i64) -> Record {
+    Record::CycleStarted { cycle, at: at(second), reason: "first".into() }
+}
+
+fn package(name: &str, binary: bool, outcome: PackageOutcome) -> Record {
+    Record::Package {
+        cycle: 1,
+        step: "build".into(),
+        package: name.into(),
+        binary,
+        started: at(1),
+        ended: at(2),
+        outcome,
+        log: Some(format!("/v/log/{name}.log")),
+        message: (outcome == PackageOutcome::Failed).then(|| "no luck".into()),
+    }
+}
+
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("history.db");
+    (dir, path)
+}
+
+#[test]
+fn what_was_recorded_is_read_back() {
+    let (_dir, path) = place();
+    let (mut history, warning) = History::open(&path).unwrap();
+    assert_eq!(warning, None);
+    let log = Some("/v/log/cycle/1/build.log".to_string());
+    for record in [
+        started(1, 0),
+        Record::StepStarted { cycle: 1, step: "build".into(), at: at(1), log: log.clone() },
+        package("app/a-1", false, PackageOutcome::Built),
+        package("app/b-1", true, PackageOutcome::Built),
+        package("app/c-1", false, PackageOutcome::Failed),
+        package("app/d-1", false, PackageOutcome::Failed),
+        Record::StepEnded { cycle: 1, step: "build".into(), at: at(9), outcome: Outcome::Failed },
+        Record::StepStarted { cycle: 1, step: "build".into(), at: at(10), log },
+        package("app/d-1", false, PackageOutcome::Built),
+        Record::StepEnded { cycle: 1, step: "build".into(), at: at(11), outcome: Outcome::Done },
+        Record::CycleEnded { cycle: 1, at: at(12), outcome: Outcome::Done },
+    ] {
+        history.record(&record).unwrap();
+    }
+    let cycles = History::read(&path).unwrap().cycles(None).unwrap();
+    let [cycle] = cycles.as_slice() else { panic!("{cycles:?}") };
+    assert_eq!((cycle.id, cycle.started, cycle.ended), (1, at(0), Some(at(12))));
+    assert_eq!(cycle.outcome, Some(Outcome::Done));
+    assert_eq!((cycle.built(), cycle.binary(), cycle.failed()), (2, 1, 1));
+    let outcomes: Vec<_> = cycle.steps.iter().map(|step| step.outcome).collect();
+    assert_eq!(outcomes, [Some(Outcome::Failed), Some(Outcome::Done)]);
+    let failed = cycle.packages.iter().find(|package| package.package == "app/c-1").unwrap();
+    assert_eq!(failed.message.as_deref(), Some("no luck"));
+}
+
+#[test]
+fn a_reader_and_the_writer_do_not_disturb_each_other() {
+    let (_dir, path) = place();
+    let (mut history, _) = History::open(&path).unwrap();
+    history.record(&started(1, 0)).unwrap();
+    let reader = thread::spawn({
+        let path = path.clone();
+        move || (0..50).map(|_| History::read(&path).unwrap().cycles(Some(5)).unwrap().len()).min()
+    });
+    for second in 1..200 {
+        history.record(&package(&format!("app/x-{second}"), false, PackageOutcome::Built)).unwrap();
+    }
+    assert_eq!(reader.join().unwrap(), Some(1));
+    assert_eq!(History::read(&path).unwrap().cycles(None).unwrap()[0].built(), 199);
+}
+
+#[test]
+fn a_cycle_that_nobody_saw_end_was_interrupted() {
+    let (_dir, path) = place();
+    let (mut history, _) = History::open(&path).unwrap();
+    history.record(&started(1, 0)).unwrap();
+    history.record(&started(2, 5)).unwrap();
+    let cycles = history.cycles(None).unwrap();
+    assert_eq!(cycles.iter().map(|cycle| cycle.id).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(cycles[0].outcome, None);
+    assert_eq!((cycles[1].outcome, cycles[1].ended), (Some(Outcome::Interrupted), None));
+    assert_eq!(history.last_cycle().unwrap(), Some(2));
+}
+
+#[test]
+fn numbers_that_begin_again_do_not_touch_the_old_cycles() {
+    let (_dir, path) = place();
+    let (mut history, _) = History::open(&path).unwrap();
+    history.record(&started(1, 0)).unwrap();
+    history.record(&package("app/a-1", false, PackageOutcome::Built)).unwrap();
+    history.record(&started(1, 50)).unwrap();
+    history.record(&Record::CycleEnded { cycle: 1, at: at(60), outcome: Outcome::Done }).unwrap();
+    let cycles = history.cycles(None).unwrap();
+    assert_eq!((cycles[0].built(), cycles[0].outcome), (0, Some(Outcome::Done)));
+    assert_eq!((cycles[1].built(), cycles[1].outcome), (1, Some(Outcome::Interrupted)));
+}
+
+#[test]
+fn a_record_of_an_unknown_cycle_is_kept() {
+    let (_dir, path) = place();
+    let (mut history, _) = History::open(&path).unwrap();
+    history.record(&package("app/a-1", false, PackageOutcome::Built)).unwrap();
+    assert_eq!(history.cycles(None).unwrap()[0].reason, "unknown");
+}
+
+#[test]
+fn a_damaged_file_is_set_aside() {
+    let (dir, path) = place();
+    let header = format!("SQLite format 3\0{}", "\u{1}".repeat(5000));
+    for damage in ["this is no database, and long enough to be looked at. ".repeat(40), header] {
+        fs::write(&path, damage).unwrap();
+        let (mut history, warning) = History::open(&path).unwrap();
+        let warning = warning.expect("a warning");
+        assert!(warning.contains("history.db.damaged-"), "{warning}");
+        history.record(&started(1, 0)).unwrap();
+        assert_eq!(history.cycles(None).unwrap().len(), 1);
+    }
+    let aside = fs::read_dir(dir.path()).unwrap().filter(|entry| {
+        entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().contains("damaged"))
+    });
+    assert_eq!(aside.count(), 2);
+}
+
+#[test]
+fn damage_inside_a_page_is_found() {
+    let (_dir, path) = place();
+    {
+        let (mut history, _) = History::open(&path).unwrap();
+        for number in 0..200 {
+            history.record(&started(number, 0)).unwrap();
+        }
+    }
+    let mut bytes = fs::read(&path).unwrap();
+    let len = bytes.len();
+    bytes[4096..len].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+    let (history, warning) = History::open(&path).unwrap();
+    assert!(warning.is_some());
+    assert_eq!(history.cycles(None).unwrap(), []);
+}
+
+#[test]
+fn what_a_newer_gbsup_wrote_is_set_aside_and_not_changed() {
+    let (_dir, path) = place();
+    History::open(&path).unwrap().0.database.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
+    assert!(matches!(History::read(&path), Err(HistoryError::TooNew(..))));
+    let (_, warning) = History::open(&path).unwrap();
+    assert!(warning.unwrap().contains("newer gbsup"));
+}
+
+#[test]
+fn trouble_with_the_volume_is_an_error_and_no_panic() {
+    let (dir, path) = place();
+    assert!(matches!(History::read(&path), Err(HistoryError::Missing(_))));
+    assert!(History::open(&dir.path().join("no/such/history.db")).is_err());
+    assert!(History::open(dir.path()).is_err());
+    let (mut history, _) = History::open(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(history.record(&started(1, 0)), Err(HistoryError::Missing(_))));
+}
