@@ -1,0 +1,471 @@
+//! Every command line that is run on Portage, with its environment.
+//!
+//! Sources: emerge(1), portageq(1), emaint(1), make.conf(5) and `_emerge.main:parse_opts`. Exit
+//! codes say almost nothing (emerge ends with 1 for every kind of failure), so these commands are
+//! made to print what a program can read: no colour, no spinner, no questions.
+
+use super::cpv::{self, Cpv};
+use super::probe::Capabilities;
+
+/// A program to run: its arguments, the first being the program, and what its environment needs on
+/// top of the supervisor's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Program and arguments. Never empty.
+    pub argv: Vec<String>,
+    /// Variables to set; each name stands here once and replaces an inherited value.
+    pub env: Vec<(String, String)>,
+}
+
+/// What the configuration says about a build.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BuildOptions {
+    /// What to build, such as `@world`.
+    pub targets: Vec<String>,
+    /// Packages built at the same time; 0 counts as 1.
+    pub jobs: u32,
+    /// No further package is started while the load average is at or above this.
+    pub load_average: Option<f64>,
+    /// The user's own emerge options, after ours so that they win.
+    pub args: Vec<String>,
+    /// Whether what does not depend on a failed package is still built.
+    pub keep_going: bool,
+    /// Atoms to leave out. Versions and operators are dropped, as emerge refuses them here.
+    pub exclude: Vec<String>,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self {
+            targets: vec!["@world".to_owned()],
+            jobs: 1,
+            load_average: None,
+            args: Vec::new(),
+            keep_going: true,
+            exclude: Vec::new(),
+        }
+    }
+}
+
+/// Whether Portage's namespace sandboxes work here; the exit status of [`probe_namespaces`] tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sandbox {
+    /// `unshare` works and `/proc` can be mounted in it.
+    #[default]
+    Namespaces,
+    /// They are switched off: a container that may unshare but not mount `/proc` fails every phase.
+    Plain,
+}
+
+/// What was found out about the machine, once, before the first cycle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Host {
+    /// What this Portage can do.
+    pub capabilities: Capabilities,
+    /// Which sandboxes work.
+    pub sandbox: Sandbox,
+    /// FEATURES of the supervisor's own environment, as given with `docker run -e`; they win over
+    /// ours. Empty when there are none.
+    pub features: String,
+}
+
+/// Added to FEATURES whenever packages are merged, each with its reason.
+///
+/// `ebuild-locks` stays as the configuration has it. Without that lock the `pkg_*` phases of
+/// different packages run at the same time, as root and outside the sandbox, and lose each other's
+/// changes to caches, alternatives and `/etc/passwd`; they are short, so little is gained.
+const BUILD_FEATURES: &[(&str, &str)] = &[
+    ("buildpkg", "a package that is built is a package that is offered, whatever command built it"),
+    ("parallel-install", "finer locks while merging; system packages are still merged one at a time"),
+    ("-merge-wait", "finished packages need not wait for the longest build; system packages still do"),
+    ("-merge-sync", "syncs the container's root after each merge, but never the volume that has to last"),
+    ("-getbinpkg", "a client's configuration may name this very builder as the place to fetch from"),
+];
+
+/// Sandboxes that need namespaces, see [`Sandbox::Plain`].
+const NAMESPACE_FEATURES: &[&str] = &["ipc-sandbox", "network-sandbox", "pid-sandbox", "mount-sandbox"];
+
+/// How the tree is brought up to date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Syncer {
+    /// `eix-sync`, when it is installed.
+    EixSync,
+    /// `emaint sync -a`, which every Portage has.
+    Emaint,
+    /// The configured command line; never empty.
+    Custom(Vec<String>),
+}
+
+/// Prints `Portage 3.0.83`; read it with [`Version::parse`](super::probe::Version::parse).
+#[must_use]
+pub fn version() -> Command {
+    plain(&["portageq", "--version"])
+}
+
+/// Succeeds when [`Sandbox::Namespaces`] holds: it does what Portage does for its sandboxes
+/// (`portage.process:_exec2`).
+#[must_use]
+pub fn probe_namespaces() -> Command {
+    plain(&["unshare", "--fork", "--pid", "--mount", "--net", "--ipc", "--mount-proc", "true"])
+}
+
+/// Prints `KEY='value'` lines for [`settings`](super::settings). Exit status 1 only means that some
+/// variable is unset.
+#[must_use]
+pub fn envvar(keys: &[&str]) -> Command {
+    plain(&[&["portageq", "envvar", "-v"], keys].concat())
+}
+
+/// Brings the tree up to date. The outcome is read by [`sync`](super::sync).
+#[must_use]
+pub fn sync(how: &Syncer) -> Command {
+    let argv = match how {
+        Syncer::EixSync => vec!["eix-sync".to_owned()],
+        Syncer::Emaint => ["emaint", "sync", "-a"].map(str::to_owned).to_vec(),
+        Syncer::Custom(argv) => argv.clone(),
+    };
+    Command { argv, env: environment() }
+}
+
+/// Portage's own package.
+const PORTAGE: &str = "sys-apps/portage";
+
+/// Prints the installed Portage, `sys-apps/portage-3.0.83`, or an empty line.
+#[must_use]
+pub fn portage_installed() -> Command {
+    plain(&["portageq", "best_version", "/", PORTAGE])
+}
+
+/// Prints the Portage that an update would install, or an empty line with exit status 1.
+#[must_use]
+pub fn portage_available() -> Command {
+    plain(&["portageq", "best_visible", "/", PORTAGE])
+}
+
+/// Whether Portage should be updated before anything else, from what [`portage_installed`] and
+/// [`portage_available`] printed.
+///
+/// The comparison of Portage itself (`emaint/modules/sync/sync.py:_check_updates`): both are known
+/// and they differ. A Portage that no package owns is never due.
+#[must_use]
+pub fn self_update_due(installed: &[u8], available: &[u8]) -> bool {
+    let cpv = |text: &[u8]| Cpv::parse(text.trim_ascii());
+    match (cpv(installed), cpv(available)) {
+        (Some(installed), Some(available)) => installed != available,
+        _ => false,
+    }
+}
+
+/// Updates Portage alone.
+#[must_use]
+pub fn self_update(host: &Host, options: &BuildOptions) -> Command {
+    let mut argv = emerge(options, Binaries::Use);
+    argv.extend(["--oneshot", "--update"].map(str::to_owned));
+    finish(argv, options, &[PORTAGE.to_owned()], features(host, &[]))
+}
+
+/// Builds the targets: everything that is new, changed, or has no usable binary package.
+#[must_use]
+pub fn build(host: &Host, options: &BuildOptions) -> Command {
+    let mut argv = emerge(options, Binaries::Use);
+    argv.extend(
+        ["--update", "--deep", "--changed-use", "--changed-deps=y", "--changed-slot=y"].map(str::to_owned),
+    );
+    // Only here: a run that ignores binary packages would find none and rebuild all it looks at.
+    let proactive: &[&str] = if host.capabilities.buildpkg_proactive { &["buildpkg-proactive"] } else { &[] };
+    finish(argv, options, &options.targets, features(host, proactive))
+}
+
+/// Exit status 0 when libraries are kept only for packages that still link to them, so that
+/// [`rebuild`] has something to do; 1 when there are none.
+#[must_use]
+pub fn preserved_libs() -> Command {
+    plain(&["portageq", "list_preserved_libs", "/"])
+}
+
+/// Rebuilds what still links to preserved libraries.
+///
+/// From source: a binary package of the same version links to the old library as well. No
+/// `--changed-use`: with it nothing is selected.
+#[must_use]
+pub fn rebuild(host: &Host, options: &BuildOptions) -> Command {
+    let mut argv = emerge(options, Binaries::Ignore);
+    argv.push("--oneshot".to_owned());
+    finish(argv, options, &["@preserved-rebuild".to_owned()], features(host, &[]))
+}
+
+/// A configured command that calls emerge itself, such as `perl-cleaner --all`. It gets our options
+/// through `EMERGE_DEFAULT_OPTS`.
+#[must_use]
+pub fn follow_up(argv: &[String], host: &Host, options: &BuildOptions) -> Command {
+    // The first two are the program and the option that would make it ignore these very options.
+    let mut defaults = emerge(options, Binaries::Use).split_off(2);
+    defaults.extend(exclusions(options));
+    defaults.extend(options.args.iter().map(|arg| shell_quote(arg)));
+    let mut env = environment();
+    set(&mut env, "EMERGE_DEFAULT_OPTS", defaults.join(" "));
+    set(&mut env, "FEATURES", features(host, &[]));
+    Command { argv: argv.to_vec(), env }
+}
+
+/// Merges one version again after its merge was cut short.
+///
+/// Its files are on the system but in no record, so the protection against overwriting the files of
+/// others would refuse them (`portage/emaint/modules/merges/merges.py`).
+#[must_use]
+pub fn remerge(package: &Cpv, host: &Host, options: &BuildOptions) -> Command {
+    // Neither an option of the user nor an exclusion may turn a repair into something else.
+    let options = BuildOptions { args: Vec::new(), exclude: Vec::new(), ..options.clone() };
+    let mut argv = emerge(&options, Binaries::Use);
+    argv.extend(["--oneshot", "--complete-graph=y"].map(str::to_owned));
+    let features = features(host, &["-collision-protect", "-protect-owned"]);
+    finish(argv, &options, &[package.atom()], features)
+}
+
+/// Compares the package index with the files; exit status 1 when they differ.
+#[must_use]
+pub fn check_binhost() -> Command {
+    plain(&["emaint", "--check", "binhost"])
+}
+
+/// Writes the package index anew from the files, with sizes and digests.
+#[must_use]
+pub fn fix_binhost() -> Command {
+    plain(&["emaint", "--fix", "binhost"])
+}
+
+/// What a run does with the binary packages that are already there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Binaries {
+    Use,
+    Ignore,
+}
+
+/// emerge with the options that every run has.
+fn emerge(options: &BuildOptions, binaries: Binaries) -> Vec<String> {
+    let mut argv: Vec<String> = [
+        "emerge",
+        // EMERGE_DEFAULT_OPTS is written for a person's desktop: it may ask, or fetch.
+        "--ignore-default-opts",
+        "--color=n",
+        "--nospinner",
+        "--verbose",
+        "--verbose-conflicts",
+        // Build output goes to the package's own log; the summary at the end names it.
+        "--quiet-build=y",
+        "--quiet-fail=y",
+        "--buildpkg=y",
+        // With binary packages in use, Portage forgets build dependencies unless told not to.
+        "--with-bdeps=y",
+        "--backtrack=100",
+        // The configuration has to stay equal to the clients': suggestions are for people.
+        "--autounmask=n",
+        // A package that asks questions would wait for ever.
+        "--accept-properties=-interactive",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    match binaries {
+        // The two =y only spare the notes about every binary that no longer fits.
+        Binaries::Use => argv
+            .extend(["--usepkg=y", "--binpkg-respect-use=y", "--binpkg-changed-deps=y"].map(str::to_owned)),
+        // --usepkg=n alone is ignored by some versions when FEATURES has getbinpkg.
+        Binaries::Ignore => argv.extend(["--usepkg=n", "--getbinpkg=n"].map(str::to_owned)),
+    }
+    argv.push(format!("--jobs={}", options.jobs.max(1)));
+    if let Some(load) = options.load_average {
+        argv.push(format!("--load-average={load}"));
+    }
+    argv.push(format!("--keep-going={}", if options.keep_going { 'y' } else { 'n' }));
+    argv
+}
+
+/// Appends what stands last, so that the user's own options win.
+fn finish(mut argv: Vec<String>, options: &BuildOptions, targets: &[String], features: String) -> Command {
+    argv.extend(exclusions(options));
+    argv.extend(options.args.iter().cloned());
+    argv.extend(targets.iter().cloned());
+    let mut env = environment();
+    set(&mut env, "FEATURES", features);
+    Command { argv, env }
+}
+
+fn exclusions(options: &BuildOptions) -> impl Iterator<Item = String> {
+    options.exclude.iter().filter_map(|atom| cpv::exclude_atom(atom)).map(|atom| format!("--exclude={atom}"))
+}
+
+/// The value of FEATURES: incremental, so it adds to what the profile and make.conf say.
+fn features(host: &Host, more: &[&str]) -> String {
+    let mut all: Vec<String> = BUILD_FEATURES.iter().map(|(feature, _)| (*feature).to_owned()).collect();
+    if host.capabilities.observability {
+        all.push("observability".to_owned());
+    }
+    if host.sandbox == Sandbox::Plain {
+        all.extend(NAMESPACE_FEATURES.iter().map(|feature| format!("-{feature}")));
+    }
+    all.extend(more.iter().map(|&feature| feature.to_owned()));
+    all.extend(host.features.split_whitespace().map(str::to_owned));
+    all.join(" ")
+}
+
+/// What every call gets, whatever PID 1 was started with.
+fn environment() -> Vec<(String, String)> {
+    [
+        // emerge starts itself a second time where the locale is not UTF-8.
+        ("LC_ALL", "C.UTF-8"),
+        // Portage and most build tools look at the first, eix and old scripts at the other two.
+        ("NO_COLOR", "1"),
+        ("NOCOLOR", "true"),
+        ("NOCOLORS", "true"),
+        ("TERM", "dumb"),
+        ("HOME", "/root"),
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        // eix-sync calls emerge, which would obey an --ask in make.conf and fail without a terminal.
+        ("EMERGE_DEFAULT_OPTS", ""),
+        // Pauses meant for a person who may still press Ctrl-C.
+        ("CLEAN_DELAY", "0"),
+        ("EMERGE_WARNING_DELAY", "0"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+fn set(env: &mut Vec<(String, String)>, name: &str, value: String) {
+    env.retain(|(known, _)| known != name);
+    env.push((name.to_owned(), value));
+}
+
+fn plain(argv: &[&str]) -> Command {
+    Command { argv: argv.iter().map(|&arg| arg.to_owned()).collect(), env: environment() }
+}
+
+/// Quotes for `shlex.split`, with which Portage reads `EMERGE_DEFAULT_OPTS`.
+fn shell_quote(arg: &str) -> String {
+    let safe = |b: u8| b.is_ascii_alphanumeric() || b"@%+=:,./-_".contains(&b);
+    if !arg.is_empty() && arg.bytes().all(safe) {
+        arg.to_owned()
+    } else {
+        format!("'{}'", arg.replace('\'', r#"'"'"'"#))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::portage::probe::Version;
+
+    fn new_host() -> Host {
+        Host { capabilities: Capabilities::of(Version::new(3, 0, 83, 0)), ..Host::default() }
+    }
+
+    fn env<'a>(command: &'a Command, name: &str) -> &'a str {
+        let mut found = command.env.iter().filter(|(known, _)| known == name);
+        let (_, value) = found.next().expect("the variable is set");
+        assert!(found.next().is_none(), "{name} is set once");
+        value
+    }
+
+    #[test]
+    fn build_with_everything() {
+        let options = BuildOptions {
+            targets: vec!["@world".into(), "app-misc/tree".into()],
+            jobs: 4,
+            load_average: Some(4.5),
+            args: vec!["--jobs=2".into()],
+            keep_going: false,
+            exclude: vec!["=dev-lang/rust-1.84".into(), "nonsense".into()],
+        };
+        let command = build(&new_host(), &options);
+        assert_eq!(
+            command.argv.join(" "),
+            "emerge --ignore-default-opts --color=n --nospinner --verbose --verbose-conflicts --quiet-build=y \
+             --quiet-fail=y --buildpkg=y --with-bdeps=y --backtrack=100 --autounmask=n \
+             --accept-properties=-interactive --usepkg=y --binpkg-respect-use=y --binpkg-changed-deps=y --jobs=4 \
+             --load-average=4.5 --keep-going=n --update --deep --changed-use --changed-deps=y --changed-slot=y \
+             --exclude=dev-lang/rust --jobs=2 @world app-misc/tree"
+        );
+        assert_eq!(
+            env(&command, "FEATURES"),
+            "buildpkg parallel-install -merge-wait -merge-sync -getbinpkg observability buildpkg-proactive"
+        );
+        assert_eq!(env(&command, "LC_ALL"), "C.UTF-8");
+        assert_eq!(env(&command, "EMERGE_DEFAULT_OPTS"), "");
+    }
+
+    #[test]
+    fn an_old_portage_is_asked_for_nothing_new() {
+        let host = Host {
+            capabilities: Capabilities::of(Version::new(3, 0, 66, 1)),
+            sandbox: Sandbox::Plain,
+            features: "ccache merge-wait".into(),
+        };
+        let command = build(&host, &BuildOptions::default());
+        assert_eq!(
+            env(&command, "FEATURES"),
+            "buildpkg parallel-install -merge-wait -merge-sync -getbinpkg -ipc-sandbox -network-sandbox \
+             -pid-sandbox -mount-sandbox ccache merge-wait"
+        );
+        assert!(command.argv.contains(&"--jobs=1".to_owned()));
+        assert!(!command.argv.iter().any(|arg| arg.starts_with("--load-average")));
+    }
+
+    #[test]
+    fn a_rebuild_takes_no_binary_and_selects_by_link() {
+        let command = rebuild(&new_host(), &BuildOptions::default());
+        for wanted in ["--usepkg=n", "--getbinpkg=n", "--oneshot"] {
+            assert!(command.argv.iter().any(|arg| arg == wanted), "{wanted}");
+        }
+        assert!(!command.argv.iter().any(|arg| arg.starts_with("--changed-use")));
+        assert!(!env(&command, "FEATURES").contains("buildpkg-proactive"));
+        assert_eq!(command.argv.last().map(String::as_str), Some("@preserved-rebuild"));
+    }
+
+    #[test]
+    fn a_follow_up_gets_our_options_through_the_environment() {
+        let options = BuildOptions { args: vec!["--exclude=a/b c/d".into()], ..BuildOptions::default() };
+        let command = follow_up(&["perl-cleaner".into(), "--all".into()], &new_host(), &options);
+        assert_eq!(command.argv, ["perl-cleaner", "--all"]);
+        let defaults = env(&command, "EMERGE_DEFAULT_OPTS");
+        assert!(defaults.starts_with("--color=n "), "{defaults}");
+        assert!(defaults.ends_with(" '--exclude=a/b c/d'"), "{defaults}");
+        assert!(!defaults.contains("--ignore-default-opts"));
+        assert!(env(&command, "FEATURES").contains("buildpkg"));
+    }
+
+    #[test]
+    fn a_remerge_may_overwrite_what_it_left_itself() {
+        let package = Cpv::parse(b"sys-libs/zlib-1.3").expect("well formed");
+        let options = BuildOptions { exclude: vec!["sys-libs/zlib".into()], ..BuildOptions::default() };
+        let command = remerge(&package, &new_host(), &options);
+        assert!(env(&command, "FEATURES").ends_with("-collision-protect -protect-owned"));
+        assert!(!command.argv.iter().any(|arg| arg.starts_with("--exclude")));
+        assert_eq!(command.argv.last().map(String::as_str), Some("=sys-libs/zlib-1.3"));
+    }
+
+    #[test]
+    fn portage_is_due_when_both_are_known_and_differ() {
+        for (installed, available, due) in [
+            ("sys-apps/portage-3.0.82\n", "sys-apps/portage-3.0.83\n", true),
+            ("sys-apps/portage-3.0.83\n", "sys-apps/portage-3.0.83\n", false),
+            ("\n", "sys-apps/portage-3.0.83\n", false),
+            ("sys-apps/portage-3.0.83\n", "\n", false),
+            ("", "", false),
+        ] {
+            assert_eq!(self_update_due(installed.as_bytes(), available.as_bytes()), due);
+        }
+    }
+
+    #[test]
+    fn syncing_by_what_there_is() {
+        assert_eq!(sync(&Syncer::EixSync).argv, ["eix-sync"]);
+        assert_eq!(sync(&Syncer::Emaint).argv, ["emaint", "sync", "-a"]);
+        assert_eq!(sync(&Syncer::Custom(vec!["./pull".into(), "-q".into()])).argv, ["./pull", "-q"]);
+    }
+
+    #[test]
+    fn quoting_is_what_shlex_reads() {
+        for (arg, want) in [("--a=b", "--a=b"), ("", "''"), ("a b", "'a b'"), ("it's", r#"'it'"'"'s'"#)] {
+            assert_eq!(shell_quote(arg), want);
+        }
+    }
+}

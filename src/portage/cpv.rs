@@ -1,0 +1,247 @@
+//! Package names: `category/package-version`, the key of everything Portage logs.
+//!
+//! Source: the Package Manager Specification, chapter 3 (names and versions), and Portage's
+//! `portage.versions`. Only what the parsers need: taking a name apart and reducing an atom to the
+//! form that `--exclude` accepts.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One version of one package, `category/pf`, known to be well formed.
+///
+/// It orders by text, which groups the versions of a package; it is not Gentoo's version order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Cpv {
+    text: String,
+    /// Offset of the `/`.
+    slash: usize,
+    /// Offset of the `-` before the version.
+    dash: usize,
+}
+
+/// A text that is not `category/package-version`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not category/package-version")]
+pub struct NotACpv(pub String);
+
+impl Cpv {
+    /// Takes `category/pf` apart; `None` when it is not one, so that a damaged line is skipped.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let slash = text.find('/')?;
+        let (category, pf) = (&text[..slash], &text[slash + 1..]);
+        if !is_name(category, b"+_.-") || !is_name(pf, b"+_.-") {
+            return None;
+        }
+        let dash = version_start(pf)?;
+        let pn = &pf[..dash];
+        if !is_name(pn, b"+_-") {
+            return None;
+        }
+        Some(Self { text: text.to_owned(), slash, dash: slash + 1 + dash })
+    }
+
+    /// `category/package-version`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// `category`.
+    #[must_use]
+    pub fn category(&self) -> &str {
+        &self.text[..self.slash]
+    }
+
+    /// `package`, without version.
+    #[must_use]
+    pub fn pn(&self) -> &str {
+        &self.text[self.slash + 1..self.dash]
+    }
+
+    /// `package-version`.
+    #[must_use]
+    pub fn pf(&self) -> &str {
+        &self.text[self.slash + 1..]
+    }
+
+    /// `version`, with the revision.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.text[self.dash + 1..]
+    }
+
+    /// `category/package`.
+    #[must_use]
+    pub fn cp(&self) -> &str {
+        &self.text[..self.dash]
+    }
+
+    /// The atom that means exactly this version: `=category/package-version`.
+    #[must_use]
+    pub fn atom(&self) -> String {
+        format!("={}", self.text)
+    }
+}
+
+impl fmt::Display for Cpv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<Cpv> for String {
+    fn from(cpv: Cpv) -> Self {
+        cpv.text
+    }
+}
+
+impl TryFrom<String> for Cpv {
+    type Error = NotACpv;
+
+    fn try_from(text: String) -> Result<Self, NotACpv> {
+        Self::parse(text.as_bytes()).ok_or(NotACpv(text))
+    }
+}
+
+/// Letters, digits and `also`, not starting with `-`, `.` or `+`, not empty.
+fn is_name(name: &str, also: &[u8]) -> bool {
+    !name.starts_with(['-', '.', '+'])
+        && !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || also.contains(&b))
+}
+
+/// Offset of the `-` before the version of a `package-version`.
+///
+/// The first `-` after which everything is a version; a package name that ends in something like a
+/// version is not allowed, so there is no second candidate.
+fn version_start(pf: &str) -> Option<usize> {
+    pf.match_indices('-').map(|(at, _)| at).find(|&at| at > 0 && is_version(&pf[at + 1..]))
+}
+
+/// Whether the text is a version: `1.2.3b_rc1_p2-r3`.
+#[must_use]
+pub fn is_version(text: &str) -> bool {
+    let (text, revision) = match text.rsplit_once("-r") {
+        Some((text, revision)) => (text, Some(revision)),
+        None => (text, None),
+    };
+    if revision.is_some_and(|r| !is_number(r)) {
+        return false;
+    }
+    let mut parts = text.split('_');
+    let Some(numbers) = parts.next() else { return false };
+    let numbers = numbers.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(numbers);
+    numbers.split('.').all(is_number)
+        && parts.all(|suffix| {
+            let name = suffix.trim_end_matches(|c: char| c.is_ascii_digit());
+            matches!(name, "alpha" | "beta" | "pre" | "rc" | "p")
+        })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Reduces what a person may call a package to what `--exclude` accepts: `category/package` or
+/// `category/package:slot`. Wildcards are kept. `None` when nothing usable is left.
+///
+/// emerge refuses operators, versions, USE dependencies and repositories there and ends with a
+/// usage error (`_emerge.main:_find_bad_atoms`).
+#[must_use]
+pub fn exclude_atom(atom: &str) -> Option<String> {
+    let atom = atom.trim();
+    let bare = atom.trim_start_matches(['!', '<', '>', '=', '~']);
+    let versioned = bare.len() < atom.len();
+    let bare = bare.split('[').next()?.split("::").next()?;
+    let (name, slot) = match bare.split_once(':') {
+        Some((name, slot)) => (name, Some(slot.trim_end_matches(['=', '*']))),
+        None => (bare, None),
+    };
+    let (category, package) = name.split_once('/')?;
+    let package = package.strip_suffix('*').filter(|_| versioned).unwrap_or(package);
+    let package = match version_start(package) {
+        Some(at) => &package[..at],
+        None => package,
+    };
+    if !is_name(category, b"+_.-*") || !is_name(package, b"+_-*") {
+        return None;
+    }
+    match slot.map(|slot| slot.split('/').next().unwrap_or(slot)) {
+        Some(slot) if is_name(slot, b"+_.-") => Some(format!("{category}/{package}:{slot}")),
+        _ => Some(format!("{category}/{package}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_apart() {
+        for (text, parts) in [
+            ("dev-lang/rust-1.84.1", Some(("dev-lang", "rust", "1.84.1"))),
+            ("sys-libs/zlib-1.3.1-r1", Some(("sys-libs", "zlib", "1.3.1-r1"))),
+            ("media-libs/libpng-1.6.40_pre2", Some(("media-libs", "libpng", "1.6.40_pre2"))),
+            (
+                "app-text/texlive-core-2024_p20240311-r2",
+                Some(("app-text", "texlive-core", "2024_p20240311-r2")),
+            ),
+            ("media-libs/openssl-1.0.2u", Some(("media-libs", "openssl", "1.0.2u"))),
+            ("media-libs/x264-0.0.20231114", Some(("media-libs", "x264", "0.0.20231114"))),
+            ("media-fonts/font-adobe-100dpi-1.0.4", Some(("media-fonts", "font-adobe-100dpi", "1.0.4"))),
+            ("dev-util/gtk+-2.24.33-r3", Some(("dev-util", "gtk+", "2.24.33-r3"))),
+            (
+                "virtual/perl-Scalar-List-Utils-1.630.0",
+                Some(("virtual", "perl-Scalar-List-Utils", "1.630.0")),
+            ),
+            ("sys-devel/gcc-9999", Some(("sys-devel", "gcc", "9999"))),
+            ("sys-devel/gcc", None),
+            ("gcc-13.2.0", None),
+            ("a/b/c-1", None),
+            ("/x-1", None),
+            ("a/-1", None),
+            ("a/b-1 c", None),
+            ("a/b-1\0", None),
+            ("a/b-", None),
+            ("a/b-1-r", None),
+            ("a/b-1_bogus1", None),
+            ("", None),
+        ] {
+            let got = Cpv::parse(text.as_bytes());
+            let got = got.as_ref().map(|c| (c.category(), c.pn(), c.version()));
+            assert_eq!(got, parts, "{text}");
+        }
+        assert_eq!(Cpv::parse(b"a/b\xff-1"), None);
+    }
+
+    #[test]
+    fn serde_is_the_text_and_checks_it() {
+        let cpv = Cpv::parse(b"a/b-1").expect("well formed");
+        assert_eq!(serde_json::to_string(&cpv).expect("serialises"), r#""a/b-1""#);
+        assert_eq!(serde_json::from_str::<Cpv>(r#""a/b-1""#).expect("reads"), cpv);
+        assert!(serde_json::from_str::<Cpv>(r#""b-1""#).is_err());
+    }
+
+    #[test]
+    fn exclusions_are_what_emerge_accepts() {
+        for (atom, want) in [
+            ("sys-libs/zlib", Some("sys-libs/zlib")),
+            ("=sys-libs/zlib-1.3.1-r1", Some("sys-libs/zlib")),
+            (">=sys-libs/zlib-1.3:0/1=", Some("sys-libs/zlib:0")),
+            ("sys-libs/zlib-1.3.1", Some("sys-libs/zlib")),
+            ("=dev-lang/python-3.12*", Some("dev-lang/python")),
+            ("dev-lang/python:3.12::gentoo", Some("dev-lang/python:3.12")),
+            ("media-libs/freetype[harfbuzz]", Some("media-libs/freetype")),
+            ("dev-qt/*", Some("dev-qt/*")),
+            ("zlib", None),
+            ("@world", None),
+            ("", None),
+        ] {
+            assert_eq!(exclude_atom(atom).as_deref(), want, "{atom}");
+        }
+    }
+}
