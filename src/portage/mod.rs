@@ -6,4 +6,8 @@
 
 pub mod command;
 pub mod cpv;
+pub mod die;
+pub mod output;
 pub mod probe;
+pub mod problem;
+pub mod status;

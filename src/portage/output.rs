@@ -1,0 +1,337 @@
+//! emerge's output while it runs: progress as it happens, evidence at the end.
+//!
+//! [`status`](super::status) knows the lines about progress, [`problem`](super::problem) and
+//! [`die`](super::die) those about failures; this module keeps track of which text a line is part of.
+//! Nearly all lines of a long build mean nothing here, so a line is looked at
+//! closely only when its first bytes say that it may.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use super::cpv::Cpv;
+use super::die::{Die, DieReader, find, starred, starts_summary};
+use super::problem::{Block, Problem, ProblemKind, lossy};
+pub use super::status::{How, Progress};
+use super::status::{dropped, number_after, package, package_in_parentheses, progress, quoted_path, status};
+
+/// One package that is not there at the end, or not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedPackage {
+    /// The package.
+    pub package: Cpv,
+    /// Where on its way it failed.
+    pub how: How,
+    /// Its build log.
+    pub log: Option<PathBuf>,
+    /// The ebuild's last words, when elog repeated them; the build log has them too.
+    pub die: Option<Die>,
+}
+
+/// What a run left behind for whoever has to understand it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Every package that failed or was dropped, in the order in which that became known.
+    pub failed: Vec<FailedPackage>,
+    /// What emerge reported in words, at most 32.
+    pub problems: Vec<Problem>,
+    /// `Nothing to merge; quitting.`
+    pub nothing_to_merge: bool,
+    /// The last 60 lines, each at most 400 bytes.
+    pub tail: Vec<String>,
+}
+
+impl Evidence {
+    /// The first problem that is not only a notice.
+    #[must_use]
+    pub fn main_problem(&self) -> Option<&Problem> {
+        self.problems.iter().find(|problem| !problem.kind.is_notice())
+    }
+}
+
+const MAX_PROBLEMS: usize = 32;
+const MAX_BLOCKS: usize = 40;
+const TAIL_LINES: usize = 60;
+const TAIL_BYTES: usize = 400;
+
+/// Reads emerge's output, stdout and stderr together, line by line.
+#[derive(Debug, Default)]
+pub struct Scanner {
+    failed: Vec<FailedPackage>,
+    problems: Vec<Problem>,
+    nothing_to_merge: bool,
+    tail: VecDeque<Vec<u8>>,
+    open: Open,
+    /// Whose messages elog is repeating.
+    messages_for: Option<Cpv>,
+    /// `[blocks B` lines of the merge list, which stand before the error about them.
+    blockers: Vec<String>,
+    /// What the next call returns because the last one had two things to say.
+    late: Option<Progress>,
+}
+
+/// The lines that are being collected.
+#[derive(Debug, Default)]
+enum Open {
+    #[default]
+    Nothing,
+    /// The line with the path of a log follows.
+    FailedLog {
+        package: Cpv,
+        how: How,
+    },
+    /// The same, in the summary at the end.
+    SummaryLog {
+        package: Cpv,
+    },
+    Die(DieReader),
+    Problem(Block),
+    /// `emerge --keep-going: cat/pf dropped because it requires a,` is wrapped to several lines.
+    Dropped(String),
+}
+
+impl Scanner {
+    /// A scanner for one run.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one line, without its newline, and says what it means if it means anything.
+    pub fn line(&mut self, line: &[u8]) -> Option<Progress> {
+        self.remember(line);
+        let late = self.late.take();
+        let mut now = None;
+        if !matches!(self.open, Open::Nothing) {
+            match self.continue_open(line) {
+                Continued::Taken(progress) => return late.or(progress),
+                Continued::Over(progress) => now = progress,
+            }
+        }
+        let fresh = match line.first() {
+            Some(b'>') => status(line).and_then(|status| self.status(status)),
+            Some(b'*') if line.starts_with(b"*** Resuming merge") => Some(Progress::Resuming),
+            Some(b'T') if line.starts_with(b"Total: ") => {
+                number_after(line, b"Total: ").map(|total| Progress::Planned { total })
+            }
+            Some(b'N') if line.starts_with(b"Nothing to merge; quitting") => {
+                self.nothing_to_merge = true;
+                None
+            }
+            Some(b'[') if line.starts_with(b"[blocks B") => {
+                if self.blockers.len() < MAX_BLOCKS {
+                    self.blockers.push(lossy(line));
+                }
+                None
+            }
+            _ => {
+                self.words(line);
+                None
+            }
+        };
+        let mut said = [late, now, fresh].into_iter().flatten();
+        let first = said.next();
+        self.late = said.next();
+        first
+    }
+
+    /// Everything there is to know once emerge has ended.
+    #[must_use]
+    pub fn finish(mut self) -> Evidence {
+        self.close();
+        Evidence {
+            failed: self.failed,
+            problems: self.problems,
+            nothing_to_merge: self.nothing_to_merge,
+            tail: self.tail.iter().map(|line| lossy(line)).collect(),
+        }
+    }
+
+    fn remember(&mut self, line: &[u8]) {
+        let mut slot =
+            if self.tail.len() < TAIL_LINES { Vec::new() } else { self.tail.pop_front().unwrap_or_default() };
+        slot.clear();
+        slot.extend_from_slice(&line[..line.len().min(TAIL_BYTES)]);
+        self.tail.push_back(slot);
+    }
+
+    /// Offers the line to what is being collected.
+    fn continue_open(&mut self, line: &[u8]) -> Continued {
+        match &mut self.open {
+            Open::Nothing => return Continued::Over(None),
+            Open::FailedLog { .. } | Open::SummaryLog { .. } if line.is_empty() => {
+                return Continued::Taken(None);
+            }
+            Open::FailedLog { package, how } => {
+                let log = line.strip_prefix(b">>>  '").and_then(quoted_path);
+                let taken = log.is_some();
+                let (package, how) = (package.clone(), how.clone());
+                self.open = Open::Nothing;
+                self.note(&package, how.clone(), log.clone());
+                let progress = Some(Progress::Failed { package, how, log });
+                return if taken { Continued::Taken(progress) } else { Continued::Over(progress) };
+            }
+            Open::SummaryLog { package } => {
+                let log = starred(line).and_then(|t| t.trim_ascii().strip_prefix(b"'")).and_then(quoted_path);
+                let package = package.clone();
+                self.open = Open::Nothing;
+                if log.is_some() {
+                    self.note(&package, How::Build, log);
+                    return Continued::Taken(None);
+                }
+            }
+            Open::Die(reader) => {
+                if reader.line(line) {
+                    return Continued::Taken(None);
+                }
+            }
+            Open::Dropped(text) => match starred(line) {
+                Some(more) if !more.is_empty() && !more.starts_with(b"emerge --keep-going:") => {
+                    if text.len() < 4096 {
+                        text.push(' ');
+                        text.push_str(&lossy(more));
+                    }
+                    return Continued::Taken(None);
+                }
+                _ => {}
+            },
+            Open::Problem(block) => {
+                // A marker inside a text starts a problem of its own.
+                match Block::open(line) {
+                    Some(next) if block.continues_with(&next) => return Continued::Taken(None),
+                    None if block.line(line) => return Continued::Taken(None),
+                    _ => {}
+                }
+            }
+        }
+        self.close();
+        Continued::Over(None)
+    }
+
+    /// Files what was being collected.
+    fn close(&mut self) {
+        match std::mem::take(&mut self.open) {
+            Open::Nothing => {}
+            Open::FailedLog { package, how } => self.note(&package, how, None),
+            Open::SummaryLog { package } => self.note(&package, How::Build, None),
+            Open::Die(reader) => {
+                let die = reader.finish();
+                let package = die.package.clone();
+                let entry = self.entry(&package, How::Build);
+                entry.log = entry.log.take().or_else(|| die.log.clone());
+                entry.die.get_or_insert(die);
+            }
+            Open::Dropped(text) => {
+                if let Some((package, why)) = dropped(&text) {
+                    self.note(&package, How::Dropped(Some(why)), None);
+                }
+            }
+            Open::Problem(block) => {
+                let mut problem = block.finish();
+                if problem.kind == ProblemKind::Blocker {
+                    problem.lines.splice(0..0, std::mem::take(&mut self.blockers));
+                }
+                problem.package.clone_from(&self.messages_for);
+                if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
+                    self.problems.push(problem);
+                }
+            }
+        }
+    }
+
+    /// A `>>> ` line.
+    fn status(&mut self, text: &[u8]) -> Option<Progress> {
+        self.messages_for = None;
+        if let Some(text) = text.strip_prefix(b"Failed to ") {
+            let (how, text) = if let Some(text) = text.strip_prefix(b"emerge ") {
+                (How::Build, text)
+            } else if let Some(text) = text.strip_prefix(b"install ") {
+                (How::Install, text)
+            } else {
+                (How::Postinst, text.strip_prefix(b"execute postinst for ")?)
+            };
+            let log_follows = text.ends_with(b", Log file:");
+            let package = package(text.strip_suffix(b", Log file:").unwrap_or(text))?;
+            if log_follows {
+                self.open = Open::FailedLog { package, how };
+                return None;
+            }
+            self.note(&package, how.clone(), None);
+            return Some(Progress::Failed { package, how, log: None });
+        }
+        progress(text)
+    }
+
+    /// A line in which Portage may be saying what is wrong.
+    fn words(&mut self, line: &[u8]) {
+        if let Some(text) = starred(line) {
+            for prefix in [&b"Messages for package "[..], b"Error messages for package "] {
+                if let Some(name) = text.strip_prefix(prefix) {
+                    let end = name.iter().position(|&b| b == b':' || b == b' ').unwrap_or(name.len());
+                    self.messages_for = Cpv::parse(&name[..end]);
+                    return;
+                }
+            }
+            if text.starts_with(b"emerge --keep-going: ") {
+                self.open = Open::Dropped(lossy(text));
+                return;
+            }
+            if text.starts_with(b" (") {
+                self.summary(text);
+                return;
+            }
+            if starts_summary(text) {
+                self.messages_for = None;
+                return;
+            }
+            if let Some(reader) = DieReader::open(line) {
+                self.open = Open::Die(reader);
+                return;
+            }
+        }
+        if let Some(block) = Block::open(line) {
+            self.open = Open::Problem(block);
+        }
+    }
+
+    /// A line of the summary: ` *  (cat/pf:slot/sub::repo, ebuild scheduled for merge), Log file:`.
+    fn summary(&mut self, text: &[u8]) {
+        let Some((package, rest)) = package_in_parentheses(text) else { return };
+        if find(rest, b"(postinst failed)").is_some() {
+            self.note(&package, How::Postinst, None);
+        } else if !rest.ends_with(b", Log file:") && !self.failed.iter().any(|f| f.package == package) {
+            // No log and no word of a failure: it was never started.
+            self.note(&package, How::Dropped(None), None);
+        }
+        if rest.ends_with(b", Log file:") {
+            self.open = Open::SummaryLog { package };
+        }
+    }
+
+    fn entry(&mut self, package: &Cpv, how: How) -> &mut FailedPackage {
+        let at = self.failed.iter().position(|f| f.package == *package).unwrap_or_else(|| {
+            self.failed.push(FailedPackage { package: package.clone(), how, log: None, die: None });
+            self.failed.len() - 1
+        });
+        &mut self.failed[at]
+    }
+
+    /// Adds what is known about a failed package; what was known first stays.
+    fn note(&mut self, package: &Cpv, how: How, log: Option<PathBuf>) {
+        let entry = self.entry(package, how.clone());
+        if entry.log.is_none() {
+            entry.log = log;
+        }
+        // elog may repeat an ebuild's last words before the reason is known.
+        if entry.how == How::Build && matches!(how, How::Install | How::Postinst) {
+            entry.how = how;
+        }
+    }
+}
+
+/// What became of a line that was offered to what is being collected.
+enum Continued {
+    /// It belonged to it.
+    Taken(Option<Progress>),
+    /// It did not, and still has to be looked at.
+    Over(Option<Progress>),
+}

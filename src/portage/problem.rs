@@ -1,0 +1,443 @@
+//! The problems that emerge reports in words.
+//!
+//! emerge ends with status 1 whatever went wrong, so the kind of failure is in its text alone. Each
+//! row of [`MARKERS`] is a line that Portage prints for one reason only; the module it comes from
+//! stands beside it. The lines that follow are kept as they are: nobody explains a conflict better
+//! than the resolver that found it.
+
+use super::cpv::Cpv;
+use super::die::{find, starred, starts_summary};
+
+/// What kind of problem a text is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProblemKind {
+    /// Packages that need each other to be built.
+    Circular,
+    /// Two versions wanted in one slot.
+    SlotConflict,
+    /// Packages that may not be installed together.
+    Blocker,
+    /// Every candidate is masked: by a mask, a keyword, a licence.
+    Masked,
+    /// No ebuild, binary package or set of this name.
+    Missing,
+    /// A dependency wants USE flags that are not set.
+    UseChange,
+    /// The USE flags of one package contradict each other.
+    RequiredUse,
+    /// Changes of configuration that Portage proposes and does not make.
+    Autounmask,
+    /// An atom of the world file for which the tree has nothing any more. Not fatal.
+    WorldAtomGone,
+    /// Updates left out because of a conflict. Not fatal.
+    Skipped,
+    /// A file could not be downloaded.
+    Fetch,
+    /// A file that a person has to download.
+    FetchRestricted,
+    /// A file whose size or digest is wrong.
+    Verify,
+    /// A phase was killed by a signal; [`Problem::subject`] is its number.
+    Killed,
+    /// A phase ended without a word; often a full disk.
+    UnexpectedExit,
+    /// A binary package that is damaged, or in the index only.
+    Binpkg,
+    /// What is left to do could not be worked out again after a failure.
+    Resume,
+    /// The profile is invalid.
+    Profile,
+    /// A file system is mounted read-only.
+    ReadOnly,
+    /// `PORTAGE_TMPDIR` is missing or unusable.
+    Tmpdir,
+    /// Anything else that has to be put right in the configuration or the command line.
+    Config,
+    /// A file system is full.
+    DiskFull,
+    /// Little space is left in `PORTAGE_TMPDIR`; fewer jobs run. Not fatal.
+    LowSpace,
+    /// The process that resolves dependencies died; killed for its memory, as a rule.
+    Resolver,
+    /// emerge was told to stop; [`Problem::subject`] is the signal's number.
+    Interrupted,
+    /// Portage itself failed.
+    Traceback,
+}
+
+impl ProblemKind {
+    /// Whether emerge carries on as if nothing had happened.
+    #[must_use]
+    pub fn is_notice(self) -> bool {
+        matches!(self, Self::WorldAtomGone | Self::Skipped | Self::LowSpace)
+    }
+}
+
+/// One problem, in Portage's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What it is about.
+    pub kind: ProblemKind,
+    /// The atom, package, file or path concerned, as Portage wrote it.
+    pub subject: Option<String>,
+    /// The package whose messages it stood among, where elog repeats them at the end.
+    pub package: Option<Cpv>,
+    /// The text, its marker line first; at most 120 lines of 400 bytes, no blank ones at the end.
+    pub lines: Vec<String>,
+    /// How many lines were left out.
+    pub omitted: usize,
+}
+
+const MAX_LINES: usize = 120;
+const MAX_LINE: usize = 400;
+
+/// Where on the marker line the subject is.
+#[derive(Clone, Copy, Debug)]
+enum Subject {
+    None,
+    /// Between the first two of these bytes.
+    Between(u8),
+    /// The word after the prefix, up to a space.
+    Word,
+    /// Everything after the prefix.
+    Rest,
+    /// The first word of the next line that is not blank and does not start with `!!!`.
+    NextLine,
+}
+
+/// Which of the following lines belong to the problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Span {
+    /// None.
+    Line,
+    /// Those that eerror wrote (` * `).
+    Stars,
+    /// Those that start with `!!!`.
+    Bangs,
+    /// All, until emerge goes on to something else.
+    Text,
+    /// A Python traceback: up to the first line that is not indented.
+    Traceback,
+}
+
+struct Marker {
+    starts: &'static [u8],
+    contains: &'static [u8],
+    kind: ProblemKind,
+    subject: Subject,
+    span: Span,
+}
+
+const fn marker(
+    kind: ProblemKind,
+    starts: &'static str,
+    contains: &'static str,
+    subject: Subject,
+    span: Span,
+) -> Marker {
+    Marker { starts: starts.as_bytes(), contains: contains.as_bytes(), kind, subject, span }
+}
+
+use ProblemKind as K;
+use Subject as S;
+
+#[rustfmt::skip]
+const MARKERS: &[Marker] = &[
+    // _emerge/depgraph.py: _show_circular_deps, _show_unsatisfied_blockers, _show_unsatisfied_dep.
+    marker(K::Circular, " * Error: circular dependencies:", "", S::None, Span::Text),
+    marker(K::Blocker, " * Error: The above package list contains packages", "", S::None, Span::Text),
+    marker(K::Masked, "!!! All ebuilds that could satisfy ", "have been masked", S::Between(b'"'), Span::Text),
+    marker(K::Masked, "!!! All binary packages that could satisfy ", "have been masked", S::Between(b'"'), Span::Text),
+    marker(K::Missing, "emerge: there are no ebuilds to satisfy ", "", S::Between(b'"'), Span::Text),
+    marker(K::Missing, "emerge: there are no binary packages to satisfy ", "", S::Between(b'"'), Span::Text),
+    marker(K::UseChange, "emerge: there are no ebuilds built with USE flags to satisfy ", "", S::Between(b'"'), Span::Text),
+    marker(K::RequiredUse, "!!! The ebuild selected to satisfy ", "has unmet requirements", S::Between(b'"'), Span::Text),
+    // _emerge/resolver/slot_collision.py: _prepare_conflict_msg_and_check_for_specificity.
+    marker(K::SlotConflict, "!!! Multiple package instances within a single package slot", "", S::NextLine, Span::Text),
+    // _emerge/depgraph.py: _display_autounmask, display_problems, _show_missed_update.
+    marker(K::Autounmask, "The following ", " changes are necessary to proceed:", S::Word, Span::Text),
+    marker(K::WorldAtomGone, "!!! Problems have been detected with your world file", "", S::None, Span::Text),
+    marker(K::WorldAtomGone, "!!! Ebuilds for the following packages are either all", "", S::NextLine, Span::Text),
+    marker(K::Skipped, "!!! The following update", "been skipped", S::NextLine, Span::Text),
+    marker(K::Skipped, "WARNING: One or more updates/rebuilds have been skipped", "", S::None, Span::Text),
+    // _emerge/actions.py: missing_sets_warning, run_action, action_build; _emerge/main.py; argparse.
+    marker(K::Missing, "emerge: There are no sets to satisfy ", "", S::Between(b'\''), Span::Text),
+    marker(K::Config, "!!! The set '", "contains a non-existent set", S::Between(b'\''), Span::Bangs),
+    marker(K::Config, "!!! '", "is not a valid package atom", S::Between(b'\''), Span::Bangs),
+    marker(K::Config, "!!! The short ebuild name ", "is ambiguous", S::Between(b'"'), Span::Text),
+    marker(K::Config, "emerge: error: ", "", S::Rest, Span::Line),
+    marker(K::Profile, "!!! Your current profile is invalid", "", S::None, Span::Bangs),
+    marker(K::ReadOnly, "!!! Read-only file system: ", "", S::Rest, Span::Line),
+    marker(K::Config, "!!! BINPKG_GPG_SIGNING_", " is not set", S::None, Span::Line),
+    marker(K::Resolver, "!!! Dependency calculation in a child process failed: ", "", S::Rest, Span::Line),
+    marker(K::Resume, " * One or more packages are either masked or have missing", "", S::None, Span::Stars),
+    marker(K::Resume, " * Invalid resume list:", "", S::None, Span::Stars),
+    marker(K::Resume, " * An expected package is not available", "", S::None, Span::Stars),
+    // portage/package/ebuild/doebuild.py: _check_temp_dir; _emerge/Scheduler.py: merge, _can_add_job.
+    marker(K::Tmpdir, " * The directory specified in your PORTAGE_TMPDIR variable", "", S::None, Span::Stars),
+    marker(K::Tmpdir, "The directory specified in your PORTAGE_TMPDIR variable, ", "", S::Between(b'\''), Span::Line),
+    marker(K::Tmpdir, "Can not execute files in ", "", S::Rest, Span::Line),
+    marker(K::LowSpace, "--- ", " has insufficient free space, emerge job parallelism reduced", S::Word, Span::Line),
+    // portage/package/ebuild/fetch.py: async_fetch; _emerge/EbuildFetcher.py: _proc_join_done.
+    marker(K::Fetch, "!!! Couldn't download '", "Aborting", S::Between(b'\''), Span::Line),
+    marker(K::Fetch, " * Fetch failed for '", "", S::Between(b'\''), Span::Stars),
+    marker(K::FetchRestricted, "!!! ", " has fetch restriction turned on.", S::Word, Span::Bangs),
+    marker(K::Verify, "!!! Fetched file: ", " VERIFY FAILED!", S::Word, Span::Bangs),
+    marker(K::DiskFull, "!!! Insufficient space to store ", "", S::Word, Span::Line),
+    // portage/package/ebuild/digestcheck.py, doebuild.py; _emerge/BinpkgVerifier.py.
+    marker(K::Verify, "!!! Digest verification failed:", "", S::NextLine, Span::Bangs),
+    marker(K::Verify, " * Digest verification failed:", "", S::None, Span::Stars),
+    // portage/dbapi/bintree.py: _populate_local, inject; _emerge/BinpkgFetcher.py.
+    marker(K::Binpkg, "!!! Tried to use non-existent binary for '", "", S::Between(b'\''), Span::Bangs),
+    marker(K::Binpkg, "!!! Invalid binary package: '", "", S::Between(b'\''), Span::Bangs),
+    // _emerge/AbstractEbuildProcess.py: _killed_by_signal, _unexpected_exit.
+    marker(K::Killed, " * The ebuild phase '", "has been killed by signal ", S::None, Span::Line),
+    marker(K::UnexpectedExit, " * The ebuild phase '", "has exited", S::Between(b'\''), Span::Stars),
+    // bin/emerge: main; _emerge/Scheduler.py: merge.
+    marker(K::Interrupted, "Exiting on signal ", "", S::Word, Span::Line),
+    marker(K::ReadOnly, "Permission denied: '", "", S::Between(b'\''), Span::Line),
+    marker(K::Traceback, "Traceback (most recent call last):", "", S::None, Span::Traceback),
+];
+
+/// With any of these emerge has gone on to something else.
+const ENDS: &[&[u8]] = &[
+    b">>> ",
+    b"*** Resuming merge",
+    b"Calculating dependencies",
+    b"Nothing to merge; quitting",
+    b"These are the packages that would be",
+    b"For more information, see",
+    b" * IMPORTANT: ",
+    b" * Messages for package ",
+    b" * After world updates",
+    b"[ebuild ",
+    b"[binary ",
+    b"[blocks ",
+    b"Total: ",
+];
+
+/// Reads one problem, line by line.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    problem: Problem,
+    subject: Subject,
+    span: Span,
+    over: bool,
+}
+
+impl Block {
+    /// Starts a problem at a marker line.
+    pub(super) fn open(line: &[u8]) -> Option<Self> {
+        // Nearly every line of a build ends here.
+        if !matches!(line.first()?, b'!' | b' ' | b'e' | b'T' | b'W' | b'C' | b'E' | b'P' | b'-') {
+            return None;
+        }
+        let marker = MARKERS.iter().find(|marker| {
+            line.starts_with(marker.starts)
+                && (marker.contains.is_empty() || find(line, marker.contains).is_some())
+        })?;
+        let subject = match marker.subject {
+            Subject::Between(quote) => between(line, marker.starts.len(), quote),
+            Subject::Word => word(&line[marker.starts.len()..]),
+            Subject::Rest => Some(&line[marker.starts.len()..]),
+            Subject::None if marker.kind == ProblemKind::Killed => {
+                find(line, marker.contains).and_then(|at| word(&line[at + marker.contains.len()..]))
+            }
+            Subject::None | Subject::NextLine => None,
+        };
+        let mut block = Self {
+            problem: Problem {
+                kind: marker.kind,
+                subject: subject.map(|s| lossy(s.strip_suffix(b".").unwrap_or(s))),
+                package: None,
+                lines: Vec::new(),
+                omitted: 0,
+            },
+            subject: marker.subject,
+            span: marker.span,
+            over: marker.span == Span::Line,
+        };
+        block.push(line);
+        Some(block)
+    }
+
+    /// Takes the next line; false when the problem is over and the line is not part of it.
+    pub(super) fn line(&mut self, line: &[u8]) -> bool {
+        if self.over {
+            return false;
+        }
+        let more = match self.span {
+            Span::Line => false,
+            Span::Stars => starred(line).is_some() && !ends(line),
+            Span::Bangs => line.starts_with(b"!!!"),
+            Span::Text => !ends(line),
+            Span::Traceback => {
+                self.over = !line.starts_with(b" ");
+                true
+            }
+        };
+        if !more {
+            self.over = true;
+            return false;
+        }
+        let text = line.strip_prefix(b"!!!").unwrap_or(line).trim_ascii();
+        if matches!(self.subject, Subject::NextLine)
+            && self.problem.subject.is_none()
+            && !text.is_empty()
+            // In a text these start its second sentence, in a list of lines they are the list.
+            && (self.span == Span::Bangs || !line.starts_with(b"!!!"))
+        {
+            self.problem.subject = Some(lossy(text));
+        }
+        self.push(line);
+        true
+    }
+
+    /// Whether a marker line of this kind belongs to what is being read: the world file's two
+    /// markers follow each other.
+    pub(super) fn continues_with(&mut self, next: &Block) -> bool {
+        let same = self.problem.kind == ProblemKind::WorldAtomGone
+            && next.problem.kind == ProblemKind::WorldAtomGone
+            && self.problem.subject.is_none();
+        if same {
+            self.subject = next.subject;
+            self.problem.lines.extend(next.problem.lines.iter().cloned());
+        }
+        same
+    }
+
+    /// What was read.
+    pub(super) fn finish(self) -> Problem {
+        let mut problem = self.problem;
+        while problem.lines.last().is_some_and(String::is_empty) {
+            problem.lines.pop();
+        }
+        if problem.kind == ProblemKind::Traceback {
+            // The error's own number is exact where Portage had no words for it.
+            let last = problem.lines.last().cloned().unwrap_or_default();
+            if last.contains("[Errno 28]") {
+                problem.kind = ProblemKind::DiskFull;
+            } else if last.contains("[Errno 30]") {
+                problem.kind = ProblemKind::ReadOnly;
+            }
+            problem.subject = Some(last);
+        }
+        problem
+    }
+
+    fn push(&mut self, line: &[u8]) {
+        if self.problem.lines.len() < MAX_LINES {
+            self.problem.lines.push(lossy(line));
+        } else {
+            self.problem.omitted += 1;
+        }
+    }
+}
+
+fn ends(line: &[u8]) -> bool {
+    ENDS.iter().any(|end| line.starts_with(end)) || starred(line).is_some_and(starts_summary)
+}
+
+/// The text between the first two quotes, where the prefix may end with the first.
+fn between(line: &[u8], prefix: usize, quote: u8) -> Option<&[u8]> {
+    let (before, rest) = line.split_at(prefix);
+    let mut parts = rest.splitn(3, |&b| b == quote);
+    if before.last() != Some(&quote) {
+        parts.next()?;
+    }
+    let inside = parts.next()?;
+    parts.next().map(|_| inside)
+}
+
+fn word(text: &[u8]) -> Option<&[u8]> {
+    text.split(|&b| b == b' ').find(|word| !word.is_empty())
+}
+
+/// A line as text, cut to a bearable length, without the spaces at its end.
+pub(super) fn lossy(line: &[u8]) -> String {
+    String::from_utf8_lossy(line[..line.len().min(MAX_LINE)].trim_ascii_end()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Problem {
+        let mut lines = text.lines();
+        let mut block = Block::open(lines.next().expect("a line").as_bytes()).expect("a marker");
+        for line in lines {
+            if !block.line(line.as_bytes()) {
+                break;
+            }
+        }
+        block.finish()
+    }
+
+    #[test]
+    fn lines_that_mean_nothing() {
+        for line in [
+            "",
+            "checking for gcc... gcc",
+            "!!! ",
+            " * ",
+            "emerge: ",
+            "The following",
+            " *",
+            "make: *** [all] Error 2",
+        ] {
+            assert!(Block::open(line.as_bytes()).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_text_ends_where_emerge_goes_on() {
+        let problem = read(
+            "!!! All ebuilds that could satisfy \"app-misc/masked\" have been masked.\n\
+             !!! One of the following masked packages is required to complete your request:\n\
+             - app-misc/masked-1::x (masked by: ~amd64 keyword)\n\
+             \n\
+             (dependency required by \"app-misc/y-1::x\" [ebuild])\n\
+             For more information, see the MASKED PACKAGES section in the emerge\n\
+             man page or refer to the Gentoo Handbook.\n",
+        );
+        assert_eq!(problem.lines.len(), 5);
+        assert!(problem.lines[4].starts_with("(dependency required by"));
+    }
+
+    #[test]
+    fn the_subject_may_be_on_a_later_line() {
+        let slot = read(
+            "!!! Multiple package instances within a single package slot have been pulled\n\
+             !!! into the dependency graph, resulting in a slot conflict:\n\
+             \n\
+             dev-libs/icu:0\n\
+             \n\
+             \x20 (dev-libs/icu-75.1:0/75.1::gentoo, ebuild scheduled for merge) pulled in by\n",
+        );
+        assert_eq!(slot.subject.as_deref(), Some("dev-libs/icu:0"));
+        let digest = read(
+            "!!! Digest verification failed:\n!!! /var/db/repos/x/a/b/b-1.ebuild\n!!! Reason: Filesize does not match recorded size\n!!! Got: 1\n!!! Expected: 2\n",
+        );
+        assert_eq!(digest.subject.as_deref(), Some("/var/db/repos/x/a/b/b-1.ebuild"));
+        assert_eq!(digest.lines.len(), 5);
+    }
+
+    #[test]
+    fn a_traceback_tells_a_full_disk() {
+        let problem = read(
+            "Traceback (most recent call last):\n  File \"/usr/bin/emerge\", line 1, in main\nOSError: [Errno 28] No space left on device: '/x'\nnot part of it\n",
+        );
+        assert_eq!(problem.kind, K::DiskFull);
+        assert_eq!(problem.lines.len(), 3);
+        assert_eq!(problem.subject.as_deref(), Some("OSError: [Errno 28] No space left on device: '/x'"));
+    }
+
+    #[test]
+    fn a_text_without_end_stays_small() {
+        let long = "x".repeat(10_000);
+        let text = format!(" * Error: circular dependencies:\n{}", format!("{long}\n").repeat(500));
+        let problem = read(&text);
+        assert_eq!((problem.lines.len(), problem.omitted), (MAX_LINES, 381));
+        assert!(problem.lines.iter().all(|line| line.len() <= MAX_LINE));
+    }
+}
