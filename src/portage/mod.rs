@@ -4,10 +4,15 @@
 //! the clock; the supervisor does that and hands over what it got. What comes from Portage is
 //! bytes: a damaged line is skipped, never a reason to fail the rest.
 
+pub mod buildlog;
 pub mod command;
 pub mod cpv;
 pub mod die;
+pub mod live;
+pub mod log;
 pub mod output;
 pub mod probe;
 pub mod problem;
+pub mod settings;
 pub mod status;
+pub mod sync;

@@ -1,0 +1,222 @@
+//! The build log of one package: why it failed, and the lines that show it.
+//!
+//! Sources: `bin/isolated-functions.sh:die` for the ebuild's last words,
+//! `_emerge/AbstractEbuildProcess.py` for phases that ended in another way, make and the compilers
+//! for the rest.
+
+use super::die::{Die, DieReader, find};
+
+/// What the log of a failed build says. Every field may be empty: a build that is killed together
+/// with Portage says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildLog {
+    /// The ebuild's last words.
+    pub die: Option<Die>,
+    /// The signal that killed the whole phase; 9 is the kernel's answer to a lack of memory.
+    pub killed_by: Option<i32>,
+    /// A phase ended without a word.
+    pub unexpected_exit: bool,
+    /// Some program of the build was killed by signal 9: `Killed`, `Error 137`.
+    pub killed_program: bool,
+    /// `No space left on device`.
+    pub no_space: bool,
+    /// Up to 14 lines: the first ones that look like errors, then the last ones before the end.
+    pub evidence: Vec<String>,
+}
+
+/// How far before the end lines that look like errors are looked for.
+const LOOK_BACK: usize = 2000;
+const ERRORS: usize = 8;
+const LAST: usize = 6;
+const MAX_LINE: usize = 300;
+
+/// Reads a build log, or the end of one; 256 KiB are plenty.
+#[must_use]
+pub fn examine(text: &[u8]) -> BuildLog {
+    let mut log = BuildLog::default();
+    let lines: Vec<&[u8]> = text.split(|&b| b == b'\n').collect();
+    let mut end = None;
+    let mut reader: Option<DieReader> = None;
+    for (at, &line) in lines.iter().enumerate() {
+        if let Some(open) = &mut reader {
+            if open.line(line) {
+                continue;
+            }
+            // Helpers die before the ebuild does; the first words name the cause.
+            log.die = log.die.or_else(|| reader.take().map(DieReader::finish));
+            reader = None;
+        }
+        if line.starts_with(b" * ") {
+            if let Some(open) = DieReader::open(line) {
+                reader = Some(open);
+                end.get_or_insert(at);
+            } else if let Some(signal) = killed_by(line) {
+                log.killed_by.get_or_insert(signal);
+                end.get_or_insert(at);
+            } else if line.starts_with(b" * The ebuild phase '") && find(line, b"has exited").is_some() {
+                log.unexpected_exit = true;
+                end.get_or_insert(at);
+            }
+        }
+        log.no_space |= find(line, b"No space left on device").is_some();
+        log.killed_program |= is_killed(line);
+    }
+    if let Some(open) = reader {
+        log.die = log.die.or_else(|| Some(open.finish()));
+    }
+    log.evidence = evidence(&lines[..end.unwrap_or(lines.len())]);
+    log
+}
+
+/// ` * The ebuild phase 'compile' has been killed by signal 9.`
+fn killed_by(line: &[u8]) -> Option<i32> {
+    let text = std::str::from_utf8(line.strip_prefix(b" * The ebuild phase '")?).ok()?;
+    let (_, signal) = text.split_once("has been killed by signal ")?;
+    signal.trim_end_matches('.').parse().ok()
+}
+
+/// `make: *** [Makefile:3: 1] Error 137`, `/bin/sh: line 1: 4711 Killed  cc1plus ...`,
+/// `c++: fatal error: Killed signal terminated program cc1plus`, `Killed`
+fn is_killed(line: &[u8]) -> bool {
+    let make = line.ends_with(b"Error 137") && find(line, b"*** ").is_some();
+    let shell = || {
+        let words = line.trim_ascii();
+        words == b"Killed"
+            || find(words, b" Killed ").is_some_and(|at| {
+                words[..at].rsplit(|&b| b == b' ').next().is_some_and(|w| w.iter().all(u8::is_ascii_digit))
+            })
+    };
+    make || find(line, b"Killed signal terminated program").is_some() || shell()
+}
+
+/// What compilers, linkers, make, ninja, cmake and shells say when they give up.
+const SIGNS: &[&str] = &[
+    ": error: ",
+    ": fatal error: ",
+    "error[E",
+    "ERROR: ",
+    "CMake Error",
+    "FAILED: ",
+    "*** [",
+    "*** No rule to make target",
+    "undefined reference to",
+    "No space left on device",
+    "Killed",
+    "Segmentation fault",
+    "internal compiler error",
+    ": command not found",
+    ": not found",
+    "cannot find -l",
+    "configure: error:",
+];
+
+fn evidence(lines: &[&[u8]]) -> Vec<String> {
+    let lines = &lines[lines.len().saturating_sub(LOOK_BACK)..];
+    let texts: Vec<String> = lines.iter().map(|line| plain(line)).filter(|text| !text.is_empty()).collect();
+    let last = texts.len().saturating_sub(LAST);
+    let is_sign = |text: &&String| SIGNS.iter().any(|sign| text.contains(sign));
+    let mut out: Vec<String> = texts[..last].iter().filter(is_sign).take(ERRORS).cloned().collect();
+    out.extend(texts[last..].iter().cloned());
+    out
+}
+
+/// A line as a person saw it: without colour, without what a carriage return overwrote.
+fn plain(line: &[u8]) -> String {
+    let line = line.trim_ascii_end();
+    let line = line.rsplit(|&b| b == b'\r').next().unwrap_or(line);
+    let text = String::from_utf8_lossy(line);
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if out.len() >= MAX_LINE {
+            break;
+        }
+        match c {
+            // CSI sequences end with a byte from @ to ~; the [ after the escape is no end.
+            '\x1b' => {
+                if chars.as_str().starts_with('[') {
+                    chars.next();
+                    chars.find(|c| ('@'..='~').contains(c));
+                }
+            }
+            '\t' => out.push(' '),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compile_failure() {
+        let log = examine(
+            b" * Package:    app-misc/broken-1.0\n>>> Compiling source in /work ...\nmake -j2 \ncc -c good.c\n\
+              broken.c:3:5: error: expected ';' before '}' token\nmake: *** [Makefile:2: broken.o] Error 1\n\
+              \x20* ERROR: app-misc/broken-1.0::pocket failed (compile phase):\n\x20*   emake failed\n\x20* \n\
+              \x20* If you need support, post the output of `emerge --info '=app-misc/broken-1.0::pocket'`,\n\
+              \x20* The complete build log is located at '/log/x.log'.\n\x20* S: '/work'\n",
+        );
+        let die = log.die.expect("last words");
+        assert_eq!((die.phase.as_deref(), die.message.as_str()), (Some("compile"), "emake failed"));
+        assert_eq!(die.log.as_deref().and_then(|p| p.to_str()), Some("/log/x.log"));
+        assert_eq!(log.evidence.last().map(String::as_str), Some("make: *** [Makefile:2: broken.o] Error 1"));
+        assert!(log.evidence.iter().any(|line| line.contains("expected ';'")));
+        assert!(!log.killed_program && !log.no_space && log.killed_by.is_none());
+    }
+
+    #[test]
+    fn the_first_of_two_last_words_counts() {
+        let log = examine(
+            b" * ERROR: a/b-1::x failed (install phase):\n *   dodoc failed\n * \n * If you need support, post the output of\n\
+              \x20* ERROR: a/b-1::x failed (install phase):\n *   second\n",
+        );
+        assert_eq!(log.die.map(|d| d.message).as_deref(), Some("dodoc failed"));
+    }
+
+    #[test]
+    fn signs_of_a_kill_and_of_a_full_disk() {
+        for (line, killed, no_space) in [
+            ("make: *** [Makefile:3: 1] Error 137", true, false),
+            ("/bin/sh: line 1:  4711 Killed                  ./hog", true, false),
+            ("c++: fatal error: Killed signal terminated program cc1plus", true, false),
+            ("Killed", true, false),
+            ("make: *** [Makefile:3: 1] Error 1", false, false),
+            ("checking whether Killed jobs are reported... yes", false, false),
+            ("cp: error writing 'x': No space left on device", false, true),
+        ] {
+            let log = examine(line.as_bytes());
+            assert_eq!((log.killed_program, log.no_space), (killed, no_space), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_phase_that_was_killed_or_went_away() {
+        let log = examine(b"cc -c x.c\n * The ebuild phase 'compile' has been killed by signal 9.\n");
+        assert_eq!((log.killed_by, log.evidence), (Some(9), vec!["cc -c x.c".to_owned()]));
+        let log = examine(
+            b" * The ebuild phase 'unpack' has exited unexpectedly. This type of\n * behavior is known\n",
+        );
+        assert!(log.unexpected_exit && log.die.is_none());
+    }
+
+    #[test]
+    fn the_first_error_is_not_lost_in_what_follows() {
+        let mut text = b"x.c:1:1: error: the cause\n".to_vec();
+        text.extend(b"x.c:2:1: note: more\n".repeat(300));
+        text.extend(b"\x1b[31mlast\x1b[0m\n10%\r100%\n\xff\n\n");
+        let log = examine(&text);
+        assert_eq!(log.evidence.first().map(String::as_str), Some("x.c:1:1: error: the cause"));
+        assert_eq!(log.evidence[log.evidence.len() - 3..], ["last", "100%", "\u{fffd}"]);
+    }
+
+    #[test]
+    fn empty_and_endless_logs() {
+        assert_eq!(examine(b""), BuildLog::default());
+        let log = examine(&b"y: error: z\n".repeat(100_000));
+        assert_eq!(log.evidence.len(), ERRORS + LAST);
+    }
+}
