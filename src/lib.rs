@@ -7,6 +7,7 @@
 
 pub mod config;
 pub mod core;
+pub mod init;
 pub mod portage;
 pub mod render;
 pub mod supervisor;

@@ -1,13 +1,17 @@
 //! The system calls no safe crate offers in the form needed here.
 //!
 //! This is the only file of the crate with `unsafe` in it. What it knows: how a child is cut loose
-//! from everything it would inherit ([`isolate`]).
+//! from everything it would inherit ([`isolate`]), how signals become something to poll
+//! ([`Signals`]), and waiting and killing with every signal number, real-time ones included, which
+//! nix has no names for.
 #![expect(unsafe_code, reason = "pre_exec, sigaction and the few system calls that nix has no form of")]
 
 use std::ffi::CStr;
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use nix::libc;
 
@@ -56,6 +60,197 @@ pub fn isolate(command: &mut Command, child: Child) {
     // only calls that are async-signal-safe: setsid, setpgid, tcsetpgrp, rt_sigaction, sigaction, sigprocmask,
     // close_range, fcntl, getrlimit, open, write and close.
     unsafe { command.pre_exec(prepare) };
+}
+
+/// Signal numbers, one bit each.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SignalSet(u64);
+
+impl SignalSet {
+    /// No signal.
+    pub const EMPTY: SignalSet = SignalSet(0);
+    /// The real-time signals, 32 and 33 among them, which the C library keeps to itself.
+    pub const REAL_TIME: SignalSet = SignalSet(!0 << 31);
+
+    /// The set of `signals`; numbers outside 1 to 64 are left out.
+    #[must_use]
+    pub const fn of(signals: &[i32]) -> SignalSet {
+        let mut set = SignalSet::EMPTY;
+        let mut rest = signals;
+        while let [signal, tail @ ..] = rest {
+            set = set.with(*signal);
+            rest = tail;
+        }
+        set
+    }
+
+    /// The set in the hexadecimal form of `/proc/PID/status`, such as `SigCgt`.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<SignalSet> {
+        u64::from_str_radix(text.trim(), 16).ok().map(SignalSet)
+    }
+
+    /// This set and `signal`.
+    #[must_use]
+    pub const fn with(self, signal: i32) -> SignalSet {
+        SignalSet(self.0 | bit(signal))
+    }
+
+    /// This set without `signal`.
+    #[must_use]
+    pub const fn without(self, signal: i32) -> SignalSet {
+        SignalSet(self.0 & !bit(signal))
+    }
+
+    /// What is in either set.
+    #[must_use]
+    pub const fn union(self, other: SignalSet) -> SignalSet {
+        SignalSet(self.0 | other.0)
+    }
+
+    /// What is in this set and not in the other.
+    #[must_use]
+    pub const fn minus(self, other: SignalSet) -> SignalSet {
+        SignalSet(self.0 & !other.0)
+    }
+
+    /// Whether `signal` is in the set.
+    #[must_use]
+    pub const fn contains(self, signal: i32) -> bool {
+        self.0 & bit(signal) != 0
+    }
+
+    /// Whether no signal is in the set.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The signals in the set, lowest number first.
+    pub fn iter(self) -> impl Iterator<Item = i32> {
+        (1..=LAST_SIGNAL).filter(move |signal| self.contains(*signal))
+    }
+}
+
+/// The bit of `signal`, 0 for what is no signal number.
+const fn bit(signal: i32) -> u64 {
+    if signal >= 1 && signal <= LAST_SIGNAL { 1 << (signal - 1) } else { 0 }
+}
+
+/// What the handler has seen and [`Signals::take`] has not.
+static SEEN: AtomicU64 = AtomicU64::new(0);
+/// The end of the pipe that the handler writes to; -1 before there is one.
+static WAKE: AtomicI32 = AtomicI32::new(-1);
+
+/// Signals as something to poll: a handler notes the number and makes a pipe readable.
+///
+/// Handlers and never a blocked mask: `exec` keeps a mask but not a handler. One pipe and one
+/// bit per signal, so that a flood of SIGCHLD costs one byte per wake-up and no memory.
+#[derive(Debug)]
+pub struct Signals {
+    read: OwnedFd,
+    /// Kept open for the handler.
+    _write: OwnedFd,
+}
+
+impl Signals {
+    /// Catches the signals of `caught` from now on. One instance per process.
+    pub fn catch(caught: SignalSet) -> io::Result<Signals> {
+        let flags = nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK;
+        let (read, write) = nix::unistd::pipe2(flags)?;
+        WAKE.store(write.as_raw_fd(), Ordering::SeqCst);
+        let handler: extern "C" fn(i32) = note;
+        for signal in caught.iter() {
+            set_action(signal, handler as libc::sighandler_t, libc::SA_RESTART);
+        }
+        Ok(Signals { read, _write: write })
+    }
+
+    /// Takes what has come since the last call.
+    #[must_use]
+    pub fn take(&self) -> SignalSet {
+        // The pipe is emptied before the bits are: a signal in between finds its bits taken along,
+        // one after them writes a new byte.
+        let mut bytes = [0; 16];
+        let _ = nix::unistd::read(&self.read, &mut bytes);
+        SignalSet(SEEN.swap(0, Ordering::SeqCst))
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.read.as_fd()
+    }
+}
+
+/// The signal handler.
+extern "C" fn note(signal: i32) {
+    if SEEN.fetch_or(bit(signal), Ordering::SeqCst) == 0 {
+        // SAFETY: errno belongs to this thread and write may change it, so it is put back. The byte
+        // is valid; a pipe that is full or not there makes the call fail, and a full pipe wakes too.
+        unsafe {
+            let errno = libc::__errno_location();
+            let kept = *errno;
+            libc::write(WAKE.load(Ordering::SeqCst), c"!".as_ptr().cast(), 1);
+            *errno = kept;
+        }
+    }
+}
+
+/// Makes this process ignore the signals of `ignored`. Children of [`isolate`] do not.
+pub fn ignore(ignored: SignalSet) {
+    for signal in ignored.iter() {
+        set_action(signal, libc::SIG_IGN, 0);
+    }
+}
+
+/// What [`wait_any`] found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Waited {
+    /// This child ended and is reaped.
+    Child(i32, ExitStatus),
+    /// There are children, and none has ended.
+    NoneEnded,
+    /// There are no children.
+    NoChildren,
+}
+
+/// Reaps one child of this process, whichever, without blocking.
+#[must_use]
+pub fn wait_any() -> Waited {
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` outlives the call, which writes nothing else.
+        match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) } {
+            0 => return Waited::NoneEnded,
+            pid if pid > 0 => return Waited::Child(pid, ExitStatus::from_raw(status)),
+            _ => match io::Error::last_os_error().raw_os_error() {
+                Some(libc::EINTR) => {}
+                _ => return Waited::NoChildren,
+            },
+        }
+    }
+}
+
+/// Sends `signal` as kill(2) does: to a process, to a group (negative), or to all (-1).
+pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
+    check(
+        // SAFETY: kill takes no pointer.
+        unsafe { libc::kill(pid, signal) },
+    )
+}
+
+/// Closes every descriptor from 3 up. For the first line of a program that has opened none itself,
+/// to let go of what its parent forgot to close.
+pub fn close_from_3() {
+    // SAFETY: close_range takes no pointer, and nothing of this program owns a descriptor yet.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0) };
+    if done != 0 {
+        for fd in 3..descriptor_limit() {
+            // SAFETY: as above; one that is not open makes the call fail, no more.
+            unsafe { libc::close(fd) };
+        }
+    }
 }
 
 /// `wanted` as text when it is more than this process, and so its child, already has.

@@ -1,0 +1,133 @@
+//! PID 1: starts the supervisor, passes signals to it, reaps every orphan, and never exits by accident.
+//!
+//! ```text
+//!                      died                 cleared, 1 s 2 s 4 s .. 60 s
+//!     ┌──────────┐ ───────────> ┌──────────┐ ───────────> ┌─────────┐
+//!     │ running  │              │ clearing │              │ waiting │
+//!     └──────────┘ <──────┐     └──────────┘ ─────┐       └─────────┘
+//!      │ TERM, INT        │              fifth in │            │
+//!      v                  │           ten minutes v            │ start
+//!     ┌──────────┐        │             ┌──────────┐           │
+//!     │ stopping │        └──────────── │ degraded │           │
+//!     └──────────┘        ^  resume,    └──────────┘           │
+//!      │ exit, deadline   │  USR2                              │
+//!      v                  └────────────────────────────────────┘
+//!     sweep, exit
+//! ```
+//!
+//! TERM and INT lead from every state to the sweep. It is synchronous, one thread, without polling:
+//! [`supervise`] holds the loop, [`command`] the other one, in which a command of the user's
+//! stands in the supervisor's place. Neither has a panic path, and nothing here allocates while
+//! nothing happens.
+
+mod command;
+mod deaths;
+mod degraded;
+mod job;
+mod process;
+mod say;
+mod supervise;
+mod sweep;
+
+use std::ffi::OsString;
+use std::os::fd::BorrowedFd;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::config::Config;
+use crate::sys::{self, SignalSet, Signals};
+use say::say;
+
+/// Wrong usage.
+const USAGE: u8 = 2;
+
+/// Runs init with the arguments after the word `init` and returns the exit code.
+///
+/// No arguments: the supervisor. `-- COMMAND...`: that command in its place.
+#[must_use]
+pub fn run(args: &[OsString]) -> u8 {
+    sys::close_from_3();
+    match args {
+        [] => supervise::run(),
+        [dashes, program, args @ ..] if dashes == "--" => command::run(program, args),
+        _ => {
+            say("usage: gbsup init, or gbsup init -- COMMAND [ARGUMENT]...");
+            USAGE
+        }
+    }
+}
+
+/// The configuration. Read when it is needed and not before, so that an init that has nothing to do
+/// stays small. With problems in it, which are the supervisor's to report, the defaults count.
+fn settings() -> Config {
+    crate::config::load().unwrap_or_default()
+}
+
+/// Whether this process is the init of its PID namespace.
+fn is_pid_1() -> bool {
+    std::process::id() == 1
+}
+
+/// Catches `caught`, ignores whatever else would end this process without a fault of its own, and
+/// makes orphans come here when this is not PID 1.
+///
+/// SIGTTIN and SIGTTOU are ignored because a message to a terminal that was handed over must not
+/// stop init, SIGPIPE because a reader of messages may leave.
+fn prepare(caught: SignalSet) -> std::io::Result<Signals> {
+    sys::ignore(ENDING.minus(caught));
+    if !is_pid_1() {
+        nix::sys::prctl::set_child_subreaper(true)?;
+    }
+    Signals::catch(caught.with(libc::SIGCHLD))
+}
+
+/// Every signal whose default ends or stops a process, without those that report a fault in its own
+/// code (ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS), those nobody can catch, and the two that stop and
+/// resume a program on the terminal it was started from.
+const ENDING: SignalSet = SignalSet::of(&[
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGPIPE,
+    libc::SIGALRM,
+    libc::SIGTERM,
+    libc::SIGSTKFLT,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+    libc::SIGXCPU,
+    libc::SIGXFSZ,
+    libc::SIGVTALRM,
+    libc::SIGPROF,
+    libc::SIGIO,
+    libc::SIGPWR,
+])
+.union(SignalSet::REAL_TIME);
+
+/// Sleeps until a signal comes, one of `others` is readable, or `timeout` is over; without a
+/// timeout and without either for ever.
+fn sleep(signals: &Signals, others: &[BorrowedFd<'_>], timeout: Option<Duration>) {
+    // A fraction of a millisecond must not become 0, which would be a busy loop.
+    let timeout = timeout.map_or(PollTimeout::NONE, |time| {
+        PollTimeout::try_from(time + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+    });
+    let signals = PollFd::new(std::os::fd::AsFd::as_fd(signals), PollFlags::POLLIN);
+    // An interrupted poll is a signal to look at, like a readable pipe.
+    let _ = if others.is_empty() {
+        poll(&mut [signals], timeout)
+    } else {
+        let others = others.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN));
+        poll(&mut std::iter::once(signals).chain(others).collect::<Vec<_>>(), timeout)
+    };
+}
+
+/// The exit code a shell would report: the code itself, or 128 and the signal.
+fn exit_code(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}

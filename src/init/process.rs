@@ -1,0 +1,129 @@
+//! What `/proc` says about the processes of this PID namespace.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+/// A process as `/proc/PID/stat` has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Process {
+    pub(super) pid: i32,
+    /// 0 for a process that came in from outside, as `docker exec` starts them.
+    pub(super) parent: i32,
+    pub(super) group: i32,
+    pub(super) session: i32,
+    /// Clock ticks since the machine booted; with the pid it names a process for good.
+    pub(super) started: u64,
+    state: char,
+}
+
+impl Process {
+    /// Reads the process `pid`; none when it is gone.
+    fn read(pid: i32) -> Option<Process> {
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        Process::parse(&String::from_utf8_lossy(&stat))
+    }
+
+    /// Parses `57 (some) name) S 1 57 57 0 -1 ...`: the name may hold anything but ends at the last `)`.
+    fn parse(stat: &str) -> Option<Process> {
+        let (pid, rest) = stat.split_once(' ')?;
+        let (_, rest) = rest.rsplit_once(") ")?;
+        let mut fields = rest.split(' ');
+        let state = fields.next()?.chars().next()?;
+        let parent = fields.next()?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
+        let session = fields.next()?.parse().ok()?;
+        // Field 22 of the line, the state being field 3.
+        let started = fields.nth(22 - 7)?.parse().ok()?;
+        Some(Process { pid: pid.parse().ok()?, parent, group, session, started, state })
+    }
+
+    /// Whether it still runs: a zombie only waits for its parent to look.
+    pub(super) fn lives(&self) -> bool {
+        !matches!(self.state, 'Z' | 'X')
+    }
+
+    /// Whether its environment at the start had one of `entries`, each `NAME=value`.
+    pub(super) fn has_environment(&self, entries: &[String]) -> bool {
+        let environment = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|entry| entries.iter().any(|wanted| wanted.as_bytes() == entry))
+    }
+
+    /// Whether it is this program, asking the supervisor something and about to print the answer.
+    pub(super) fn is_client(&self) -> bool {
+        let file = |path: &str| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        let exe = file(&format!("/proc/{}/exe", self.pid));
+        if exe.is_none() || exe != file("/proc/self/exe") {
+            return false;
+        }
+        let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let verb = line.split(|byte| *byte == 0).nth(1).unwrap_or_default();
+        !matches!(verb, b"supervisor" | b"serve" | b"init")
+    }
+}
+
+/// Every process of this PID namespace; none when `/proc` is not there or belongs to another one.
+pub(super) fn all() -> Option<Vec<Process>> {
+    let own = fs::read_link("/proc/self").ok()?;
+    if own.to_str()?.parse() != Ok(std::process::id()) {
+        return None;
+    }
+    let entries = fs::read_dir("/proc").ok()?;
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Some(pids.filter_map(Process::read).collect())
+}
+
+/// Those of `all` that are among `roots` or descend from one of them.
+pub(super) fn trees(all: &[Process], roots: &HashSet<i32>) -> Vec<Process> {
+    let mut pids = roots.clone();
+    // A child mostly comes after its parent; the loop is for pids that have wrapped around.
+    loop {
+        let before = pids.len();
+        for process in all {
+            if pids.contains(&process.parent) {
+                pids.insert(process.pid);
+            }
+        }
+        if pids.len() == before {
+            return all.iter().filter(|process| pids.contains(&process.pid)).copied().collect();
+        }
+    }
+}
+
+/// Those of `all` that descend from this process.
+pub(super) fn descendants(all: &[Process]) -> Vec<Process> {
+    let own = i32::try_from(std::process::id()).unwrap_or(1);
+    let mut tree = trees(all, &HashSet::from([own]));
+    tree.retain(|process| process.pid != own);
+    tree
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_spaces_and_parentheses() {
+        let line = "57 (a) b (c) S 1 50 40 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2";
+        let process = Process::parse(line).expect("parses");
+        assert_eq!((process.pid, process.parent, process.group, process.session), (57, 1, 50, 40));
+        assert_eq!(process.started, 98765);
+        assert!(process.lives());
+    }
+
+    #[test]
+    fn a_cut_line_is_no_process() {
+        assert_eq!(Process::parse("57 (sh) S 1 50"), None);
+        assert_eq!(Process::parse(""), None);
+    }
+
+    #[test]
+    fn this_process_descends_from_its_parent() {
+        let all = all().expect("/proc is mounted");
+        let own = i32::try_from(std::process::id()).expect("a pid");
+        let parent = all.iter().find(|process| process.pid == own).expect("listed").parent;
+        assert!(trees(&all, &HashSet::from([parent])).iter().any(|process| process.pid == own));
+    }
+}
