@@ -1,1 +1,113 @@
-//! Shows.
+//! [`Status`] and history as people read them. Pure: the look of the terminal comes in as a value.
+//!
+//! Everything that comes from outside (names of packages, the words of an ebuild, reasons of
+//! operators) passes through [`clean`] on its way out, so that nothing in it reaches a terminal as
+//! a command.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::core::status::{Mode, Status, Why};
+
+mod failures;
+mod history;
+mod layout;
+mod page;
+
+pub use failures::failures;
+pub use history::history;
+pub use page::page;
+
+/// What the reader's side can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Colours may be used.
+    pub colour: bool,
+    /// Characters beyond ASCII may be used for drawing.
+    pub unicode: bool,
+    /// Columns; `None` for a pipe: nothing is wrapped, drawn or aligned to anything.
+    pub width: Option<usize>,
+}
+
+impl Look {
+    /// A pipe or a file.
+    pub const PLAIN: Self = Self { colour: false, unicode: false, width: None };
+
+    fn style(self, style: Style) -> Style {
+        if self.colour { style } else { Style::new() }
+    }
+}
+
+/// The status in one line: its headline.
+#[must_use]
+pub fn line(status: &Status) -> String {
+    let (state, rest) = headline(status);
+    format!("{state}: {rest}")
+}
+
+/// The state and what the headline says after it.
+fn headline(status: &Status) -> (&'static str, Cow<'_, str>) {
+    let state = status.state.name();
+    let rest = status.headline.strip_prefix(state).and_then(|rest| rest.strip_prefix(": "));
+    (state, clean(rest.unwrap_or(&status.headline)))
+}
+
+/// The colour of a state.
+fn state_style(status: &Status) -> Style {
+    let colour = match (status.state, status.pause.as_ref().map(|pause| pause.why)) {
+        (Mode::Paused, Some(Why::Operator)) | (Mode::Starting | Mode::Stopping, _) => AnsiColor::Yellow,
+        (Mode::Paused | Mode::Degraded, _) => AnsiColor::Red,
+        (Mode::Running, _) => AnsiColor::Cyan,
+        (Mode::Waiting, _) => AnsiColor::Green,
+    };
+    colour.on_default().bold()
+}
+
+/// The text without anything a terminal would act on: control characters are spelled out, line
+/// breaks and tabs become spaces, and marks that turn the direction of writing are left out.
+#[must_use]
+pub fn clean(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| !c.is_control() && !is_directional(c);
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut cleaned = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => cleaned.push(' '),
+            c if is_directional(c) => {}
+            c if c.is_control() => {
+                let _ = write!(cleaned, "\\x{:02x}", u32::from(c));
+            }
+            c => cleaned.push(c),
+        }
+    }
+    Cow::Owned(cleaned)
+}
+
+fn is_directional(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Bytes as people say them.
+fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            let decimals = usize::from(unit != "B" && value < 100.0);
+            return format!("{value:.decimals$} {unit}");
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
+/// `1 package`, `2 packages`.
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! `gbsup failures`: what failed, in full.
+
+use super::Look;
+use super::layout::{Layout, plain, styled};
+use super::page::{BAD, LABEL, STRONG};
+use super::{clean, count};
+use crate::core::failure::Failure;
+
+/// Failures with the ebuild's words, the evidence, the log and what to type.
+#[must_use]
+pub fn failures(failures: &[Failure], look: Look) -> String {
+    let mut page = Layout::new(look);
+    page.paragraph(0, &[styled(STRONG, format!("{}:", count(failures.len(), "failure")))]);
+    for failure in failures {
+        page.gap();
+        let name = failure.package.as_deref().map_or_else(|| failure.class.name().into(), clean);
+        page.paragraph(2, &[styled(STRONG, name)]);
+        page.row("what", LABEL, &[styled(BAD, clean(&failure.message))]);
+        let phase = failure.phase.as_deref().map(|phase| format!(", in the {} phase", clean(phase)));
+        page.row("kind", LABEL, &[plain(format!("{}{}", failure.class.name(), phase.unwrap_or_default()))]);
+        for (index, evidence) in failure.evidence.iter().enumerate() {
+            page.row(if index == 0 { "evidence" } else { "" }, LABEL, &[plain(clean(evidence))]);
+        }
+        if let Some(log) = &failure.log {
+            page.row("log", LABEL, &[plain(clean(log))]);
+        }
+        for (index, suggestion) in failure.suggestions.iter().enumerate() {
+            page.row(if index == 0 { "try" } else { "" }, LABEL, &[styled(STRONG, clean(suggestion))]);
+        }
+    }
+    page.finish()
+}

@@ -1,0 +1,173 @@
+//! Labels on the left, wrapped text on the right.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+
+use super::Look;
+
+/// A piece of text in one style. What comes from outside is cleaned before it becomes one.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    text: String,
+    style: Style,
+}
+
+/// Text in the terminal's own colour.
+pub(super) fn plain(text: impl Into<String>) -> Span {
+    Span { text: text.into(), style: Style::new() }
+}
+
+/// Text in a style.
+pub(super) fn styled(style: Style, text: impl Into<String>) -> Span {
+    Span { text: text.into(), style }
+}
+
+/// The column where text begins beside a label.
+const LABEL: usize = 11;
+/// Below this many columns a label has a line of its own.
+const NARROW: usize = 56;
+
+/// A page that grows line by line.
+pub(super) struct Layout {
+    look: Look,
+    page: String,
+    blank: bool,
+}
+
+impl Layout {
+    pub(super) fn new(look: Look) -> Self {
+        Self { look, page: String::new(), blank: false }
+    }
+
+    pub(super) fn look(&self) -> Look {
+        self.look
+    }
+
+    /// A blank line before whatever comes next; never two, none at the end.
+    pub(super) fn gap(&mut self) {
+        self.blank = !self.page.is_empty();
+    }
+
+    /// How many columns text beside a label has; `None`: no limit.
+    pub(super) fn columns(&self) -> Option<usize> {
+        self.look.width.map(|width| width.saturating_sub(self.indent()).max(10))
+    }
+
+    fn indent(&self) -> usize {
+        if self.is_narrow() { 4 } else { LABEL }
+    }
+
+    /// Whether labels have lines of their own.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.look.width.is_some_and(|width| width < NARROW)
+    }
+
+    /// Text from the left edge; lines after the first are indented by `hang`.
+    pub(super) fn paragraph(&mut self, hang: usize, spans: &[Span]) {
+        let lines = wrap(spans, self.look.width, hang);
+        for (index, line) in lines.iter().enumerate() {
+            self.line(if index == 0 { 0 } else { hang }, line);
+        }
+    }
+
+    /// A label and its text.
+    pub(super) fn row(&mut self, label: &str, style: Style, spans: &[Span]) {
+        let indent = self.indent();
+        let lines = wrap(spans, self.columns(), 0);
+        let label = styled(style, label);
+        if self.is_narrow() && !label.text.is_empty() {
+            self.line(2, std::slice::from_ref(&label));
+        }
+        for (index, line) in lines.iter().enumerate() {
+            if index == 0 && !self.is_narrow() {
+                let gap = plain(" ".repeat(indent.saturating_sub(2 + label.text.len())));
+                let mut whole = vec![label.clone(), gap];
+                whole.extend_from_slice(line);
+                self.line(2, &whole);
+            } else {
+                self.line(indent, line);
+            }
+        }
+    }
+
+    fn line(&mut self, indent: usize, spans: &[Span]) {
+        if std::mem::take(&mut self.blank) {
+            self.page.push('\n');
+        }
+        let mut line = " ".repeat(indent);
+        for span in spans.iter().filter(|span| !span.text.is_empty()) {
+            let style = self.look.style(span.style);
+            let _ = write!(line, "{style}{}{style:#}", span.text);
+        }
+        self.page.push_str(line.trim_end());
+        self.page.push('\n');
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.page
+    }
+}
+
+/// Breaks text at spaces so that lines have at most `width` columns; `hang` columns of the lines
+/// after the first are taken. A word that is longer than a line stays whole: paths are copied.
+fn wrap(spans: &[Span], width: Option<usize>, hang: usize) -> Vec<Vec<Span>> {
+    let Some(width) = width else { return vec![spans.to_vec()] };
+    let mut lines = Vec::new();
+    let mut line = Vec::<Span>::new();
+    let mut used = 0;
+    for span in spans {
+        for word in words(&span.text) {
+            let limit = if lines.is_empty() { width } else { width.saturating_sub(hang) };
+            let bare = columns(word.trim_end_matches(' '));
+            if used > 0 && bare > 0 && used + bare > limit {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            match line.last_mut() {
+                Some(last) if last.style == span.style => last.text.push_str(word),
+                _ => line.push(styled(span.style, word)),
+            }
+            used += columns(word);
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// The text in pieces that stay together: words with the spaces after them, and numbers with their units.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut end = 0;
+        loop {
+            let word = rest[end..].split_inclusive(' ').next()?;
+            end += word.len();
+            let number = word.trim_start_matches('(').trim_end();
+            let unit = rest[end..].split([' ', ',', ';', '.', ')']).next().unwrap_or_default();
+            let is_number =
+                !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+            if !(is_number && matches!(unit, "s" | "min" | "h" | "d" | "B" | "KiB" | "MiB" | "GiB" | "TiB")) {
+                break;
+            }
+        }
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        Some(piece)
+    })
+}
+
+/// How many columns a text takes. Exact for what Portage prints; East Asian characters and emoji
+/// in somebody's words count as two.
+pub(super) fn columns(text: &str) -> usize {
+    let wide = |c: char| {
+        matches!(u32::from(c), 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff
+            | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd)
+    };
+    text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
+}
+
+/// The text made as wide as the widest of a column.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
+}

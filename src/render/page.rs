@@ -1,0 +1,234 @@
+//! `gbsup status`: everything that matters about the builder on one page.
+
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+
+use super::layout::{Layout, Span, columns, pad, plain, styled};
+use super::{Look, clean, headline, size, state_style};
+use crate::core::failure::Failure;
+use crate::core::status::{JobInfo, Mode, Progress, Status, in_words};
+
+/// How many failures the page shows before it refers to `gbsup failures`.
+const SHOWN_FAILURES: usize = 5;
+
+pub(super) const LABEL: Style = Style::new().dimmed();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const CAREFUL: Style = AnsiColor::Yellow.on_default();
+pub(super) const STRONG: Style = Style::new().bold();
+
+/// The status as a page.
+#[must_use]
+pub fn page(status: &Status, look: Look) -> String {
+    let mut page = Layout::new(look);
+    let (state, rest) = headline(status);
+    page.paragraph(state.len() + 2, &[styled(state_style(status), state), plain(": "), styled(STRONG, rest)]);
+    page.gap();
+    progress(&mut page, status);
+    jobs(&mut page, &status.jobs);
+    page.gap();
+    pause(&mut page, status);
+    page.gap();
+    circumstances(&mut page, status);
+    page.gap();
+    for remedy in &status.remedies {
+        page.row("remedy", CAREFUL, &[plain(clean(remedy))]);
+    }
+    for warning in &status.warnings {
+        page.row("warning", CAREFUL, &[plain(clean(warning))]);
+    }
+    page.finish()
+}
+
+fn progress(page: &mut Layout, status: &Status) {
+    let progress = &status.progress;
+    if progress.total == 0 && progress.done == 0 && progress.failed == 0 {
+        return;
+    }
+    let mut spans = Vec::new();
+    if let Some(columns) = page.columns()
+        && status.state != Mode::Waiting
+    {
+        spans = bar(progress, columns.min(60).saturating_sub(28).clamp(10, 32), page.look());
+        spans.push(plain("  "));
+    }
+    spans.push(styled(STRONG, format!("{} of {}", progress.done, progress.total.max(progress.done))));
+    if progress.failed > 0 {
+        spans.push(plain(", "));
+        spans.push(styled(BAD, format!("{} failed", progress.failed)));
+    }
+    if progress.binary > 0 {
+        spans.push(plain(format!(" ({} built, {} from binaries)", progress.source, progress.binary)));
+    }
+    page.row("packages", LABEL, &spans);
+    if let Some(eta) = progress.eta {
+        let words = |seconds| in_words(Duration::from_secs(seconds));
+        let range = format!(" ({} to {})", words(eta.low), words(eta.high));
+        page.row("left", LABEL, &[plain(format!("about {}", words(eta.likely))), styled(LABEL, range)]);
+    }
+}
+
+fn bar(progress: &Progress, width: usize, look: Look) -> Vec<Span> {
+    let total = progress.total.max(progress.done + progress.failed).max(1);
+    let cells = |packages: u64| -> usize {
+        let cells = u128::from(packages) * width as u128 / u128::from(total);
+        usize::try_from(cells).unwrap_or(width).min(width)
+    };
+    let over = cells(progress.done + progress.failed);
+    // A failure is never too small to be seen.
+    let failed = cells(progress.failed).max(usize::from(progress.failed > 0)).min(width);
+    let done = over.saturating_sub(failed);
+    let left = width - done - failed;
+    if look.unicode {
+        vec![
+            styled(GOOD, "━".repeat(done)),
+            styled(BAD, "━".repeat(failed)),
+            styled(LABEL, if look.colour { "━" } else { "─" }.repeat(left)),
+        ]
+    } else {
+        let bar = format!("[{}{}{}]", "#".repeat(done), "!".repeat(failed), "-".repeat(left));
+        vec![plain(bar)]
+    }
+}
+
+fn jobs(page: &mut Layout, jobs: &[JobInfo]) {
+    let name = |job: &JobInfo| clean(&job.package).into_owned();
+    let phase = |job: &JobInfo| {
+        let phase = clean(&job.phase);
+        if job.binary { format!("{phase}, binary") } else { phase.into_owned() }
+    };
+    let widest =
+        |of: &dyn Fn(&JobInfo) -> String| jobs.iter().map(|job| columns(&of(job))).max().unwrap_or(0);
+    let (names, phases) = (widest(&name), widest(&phase));
+    // Columns where they fit, a sentence where they do not.
+    let aligned = page.columns().is_some_and(|columns| names + phases + 24 <= columns);
+    for (index, job) in jobs.iter().enumerate() {
+        let label = if index == 0 { "now" } else { "" };
+        let elapsed = in_words(Duration::from_secs(job.elapsed));
+        let time = match job.estimate {
+            Some(estimate) => format!("{elapsed} of about {}", in_words(Duration::from_secs(estimate))),
+            None => elapsed,
+        };
+        let spans = if aligned {
+            vec![
+                styled(STRONG, pad(&name(job), names)),
+                plain(format!("  {}  ", pad(&phase(job), phases))),
+                plain(time),
+            ]
+        } else {
+            vec![styled(STRONG, name(job)), plain(format!(" ({}, {time})", phase(job)))]
+        };
+        page.row(label, LABEL, &spans);
+    }
+}
+
+fn pause(page: &mut Layout, status: &Status) {
+    let Some(pause) = &status.pause else { return };
+    for failure in pause.failures.iter().take(SHOWN_FAILURES) {
+        failed(page, failure);
+    }
+    if pause.failures.len() > SHOWN_FAILURES {
+        let more = format!("and {} more: gbsup failures", pause.failures.len() - SHOWN_FAILURES);
+        page.row("", LABEL, &[plain(more)]);
+    }
+    page.gap();
+    for (index, action) in pause.actions.iter().enumerate() {
+        page.row(if index == 0 { "to do" } else { "" }, LABEL, &instruction(action));
+    }
+    if let Some(until) = pause.until {
+        page.row("goes on", LABEL, &[plain(later(status.now, until))]);
+    }
+}
+
+/// What failed, its words and its log.
+fn failed(page: &mut Layout, failure: &Failure) {
+    let message = clean(&failure.message);
+    match failure.package.as_deref().map(clean) {
+        Some(package) => {
+            let phase = failure.phase.as_deref().map(|phase| format!(" in {}", clean(phase)));
+            let title = [styled(STRONG, package), plain(phase.unwrap_or_default())];
+            page.row("failed", BAD, &title);
+            page.row("", LABEL, &[styled(BAD, message)]);
+        }
+        None => page.row("failed", BAD, &[styled(BAD, message)]),
+    }
+    if let Some(log) = &failure.log {
+        page.row("", LABEL, &[plain(clean(log))]);
+    }
+}
+
+/// A sentence that ends in a command: the command stands out.
+pub(super) fn instruction(sentence: &str) -> Vec<Span> {
+    let sentence = clean(sentence).into_owned();
+    match sentence.rsplit_once(": ") {
+        Some((before, command)) => vec![plain(format!("{before}: ")), styled(STRONG, command)],
+        None => vec![plain(sentence)],
+    }
+}
+
+fn circumstances(page: &mut Layout, status: &Status) {
+    if let Some(cycle) = &status.cycle {
+        let text =
+            format!("{}, began {} ({})", cycle.id, ago(status.now, cycle.started), clean(&cycle.reason));
+        page.row("cycle", LABEL, &[plain(text)]);
+    }
+    if !status.pending.is_empty() {
+        page.row("pending", LABEL, &[plain(clean(&status.pending.join(", ")))]);
+    }
+    sync(page, status);
+    if let Some(next) = status.next_cycle {
+        page.row("next", LABEL, &[plain(later(status.now, next))]);
+    }
+    if let Some(release) = &status.release {
+        let text = format!(
+            "{}, {} packages, published {}",
+            clean(&release.id),
+            release.packages,
+            ago(status.now, release.published)
+        );
+        page.row("release", LABEL, &[plain(text)]);
+    }
+    let volume = &status.volume;
+    let mut spans = vec![plain(format!("{}, {} free", clean(&volume.path), size(volume.free)))];
+    if !volume.mounted {
+        spans.push(styled(CAREFUL, ", not a volume"));
+    }
+    page.row("volume", LABEL, &spans);
+    if let Some(log) = &status.log {
+        page.row("log", LABEL, &[plain(clean(log))]);
+    }
+}
+
+fn sync(page: &mut Layout, status: &Status) {
+    let mut spans = Vec::new();
+    match status.sync.last {
+        Some(last) => spans.push(plain(ago(status.now, last))),
+        None if status.sync.stale_since.is_some() => spans.push(plain("never")),
+        None => return,
+    }
+    if let Some(revision) = &status.sync.revision {
+        // As many digits as git shows.
+        let short: String = clean(revision).chars().take(12).collect();
+        spans.push(plain(format!(", revision {short}")));
+    }
+    if let Some(since) = status.sync.stale_since {
+        spans.push(styled(CAREFUL, format!(", failing for {}", since_then(status.now, since))));
+    }
+    page.row("synced", LABEL, &spans);
+}
+
+/// `12 min ago`. A clock that was set back makes no difference worth a word.
+pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
+    format!("{} ago", since_then(now, then))
+}
+
+fn since_then(now: Timestamp, then: Timestamp) -> String {
+    in_words(Duration::try_from(now.duration_since(then)).unwrap_or_default())
+}
+
+/// `in 23 h 40 min`.
+fn later(now: Timestamp, then: Timestamp) -> String {
+    format!("in {}", since_then(then, now))
+}
