@@ -1,5 +1,305 @@
-//! Decides.
+//! Decides. One [`State`], one total function [`step::step`] that changes it, and nothing else:
+//! no I/O, no clock, no randomness. The supervisor's loop selects an [`Event`], calls `step`, and
+//! performs the [`Action`]s that come back.
+//!
+//! ```text
+//!              Claimed                cycle due, sync asked for
+//!   Starting ──────────┬────────────────────────┐◄──────────────────────┐
+//!      │               ▼                        │                       │
+//!      │   ┌─ Running{preflight → sync → self-update → build → rebuild}─┴─► Waiting
+//!      │   │     ▲        │ a step failed, an operator asked, the pause flag is there
+//!      │   │     │resume  ▼
+//!      └───┼───► Paused ◄─┴──────────────────────────────────────────────── (pause)
+//!  refused │
+//!          └─► stop asked: the job is halted, then Exit (the phase on the volume stays,
+//!              so that the next start goes on where this one was)
+//! ```
+//!
+//! What survives a restart is [`state::Durable`]; what only this process knows is [`state::Live`].
+//! Deadlines are kept in monotonic time and written down in wall time, so that a clock that jumps
+//! moves nothing while the process lives.
+
+pub mod classify;
+pub mod cycle;
 pub mod failure;
 pub mod history;
+pub mod job;
 pub mod request;
+pub mod state;
 pub mod status;
+pub mod step;
+pub mod view;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::portage::buildlog::BuildLog;
+use crate::portage::output::{Evidence, Progress};
+use crate::portage::sync;
+
+use failure::Failure;
+use history::Record;
+use request::{Reply, Request};
+use state::Durable;
+use status::VolumeInfo;
+
+/// A moment. Deadlines use `mono`, display uses `wall`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Time since the supervisor began; never goes backwards.
+    pub mono: Duration,
+    /// The time of day.
+    pub wall: Timestamp,
+}
+
+/// Which spawn an exit or a line of output belongs to. Never used twice on one volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct JobId(pub u64);
+
+/// The steps of a cycle, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// The volume and the leftovers of a crash.
+    Preflight,
+    /// The ebuild repositories.
+    Sync,
+    /// Portage itself, when a newer one is there.
+    SelfUpdate,
+    /// The targets, `@world` as a rule.
+    Build,
+    /// What the changes of this cycle make necessary.
+    Rebuild,
+}
+
+impl Step {
+    /// The name in the status, in history and of the log file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::Sync => "sync",
+            Self::SelfUpdate => "self-update",
+            Self::Build => "build",
+            Self::Rebuild => "rebuild",
+        }
+    }
+}
+
+/// One step's work, with everything the performer needs that only the core knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// See [`Step::Preflight`].
+    Preflight,
+    /// See [`Step::Sync`].
+    Sync,
+    /// See [`Step::SelfUpdate`].
+    SelfUpdate,
+    /// See [`Step::Build`].
+    Build {
+        /// Atoms that an operator asked to leave out of this cycle.
+        exclude: Vec<String>,
+    },
+    /// See [`Step::Rebuild`].
+    Rebuild {
+        /// What this cycle merged, as `category/name-version`.
+        merged: Vec<String>,
+        /// Atoms that an operator asked to leave out of this cycle.
+        exclude: Vec<String>,
+    },
+}
+
+impl Work {
+    /// The step this is the work of.
+    #[must_use]
+    pub fn step(&self) -> Step {
+        match self {
+            Self::Preflight => Step::Preflight,
+            Self::Sync => Step::Sync,
+            Self::SelfUpdate => Step::SelfUpdate,
+            Self::Build { .. } => Step::Build,
+            Self::Rebuild { .. } => Step::Rebuild,
+        }
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+    /// It could not be started; why, in the system's words.
+    NotStarted(String),
+}
+
+/// What a command left behind when it ended: facts, not judgements.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ran {
+    /// The program's name, without its directory.
+    pub program: String,
+    /// The whole command line, to be typed again by hand.
+    pub command: String,
+    /// The log that has all of its output, as a path inside the container.
+    pub log: String,
+    /// How it ended.
+    pub exit: Exit,
+    /// What its output showed.
+    pub evidence: Evidence,
+    /// What the logs of the failed packages say, by `category/name-version`.
+    pub logs: BTreeMap<String, BuildLog>,
+    /// A file system a build needs that has no space left, as its mount path.
+    pub full: Option<String>,
+}
+
+/// How a step's work ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    /// The step's commands ran; this is the last one, or the one that failed.
+    Ran(Box<Ran>),
+    /// There was nothing to do.
+    Nothing,
+    /// The sync ran; the revision of the main repository after it, where known.
+    Synced {
+        /// How the command ended.
+        ran: Box<Ran>,
+        /// What came of it.
+        outcome: sync::Outcome,
+        /// A commit or timestamp.
+        revision: Option<String>,
+    },
+    /// The preflight found the system fit to build, after these repairs (one sentence each).
+    Ready {
+        /// What was repaired.
+        repairs: Vec<String>,
+    },
+    /// The performer itself found the trouble.
+    Failed(Box<Failure>),
+}
+
+/// What taking the volume found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    /// The state that was on it; absent on a fresh volume or when it was damaged.
+    pub durable: Option<Durable>,
+    /// The highest cycle number that the volume knows of, so that a lost state does not begin
+    /// again at one and mix its logs with older ones.
+    pub last_cycle: u64,
+    /// The identity of this root file system: the same after `docker stop` and `start` and in a
+    /// `docker commit`, another one in a container made anew.
+    pub root: String,
+    /// The container has just started, as opposed to a supervisor that came back within it.
+    pub boot: bool,
+}
+
+/// Who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// A client on the control socket, by the number of its request.
+    Client(u64),
+    /// A signal to PID 1.
+    Signal,
+    /// A flag file.
+    Flag,
+}
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The volume is ours.
+    Claimed(Box<Claimed>),
+    /// It is not, and this is why.
+    Refused(Box<Failure>),
+    /// A deadline may have passed.
+    Timer,
+    /// A job's output told something.
+    Progress {
+        /// The job.
+        job: JobId,
+        /// What it told.
+        progress: Progress,
+    },
+    /// A job's work is over.
+    Ended {
+        /// The job.
+        job: JobId,
+        /// How.
+        report: Report,
+    },
+    /// An operator asks for something.
+    Asked {
+        /// Who.
+        by: Asker,
+        /// What.
+        request: Request,
+    },
+    /// The `pause` flag file appeared (true) or went away.
+    Hold(bool),
+    /// The configuration was read again; what was wrong with it otherwise.
+    Reloaded(Result<Box<Config>, String>),
+    /// The container is to end (TERM, INT); a second one hurries.
+    Terminate,
+    /// The volume was looked at.
+    Volume(VolumeInfo),
+    /// Something an operator should know began (a sentence) or ended (nothing).
+    Warning {
+        /// Which, so that it can end.
+        key: &'static str,
+        /// The sentence.
+        text: Option<String>,
+    },
+}
+
+/// A signal to a job's process group, in the order of growing force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// SIGINT: Portage winds its builds down.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGKILL.
+    Kill,
+}
+
+/// Something to perform.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Write [`State::durable`](state::State::durable) to the volume before anything that follows.
+    Persist,
+    /// Take the volume.
+    Claim,
+    /// Begin a job.
+    Start {
+        /// Its number.
+        job: JobId,
+        /// The cycle it belongs to.
+        cycle: u64,
+        /// What to do.
+        work: Work,
+    },
+    /// Signal a job's process group.
+    Signal {
+        /// The job.
+        job: JobId,
+        /// How hard.
+        force: Force,
+    },
+    /// Answer a request; exactly one of these for each [`Event::Asked`].
+    Answer {
+        /// Whom.
+        to: Asker,
+        /// What.
+        reply: Reply,
+    },
+    /// Write it to the history.
+    Record(Record),
+    /// Say it in the log: what the headline alone does not tell.
+    Say(String),
+    /// Leave with this code.
+    Exit(u8),
+}

@@ -1,0 +1,266 @@
+//! The job that runs: the packages in it, and how it is stopped.
+//!
+//! A job is stopped so that nothing finished is lost: while Portage copies a package to the live
+//! file system the signal waits, up to a bound, because an interrupted merge leaves half a
+//! package. Then INT (Portage cancels its builds), TERM and KILL follow, each at its time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::history::{PackageOutcome, Record};
+use super::state::Tally;
+use super::{Force, JobId, Now, Work};
+use crate::portage::output::Progress;
+
+/// A merge that a pause waits for has this long at least; a stop has only its grace.
+const PAUSE_PATIENCE: Duration = Duration::from_mins(10);
+
+/// The job that runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Its number.
+    pub id: JobId,
+    /// What it does.
+    pub work: Work,
+    /// The cycle it belongs to.
+    pub cycle: u64,
+    /// Packages in work, by `category/name-version`.
+    pub packages: BTreeMap<String, Package>,
+    /// Merged, as `category/name-version`, in order.
+    pub merged: Vec<String>,
+    /// Failed, with the log Portage named.
+    pub failed: BTreeMap<String, Option<String>>,
+    /// Counts.
+    pub tally: Tally,
+    /// How many packages Portage set out to merge, over all keep-going passes.
+    pub total: u64,
+    /// Merged or failed before the present keep-going pass.
+    before_pass: u64,
+    /// A pause waits for these packages.
+    pub awaited: Option<BTreeSet<String>>,
+    /// It is being stopped.
+    pub halt: Option<Halt>,
+}
+
+/// A package in work.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Package {
+    /// When it began, for elapsed time.
+    pub since: Duration,
+    /// When it began, for the history.
+    pub started: Timestamp,
+    /// Taken from a binpkg.
+    pub binary: bool,
+    /// Being copied to the live file system.
+    pub merging: bool,
+}
+
+/// Why a job is stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// To be held; the operator's words.
+    Pause(Option<String>),
+    /// To end the process.
+    Leave,
+}
+
+/// A stop on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halt {
+    /// What follows.
+    pub then: Then,
+    /// How far it is.
+    pub stage: Stage,
+    /// When the next stage begins at the latest, in monotonic time.
+    deadline: Duration,
+}
+
+/// How far a stop is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// A merge is let finish.
+    Merging,
+    /// INT was sent.
+    Interrupted,
+    /// TERM was sent.
+    Terminated,
+    /// KILL was sent; there is nothing more to do but wait for the exit.
+    Killed,
+}
+
+impl Stage {
+    /// How long it may last before the next one. All of them fit into `grace` with a part of it to
+    /// spare for PID 1, which sweeps up what is left.
+    fn patience(self, then: &Then, grace: Duration) -> Duration {
+        match (self, then) {
+            (Self::Merging, Then::Leave) => grace.mul_f64(0.6),
+            (Self::Merging, Then::Pause(_)) => grace.max(PAUSE_PATIENCE),
+            (Self::Interrupted, _) => grace.mul_f64(0.15),
+            (Self::Terminated | Self::Killed, _) => grace.mul_f64(0.1),
+        }
+    }
+}
+
+impl Job {
+    /// A job that has just been given its number.
+    #[must_use]
+    pub fn new(id: JobId, cycle: u64, work: Work) -> Self {
+        Self {
+            id,
+            work,
+            cycle,
+            packages: BTreeMap::new(),
+            merged: Vec::new(),
+            failed: BTreeMap::new(),
+            tally: Tally::default(),
+            total: 0,
+            before_pass: 0,
+            awaited: None,
+            halt: None,
+        }
+    }
+
+    /// When [`Job::escalate`] has something to do.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        self.halt.as_ref().filter(|halt| halt.stage != Stage::Killed).map(|halt| halt.deadline)
+    }
+
+    /// The packages being copied to the live file system.
+    pub fn merging(&self) -> impl Iterator<Item = &str> {
+        self.packages.iter().filter(|(_, package)| package.merging).map(|(cpv, _)| cpv.as_str())
+    }
+
+    /// Takes in what the output told. Returns what belongs into the history.
+    pub fn note(&mut self, progress: &Progress, now: Now) -> Option<Record> {
+        match progress {
+            Progress::Planned { total } => {
+                self.expect(*total);
+                None
+            }
+            Progress::Emerging { total, package, binary, .. } => {
+                self.expect(*total);
+                let begun = Package { since: now.mono, started: now.wall, binary: *binary, merging: false };
+                self.packages.entry(package.to_string()).or_insert(begun);
+                None
+            }
+            Progress::Installing { package, .. } => {
+                if let Some(package) = self.packages.get_mut(package.as_str()) {
+                    package.merging = true;
+                }
+                None
+            }
+            Progress::Completed { package, .. } => self.complete(package.as_str(), now),
+            Progress::Failed { package, log, .. } => {
+                let log = log.as_ref().map(|log| log.display().to_string());
+                self.fail(package.as_str(), log, now)
+            }
+            Progress::Resuming => {
+                // A keep-going pass starts counting at one again.
+                self.before_pass = self.tally.done() + self.tally.failed;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn expect(&mut self, in_this_pass: u32) {
+        self.total = self.total.max(self.before_pass.saturating_add(u64::from(in_this_pass)));
+    }
+
+    fn complete(&mut self, cpv: &str, now: Now) -> Option<Record> {
+        let package = self.packages.remove(cpv)?;
+        if package.binary {
+            self.tally.binary += 1;
+        } else {
+            self.tally.source += 1;
+        }
+        self.merged.push(cpv.to_owned());
+        self.arrived(cpv);
+        Some(self.record(cpv, Some(package), PackageOutcome::Built, None, now))
+    }
+
+    /// Counts a failure once, however often Portage names it.
+    fn fail(&mut self, cpv: &str, log: Option<String>, now: Now) -> Option<Record> {
+        let package = self.packages.remove(cpv);
+        self.arrived(cpv);
+        match self.failed.get_mut(cpv) {
+            Some(known) => {
+                if known.is_none() {
+                    *known = log;
+                }
+                None
+            }
+            None => {
+                self.tally.failed += 1;
+                self.failed.insert(cpv.to_owned(), log.clone());
+                Some(self.record(cpv, package, PackageOutcome::Failed, log, now))
+            }
+        }
+    }
+
+    fn arrived(&mut self, cpv: &str) {
+        if let Some(awaited) = &mut self.awaited {
+            awaited.remove(cpv);
+        }
+    }
+
+    fn record(
+        &self,
+        cpv: &str,
+        package: Option<Package>,
+        outcome: PackageOutcome,
+        log: Option<String>,
+        now: Now,
+    ) -> Record {
+        Record::Package {
+            cycle: self.cycle,
+            step: self.work.step().name().to_owned(),
+            package: cpv.to_owned(),
+            binary: package.is_some_and(|p| p.binary),
+            started: package.map_or(now.wall, |p| p.started),
+            ended: now.wall,
+            outcome,
+            log,
+            message: None,
+        }
+    }
+
+    /// Begins to stop the job. Asked again for the same end it goes on to the next stage at once;
+    /// for another end, that is what follows and its bounds hold. Returns the signal to send now.
+    #[must_use]
+    pub fn stop(&mut self, then: Then, grace: Duration, now: Now) -> Option<Force> {
+        let stage = match &self.halt {
+            Some(halt) if halt.then == then => return self.advance(grace, now),
+            Some(halt) => halt.stage,
+            None => Stage::Merging,
+        };
+        let deadline = now.mono.saturating_add(stage.patience(&then, grace));
+        self.halt = Some(Halt { then, stage, deadline });
+        self.escalate(grace, now)
+    }
+
+    /// Sends the next signal when its time has come, or INT as soon as no merge is on its way.
+    #[must_use]
+    pub fn escalate(&mut self, grace: Duration, now: Now) -> Option<Force> {
+        let due = self.deadline().is_some_and(|deadline| now.mono >= deadline);
+        let merging = self.merging().next().is_some();
+        let free = !merging && self.halt.as_ref().is_some_and(|halt| halt.stage == Stage::Merging);
+        if due || free { self.advance(grace, now) } else { None }
+    }
+
+    fn advance(&mut self, grace: Duration, now: Now) -> Option<Force> {
+        let halt = self.halt.as_mut()?;
+        let (stage, force) = match halt.stage {
+            Stage::Merging => (Stage::Interrupted, Force::Interrupt),
+            Stage::Interrupted => (Stage::Terminated, Force::Terminate),
+            Stage::Terminated => (Stage::Killed, Force::Kill),
+            Stage::Killed => return None,
+        };
+        halt.stage = stage;
+        halt.deadline = now.mono.saturating_add(stage.patience(&halt.then, grace));
+        Some(force)
+    }
+}

@@ -1,0 +1,279 @@
+//! The one state value: what survives a restart, and what only this process knows.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::job::Job;
+use super::request::PauseMode;
+use super::status::{VolumeInfo, Why};
+use super::{JobId, Now, Step};
+use crate::config::Config;
+
+/// The version of `state.json`. A file of another version is set aside, not guessed at.
+pub const SCHEMA: u32 = 1;
+
+/// Everything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// What is on the volume as `state/state.json`.
+    pub durable: Durable,
+    /// What is gone with the process.
+    pub live: Live,
+}
+
+/// What survives a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Durable {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Where the loop is.
+    pub phase: Phase,
+    /// Since when.
+    pub since: Timestamp,
+    /// The cycle that runs or ran last.
+    pub cycle: Option<Cycle>,
+    /// The number of the newest job on this volume.
+    pub last_job: JobId,
+    /// Requests remembered until the next safe point.
+    pub pending: Pending,
+    /// What syncing did.
+    pub sync: SyncRecord,
+    /// The root file system that this state describes; see [`super::Claimed::root`].
+    pub root: Option<String>,
+}
+
+/// Where the loop is. Stopping is not a phase: it ends the process and leaves the phase as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// A cycle is on its way, at this step.
+    Running(Step),
+    /// Held.
+    Paused(Pause),
+    /// The cycle is done; the next one begins at this time, or on request only.
+    Waiting(Option<Timestamp>),
+}
+
+/// Why it is held, and where it goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pause {
+    /// Who holds it.
+    pub why: Why,
+    /// It ends when the `pause` flag file goes away.
+    pub by_flag: bool,
+    /// What failed; empty when an operator holds it.
+    pub failures: Vec<Failure>,
+    /// An operator's words.
+    pub reason: Option<String>,
+    /// The step to go on with; absent: the cycle was over, so wait for the next.
+    pub at: Option<Step>,
+    /// When the next cycle was to begin, if it was over.
+    pub due: Option<Timestamp>,
+}
+
+/// A cycle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cycle {
+    /// Counted from 1 on the volume.
+    pub id: u64,
+    /// When it began.
+    pub started: Timestamp,
+    /// Why.
+    pub reason: Reason,
+    /// The sync of this cycle was asked for, so `sync.min_interval` does not hold it.
+    pub forced: bool,
+    /// The step to go on with after the preflight, when the cycle was interrupted.
+    pub goal: Option<Step>,
+    /// Atoms that an operator asked to leave out.
+    pub exclude: Vec<String>,
+    /// What it merged, as `category/name-version`.
+    pub merged: Vec<String>,
+    /// Counts of its finished jobs.
+    pub tally: Tally,
+    /// It has ended.
+    pub over: bool,
+}
+
+/// Why a cycle began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The first on this volume.
+    First,
+    /// The container was started.
+    Start,
+    /// The interval was over.
+    Interval,
+    /// An operator asked.
+    Requested,
+    /// A container made anew came to an old volume.
+    NewRoot,
+}
+
+impl Reason {
+    /// The word in the status.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Start => "start",
+            Self::Interval => "interval",
+            Self::Requested => "requested",
+            Self::NewRoot => "new-root",
+        }
+    }
+}
+
+/// Packages counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Merged from a binpkg.
+    pub binary: u64,
+    /// Merged after a build from source.
+    pub source: u64,
+    /// Failed.
+    pub failed: u64,
+}
+
+impl Tally {
+    /// Merged in all.
+    #[must_use]
+    pub fn done(self) -> u64 {
+        self.binary + self.source
+    }
+
+    /// The two together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            binary: self.binary + other.binary,
+            source: self.source + other.source,
+            failed: self.failed + other.failed,
+        }
+    }
+}
+
+/// Requests remembered until the next safe point, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    /// A new cycle with a sync.
+    pub sync: bool,
+    /// A pause.
+    pub pause: Option<PendingPause>,
+}
+
+/// A pause that waits for its moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PendingPause {
+    /// When it takes effect.
+    pub mode: PauseMode,
+    /// An operator's words.
+    pub reason: Option<String>,
+}
+
+/// What syncing did, counted on the volume so that a restart loop cannot hammer a mirror.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncRecord {
+    /// The last time one was begun, whatever came of it.
+    pub attempted: Option<Timestamp>,
+    /// The root file system it was begun in.
+    pub root: Option<String>,
+    /// The last time one worked.
+    pub succeeded: Option<Timestamp>,
+    /// The revision after it.
+    pub revision: Option<String>,
+    /// Attempts that failed since one worked or since the retries were used up.
+    pub failures: u32,
+    /// What the last failed attempt said.
+    pub error: Option<String>,
+    /// When the next attempt is due.
+    pub retry: Option<Timestamp>,
+    /// Since when the tree is old because syncing fails.
+    pub stale_since: Option<Timestamp>,
+}
+
+/// Whether the volume is ours.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Volume {
+    /// Being taken.
+    Claiming,
+    /// Ours.
+    Ours,
+    /// Not ours; nothing is written and nothing runs.
+    Refused(Box<Failure>),
+}
+
+/// What is gone with the process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    /// The configuration in force.
+    pub config: Config,
+    /// Whether the volume is ours.
+    pub volume: Volume,
+    /// What it looks like.
+    pub space: VolumeInfo,
+    /// See [`super::Claimed::last_cycle`].
+    pub last_cycle: u64,
+    /// The job that runs.
+    pub job: Option<Job>,
+    /// The `pause` flag file is there.
+    pub hold: bool,
+    /// The process is to end.
+    pub stopping: bool,
+    /// When a failed sync is tried again, in monotonic time.
+    pub retry: Option<Duration>,
+    /// When the next cycle begins, in monotonic time.
+    pub next: Option<Duration>,
+    /// What an operator should know, by key.
+    pub warnings: BTreeMap<&'static str, String>,
+}
+
+impl State {
+    /// The state of a process that has just begun and knows nothing of its volume.
+    #[must_use]
+    pub fn new(config: Config, now: Now) -> Self {
+        let space = VolumeInfo { path: config.volume.path.display().to_string(), mounted: true, free: 0 };
+        Self {
+            durable: Durable {
+                schema: SCHEMA,
+                phase: Phase::Waiting(None),
+                since: now.wall,
+                cycle: None,
+                last_job: JobId(0),
+                pending: Pending::default(),
+                sync: SyncRecord::default(),
+                root: None,
+            },
+            live: Live {
+                config,
+                volume: Volume::Claiming,
+                space,
+                last_cycle: 0,
+                job: None,
+                hold: false,
+                stopping: false,
+                retry: None,
+                next: None,
+                warnings: BTreeMap::new(),
+            },
+        }
+    }
+
+    /// The earliest deadline, in monotonic time. Nothing: only an event moves this state, and the
+    /// process may sleep for ever.
+    #[must_use]
+    pub fn wake(&self) -> Option<Duration> {
+        let halt = self.live.job.as_ref().and_then(Job::deadline);
+        [halt, self.live.retry, self.live.next].into_iter().flatten().min()
+    }
+}

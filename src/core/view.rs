@@ -1,0 +1,300 @@
+//! [`State`] → [`Status`]: everything a user can see, in one pure function.
+
+use std::time::Duration;
+
+use super::cycle;
+use super::failure::Failure;
+use super::job::{Job, Stage, Then};
+use super::state::{Live, Pause, Phase, State, Tally, Volume};
+use super::status::{self, CycleInfo, JobInfo, Mode, PauseInfo, Progress, Status, SyncInfo, Why, in_words};
+use super::{Now, Step};
+
+/// The snapshot of this moment.
+#[must_use]
+pub fn status(state: &State, now: Now) -> Status {
+    let State { durable, live } = state;
+    let mode = mode(state);
+    let progress = progress(state);
+    Status {
+        schema: status::SCHEMA,
+        version: crate::VERSION.to_owned(),
+        state: mode,
+        step: step_name(state).to_owned(),
+        headline: format!("{}: {}", mode.name(), sentence(state, progress, now)),
+        since: durable.since,
+        now: now.wall,
+        cycle: durable.cycle.as_ref().map(|cycle| CycleInfo {
+            id: cycle.id,
+            started: cycle.started,
+            reason: cycle.reason.name().to_owned(),
+        }),
+        progress,
+        jobs: live.job.as_ref().map(|job| jobs(job, now)).unwrap_or_default(),
+        pause: (mode == Mode::Paused).then(|| pause(state)),
+        pending: pending(state),
+        next_cycle: match durable.phase {
+            Phase::Waiting(next) if mode == Mode::Waiting => next,
+            _ => None,
+        },
+        release: None,
+        sync: SyncInfo {
+            last: durable.sync.succeeded,
+            revision: durable.sync.revision.clone(),
+            stale_since: durable.sync.stale_since,
+        },
+        volume: live.space.clone(),
+        log: log(state),
+        remedies: Vec::new(),
+        warnings: warnings(state),
+    }
+}
+
+fn mode(state: &State) -> Mode {
+    match (&state.live.volume, &state.durable.phase) {
+        _ if state.live.stopping => Mode::Stopping,
+        (Volume::Claiming, _) => Mode::Starting,
+        (Volume::Refused(_), _) | (_, Phase::Paused(_)) => Mode::Paused,
+        (_, Phase::Running(_)) => Mode::Running,
+        (_, Phase::Waiting(_)) => Mode::Waiting,
+    }
+}
+
+fn step_name(state: &State) -> &'static str {
+    match &state.durable.phase {
+        _ if state.live.volume != Volume::Ours => Step::Preflight.name(),
+        Phase::Running(step) | Phase::Paused(Pause { at: Some(step), .. }) => step.name(),
+        Phase::Paused(Pause { at: None, .. }) | Phase::Waiting(_) => "wait",
+    }
+}
+
+/// The log of the step that runs or ran last.
+fn log(state: &State) -> Option<String> {
+    let cycle = state.durable.cycle.as_ref()?;
+    let step = match &state.durable.phase {
+        Phase::Running(step) | Phase::Paused(Pause { at: Some(step), .. }) => *step,
+        Phase::Paused(Pause { at: None, .. }) | Phase::Waiting(_) => Step::Build,
+    };
+    Some(cycle::step_log(&state.live.config.volume.path, cycle.id, step).display().to_string())
+}
+
+fn progress(state: &State) -> Progress {
+    let settled = state.durable.cycle.as_ref().map(|cycle| cycle.tally).unwrap_or_default();
+    let job = state.live.job.as_ref();
+    let tally = settled.plus(job.map(|job| job.tally).unwrap_or_default());
+    let planned = job.map_or(0, |job| job.total);
+    let Tally { binary, source, failed } = tally;
+    Progress {
+        done: tally.done(),
+        total: (tally.done() + failed).max(settled.done() + planned),
+        failed,
+        binary,
+        source,
+        eta: None,
+    }
+}
+
+fn jobs(job: &Job, now: Now) -> Vec<JobInfo> {
+    let mut packages: Vec<_> = job.packages.iter().collect();
+    packages.sort_by_key(|(_, package)| package.since);
+    packages
+        .into_iter()
+        .map(|(cpv, package)| JobInfo {
+            package: cpv.clone(),
+            phase: if package.merging { "merge" } else { "build" }.to_owned(),
+            elapsed: now.mono.saturating_sub(package.since).as_secs(),
+            estimate: None,
+            binary: package.binary,
+        })
+        .collect()
+}
+
+fn pending(state: &State) -> Vec<String> {
+    let pending = &state.durable.pending;
+    let sync = pending.sync.then(|| "sync".to_owned());
+    let pause = pending.pause.as_ref().map(|_| "pause".to_owned());
+    sync.into_iter().chain(pause).collect()
+}
+
+// --- The headline -------------------------------------------------------------------------------
+
+fn sentence(state: &State, progress: Progress, now: Now) -> String {
+    if state.live.stopping {
+        return stopping(state.live.job.as_ref());
+    }
+    match &state.live.volume {
+        Volume::Claiming => return format!("taking the volume {}", state.live.space.path),
+        Volume::Refused(failure) => {
+            return format!("{}. Repair it, then: gbsup resume", failure.headline());
+        }
+        Volume::Ours => {}
+    }
+    match &state.durable.phase {
+        Phase::Running(step) => running(state, *step, progress, now),
+        Phase::Paused(pause) => paused(state, pause, progress),
+        Phase::Waiting(next) => {
+            let left = next.map(|next| Duration::try_from(next.duration_since(now.wall)).unwrap_or_default());
+            waiting(state, progress, left)
+        }
+    }
+}
+
+fn stopping(job: Option<&Job>) -> String {
+    let Some(job) = job else { return "leaving".to_owned() };
+    match job.merging().next() {
+        Some(package) if job.halt.as_ref().is_some_and(|halt| halt.stage == Stage::Merging) => {
+            format!("letting {package} finish merging")
+        }
+        _ => format!("ending {}", job.work.step().name()),
+    }
+}
+
+fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
+    let Live { job, retry, config, .. } = &state.live;
+    if let Some(job) = job
+        && let Some(halt) = &job.halt
+        && let Then::Pause(_) = halt.then
+    {
+        return match job.merging().next() {
+            Some(package) if halt.stage == Stage::Merging => {
+                format!("pausing as soon as {package} is merged")
+            }
+            _ => format!("pausing, {} is being stopped", step.name()),
+        };
+    }
+    match step {
+        Step::Preflight => "checking the volume and the system".to_owned(),
+        Step::Sync => match retry {
+            Some(at) => {
+                let sync = &state.durable.sync;
+                let left = in_words(at.saturating_sub(now.mono));
+                let error = sync.error.as_deref().unwrap_or("the sync failed");
+                let tries = config.sync.retries.len() + 1;
+                format!("{error}; trying again in {left} (attempt {} of {tries})", sync.failures + 1)
+            }
+            None => "syncing the ebuild repositories".to_owned(),
+        },
+        Step::SelfUpdate => "looking whether Portage itself is to be updated".to_owned(),
+        Step::Build => packages("building", "working out what is to be built", job.as_ref(), progress, now),
+        Step::Rebuild => {
+            packages("rebuilding", "looking for what has to be rebuilt", job.as_ref(), progress, now)
+        }
+    }
+}
+
+fn packages(verb: &str, before: &str, job: Option<&Job>, progress: Progress, now: Now) -> String {
+    let Some(job) = job.filter(|job| job.total > 0) else { return before.to_owned() };
+    let position = (progress.done + progress.failed + 1).min(progress.total);
+    let mut sentence = format!("{verb} {position} of {}", progress.total);
+    let newest = jobs(job, now);
+    if let Some(oldest) = newest.first() {
+        let elapsed = in_words(Duration::from_secs(oldest.elapsed));
+        sentence += &format!(", {} ({}, {elapsed})", oldest.package, oldest.phase);
+        if newest.len() > 1 {
+            sentence += &format!(" and {} more", newest.len() - 1);
+        }
+    }
+    if progress.failed > 0 {
+        sentence += &format!("; {} failed so far", progress.failed);
+    }
+    sentence
+}
+
+fn paused(state: &State, pause: &Pause, progress: Progress) -> String {
+    match (pause.why, pause.failures.as_slice()) {
+        (Why::Failure, [first, others @ ..]) => {
+            let more = match others.len() {
+                0 => String::new(),
+                1 => " (and 1 more failure)".to_owned(),
+                n => format!(" (and {n} more failures)"),
+            };
+            let built = match pause.at {
+                Some(Step::Build | Step::Rebuild) if progress.total > 0 => {
+                    format!("; {} of {} built", progress.done, progress.total)
+                }
+                _ => String::new(),
+            };
+            format!("{}{more}{built}. Repair it, then: gbsup resume", first.headline())
+        }
+        (Why::Failure, []) => "a step failed. Repair it, then: gbsup resume".to_owned(),
+        (Why::Operator, _) if pause.by_flag || state.live.hold => {
+            format!("held by the flag file {}; remove it to go on", flag(state))
+        }
+        (Why::Operator, _) => match &pause.reason {
+            Some(reason) => format!("held by an operator ({reason}); go on with: gbsup resume"),
+            None => "held by an operator; go on with: gbsup resume".to_owned(),
+        },
+    }
+}
+
+fn waiting(state: &State, progress: Progress, left: Option<Duration>) -> String {
+    let done = match (progress.source, progress.binary) {
+        (0, 0) => "everything is up to date".to_owned(),
+        (built, 0) => format!("everything is up to date ({} built)", count(built)),
+        (0, binary) => format!("everything is up to date ({} merged from binpkgs)", count(binary)),
+        (built, binary) => {
+            format!("everything is up to date ({} built, {binary} merged from binpkgs)", count(built))
+        }
+    };
+    let old_tree =
+        if state.durable.sync.stale_since.is_some() { " with the tree of an earlier sync" } else { "" };
+    match left {
+        Some(left) => format!("{done}{old_tree}; next sync in {}", in_words(left)),
+        None => format!("{done}{old_tree}; the next cycle begins on request: gbsup sync"),
+    }
+}
+
+fn count(packages: u64) -> String {
+    format!("{packages} package{}", if packages == 1 { "" } else { "s" })
+}
+
+// --- What to do ---------------------------------------------------------------------------------
+
+fn flag(state: &State) -> String {
+    state.live.config.volume.path.join("control/pause").display().to_string()
+}
+
+fn pause(state: &State) -> PauseInfo {
+    let (why, failures) = match (&state.live.volume, &state.durable.phase) {
+        (Volume::Refused(failure), _) => (Why::Failure, vec![(**failure).clone()]),
+        (_, Phase::Paused(pause)) => (pause.why, pause.failures.clone()),
+        _ => (Why::Operator, Vec::new()),
+    };
+    let mut actions = Vec::new();
+    for suggestion in failures.iter().flat_map(suggestions) {
+        if !actions.contains(&suggestion) {
+            actions.push(suggestion);
+        }
+    }
+    actions.push(match why {
+        _ if state.live.hold => format!("go on with: rm {}", flag(state)),
+        Why::Failure => "when it is repaired, go on with: gbsup resume".to_owned(),
+        Why::Operator => "go on with: gbsup resume".to_owned(),
+    });
+    PauseInfo { why, failures, until: None, actions }
+}
+
+fn suggestions(failure: &Failure) -> impl Iterator<Item = String> {
+    let read = failure.log.as_ref().map(|log| format!("read the log: less {log}"));
+    let tries = failure.suggestions.iter().map(|command| format!("try: {command}"));
+    read.into_iter().chain(tries.collect::<Vec<_>>())
+}
+
+fn warnings(state: &State) -> Vec<String> {
+    let State { durable, live } = state;
+    let mut warnings = Vec::new();
+    if !live.space.mounted {
+        warnings.push(format!(
+            "nothing is mounted at {}: the packages will die with the container (docker run -v NAME:{0})",
+            live.space.path
+        ));
+    }
+    if let Some(since) = durable.sync.stale_since {
+        let error = durable.sync.error.as_deref().unwrap_or("the sync failed");
+        warnings.push(format!("the tree is as old as {}: {error}", since.strftime("%Y-%m-%d %H:%M UTC")));
+    }
+    if live.hold && !matches!(&durable.phase, Phase::Paused(pause) if pause.by_flag) {
+        warnings.push(format!("the flag file {} is there: no further step begins", flag(state)));
+    }
+    warnings.extend(live.warnings.values().cloned());
+    warnings
+}

@@ -1,0 +1,360 @@
+//! Properties of the transition function under any sequence of events.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use gbsup::config::{Config, OnFailure};
+use gbsup::core::failure::{Class, Failure};
+use gbsup::core::job::Stage;
+use gbsup::core::request::{PauseMode, Reply, Request};
+use gbsup::core::state::{Durable, Phase, State, Volume};
+use gbsup::core::status::{Mode, Status};
+use gbsup::core::step::step;
+use gbsup::core::{Action, Asker, Claimed, Event, Exit, Force, JobId, Now, Ran, Report, Work, view};
+use gbsup::portage::cpv::Cpv;
+use gbsup::portage::output::{Evidence, How, Progress};
+use gbsup::portage::sync::Outcome;
+
+/// What the world does next.
+#[derive(Clone, Debug)]
+enum Move {
+    Claim { root: u8, boot: bool },
+    Refuse,
+    Wait(u32),
+    Finish(End),
+    Stale(u64),
+    Ask(Request, bool),
+    Hold(bool),
+    Reload(bool),
+    Terminate,
+    Print(u8, u8),
+    Restart { root: u8, boot: bool },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Well,
+    Badly,
+    Nothing,
+    Ready,
+    Trouble,
+}
+
+fn requests() -> impl Strategy<Value = Request> {
+    let modes = prop_oneof![Just(PauseMode::Now), Just(PauseMode::AfterPackage), Just(PauseMode::AfterCycle)];
+    prop_oneof![
+        Just(Request::Status),
+        vec("[a-c]/[x-z]", 0..2).prop_map(|skip| Request::Resume { skip }),
+        modes.prop_map(|mode| Request::Pause { mode, reason: None }),
+        Just(Request::Sync),
+        Just(Request::Stop),
+    ]
+}
+
+fn moves() -> impl Strategy<Value = Move> {
+    let ends = prop_oneof![
+        4 => Just(End::Well),
+        2 => Just(End::Badly),
+        2 => Just(End::Nothing),
+        2 => Just(End::Ready),
+        1 => Just(End::Trouble),
+    ];
+    prop_oneof![
+        2 => (0..2u8, any::<bool>()).prop_map(|(root, boot)| Move::Claim { root, boot }),
+        1 => Just(Move::Refuse),
+        4 => (0..200_000u32).prop_map(Move::Wait),
+        8 => ends.prop_map(Move::Finish),
+        1 => any::<u64>().prop_map(Move::Stale),
+        6 => (requests(), any::<bool>()).prop_map(|(request, flag)| Move::Ask(request, flag)),
+        2 => any::<bool>().prop_map(Move::Hold),
+        1 => any::<bool>().prop_map(Move::Reload),
+        1 => Just(Move::Terminate),
+        6 => (0..7u8, 0..4u8).prop_map(|(kind, package)| Move::Print(kind, package)),
+        1 => (0..2u8, any::<bool>()).prop_map(|(root, boot)| Move::Restart { root, boot }),
+    ]
+}
+
+fn config(on_failure: OnFailure) -> Config {
+    let mut config = Config::default();
+    config.sync.on_failure = on_failure;
+    config.sync.retries = vec![Duration::from_secs(60), Duration::from_secs(300)];
+    config
+}
+
+/// The state in a world that remembers the few things it needs to judge it.
+struct World {
+    state: State,
+    mono: Duration,
+    running: Option<(JobId, Work)>,
+    asked: u64,
+    newest: u64,
+    gone: bool,
+}
+
+impl World {
+    fn new(on_failure: OnFailure) -> Self {
+        let wall = Timestamp::from_second(1_800_000_000).unwrap();
+        let state = State::new(config(on_failure), Now { mono: Duration::ZERO, wall });
+        Self { state, mono: Duration::ZERO, running: None, asked: 0, newest: 0, gone: false }
+    }
+
+    fn now(&self) -> Now {
+        let seconds = i64::try_from(self.mono.as_secs()).unwrap();
+        Now { mono: self.mono, wall: Timestamp::from_second(1_800_000_000 + seconds).unwrap() }
+    }
+
+    fn make(&mut self, next: Move) {
+        let event = match next {
+            Move::Claim { root, boot } => claimed(None, root, boot),
+            Move::Refuse => Event::Refused(Box::new(Failure::new(Class::Volume, "no"))),
+            Move::Wait(seconds) => {
+                self.mono += Duration::from_secs(u64::from(seconds));
+                Event::Timer
+            }
+            Move::Finish(end) => match &self.running {
+                Some((job, work)) => Event::Ended { job: *job, report: report(end, work) },
+                None => return,
+            },
+            Move::Stale(job) => return self.end_stale(JobId(job)),
+            Move::Ask(request, flag) => {
+                self.asked += 1;
+                let by = if flag { Asker::Flag } else { Asker::Client(self.asked) };
+                Event::Asked { by, request }
+            }
+            Move::Hold(held) => Event::Hold(held),
+            Move::Reload(true) => Event::Reloaded(Ok(Box::new(config(OnFailure::Pause)))),
+            Move::Reload(false) => Event::Reloaded(Err("line 3: nonsense".into())),
+            Move::Terminate => Event::Terminate,
+            Move::Print(kind, package) => match &self.running {
+                Some((job, _)) => Event::Progress { job: *job, progress: progress(kind, package) },
+                None => return,
+            },
+            Move::Restart { root, boot } => self.restart(root, boot),
+        };
+        self.take(event);
+    }
+
+    fn end_stale(&mut self, job: JobId) {
+        if self.running.as_ref().is_none_or(|(id, _)| *id != job) {
+            let before = self.state.clone();
+            self.take(Event::Ended { job, report: Report::Nothing });
+            assert_eq!(self.state, before, "a stale job changed something");
+        }
+    }
+
+    /// What the next process finds is what was written down, and the job is gone.
+    fn restart(&mut self, root: u8, boot: bool) -> Event {
+        let text = serde_json::to_string(&self.state.durable).unwrap();
+        let durable: Durable = serde_json::from_str(&text).unwrap();
+        assert_eq!(durable, self.state.durable, "the state does not survive being written");
+        let ours = self.state.live.volume == Volume::Ours;
+        self.state = State::new(self.state.live.config.clone(), self.now());
+        self.running = None;
+        claimed(ours.then_some(durable), root, boot)
+    }
+
+    fn take(&mut self, event: Event) {
+        let now = self.now();
+        let timer = event == Event::Timer;
+        let asked = match &event {
+            Event::Asked { by, request } => Some((*by, request.clone())),
+            _ => None,
+        };
+        if let Event::Ended { job, .. } = &event {
+            self.running.take_if(|(id, _)| id == job);
+        }
+        let before = self.state.durable.clone();
+        let (state, actions) = step(self.state.clone(), event, now);
+        self.state = state;
+
+        if self.state.live.volume == Volume::Ours && before != self.state.durable {
+            assert_eq!(actions.first(), Some(&Action::Persist), "a change was not written down first");
+        }
+        judge_answers(asked, &actions);
+        for action in &actions {
+            self.judge(action);
+        }
+        self.judge_state(timer, now);
+    }
+
+    fn judge(&mut self, action: &Action) {
+        let State { durable, live } = &self.state;
+        match action {
+            Action::Start { job, work, .. } => {
+                assert!(self.running.is_none(), "two jobs");
+                assert!(job.0 > self.newest, "a job number was used twice");
+                assert_eq!(live.volume, Volume::Ours, "a job without a volume");
+                assert!(matches!(durable.phase, Phase::Running(_)), "a job started while not running");
+                assert!(!live.stopping && !live.hold, "a job started while stopping or held");
+                self.newest = job.0;
+                self.running = Some((*job, work.clone()));
+            }
+            Action::Signal { job, .. } => {
+                assert_eq!(self.running.as_ref().map(|(id, _)| *id), Some(*job), "a signal to nobody");
+            }
+            Action::Exit(_) => {
+                assert!(live.stopping, "left without being asked");
+                assert!(self.running.is_none(), "left a job behind");
+                self.gone = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn judge_state(&self, timer: bool, now: Now) {
+        let State { durable, live } = &self.state;
+        let running = self.running.as_ref().map(|(id, _)| *id);
+        assert_eq!(live.job.as_ref().map(|job| job.id), running);
+        if live.volume == Volume::Ours && !live.stopping && matches!(durable.phase, Phase::Running(_)) {
+            assert!(live.job.is_some() || live.retry.is_some(), "running, but nothing is on its way");
+        }
+        if timer {
+            assert!(self.state.wake().is_none_or(|wake| wake > now.mono), "the timer would fire for ever");
+        }
+        assert!(self.gone || !live.stopping || running.is_some(), "nothing to wait for, and it stays");
+
+        let status = view::status(&self.state, now);
+        let text = serde_json::to_string(&status).unwrap();
+        assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);
+        assert_eq!(status.pause.is_some(), status.state == Mode::Paused);
+        let headline = &status.headline;
+        assert!(headline.starts_with(&format!("{}: ", status.state.name())), "{headline}");
+        assert!(!headline.contains('\n'), "{headline}");
+        let progress = status.progress;
+        assert!(progress.done + progress.failed <= progress.total, "{progress:?}");
+    }
+}
+
+/// Every request has exactly one answer, and nobody else gets one.
+fn judge_answers(asked: Option<(Asker, Request)>, actions: &[Action]) {
+    let answer = |action: &Action| match action {
+        Action::Answer { to, reply } => Some((*to, reply.clone())),
+        _ => None,
+    };
+    let answers: Vec<_> = actions.iter().filter_map(answer).collect();
+    let Some((by, request)) = asked else { return assert!(answers.is_empty(), "an answer to nobody") };
+    let reading = matches!(request, Request::Status | Request::Watch);
+    if reading && by == Asker::Flag {
+        return assert!(answers.is_empty(), "a flag file cannot read");
+    }
+    let [(to, reply)] = answers.as_slice() else { panic!("{} answers to {request:?}", answers.len()) };
+    assert_eq!(*to, by);
+    assert_eq!(matches!(reply, Reply::Status { .. }), reading);
+}
+
+fn claimed(durable: Option<Durable>, root: u8, boot: bool) -> Event {
+    Event::Claimed(Box::new(Claimed { durable, last_cycle: 0, root: format!("root-{root}"), boot }))
+}
+
+fn ran(code: i32) -> Box<Ran> {
+    Box::new(Ran {
+        program: "emerge".into(),
+        command: "emerge @world".into(),
+        log: "/log".into(),
+        exit: Exit::Code(code),
+        evidence: Evidence::default(),
+        logs: BTreeMap::new(),
+        full: None,
+    })
+}
+
+fn report(end: End, work: &Work) -> Report {
+    let sync = *work == Work::Sync;
+    match end {
+        End::Well if sync => {
+            Report::Synced { ran: ran(0), outcome: Outcome::Synced, revision: Some("abc".into()) }
+        }
+        End::Badly if sync => {
+            Report::Synced { ran: ran(1), outcome: Outcome::Failed("no route".into()), revision: None }
+        }
+        End::Well => Report::Ran(ran(0)),
+        End::Badly => Report::Ran(ran(1)),
+        End::Nothing => Report::Nothing,
+        End::Ready => Report::Ready { repairs: vec!["a lock".into()] },
+        End::Trouble => Report::Failed(Box::new(Failure::new(Class::Internal, "no"))),
+    }
+}
+
+fn progress(kind: u8, package: u8) -> Progress {
+    let package = Cpv::parse(format!("app-misc/p{package}-1").as_bytes()).unwrap();
+    match kind {
+        0 => Progress::Planned { total: 3 },
+        1 => Progress::Emerging { n: 1, total: 4, package, binary: false },
+        2 => Progress::Emerging { n: 1, total: 4, package, binary: true },
+        3 => Progress::Installing { n: 1, total: 4, package },
+        4 => Progress::Completed { n: 1, total: 4, package },
+        5 => Progress::Failed { package, how: How::Build, log: None },
+        _ => Progress::Resuming,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_events_is_met_well(
+        on_failure in prop_oneof![Just(OnFailure::Continue), Just(OnFailure::Pause)],
+        script in vec(moves(), 1..60),
+    ) {
+        let mut world = World::new(on_failure);
+        for next in script {
+            if world.gone {
+                break;
+            }
+            world.make(next);
+        }
+    }
+
+    #[test]
+    fn every_pause_can_be_ended(script in vec(moves(), 1..60)) {
+        let mut world = World::new(OnFailure::Pause);
+        for next in script {
+            if !matches!(next, Move::Terminate | Move::Ask(Request::Stop, _)) {
+                world.make(next);
+            }
+        }
+        let paused = |world: &World| view::status(&world.state, world.now()).state == Mode::Paused;
+        if paused(&world) {
+            world.take(Event::Hold(false));
+        }
+        if paused(&world) {
+            let request = Request::Resume { skip: vec![] };
+            world.take(Event::Asked { by: Asker::Client(0), request });
+        }
+        prop_assert!(!paused(&world));
+    }
+
+    #[test]
+    fn a_stop_comes_to_an_end_within_the_grace(script in vec(moves(), 1..40)) {
+        let mut world = World::new(OnFailure::Continue);
+        for next in script {
+            if !world.gone && !matches!(next, Move::Terminate | Move::Ask(Request::Stop, _)) {
+                world.make(next);
+            }
+        }
+        world.take(Event::Terminate);
+        let deadline = world.mono + world.state.live.config.stop.grace;
+        let mut forces = Vec::new();
+        while let Some(wake) = world.state.live.job.as_ref().and_then(|job| job.deadline()) {
+            prop_assert!(wake < deadline, "a signal comes after the grace");
+            world.mono = wake.max(world.mono);
+            let (state, actions) = step(world.state.clone(), Event::Timer, world.now());
+            world.state = state;
+            forces.extend(actions.into_iter().filter_map(|action| match action {
+                Action::Signal { force, .. } => Some(force),
+                _ => None,
+            }));
+        }
+        if let Some((job, _)) = world.running.clone() {
+            let stage = world.state.live.job.as_ref().and_then(|job| job.halt.as_ref()).map(|halt| halt.stage);
+            prop_assert_eq!(stage, Some(Stage::Killed), "a job that ignores everything is killed");
+            prop_assert!(forces.is_sorted_by_key(|force| *force as u8), "a weaker signal after a stronger one");
+            world.take(Event::Ended { job, report: Report::Nothing });
+        }
+        prop_assert!(world.gone);
+    }
+}
