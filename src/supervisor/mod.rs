@@ -1,2 +1,415 @@
-//! Performs.
+//! Performs: one thread selects an event, lets [`core`](crate::core) decide, and performs what
+//! comes back. Nobody else holds the state.
+//!
+//! What takes long (a job, a client) runs beside the loop and reports to it as an event. Children
+//! each have a session of their own and write to our pipes; see [`process`].
+
+pub mod console;
+mod flags;
 pub mod history;
+mod logging;
+mod perform;
+mod preflight;
+mod process;
+mod procs;
+mod repair;
+mod signals;
+pub mod socket;
+mod store;
+
+use std::collections::HashMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::{oneshot, watch};
+use tracing::{error, info, warn};
+
+use crate::config::{self, Config};
+use crate::core::failure::Failure;
+use crate::core::request::{Reply, Request};
+use crate::core::state::State;
+use crate::core::status::{Mode, Status, Why};
+use crate::core::step::{step, until_wake};
+use crate::core::{Action, Asker, Event, Now, Report, view};
+
+use console::Console;
+use flags::Flags;
+use history::History;
+use perform::Performer;
+use signals::{Meaning, Signals};
+use socket::Asked;
+use store::Store;
+
+/// Set by PID 1: how often the supervisor was started again in this container.
+pub const RESTARTS_VARIABLE: &str = "GBSUP_RESTARTS";
+
+/// How long the last lines may take to leave.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// Runs the supervisor until it is told to leave; returns the exit code.
+#[must_use]
+pub fn run() -> u8 {
+    let config = match config::load() {
+        Ok(config) => config,
+        Err(problems) => {
+            use std::io::Write;
+            drop(write!(io::stderr(), "gbsup: the configuration cannot be used:\n{problems}"));
+            return 2;
+        }
+    };
+    let console = match Console::start(io::stdout()) {
+        Ok(console) => console,
+        Err(problem) => return give_up("standard output cannot be used", &problem),
+    };
+    logging::start(config.log, &console);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(problem) => return give_up("the event loop cannot be made", &problem),
+    };
+    let code = runtime.block_on(async {
+        match Supervisor::new(config, console.clone()) {
+            Ok((supervisor, inputs)) => supervisor.run(inputs).await,
+            Err(problem) => {
+                error!("the supervisor cannot start: {problem}");
+                1
+            }
+        }
+    });
+    console.flush(LAST_WORDS);
+    code
+}
+
+fn give_up(what: &str, problem: &io::Error) -> u8 {
+    use std::io::Write;
+    drop(writeln!(io::stderr(), "gbsup: {what}: {problem}"));
+    1
+}
+
+/// What the loop selects from.
+struct Inputs {
+    events: UnboundedReceiver<Event>,
+    requests: UnboundedReceiver<Asked>,
+    flags: UnboundedReceiver<()>,
+    signals: Signals,
+}
+
+/// The loop's own belongings.
+struct Supervisor {
+    state: State,
+    began: Instant,
+    console: Console,
+    performer: Performer,
+    events: UnboundedSender<Event>,
+    flag_changes: UnboundedSender<()>,
+    changed: watch::Sender<()>,
+    store: Option<Store>,
+    history: Option<History>,
+    flags: Option<Flags>,
+    replies: HashMap<u64, oneshot::Sender<Reply>>,
+    requests: u64,
+    said: Option<(Mode, String, Option<u64>)>,
+    boot: bool,
+}
+
+impl Supervisor {
+    fn new(config: Config, console: Console) -> io::Result<(Self, Inputs)> {
+        let (events, events_in) = mpsc::unbounded_channel();
+        let (requests, requests_in) = mpsc::unbounded_channel();
+        let (flag_changes, flags_in) = mpsc::unbounded_channel();
+        let (changed, watching) = watch::channel(());
+        let listener = socket::bind(&socket::path())?;
+        tokio::spawn(socket::serve(listener, requests, watching));
+        let began = Instant::now();
+        let now = Now { mono: Duration::ZERO, wall: Timestamp::now() };
+        let restarts = std::env::var(RESTARTS_VARIABLE).ok().and_then(|n| n.parse::<u32>().ok());
+        let supervisor = Self {
+            state: State::new(config, now),
+            began,
+            performer: Performer::new(console.clone(), events.clone()),
+            console,
+            events,
+            flag_changes,
+            changed,
+            store: None,
+            history: None,
+            flags: None,
+            replies: HashMap::new(),
+            requests: 0,
+            said: None,
+            boot: restarts.unwrap_or(0) == 0,
+        };
+        let inputs =
+            Inputs { events: events_in, requests: requests_in, flags: flags_in, signals: Signals::new()? };
+        Ok((supervisor, inputs))
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: self.began.elapsed(), wall: Timestamp::now() }
+    }
+
+    async fn run(mut self, mut inputs: Inputs) -> u8 {
+        info!("gbsup {} begins, volume {}", crate::VERSION, self.state.live.space.path);
+        self.claim();
+        loop {
+            let Some(event) = self.select(&mut inputs).await else { continue };
+            let now = self.now();
+            let (state, actions) = step(self.state.clone(), event, now);
+            self.state = state;
+            for action in actions {
+                if let Some(code) = self.perform(action) {
+                    drop(std::fs::remove_file(socket::path()));
+                    return code;
+                }
+            }
+            self.publish(now);
+        }
+    }
+
+    // --- Select ---------------------------------------------------------------------------------
+
+    /// Waits for the next event. Nothing: what came was answered on the spot.
+    async fn select(&mut self, inputs: &mut Inputs) -> Option<Event> {
+        let wake = until_wake(&self.state, self.now());
+        tokio::select! {
+            Some(event) = inputs.events.recv() => Some(event),
+            Some(asked) = inputs.requests.recv() => self.asked(asked),
+            Some(()) = inputs.flags.recv() => {
+                while inputs.flags.try_recv().is_ok() {}
+                self.look_at_flags();
+                None
+            }
+            meaning = inputs.signals.next() => self.meant(meaning),
+            () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => Some(Event::Timer),
+        }
+    }
+
+    fn asked(&mut self, asked: Asked) -> Option<Event> {
+        if matches!(asked.request, Request::Status | Request::Watch) {
+            self.refresh();
+            let status = Box::new(view::status(&self.state, self.now()));
+            drop(asked.reply.send(Reply::Status { status }));
+            return None;
+        }
+        self.requests += 1;
+        self.replies.insert(self.requests, asked.reply);
+        Some(Event::Asked { by: Asker::Client(self.requests), request: asked.request })
+    }
+
+    fn meant(&mut self, meaning: Meaning) -> Option<Event> {
+        let ask = |request| Some(Event::Asked { by: Asker::Signal, request });
+        match meaning {
+            Meaning::Leave => Some(Event::Terminate),
+            Meaning::Sync => ask(Request::Sync),
+            Meaning::Resume => ask(Request::Resume { skip: Vec::new() }),
+            Meaning::Reload => {
+                Some(Event::Reloaded(config::load().map(Box::new).map_err(|problems| problems.to_string())))
+            }
+            Meaning::Dump => {
+                self.refresh();
+                let status = view::status(&self.state, self.now());
+                let text = serde_json::to_string_pretty(&status).unwrap_or_default();
+                info!("status:\n{text}");
+                None
+            }
+        }
+    }
+
+    /// What may have changed without an event, brought up to date for somebody who looks.
+    fn refresh(&mut self) {
+        self.state.live.space = store::look(&self.state.live.config.volume.path);
+        let lost = self.console.lost();
+        if lost > 0 {
+            let text = format!(
+                "{lost} lines of standard output were dropped because nobody read them; the log files have them"
+            );
+            self.state.live.warnings.insert("stdout", text);
+        }
+    }
+
+    fn send(&self, event: Event) {
+        // The loop holds the receiver, so this cannot fail while it matters.
+        drop(self.events.send(event));
+    }
+
+    fn look_at_flags(&mut self) {
+        let Some(flags) = &self.flags else { return };
+        match flags.look() {
+            Ok(found) => {
+                for name in &found.unknown {
+                    warn!("the flag file control/{name} means nothing; resume, sync, stop and pause do");
+                }
+                if found.hold != self.state.live.hold {
+                    self.send(Event::Hold(found.hold));
+                }
+                for request in found.requests {
+                    self.send(Event::Asked { by: Asker::Flag, request });
+                }
+                self.send(Event::Warning { key: "flags", text: None });
+            }
+            Err(problem) => {
+                let text = Some(format!("the flag files cannot be read: {problem}"));
+                self.send(Event::Warning { key: "flags", text });
+            }
+        }
+    }
+
+    // --- Perform --------------------------------------------------------------------------------
+
+    fn perform(&mut self, action: Action) -> Option<u8> {
+        match action {
+            Action::Persist => self.persist(),
+            Action::Claim => self.claim(),
+            Action::Start { job, cycle, work } => {
+                if let Some(flags) = &mut self.flags {
+                    drop(flags.renew());
+                }
+                self.look_at_flags();
+                if let Err(failure) = self.keep_volume() {
+                    self.send(Event::Ended { job, report: Report::Failed(failure) });
+                    return None;
+                }
+                self.performer.start(&self.state.live.config, self.store.as_ref(), job, cycle, work);
+            }
+            Action::Signal { job, force } => self.performer.signal(job, force),
+            Action::Answer { to, reply } => self.answer(to, reply),
+            Action::Record(record) => {
+                if let Some(history) = &mut self.history
+                    && let Err(problem) = history.record(&record)
+                {
+                    let text = Some(format!("the history cannot be written: {problem}"));
+                    self.send(Event::Warning { key: "history", text });
+                }
+            }
+            Action::Say(text) => info!("{text}"),
+            Action::Exit(code) => return Some(code),
+        }
+        None
+    }
+
+    /// Takes the volume and everything on it that the loop uses.
+    fn claim(&mut self) {
+        let path = self.state.live.config.volume.path.clone();
+        self.send(Event::Volume(store::look(&path)));
+        let taken = match Store::take(&path, self.boot) {
+            Ok(taken) => taken,
+            Err(failure) => return self.send(Event::Refused(failure)),
+        };
+        for warning in taken.warnings {
+            warn!("{warning}");
+            self.send(Event::Warning { key: "state-damaged", text: Some(warning) });
+        }
+        self.adopt(taken.store);
+        self.send(Event::Claimed(Box::new(taken.claimed)));
+    }
+
+    /// Opens everything on the volume that the loop uses.
+    fn adopt(&mut self, store: Store) {
+        self.store = Some(store);
+        let path = self.state.live.config.volume.path.clone();
+        match History::open(&path.join("state/history.db")) {
+            Ok((history, warning)) => {
+                if let Some(warning) = warning {
+                    warn!("{warning}");
+                    self.send(Event::Warning { key: "history-damaged", text: Some(warning) });
+                }
+                self.history = Some(history);
+            }
+            Err(problem) => {
+                let text = Some(format!("there is no history: {problem}"));
+                self.send(Event::Warning { key: "history", text });
+            }
+        }
+        match Flags::watch(path.join("control"), self.flag_changes.clone()) {
+            Ok(flags) => self.flags = Some(flags),
+            Err(problem) => {
+                let text = Some(format!("flag files are not noticed: {problem}"));
+                self.send(Event::Warning { key: "flags", text });
+            }
+        }
+        // Before the claim is told, so that a pause flag holds the very first step.
+        self.look_at_flags();
+    }
+
+    /// Takes the volume again when its files were removed, or it was unmounted, under our feet.
+    fn keep_volume(&mut self) -> Result<(), Box<Failure>> {
+        if self.store.as_ref().is_none_or(Store::still_ours) {
+            return Ok(());
+        }
+        warn!("the files of the volume are gone: it is taken anew");
+        self.history = None;
+        let taken = Store::take(&self.state.live.config.volume.path, false)?;
+        self.adopt(taken.store);
+        self.persist();
+        Ok(())
+    }
+
+    fn persist(&mut self) {
+        let Some(store) = &self.store else { return };
+        let text = match store.save(&self.state.durable) {
+            Ok(()) if !self.state.live.warnings.contains_key("state") => return,
+            Ok(()) => None,
+            Err(problem) => Some(format!(
+                "the state cannot be written to {}: {problem}; a restart would begin from an older one",
+                self.state.live.space.path
+            )),
+        };
+        self.send(Event::Warning { key: "state", text });
+    }
+
+    fn answer(&mut self, to: Asker, reply: Reply) {
+        match to {
+            Asker::Client(number) => {
+                if let Some(client) = self.replies.remove(&number) {
+                    // The client may have gone; what it asked for is done all the same.
+                    drop(client.send(reply));
+                }
+            }
+            Asker::Signal | Asker::Flag => {
+                let by = if to == Asker::Signal { "signal" } else { "flag file" };
+                match reply {
+                    Reply::Accepted { message } | Reply::Already { message } => info!("{by}: {message}"),
+                    Reply::Denied { message } | Reply::Invalid { message } => warn!("{by}: {message}"),
+                    Reply::Status { .. } => {}
+                }
+            }
+        }
+    }
+
+    /// Tells watchers, and the log when the headline is about something else than before.
+    fn publish(&mut self, now: Now) {
+        self.changed.send_replace(());
+        let status = view::status(&self.state, now);
+        let about = (status.state, status.step.clone(), status.cycle.as_ref().map(|cycle| cycle.id));
+        if self.said.as_ref() != Some(&about) {
+            self.said = Some(about);
+            announce(&status);
+        }
+    }
+}
+
+/// The headline, and behind a failure everything that helps to repair it.
+fn announce(status: &Status) {
+    let Some(pause) = status.pause.as_ref().filter(|pause| pause.why == Why::Failure) else {
+        info!("{}", status.headline);
+        return;
+    };
+    error!("{}", status.headline);
+    for failure in &pause.failures {
+        explain(failure);
+    }
+    for action in &pause.actions {
+        info!("  {action}");
+    }
+}
+
+fn explain(failure: &Failure) {
+    info!("  {} [{}]", failure.headline(), failure.class.name());
+    for line in &failure.evidence {
+        info!("    | {line}");
+    }
+    if let Some(log) = &failure.log {
+        info!("    log: {log}");
+    }
+}

@@ -1,0 +1,409 @@
+//! A step's work, in a thread of its own: the commands, their logs, and the facts they leave.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use jiff::Timestamp;
+use nix::sys::statvfs::statvfs;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::console::Console;
+use super::preflight;
+use super::process::{Capture, Handle, Launch, Sink};
+use super::store::Store;
+use crate::config::{self, Config};
+use crate::core::failure::{Class, Failure};
+use crate::core::{Event, Exit, Force, JobId, Ran, Report, Step, Work, cycle};
+use crate::portage::buildlog::{self, BuildLog};
+use crate::portage::command::{self, BuildOptions, Command, Host, Syncer};
+use crate::portage::cpv::Cpv;
+use crate::portage::output::{Evidence, Progress, Scanner};
+use crate::portage::sync;
+
+/// How much of a package's log is read for the ebuild's last words.
+const LOG_TAIL: u64 = 256 << 10;
+/// A file system with less than this is full for a build.
+const FULL: u64 = 1 << 20;
+/// Where Portage writes down which revision each sync brought, newest first
+/// (`portage/util/_repo_revisions` of Portage 3.0.65 and later).
+const REVISIONS: &str = "/var/lib/portage/repo_revisions";
+
+/// Starts jobs and signals them.
+pub(super) struct Performer {
+    console: Console,
+    events: UnboundedSender<Event>,
+    host: Arc<Mutex<Option<Host>>>,
+    running: Option<(JobId, Handle)>,
+}
+
+impl Performer {
+    /// A performer that reports to `events`.
+    #[must_use]
+    pub(super) fn new(console: Console, events: UnboundedSender<Event>) -> Self {
+        Self { console, events, host: Arc::default(), running: None }
+    }
+
+    /// Begins a job. Its end is an [`Event::Ended`], whatever happens.
+    pub(super) fn start(
+        &mut self,
+        config: &Config,
+        store: Option<&Store>,
+        job: JobId,
+        cycle: u64,
+        work: Work,
+    ) {
+        let handle = Handle::default();
+        self.running = Some((job, handle.clone()));
+        let volume = config.volume.path.clone();
+        let log = cycle::step_log(&volume, cycle, work.step());
+        let mut task = Task {
+            config: config.clone(),
+            console: self.console.clone(),
+            events: self.events.clone(),
+            host: Arc::clone(&self.host),
+            handle,
+            job,
+            step: work.step(),
+            job_file: store.map(Store::job_file),
+            volume,
+            log,
+        };
+        let events = self.events.clone();
+        let spawned = thread::Builder::new().name(work.step().name().into()).spawn(move || {
+            let report = task.perform(&work);
+            drop(task.events.send(Event::Ended { job, report }));
+        });
+        if let Err(problem) = spawned {
+            let failure = Failure::new(Class::Internal, format!("no thread could be started: {problem}"));
+            drop(events.send(Event::Ended { job, report: Report::Failed(Box::new(failure)) }));
+        }
+    }
+
+    /// Signals a job's process group, if it still runs.
+    pub(super) fn signal(&self, job: JobId, force: Force) {
+        if let Some((running, handle)) = &self.running
+            && *running == job
+        {
+            handle.signal(force);
+        }
+    }
+}
+
+/// One job.
+pub(super) struct Task {
+    pub(super) config: Config,
+    console: Console,
+    events: UnboundedSender<Event>,
+    host: Arc<Mutex<Option<Host>>>,
+    handle: Handle,
+    job: JobId,
+    step: Step,
+    job_file: Option<PathBuf>,
+    pub(super) volume: PathBuf,
+    log: PathBuf,
+}
+
+/// Why a step's work cannot go on.
+pub(super) type Trouble = Box<Failure>;
+
+impl Task {
+    fn perform(&mut self, work: &Work) -> Report {
+        let report = match work {
+            Work::Preflight => preflight::run(self).map(|repairs| Report::Ready { repairs }),
+            Work::Sync => self.sync(),
+            Work::SelfUpdate => self.self_update(),
+            Work::Build { exclude } => self.build(exclude),
+            Work::Rebuild { merged, exclude } => self.rebuild(merged, exclude),
+        };
+        self.settle();
+        report.unwrap_or_else(Report::Failed)
+    }
+
+    // --- The steps ------------------------------------------------------------------------------
+
+    fn sync(&mut self) -> Result<Report, Trouble> {
+        let how = match self.config.sync.command.as_slice() {
+            [] if installed("eix-sync") => Syncer::EixSync,
+            [] => Syncer::Emaint,
+            custom => Syncer::Custom(custom.to_vec()),
+        };
+        let mut scanner = sync::Scanner::new();
+        let ran = self.run_reading(&command::sync(&how), |line| scanner.line(line))?;
+        let code = match ran.exit {
+            Exit::Code(code) => Some(code),
+            Exit::Signal(_) | Exit::NotStarted(_) => None,
+        };
+        let outcome = scanner.finish(&how, code).outcome;
+        let revision = fs::read(REVISIONS).ok().and_then(|text| main_revision(&sync::revisions(&text)));
+        Ok(Report::Synced { ran: Box::new(ran), outcome, revision })
+    }
+
+    fn self_update(&mut self) -> Result<Report, Trouble> {
+        let settings = preflight::settings(self)?;
+        preflight::profile(&settings)?;
+        let installed = self.capture(&command::portage_installed())?.1;
+        let available = self.capture(&command::portage_available())?.1;
+        if !command::self_update_due(&installed, &available) {
+            return Ok(Report::Nothing);
+        }
+        let options = self.options(&[]);
+        let host = self.host()?;
+        let report = self.run(&command::self_update(&host, &options)).map(|ran| Report::Ran(Box::new(ran)));
+        // Another Portage may be able to do other things.
+        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        report
+    }
+
+    fn build(&mut self, exclude: &[String]) -> Result<Report, Trouble> {
+        let options = self.options(exclude);
+        let host = self.host()?;
+        self.run(&command::build(&host, &options)).map(|ran| Report::Ran(Box::new(ran)))
+    }
+
+    fn rebuild(&mut self, merged: &[String], exclude: &[String]) -> Result<Report, Trouble> {
+        let options = self.options(exclude);
+        let host = self.host()?;
+        let mut last = Report::Nothing;
+        if self.capture(&command::preserved_libs())?.0 == Exit::Code(0) {
+            last = Report::Ran(Box::new(self.run(&command::rebuild(&host, &options))?));
+        }
+        for follow_up in self.config.rebuild.commands.clone() {
+            if !went_well(&last) {
+                break;
+            }
+            if wanted(&follow_up, merged) && follow_up.run.first().is_some_and(|program| installed(program)) {
+                let command = command::follow_up(&follow_up.run, &host, &options);
+                last = Report::Ran(Box::new(self.run(&command)?));
+            }
+        }
+        Ok(last)
+    }
+
+    fn options(&self, exclude: &[String]) -> BuildOptions {
+        let cpus = thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+        let build = &self.config.build;
+        BuildOptions {
+            targets: build.targets.clone(),
+            jobs: build.jobs.on(cpus),
+            load_average: build.load_average.on(cpus),
+            args: build.args.clone(),
+            keep_going: build.keep_going,
+            exclude: exclude.to_vec(),
+        }
+    }
+
+    /// What this Portage and this container can do; found out once.
+    pub(super) fn host(&mut self) -> Result<Host, Trouble> {
+        let known = self.host.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(host) = known {
+            return Ok(host);
+        }
+        let host = preflight::probe(self)?;
+        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.clone());
+        Ok(host)
+    }
+
+    // --- Commands -------------------------------------------------------------------------------
+
+    /// Runs a command to its end. Its output goes to the step's log and to the console, and what it
+    /// tells goes to the loop.
+    pub(super) fn run(&mut self, command: &Command) -> Result<Ran, Trouble> {
+        self.run_reading(command, |_| {})
+    }
+
+    /// The same, with every line also shown to `read`.
+    fn run_reading(&mut self, command: &Command, read: impl FnMut(&[u8]) + Send) -> Result<Ran, Trouble> {
+        let mut file = self.open_log()?;
+        let typed = typed(command);
+        drop(writeln!(file, "{} $ {typed}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")));
+        let mut sink = Output {
+            file,
+            json: self.config.log.format == config::Format::Json,
+            console: &self.console,
+            scanner: Scanner::new(),
+            read,
+            events: &self.events,
+            job: self.job,
+            step: self.step,
+        };
+        let launch = Launch { handle: &self.handle, job: self.job.0, job_file: self.job_file.as_deref() };
+        let ended = launch.run(command, &mut sink);
+        let evidence = sink.scanner.finish();
+        if let Some(problem) = ended.log_error {
+            let text = format!("the log {} is not complete: {problem}", self.log.display());
+            self.warn("log", Some(text));
+        }
+        let logs = build_logs(&evidence);
+        let full = (ended.exit != Exit::Code(0)).then(|| self.full(&evidence, &logs)).flatten();
+        let program = command.argv.first().map_or("", String::as_str);
+        let program = program.rsplit('/').next().unwrap_or(program).to_owned();
+        let log = self.log.display().to_string();
+        Ok(Ran { program, command: typed, log, exit: ended.exit, evidence, logs, full })
+    }
+
+    /// Runs a command for its answer. Its output goes to the step's log only.
+    pub(super) fn capture(&mut self, command: &Command) -> Result<(Exit, Vec<u8>), Trouble> {
+        let mut file = self.open_log()?;
+        drop(writeln!(file, "{} $ {}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ"), typed(command)));
+        let mut sink = Capture { file: &mut file, text: Vec::new() };
+        let launch = Launch { handle: &self.handle, job: self.job.0, job_file: self.job_file.as_deref() };
+        let ended = launch.run(command, &mut sink);
+        match ended.exit {
+            Exit::NotStarted(why) => Err(Box::new(Failure::new(Class::Internal, why))),
+            exit => Ok((exit, sink.text)),
+        }
+    }
+
+    /// Tells what an operator should know, or that it is over.
+    pub(super) fn warn(&self, key: &'static str, text: Option<String>) {
+        drop(self.events.send(Event::Warning { key, text }));
+    }
+
+    fn open_log(&self) -> Result<File, Trouble> {
+        let parent = self.log.parent().unwrap_or(&self.volume);
+        let opened = fs::create_dir_all(parent)
+            .and_then(|()| OpenOptions::new().create(true).append(true).open(&self.log));
+        opened.map_err(|problem| {
+            let class = match problem.kind() {
+                io::ErrorKind::StorageFull => Class::DiskFull,
+                _ => Class::Volume,
+            };
+            Box::new(Failure::new(
+                class,
+                format!("the log {} cannot be written: {problem}", self.log.display()),
+            ))
+        })
+    }
+
+    /// A file system that a build needs and that is full, or that the output says was full.
+    fn full(&self, evidence: &Evidence, logs: &BTreeMap<String, BuildLog>) -> Option<String> {
+        let free =
+            |path: &str| statvfs(path).map_or(u64::MAX, |fs| fs.blocks_available() * fs.fragment_size());
+        let volume = self.volume.display().to_string();
+        let places = [volume.as_str(), "/var/tmp", "/"];
+        if let Some(place) = places.iter().find(|place| free(place) < FULL) {
+            return Some((*place).to_owned());
+        }
+        let said = evidence.tail.iter().any(|line| line.contains("No space left on device"))
+            || logs.values().any(|log| log.no_space);
+        said.then(|| places.iter().min_by_key(|place| free(place)).map(|place| (*place).to_owned())).flatten()
+    }
+
+    /// Portage never syncs what it writes: after a power loss a finished package could be short.
+    fn settle(&self) {
+        if let Ok(volume) = File::open(&self.volume) {
+            let _best_effort = nix::unistd::syncfs(&volume);
+        }
+    }
+}
+
+/// Whether the last command of a step left things in order.
+fn went_well(report: &Report) -> bool {
+    match report {
+        Report::Ran(ran) => ran.exit == Exit::Code(0),
+        _ => true,
+    }
+}
+
+/// Whether this cycle merged what the command is there for.
+fn wanted(follow_up: &config::FollowUp, merged: &[String]) -> bool {
+    let Some(when) = &follow_up.when else { return true };
+    merged.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).any(|cpv| cpv.cp() == when)
+}
+
+/// A command line as it would be typed.
+fn typed(command: &Command) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    let quote = |word: &String| {
+        if !word.is_empty() && word.chars().all(safe) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    command.argv.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a program can be found the way a job would find it.
+fn installed(program: &str) -> bool {
+    if program.contains('/') {
+        return Path::new(program).exists();
+    }
+    let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    places.iter().any(|place| Path::new(place).join(program).exists())
+}
+
+/// What the log of each failed package says.
+fn build_logs(evidence: &Evidence) -> BTreeMap<String, BuildLog> {
+    let logs =
+        evidence.failed.iter().filter_map(|failed| Some((failed.package.to_string(), failed.log.as_ref()?)));
+    logs.filter_map(|(package, log)| Some((package, buildlog::examine(&tail(log).ok()?)))).collect()
+}
+
+/// The revision of the repository that most of what is built comes from.
+fn main_revision(revisions: &BTreeMap<String, String>) -> Option<String> {
+    revisions.get("gentoo").or_else(|| revisions.values().next()).cloned()
+}
+
+fn tail(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
+    let mut text = Vec::new();
+    file.take(LOG_TAIL).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// The output of a step's command.
+struct Output<'a, R> {
+    file: File,
+    json: bool,
+    console: &'a Console,
+    scanner: Scanner,
+    read: R,
+    events: &'a UnboundedSender<Event>,
+    job: JobId,
+    step: Step,
+}
+
+impl<R: FnMut(&[u8]) + Send> Sink for Output<'_, R> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn lines(&mut self, lines: &[u8]) {
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            (self.read)(line);
+            if let Some(progress) = self.scanner.line(line) {
+                self.tell(progress);
+            }
+            if self.json {
+                self.console.lines(&as_json(line, self.step));
+            }
+        }
+        if !self.json {
+            self.console.lines(lines);
+        }
+    }
+}
+
+impl<R> Output<'_, R> {
+    fn tell(&self, progress: Progress) {
+        drop(self.events.send(Event::Progress { job: self.job, progress }));
+    }
+}
+
+fn as_json(line: &[u8], step: Step) -> Vec<u8> {
+    let text = String::from_utf8_lossy(line);
+    let object = serde_json::json!({
+        "timestamp": Timestamp::now(), "level": "INFO", "fields": { "message": text, "step": step.name() }
+    });
+    let mut bytes = object.to_string().into_bytes();
+    bytes.push(b'\n');
+    bytes
+}

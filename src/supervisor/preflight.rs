@@ -1,0 +1,147 @@
+//! The preflight: the volume and the system are fit to build, and what a killed container left
+//! behind is repaired.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+
+use super::perform::{Task, Trouble};
+use super::{procs, repair, store};
+use crate::core::Exit;
+use crate::core::failure::{Class, Failure};
+use crate::portage::command::{self, Host, Sandbox};
+use crate::portage::probe::{Capabilities, Version};
+use crate::portage::settings::{self, ProfileEntry, Settings};
+
+/// Below this nothing useful can be built; Portage guards its own build directory.
+const LEAST_FREE: u64 = 64 << 20;
+/// The user and group `portage` of every Gentoo (acct-user/portage).
+const PORTAGE_ID: u32 = 250;
+
+/// A directory of the volume: name, owner and group, mode. Portage drops to its own user to fetch,
+/// so it must be able to write there (FEATURES=userfetch); the modes are those Portage gives them.
+const DIRECTORIES: &[(&str, u32, u32)] = &[
+    ("binpkgs", 0, 0o755),
+    ("distfiles", PORTAGE_ID, 0o2775),
+    ("log", PORTAGE_ID, 0o2755),
+    ("state", 0, 0o700),
+    ("control", 0, 0o755),
+];
+
+/// Checks and repairs; returns one sentence for each repair.
+pub(super) fn run(task: &mut Task) -> Result<Vec<String>, Trouble> {
+    volume(&task.volume)?;
+    let settings = settings(task)?;
+    outside(task, &settings);
+    let mut repairs = Vec::new();
+    if procs::portage_runs() {
+        let text = "another Portage runs in this container: nothing was repaired before this step";
+        task.warn("other-portage", Some(text.to_owned()));
+    } else {
+        task.warn("other-portage", None);
+        repairs = repair::run(task, &settings)?;
+    }
+    if tree_is_there() {
+        profile(&settings)?;
+    }
+    task.host()?;
+    Ok(repairs)
+}
+
+// --- The volume -----------------------------------------------------------------------------------
+
+fn volume(path: &Path) -> Result<(), Trouble> {
+    for (name, owner, mode) in DIRECTORIES {
+        let directory = path.join(name);
+        prepare(&directory, *owner, *mode).map_err(|problem| unusable(&directory, &problem))?;
+    }
+    let free = store::look(path).free;
+    if free < LEAST_FREE {
+        let message = format!("the volume {} is full: {} MiB are free", path.display(), free >> 20);
+        let suggestions =
+            vec![format!("du -xsh {}/*", path.display()), "eclean-pkg --deep; eclean-dist --deep".to_owned()];
+        return Err(Box::new(Failure { suggestions, ..Failure::new(Class::DiskFull, message) }));
+    }
+    Ok(())
+}
+
+/// Makes a directory with its owner and mode. One that is there keeps its mode but not a wrong
+/// owner: a copied volume often belongs to whoever copied it.
+fn prepare(directory: &Path, owner: u32, mode: u32) -> io::Result<()> {
+    let fresh = !directory.exists();
+    fs::create_dir_all(directory)?;
+    let meta = fs::metadata(directory)?;
+    if meta.uid() != owner || meta.gid() != owner {
+        chown(directory, Some(owner), Some(owner))?;
+    }
+    if fresh || meta.uid() != owner {
+        fs::set_permissions(directory, fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+fn unusable(directory: &Path, problem: &io::Error) -> Trouble {
+    let message = match problem.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => format!("{} is mounted read-only", directory.display()),
+        _ => format!("{} cannot be used: {problem}", directory.display()),
+    };
+    Box::new(Failure::new(Class::Volume, message))
+}
+
+// --- Portage --------------------------------------------------------------------------------------
+
+pub(super) fn settings(task: &mut Task) -> Result<Settings, Trouble> {
+    let (_, text) = task.capture(&command::envvar(settings::KEYS))?;
+    Ok(Settings::parse(&text))
+}
+
+/// Packages that go somewhere else than to the volume die with the container.
+fn outside(task: &mut Task, settings: &Settings) {
+    let volume = task.volume.clone();
+    let stray = !settings.pkgdir.starts_with(&volume);
+    let text = format!(
+        "PKGDIR is {}, which is not on the volume {}: set it in make.conf",
+        settings.pkgdir.display(),
+        volume.display()
+    );
+    task.warn("pkgdir", stray.then_some(text));
+}
+
+/// Finds out, once, what this Portage and this container can do.
+pub(super) fn probe(task: &mut Task) -> Result<Host, Trouble> {
+    let (_, text) = task.capture(&command::version())?;
+    let capabilities =
+        Version::parse(&String::from_utf8_lossy(&text)).map(Capabilities::of).unwrap_or_default();
+    // `unshare` is in util-linux, so it is as good as always there; without it nothing is known.
+    let sandbox = match task.capture(&command::probe_namespaces()) {
+        Ok((Exit::Code(0), _)) => Sandbox::Namespaces,
+        _ => Sandbox::Plain,
+    };
+    let features = std::env::var("FEATURES").unwrap_or_default();
+    Ok(Host { capabilities, sandbox, features })
+}
+
+/// A profile that leads nowhere makes every command of Portage fail with many words.
+pub(super) fn profile(settings: &Settings) -> Result<(), Trouble> {
+    let path = Path::new("/etc/portage/make.profile");
+    let target = fs::read_link(path).unwrap_or_default();
+    let entry = match path.symlink_metadata() {
+        Err(_) => ProfileEntry::Missing,
+        Ok(meta) if meta.is_symlink() => {
+            ProfileEntry::Link { target: &target, leads_to_directory: path.is_dir() }
+        }
+        Ok(meta) if meta.is_dir() => ProfileEntry::Directory,
+        Ok(_) => ProfileEntry::Other,
+    };
+    settings::check_profile(entry, settings).map_err(|problem| {
+        let suggestions = vec!["eselect profile list".to_owned(), "eselect profile set NUMBER".to_owned()];
+        Box::new(Failure { suggestions, ..Failure::new(Class::ProfileInvalid, problem.to_string()) })
+    })
+}
+
+/// A stage3 brings no tree; its profile leads nowhere until the first sync.
+fn tree_is_there() -> bool {
+    fs::read_dir("/var/db/repos")
+        .is_ok_and(|repos| repos.flatten().any(|repo| repo.path().join("profiles/repo_name").exists()))
+}

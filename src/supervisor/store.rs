@@ -1,0 +1,267 @@
+//! The volume: taken by a lock, and the state on it, written so that it is whole at any instant.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use nix::sys::statvfs::statvfs;
+
+use crate::core::Claimed;
+use crate::core::failure::{Class, Failure};
+use crate::core::state::{self, Durable};
+use crate::core::status::VolumeInfo;
+
+/// The identity of this root file system, on it and not on the volume: it stays through
+/// `docker stop` and `start` and goes along with `docker commit`; a new container has none.
+const ROOT_ID: &str = "/var/cache/gbsup/root-id";
+
+/// The volume, locked for this process as long as the value lives.
+pub(super) struct Store {
+    path: PathBuf,
+    lock: File,
+}
+
+/// What taking the volume brought.
+pub(super) struct Taken {
+    /// The volume.
+    pub store: Store,
+    /// What was on it.
+    pub claimed: Claimed,
+    /// What an operator should know.
+    pub warnings: Vec<String>,
+}
+
+impl Store {
+    /// Takes the volume: makes its directories, locks it and reads its state. A damaged state file
+    /// is set aside and never stops the start.
+    pub(super) fn take(path: &Path, boot: bool) -> Result<Taken, Box<Failure>> {
+        let state = path.join("state");
+        fs::create_dir_all(&state).map_err(|error| unusable(path, &state, &error))?;
+        let lock = lock(path)?;
+        let mut warnings = Vec::new();
+        let durable = load(&state, &mut warnings);
+        let claimed = Claimed { durable, last_cycle: last_cycle(path), root: root_id(&mut warnings), boot };
+        let store = Self { path: path.to_owned(), lock };
+        // A job that an earlier container was in the middle of is gone with it.
+        drop(fs::remove_file(store.job_file()));
+        Ok(Taken { store, claimed, warnings })
+    }
+
+    /// Where the number and pid of the running job stand, for PID 1; see [`crate::init`].
+    #[must_use]
+    pub(super) fn job_file(&self) -> PathBuf {
+        self.path.join("state/job")
+    }
+
+    /// Writes the state: a new file, synced, renamed over the old one, the directory synced.
+    pub(super) fn save(&self, durable: &Durable) -> io::Result<()> {
+        let state = self.path.join("state");
+        let mut text = serde_json::to_vec_pretty(durable)?;
+        text.push(b'\n');
+        let (temp, file) = (state.join(".state.json.new"), state.join("state.json"));
+        let mut out = File::create(&temp)?;
+        out.write_all(&text)?;
+        out.sync_all()?;
+        fs::rename(&temp, &file)?;
+        File::open(&state)?.sync_all()
+    }
+
+    /// Whether the lock is still the one that others would meet: a volume whose files were removed
+    /// or that was unmounted has another one, or none.
+    #[must_use]
+    pub(super) fn still_ours(&self) -> bool {
+        let identity = |meta: fs::Metadata| (meta.dev(), meta.ino());
+        let there = fs::metadata(self.path.join("state/lock")).map(identity);
+        matches!((there, self.lock.metadata().map(identity)), (Ok(a), Ok(b)) if a == b)
+    }
+}
+
+/// The place, what is mounted there, and the space left. Without any of it: zero bytes.
+#[must_use]
+pub(super) fn look(path: &Path) -> VolumeInfo {
+    let free = statvfs(path).map_or(0, |fs| fs.blocks_available() * fs.fragment_size());
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    VolumeInfo { path: path.display().to_string(), mounted: is_mounted(path, &table), free }
+}
+
+/// Whether a mount other than the root file system holds `path`, by the text of
+/// `/proc/self/mountinfo` (proc(5)): the fifth field is the mount point, with `\040` for a blank.
+fn is_mounted(path: &Path, mountinfo: &str) -> bool {
+    let unescape = |text: &str| text.replace(r"\040", " ").replace(r"\011", "\t").replace(r"\134", r"\");
+    let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape);
+    points.map(PathBuf::from).any(|point| point != Path::new("/") && path.starts_with(&point))
+}
+
+fn lock(path: &Path) -> Result<File, Box<Failure>> {
+    let name = path.join("state/lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&name)
+        .map_err(|error| unusable(path, &name, &error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            drop(file.take(500).read_to_string(&mut holder));
+            return Err(held(path, holder.trim()));
+        }
+        Err(TryLockError::Error(error)) => return Err(unusable(path, &name, &error)),
+    }
+    let holder = format!("{}, since {:.0}\n", host(), Timestamp::now());
+    // The name is for people; a lock without it is a lock all the same.
+    drop(file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes())));
+    Ok(file)
+}
+
+/// The name of this container.
+fn host() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
+}
+
+fn held(path: &Path, holder: &str) -> Box<Failure> {
+    let holder = if holder.is_empty() { "unknown" } else { holder };
+    let message = format!("the volume {} is in use by another builder (container {holder})", path.display());
+    let name = holder.split(',').next().unwrap_or_default();
+    let suggestions =
+        vec![format!("docker stop {name}   # on the host, or give this builder another volume")];
+    Box::new(Failure { suggestions, ..Failure::new(Class::Volume, message) })
+}
+
+fn unusable(path: &Path, at: &Path, error: &io::Error) -> Box<Failure> {
+    let path = path.display();
+    let message = match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => format!("the volume {path} is mounted read-only"),
+        io::ErrorKind::StorageFull => format!("the volume {path} is full"),
+        io::ErrorKind::PermissionDenied => format!("the volume {path} may not be written by root"),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            format!("{} is not a directory", at.display())
+        }
+        _ => format!("the volume {path} cannot be used: {}: {error}", at.display()),
+    };
+    let suggestions = vec![format!("df -h {path}; mount | grep {path}")];
+    Box::new(Failure { suggestions, ..Failure::new(Class::Volume, message) })
+}
+
+/// The state on the volume. One that cannot be read is set aside under a dated name.
+fn load(state: &Path, warnings: &mut Vec<String>) -> Option<Durable> {
+    let file = state.join("state.json");
+    let problem = match fs::read(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => error.to_string(),
+        Ok(text) => match serde_json::from_slice::<Durable>(&text) {
+            Ok(durable) if durable.schema == state::SCHEMA => return Some(durable),
+            Ok(durable) => format!("it has schema {}, this version knows {}", durable.schema, state::SCHEMA),
+            Err(error) => error.to_string(),
+        },
+    };
+    let aside = state.join(format!("state.json.damaged-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S")));
+    let kept = match fs::rename(&file, &aside) {
+        Ok(()) => format!("it was set aside as {}", aside.display()),
+        Err(error) => format!("it could not be set aside: {error}"),
+    };
+    warnings.push(format!("the state on the volume was damaged ({problem}); {kept}, and a new one begins"));
+    None
+}
+
+/// The highest cycle number with a log directory.
+fn last_cycle(path: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(path.join("log/cycle")) else { return 0 };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max().unwrap_or(0)
+}
+
+fn root_id(warnings: &mut Vec<String>) -> String {
+    let known = fs::read_to_string(ROOT_ID).unwrap_or_default();
+    if !known.trim().is_empty() {
+        return known.trim().to_owned();
+    }
+    let made = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_else(|_| host());
+    let made = made.trim().to_owned();
+    let parent = Path::new(ROOT_ID).parent().unwrap_or(Path::new("/"));
+    if let Err(error) = fs::create_dir_all(parent).and_then(|()| fs::write(ROOT_ID, format!("{made}\n"))) {
+        warnings.push(format!("this container cannot be told from a new one: {ROOT_ID}: {error}"));
+        return host();
+    }
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::core::Now;
+    use crate::core::state::State;
+
+    fn durable() -> Durable {
+        State::new(Config::default(), Now { mono: std::time::Duration::ZERO, wall: Timestamp::UNIX_EPOCH })
+            .durable
+    }
+
+    #[test]
+    fn a_state_is_read_back_and_a_second_builder_is_refused_by_name() {
+        let volume = tempfile::tempdir().unwrap();
+        let first = Store::take(volume.path(), true).ok().unwrap();
+        assert_eq!(first.claimed.durable, None);
+        first.store.save(&durable()).unwrap();
+        let failure = Store::take(volume.path(), true).err().unwrap();
+        assert!(failure.message.contains(&host()), "{}", failure.message);
+        assert!(first.store.still_ours());
+        drop(first);
+        let second = Store::take(volume.path(), true).ok().unwrap();
+        assert_eq!(second.claimed.durable, Some(durable()));
+        assert!(second.warnings.is_empty(), "{:?}", second.warnings);
+    }
+
+    #[test]
+    fn a_damaged_state_is_set_aside() {
+        for damage in ["", "{", "{\"schema\":1}", "nonsense\0"] {
+            let volume = tempfile::tempdir().unwrap();
+            fs::create_dir_all(volume.path().join("state")).unwrap();
+            fs::create_dir_all(volume.path().join("log/cycle/17")).unwrap();
+            fs::write(volume.path().join("state/state.json"), damage).unwrap();
+            let taken = Store::take(volume.path(), true).ok().unwrap();
+            assert_eq!(taken.claimed.durable, None);
+            assert_eq!(taken.claimed.last_cycle, 17);
+            assert!(taken.warnings[0].contains("set aside"), "{:?}", taken.warnings);
+            let kept = fs::read_dir(volume.path().join("state")).unwrap().flatten();
+            assert_eq!(kept.filter(|e| e.file_name().to_string_lossy().contains("damaged")).count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_removed_volume_is_no_longer_ours() {
+        let volume = tempfile::tempdir().unwrap();
+        let taken = Store::take(volume.path(), true).ok().unwrap();
+        fs::remove_dir_all(volume.path().join("state")).unwrap();
+        assert!(!taken.store.still_ours());
+        assert!(taken.store.save(&durable()).is_err());
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "").unwrap();
+        let failure = Store::take(&path, true).err().unwrap();
+        assert!(failure.message.contains("not a directory"), "{}", failure.message);
+    }
+
+    #[test]
+    fn mounts_are_recognised() {
+        let table = "21 1 254:0 / / rw - ext4 /dev/vda rw\n\
+                     22 21 254:0 /v /var/lib/gbsup rw - ext4 /dev/vda rw\n\
+                     23 21 0:5 / /mnt/with\\040blank rw - tmpfs tmpfs rw\n";
+        for (path, mounted) in [
+            ("/var/lib/gbsup", true),
+            ("/var/lib/gbsup/x", true),
+            ("/var/lib", false),
+            ("/mnt/with blank", true),
+        ] {
+            assert_eq!(is_mounted(Path::new(path), table), mounted, "{path}");
+        }
+    }
+}
