@@ -9,6 +9,7 @@ pub mod config;
 pub mod core;
 pub mod init;
 pub mod portage;
+mod procs;
 pub mod render;
 pub mod supervisor;
 pub mod sys;

@@ -14,7 +14,7 @@ use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::state::{Durable, Phase, State, Volume};
 use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
-use gbsup::core::{Action, Asker, Claimed, Event, Exit, Force, JobId, Now, Ran, Report, Work, view};
+use gbsup::core::{Action, Asker, Claimed, Event, Exit, JobId, Now, Ran, Report, Work, view};
 use gbsup::portage::cpv::Cpv;
 use gbsup::portage::output::{Evidence, How, Progress};
 use gbsup::portage::sync::Outcome;
@@ -81,7 +81,7 @@ fn moves() -> impl Strategy<Value = Move> {
 fn config(on_failure: OnFailure) -> Config {
     let mut config = Config::default();
     config.sync.on_failure = on_failure;
-    config.sync.retries = vec![Duration::from_secs(60), Duration::from_secs(300)];
+    config.sync.retries = vec![Duration::from_mins(1), Duration::from_mins(5)];
     config
 }
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use super::process::{self, Process};
 use super::say::say;
+use crate::procs::{self, Process};
 use crate::sys;
 
 /// How often the processes are looked at while they are being stopped.
@@ -125,7 +125,7 @@ impl Clearing {
     /// The living processes of the dead supervisor. Only descendants of init: a shell that came in by
     /// `docker exec` is none, whatever its environment.
     fn find(&mut self) -> Vec<Process> {
-        let ours = process::descendants(&process::all().unwrap_or_default());
+        let ours = procs::descendants(&procs::all().unwrap_or_default());
         let leader = self.job.as_ref().and_then(|job| leader(job, &ours));
         let belongs = |process: &&Process| {
             self.known.contains(&(process.pid, process.started))
@@ -133,7 +133,7 @@ impl Clearing {
                 || process.has_environment(&self.marks)
         };
         let roots = ours.iter().filter(belongs).map(|process| process.pid).collect();
-        let mut found = process::trees(&ours, &roots);
+        let mut found = procs::trees(&ours, &roots);
         found.retain(Process::lives);
         self.known.extend(found.iter().map(|process| (process.pid, process.started)));
         found
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_reused_pid_is_not_the_leader() {
         let own = std::process::id().try_into().expect("a pid");
-        let all = process::all().expect("/proc is mounted");
+        let all = procs::all().expect("/proc is mounted");
         let started = all.iter().find(|process| process.pid == own).expect("listed").started;
         let job = |pid, started| JobFile { id: "17".to_owned(), pid, started };
         assert_eq!(leader(&job(own, started), &all), Some(own));

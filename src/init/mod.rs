@@ -24,7 +24,7 @@ mod command;
 mod deaths;
 mod degraded;
 mod job;
-mod process;
+
 mod say;
 mod supervise;
 mod sweep;

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use super::process::{self, Process};
 use super::say::say;
 use super::{is_pid_1, sleep};
+use crate::procs::{self, Process};
 use crate::sys::{self, Signals, Waited};
 
 /// What remains of the grace after a second TERM or INT.
@@ -62,7 +62,7 @@ fn reap() -> Waited {
 
 /// Sends TERM, and CONT so that a stopped process gets to see it, to everything in reach.
 fn ask() {
-    let Some(all) = process::all() else {
+    let Some(all) = procs::all() else {
         // Without /proc PID 1 still reaches everybody, its clients too.
         if is_pid_1() {
             let _ = sys::kill(-1, libc::SIGTERM);
@@ -83,7 +83,7 @@ fn reach(all: &[Process]) -> Vec<Process> {
     if is_pid_1() {
         all.iter().filter(|process| process.pid != 1 && process.lives()).copied().collect()
     } else {
-        process::descendants(all)
+        procs::descendants(all)
     }
 }
 
@@ -95,7 +95,7 @@ fn holding(began: Instant) -> usize {
     if !is_pid_1() {
         return 0;
     }
-    let all = process::all().unwrap_or_default();
+    let all = procs::all().unwrap_or_default();
     let patient = began.elapsed() < CLIENT;
     let holds = |process: &&Process| match process.parent {
         0 => patient && process.is_client(),
@@ -110,7 +110,7 @@ fn kill_all(signals: &Signals, deadline: Instant) {
         if is_pid_1() {
             let _ = sys::kill(-1, libc::SIGKILL);
         } else {
-            for process in reach(&process::all().unwrap_or_default()) {
+            for process in reach(&procs::all().unwrap_or_default()) {
                 let _ = sys::kill(process.pid, libc::SIGKILL);
             }
         }
@@ -125,7 +125,7 @@ fn kill_all(signals: &Signals, deadline: Instant) {
 /// Names what did not stop in time, before it is killed.
 fn report() {
     const SHOWN: usize = 8;
-    let left = reach(&process::all().unwrap_or_default());
+    let left = reach(&procs::all().unwrap_or_default());
     let pids: Vec<String> = left.iter().take(SHOWN).map(|process| process.pid.to_string()).collect();
     let more = if left.len() > SHOWN { " and more" } else { "" };
     say(&format!("the time to stop is over; killing what is left: pid {}{more}", pids.join(", ")));

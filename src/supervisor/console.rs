@@ -216,12 +216,12 @@ mod tests {
         let taken = (0..400).filter(|_| console.lines(&chunk)).count();
         assert!(begun.elapsed() < Duration::from_secs(20), "each chunk waited");
         let lost = console.lost();
-        assert_eq!(lost as usize, (400 - taken) * 64);
+        assert_eq!(usize::try_from(lost).unwrap(), (400 - taken) * 64);
         assert!(lost > 0);
 
         let reading = thread::spawn(move || {
             let mut all = Vec::new();
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             loop {
                 match reader.read(&mut buffer) {
                     Ok(n) if n > 0 => all.extend_from_slice(&buffer[..n]),

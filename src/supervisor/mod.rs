@@ -11,7 +11,6 @@ mod logging;
 mod perform;
 mod preflight;
 mod process;
-mod procs;
 mod repair;
 mod signals;
 pub mod socket;

@@ -7,12 +7,13 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use super::perform::{Task, Trouble};
-use super::{procs, repair, store};
+use super::{repair, store};
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
 use crate::portage::command::{self, Host, Sandbox};
 use crate::portage::probe::{Capabilities, Version};
 use crate::portage::settings::{self, ProfileEntry, Settings};
+use crate::procs;
 
 /// Below this nothing useful can be built; Portage guards its own build directory.
 const LEAST_FREE: u64 = 64 << 20;

@@ -19,9 +19,9 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
-use super::procs;
 use crate::core::{Exit, Force};
 use crate::portage::command::Command;
+use crate::procs;
 use crate::sys;
 
 /// Raised in every job, so that the kernel short of memory takes a compiler and not the builder.
@@ -177,7 +177,7 @@ impl Launch<'_> {
     /// that comes after a crash would not find the job; a full disk must not stop a build for that.
     fn note(&self, pid: i32) {
         if let Some(file) = self.job_file {
-            let start = procs::start_time(pid).unwrap_or(0);
+            let start = procs::started(pid).unwrap_or(0);
             drop(std::fs::write(file, format!("{} {pid} {start}\n", self.job)));
         }
     }
@@ -378,7 +378,7 @@ mod tests {
         assert_eq!(ended.exit, Exit::Code(0));
         assert!(begun.elapsed() < Duration::from_secs(30));
         let daemon: i32 = String::from_utf8(sink.lines).unwrap().trim().parse().unwrap();
-        let gone = || procs::start_time(daemon).is_none() || procs::is_zombie(daemon);
+        let gone = || procs::all().unwrap().iter().all(|process| process.pid != daemon || !process.lives());
         let deadline = Instant::now() + Duration::from_secs(10);
         while !gone() && Instant::now() < deadline {
             thread::yield_now();

@@ -6,14 +6,14 @@ use std::os::unix::fs::MetadataExt;
 
 /// A process as `/proc/PID/stat` has it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Process {
-    pub(super) pid: i32,
+pub(crate) struct Process {
+    pub(crate) pid: i32,
     /// 0 for a process that came in from outside, as `docker exec` starts them.
-    pub(super) parent: i32,
-    pub(super) group: i32,
-    pub(super) session: i32,
+    pub(crate) parent: i32,
+    pub(crate) group: i32,
+    pub(crate) session: i32,
     /// Clock ticks since the machine booted; with the pid it names a process for good.
-    pub(super) started: u64,
+    pub(crate) started: u64,
     state: char,
 }
 
@@ -39,12 +39,12 @@ impl Process {
     }
 
     /// Whether it still runs: a zombie only waits for its parent to look.
-    pub(super) fn lives(&self) -> bool {
+    pub(crate) fn lives(&self) -> bool {
         !matches!(self.state, 'Z' | 'X')
     }
 
     /// Whether its environment at the start had one of `entries`, each `NAME=value`.
-    pub(super) fn has_environment(&self, entries: &[String]) -> bool {
+    pub(crate) fn has_environment(&self, entries: &[String]) -> bool {
         let environment = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
         environment
             .split(|byte| *byte == 0)
@@ -52,7 +52,7 @@ impl Process {
     }
 
     /// Whether it is this program, asking the supervisor something and about to print the answer.
-    pub(super) fn is_client(&self) -> bool {
+    pub(crate) fn is_client(&self) -> bool {
         let file = |path: &str| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
         let exe = file(&format!("/proc/{}/exe", self.pid));
         if exe.is_none() || exe != file("/proc/self/exe") {
@@ -65,7 +65,7 @@ impl Process {
 }
 
 /// Every process of this PID namespace; none when `/proc` is not there or belongs to another one.
-pub(super) fn all() -> Option<Vec<Process>> {
+pub(crate) fn all() -> Option<Vec<Process>> {
     let own = fs::read_link("/proc/self").ok()?;
     if own.to_str()?.parse() != Ok(std::process::id()) {
         return None;
@@ -76,7 +76,7 @@ pub(super) fn all() -> Option<Vec<Process>> {
 }
 
 /// Those of `all` that are among `roots` or descend from one of them.
-pub(super) fn trees(all: &[Process], roots: &HashSet<i32>) -> Vec<Process> {
+pub(crate) fn trees(all: &[Process], roots: &HashSet<i32>) -> Vec<Process> {
     let mut pids = roots.clone();
     // A child mostly comes after its parent; the loop is for pids that have wrapped around.
     loop {
@@ -93,11 +93,44 @@ pub(super) fn trees(all: &[Process], roots: &HashSet<i32>) -> Vec<Process> {
 }
 
 /// Those of `all` that descend from this process.
-pub(super) fn descendants(all: &[Process]) -> Vec<Process> {
+pub(crate) fn descendants(all: &[Process]) -> Vec<Process> {
     let own = i32::try_from(std::process::id()).unwrap_or(1);
     let mut tree = trees(all, &HashSet::from([own]));
     tree.retain(|process| process.pid != own);
     tree
+}
+
+/// When a process began; none when it is gone. See [`Process::started`].
+pub(crate) fn started(pid: i32) -> Option<u64> {
+    Process::read(pid).map(|process| process.started)
+}
+
+/// The living members of a process group.
+pub(crate) fn group(group: i32) -> Vec<i32> {
+    let members = all().unwrap_or_default().into_iter().filter(|process| process.group == group);
+    members.filter(Process::lives).map(|process| process.pid).collect()
+}
+
+/// The members of the session and of the group that a process leads, and all that descends from them.
+pub(crate) fn family(leader: i32) -> Vec<i32> {
+    let all = all().unwrap_or_default();
+    let belongs =
+        |process: &&Process| process.session == leader || process.group == leader || process.pid == leader;
+    let roots = all.iter().filter(belongs).map(|process| process.pid).collect();
+    trees(&all, &roots).into_iter().map(|process| process.pid).collect()
+}
+
+/// Whether one of Portage's programs runs: it holds locks and works on files that look abandoned.
+pub(crate) fn portage_runs() -> bool {
+    all().unwrap_or_default().iter().filter(|process| process.lives()).any(|process| {
+        let line = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
+        // The program itself, or the script that an interpreter runs by its path.
+        let words = line.split(|byte| *byte == 0).take(4).enumerate();
+        words.filter(|(at, word)| *at == 0 || word.contains(&b'/')).any(|(_, word)| {
+            let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
+            matches!(name, b"emerge" | b"ebuild" | b"emaint" | b"quickpkg" | b"ebuild.sh")
+        })
+    })
 }
 
 #[cfg(test)]
