@@ -8,6 +8,8 @@ pub mod buildlog;
 pub mod command;
 pub mod cpv;
 pub mod die;
+pub mod gpkg;
+pub mod leftovers;
 pub mod live;
 pub mod log;
 pub mod output;
