@@ -139,6 +139,118 @@ Total: 5 packages (4 new, 1 reinstall), Size of downloads: 0 KiB
     assert!(!evidence.nothing_to_merge);
 }
 
+/// Runs of the pocket Gentoo: the transcript, who failed and how, and with which last words.
+#[test]
+fn real_failures() {
+    let dropped = How::Dropped(Some("it requires test-fail/broken".to_owned()));
+    let coolant = "compile: the reactor has no coolant: touch /etc/gbsup-test/repaired";
+    let shelf = "install: there is no shelf to put it on: touch /etc/gbsup-test/repaired";
+    let bell = "postinst: the bell does not ring: touch /etc/gbsup-test/repaired";
+    let small = "pretend: this machine is too small: touch /etc/gbsup-test/repaired";
+    for (text, want) in [
+        (
+            &include_bytes!("captured/compile-failure.txt")[..],
+            vec![("test-fail/broken-1", How::Build, coolant), ("test-fail/needs-broken-1", dropped, "")],
+        ),
+        (
+            include_bytes!("captured/two-failures.txt"),
+            vec![
+                ("test-fail/broken-install-1", How::Build, shelf),
+                ("test-fail/broken-1", How::Build, coolant),
+            ],
+        ),
+        (
+            include_bytes!("captured/install-failure.txt"),
+            vec![("test-fail/broken-install-1", How::Build, shelf)],
+        ),
+        (
+            include_bytes!("captured/postinst-failure.txt"),
+            vec![("test-fail/broken-postinst-1", How::Postinst, bell)],
+        ),
+        (
+            include_bytes!("captured/pretend-failure.txt"),
+            vec![("test-fail/broken-pretend-1", How::Build, small)],
+        ),
+        (include_bytes!("captured/fetch-failure.txt"), vec![("test-fail/nofetch-1", How::Build, "")]),
+        (include_bytes!("captured/digest-failure.txt"), vec![("test-fail/baddigest-1", How::Build, "")]),
+        (include_bytes!("captured/good.txt"), vec![]),
+        (include_bytes!("captured/rebuild-subslot.txt"), vec![]),
+    ] {
+        let (said, evidence) = scan(text);
+        let got: Vec<_> = evidence
+            .failed
+            .iter()
+            .map(|f| {
+                let words =
+                    f.die.as_ref().map(|d| format!("{}: {}", d.phase.as_deref().unwrap_or("?"), d.message));
+                (f.package.as_str(), f.how.clone(), words.unwrap_or_default())
+            })
+            .collect();
+        let want: Vec<_> =
+            want.into_iter().map(|(package, how, words)| (package, how, words.to_owned())).collect();
+        assert_eq!(got, want);
+        assert!(evidence.problems.is_empty(), "{:?}", evidence.problems);
+        for failed in &evidence.failed {
+            if matches!(failed.how, How::Dropped(_)) {
+                assert_eq!(failed.log, None);
+                continue;
+            }
+            let name = failed.package.as_str().replace('/', ":");
+            let log = failed.log.as_ref().and_then(|p| p.to_str()).expect("a log");
+            assert!(log.starts_with(&format!("/var/lib/gbsup/log/{name}:")), "{log}");
+            assert!(said.contains(&format!("failed {} ", failed.package)), "{said}");
+            assert!(said.contains(log), "{said}");
+        }
+    }
+}
+
+/// Every package that was begun is said to be complete, in order of its number.
+#[test]
+fn a_real_run_without_failure() {
+    let (said, evidence) = scan(include_bytes!("captured/good.txt"));
+    let total = said.lines().find_map(|line| line.strip_prefix("planned ")).expect("a plan");
+    for verb in ["emerging", "installing", "completed"] {
+        let lines = said.lines().filter(|line| line.starts_with(&format!("{verb} ")));
+        assert_eq!(lines.count().to_string(), total, "{verb}");
+    }
+    assert!(said.lines().last().is_some_and(|line| line == format!("jobs {total}/{total} 0 0 0")), "{said}");
+    assert!(evidence.main_problem().is_none());
+    let (said, evidence) = scan(include_bytes!("captured/nothing-to-do.txt"));
+    assert_eq!((said.as_str(), evidence.nothing_to_merge), ("planned 0\n", true));
+}
+
+#[test]
+fn a_real_collision() {
+    let (_, evidence) = scan(include_bytes!("captured/collision.txt"));
+    let [failed] = &evidence.failed[..] else { panic!("one failure: {:?}", evidence.failed) };
+    assert_eq!((failed.package.as_str(), &failed.how), ("test-fail/collide-1", &How::Install));
+    let [problem] = &evidence.problems[..] else { panic!("one problem: {:?}", evidence.problems) };
+    assert_eq!(problem.kind, ProblemKind::Collision);
+    assert_eq!(problem.subject.as_deref(), Some("/usr/share/gbsup-test/t1"));
+    assert_eq!(problem.package.as_ref(), Some(&failed.package));
+    assert!(problem.lines.iter().any(|line| line.contains("test-quick/t1-1:0::pocket")), "{problem:?}");
+}
+
+#[test]
+fn real_words_of_the_resolver() {
+    for (text, kind, subject, lines) in [
+        (&include_bytes!("captured/masked-package.txt")[..], ProblemKind::Masked, "test-mask/masked", 6),
+        (include_bytes!("captured/masked-keyword.txt"), ProblemKind::Masked, "test-mask/unstable", 3),
+        (include_bytes!("captured/missing-dependency.txt"), ProblemKind::Missing, "test-none/gone", 3),
+        (include_bytes!("captured/no-such-package.txt"), ProblemKind::Missing, "test-none/gone", 3),
+        (include_bytes!("captured/circular.txt"), ProblemKind::Circular, "", 11),
+    ] {
+        let (_, evidence) = scan(text);
+        let [problem] = &evidence.problems[..] else { panic!("one problem: {:?}", evidence.problems) };
+        assert_eq!(
+            (problem.kind, problem.subject.as_deref()),
+            (kind, Some(subject).filter(|s| !s.is_empty()))
+        );
+        assert_eq!(problem.lines.len(), lines, "{:?}", problem.lines);
+        assert!(evidence.failed.is_empty());
+    }
+}
+
 #[test]
 fn a_failure_whose_log_does_not_follow_loses_nothing() {
     let (said, _) = scan(

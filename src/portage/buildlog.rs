@@ -4,7 +4,10 @@
 //! `_emerge/AbstractEbuildProcess.py` for phases that ended in another way, make and the compilers
 //! for the rest.
 
+use std::borrow::Cow;
+
 use super::die::{Die, DieReader, find};
+use super::problem::{Block, Problem, ProblemKind};
 
 /// What the log of a failed build says. Every field may be empty: a build that is killed together
 /// with Portage says nothing.
@@ -20,12 +23,16 @@ pub struct BuildLog {
     pub killed_program: bool,
     /// `No space left on device`.
     pub no_space: bool,
+    /// What Portage reported on the way, at most 8: files that could not be fetched or have a wrong
+    /// digest are named in the build log and nowhere else.
+    pub problems: Vec<Problem>,
     /// Up to 14 lines: the first ones that look like errors, then the last ones before the end.
     pub evidence: Vec<String>,
 }
 
 /// How far before the end lines that look like errors are looked for.
 const LOOK_BACK: usize = 2000;
+const PROBLEMS: usize = 8;
 const ERRORS: usize = 8;
 const LAST: usize = 6;
 const MAX_LINE: usize = 300;
@@ -34,45 +41,83 @@ const MAX_LINE: usize = 300;
 #[must_use]
 pub fn examine(text: &[u8]) -> BuildLog {
     let mut log = BuildLog::default();
-    let lines: Vec<&[u8]> = text.split(|&b| b == b'\n').collect();
+    // An emerge typed by hand on a terminal writes its logs in colour.
+    let lines: Vec<Cow<[u8]>> = text.split(|&b| b == b'\n').map(uncoloured).collect();
     let mut end = None;
-    let mut reader: Option<DieReader> = None;
-    for (at, &line) in lines.iter().enumerate() {
-        if let Some(open) = &mut reader {
-            if open.line(line) {
-                continue;
-            }
-            // Helpers die before the ebuild does; the first words name the cause.
-            log.die = log.die.or_else(|| reader.take().map(DieReader::finish));
-            reader = None;
+    let mut open = Open::Nothing;
+    for (at, line) in lines.iter().enumerate() {
+        if open.line(line) {
+            continue;
         }
-        if line.starts_with(b" * ") {
-            if let Some(open) = DieReader::open(line) {
-                reader = Some(open);
-                end.get_or_insert(at);
-            } else if let Some(signal) = killed_by(line) {
-                log.killed_by.get_or_insert(signal);
-                end.get_or_insert(at);
-            } else if line.starts_with(b" * The ebuild phase '") && find(line, b"has exited").is_some() {
-                log.unexpected_exit = true;
-                end.get_or_insert(at);
-            }
+        log.file(std::mem::replace(&mut open, Open::at(line)));
+        if !matches!(open, Open::Nothing) {
+            end.get_or_insert(at);
         }
         log.no_space |= find(line, b"No space left on device").is_some();
         log.killed_program |= is_killed(line);
     }
-    if let Some(open) = reader {
-        log.die = log.die.or_else(|| Some(open.finish()));
-    }
+    log.file(open);
     log.evidence = evidence(&lines[..end.unwrap_or(lines.len())]);
     log
 }
 
-/// ` * The ebuild phase 'compile' has been killed by signal 9.`
-fn killed_by(line: &[u8]) -> Option<i32> {
-    let text = std::str::from_utf8(line.strip_prefix(b" * The ebuild phase '")?).ok()?;
-    let (_, signal) = text.split_once("has been killed by signal ")?;
-    signal.trim_end_matches('.').parse().ok()
+/// The text that is being read.
+enum Open {
+    Nothing,
+    Die(DieReader),
+    Problem(Block),
+}
+
+impl Open {
+    fn at(line: &[u8]) -> Self {
+        // Programs that are built print anything, so only what Portage says of a build counts.
+        let by_portage = |block: &Block| {
+            matches!(
+                block.kind(),
+                ProblemKind::Fetch
+                    | ProblemKind::FetchRestricted
+                    | ProblemKind::Verify
+                    | ProblemKind::DiskFull
+                    | ProblemKind::Killed
+                    | ProblemKind::UnexpectedExit
+            )
+        };
+        if let Some(reader) = DieReader::open(line) {
+            Self::Die(reader)
+        } else if let Some(block) = Block::open(line).filter(by_portage) {
+            Self::Problem(block)
+        } else {
+            Self::Nothing
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Die(reader) => reader.line(line),
+            Self::Problem(block) => block.line(line),
+        }
+    }
+}
+
+impl BuildLog {
+    fn file(&mut self, open: Open) {
+        match open {
+            Open::Nothing => {}
+            // Helpers die before the ebuild does; the first words name the cause.
+            Open::Die(reader) => self.die = self.die.take().or_else(|| Some(reader.finish())),
+            Open::Problem(block) => {
+                let problem = block.finish();
+                if problem.kind == ProblemKind::Killed && self.killed_by.is_none() {
+                    self.killed_by = problem.subject.as_deref().and_then(|signal| signal.parse().ok());
+                }
+                self.unexpected_exit |= problem.kind == ProblemKind::UnexpectedExit;
+                if self.problems.len() < PROBLEMS {
+                    self.problems.push(problem);
+                }
+            }
+        }
+    }
 }
 
 /// `make: *** [Makefile:3: 1] Error 137`, `/bin/sh: line 1: 4711 Killed  cc1plus ...`,
@@ -110,9 +155,9 @@ const SIGNS: &[&str] = &[
     "configure: error:",
 ];
 
-fn evidence(lines: &[&[u8]]) -> Vec<String> {
+fn evidence(lines: &[Cow<[u8]>]) -> Vec<String> {
     let lines = &lines[lines.len().saturating_sub(LOOK_BACK)..];
-    let texts: Vec<String> = lines.iter().map(|line| plain(line)).filter(|text| !text.is_empty()).collect();
+    let texts: Vec<String> = lines.iter().map(|line| plain(line)).filter(|text| !is_noise(text)).collect();
     let last = texts.len().saturating_sub(LAST);
     let is_sign = |text: &&String| SIGNS.iter().any(|sign| text.contains(sign));
     let mut out: Vec<String> = texts[..last].iter().filter(is_sign).take(ERRORS).cloned().collect();
@@ -120,31 +165,49 @@ fn evidence(lines: &[&[u8]]) -> Vec<String> {
     out
 }
 
-/// A line as a person saw it: without colour, without what a carriage return overwrote.
+/// Blank lines, Portage's announcements of phases, its banner, and the files it is copying.
+fn is_noise(text: &str) -> bool {
+    const STARTS: &[&str] = &[
+        ">>> ",
+        "--- /",
+        " * Package:",
+        " * Repository:",
+        " * USE:",
+        " * FEATURES:",
+        " * Maintainer:",
+        " * Upstream:",
+        " * Final size of ",
+        "stty: 'standard input'",
+    ];
+    text.trim().is_empty() || STARTS.iter().any(|start| text.starts_with(start))
+}
+
+/// A line as a person saw it: without what a carriage return overwrote, and cut to a bearable length.
 fn plain(line: &[u8]) -> String {
     let line = line.trim_ascii_end();
     let line = line.rsplit(|&b| b == b'\r').next().unwrap_or(line);
-    let text = String::from_utf8_lossy(line);
-    let mut out = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if out.len() >= MAX_LINE {
-            break;
-        }
-        match c {
-            // CSI sequences end with a byte from @ to ~; the [ after the escape is no end.
-            '\x1b' => {
-                if chars.as_str().starts_with('[') {
-                    chars.next();
-                    chars.find(|c| ('@'..='~').contains(c));
-                }
-            }
-            '\t' => out.push(' '),
-            c if c.is_control() => {}
-            c => out.push(c),
+    let text = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE)]);
+    text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()).collect()
+}
+
+/// The line without the sequences that colour it.
+fn uncoloured(line: &[u8]) -> Cow<'_, [u8]> {
+    const ESCAPE: u8 = 0x1b;
+    if !line.contains(&ESCAPE) {
+        return Cow::Borrowed(line);
+    }
+    let mut out = Vec::with_capacity(line.len());
+    let mut bytes = line.iter();
+    while let Some(&byte) = bytes.next() {
+        if byte != ESCAPE {
+            out.push(byte);
+        } else if bytes.as_slice().first() == Some(&b'[') {
+            // It ends with a byte from @ to ~; the [ after the escape is no end.
+            bytes.next();
+            bytes.find(|byte| (b'@'..=b'~').contains(byte));
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -194,13 +257,59 @@ mod tests {
     }
 
     #[test]
+    fn a_log_in_colour() {
+        let log = examine(b" \x1b[31;01m*\x1b[0m ERROR: a/b-1::x failed (compile phase):\n \x1b[31;01m*\x1b[0m   emake failed\n");
+        assert_eq!(log.die.map(|die| die.message).as_deref(), Some("emake failed"));
+    }
+
+    #[test]
     fn a_phase_that_was_killed_or_went_away() {
         let log = examine(b"cc -c x.c\n * The ebuild phase 'compile' has been killed by signal 9.\n");
         assert_eq!((log.killed_by, log.evidence), (Some(9), vec!["cc -c x.c".to_owned()]));
+        assert_eq!(log.problems.len(), 1);
         let log = examine(
             b" * The ebuild phase 'unpack' has exited unexpectedly. This type of\n * behavior is known\n",
         );
         assert!(log.unexpected_exit && log.die.is_none());
+    }
+
+    /// The log and the kind and subject of what Portage reported in it.
+    #[test]
+    fn what_could_not_be_fetched() {
+        for (text, kind, subject) in [
+            (
+                &include_bytes!("../../tests/captured/build-log-nofetch.txt")[..],
+                ProblemKind::Fetch,
+                "nofetch-1.tar.gz",
+            ),
+            (
+                include_bytes!("../../tests/captured/build-log-baddigest.txt"),
+                ProblemKind::Verify,
+                "baddigest-1.tar.gz",
+            ),
+        ] {
+            let log = examine(text);
+            let problem = log.problems.first().expect("a problem");
+            assert_eq!((problem.kind, problem.subject.as_deref()), (kind, Some(subject)));
+            assert!(log.die.is_none());
+        }
+    }
+
+    #[test]
+    fn real_logs_of_ebuilds_that_die() {
+        let log = examine(include_bytes!("../../tests/captured/build-log-broken.txt"));
+        let die = log.die.expect("last words");
+        assert_eq!(die.phase.as_deref(), Some("compile"));
+        assert_eq!(die.message, "the reactor has no coolant: touch /etc/gbsup-test/repaired");
+        assert_eq!(
+            log.evidence,
+            [
+                "cc -c reactor.c -o reactor.o",
+                "reactor.c:42:7: error: 'coolant' undeclared (first use in this function)"
+            ]
+        );
+        let log = examine(include_bytes!("../../tests/captured/build-log-broken-postinst.txt"));
+        assert_eq!(log.die.and_then(|die| die.phase).as_deref(), Some("postinst"));
     }
 
     #[test]

@@ -312,6 +312,17 @@ mod tests {
         assert_eq!(merged_since(LOG.as_bytes(), 104), [merge("a/a-1", 100, 104, false)]);
     }
 
+    /// A package that failed after it was merged has no end either.
+    #[test]
+    fn a_real_log() {
+        let text = include_bytes!("../../tests/captured/emerge.log");
+        let merged = merged_since(text, 0);
+        let names: Vec<&str> = merged.iter().map(|merge| merge.package.pf()).collect();
+        assert!(names.contains(&"zlib-1.2.13") && !names.contains(&"broken-1"), "{names:?}");
+        assert!(!names.contains(&"broken-postinst-1"), "{names:?}");
+        assert!(merged.iter().all(|merge| merge.ended >= merge.started));
+    }
+
     #[test]
     fn a_growing_file_gives_the_same_in_any_pieces() {
         for size in [1, 3, 7, 64, LOG.len()] {

@@ -61,6 +61,9 @@ pub struct Scanner {
     nothing_to_merge: bool,
     tail: VecDeque<Vec<u8>>,
     open: Open,
+    /// A failed package of which the line with the path of its log is still to come. Counts of jobs
+    /// stand in between.
+    awaiting_log: Option<(Cpv, How)>,
     /// Whose messages elog is repeating.
     messages_for: Option<Cpv>,
     /// `[blocks B` lines of the merge list, which stand before the error about them.
@@ -74,12 +77,7 @@ pub struct Scanner {
 enum Open {
     #[default]
     Nothing,
-    /// The line with the path of a log follows.
-    FailedLog {
-        package: Cpv,
-        how: How,
-    },
-    /// The same, in the summary at the end.
+    /// The line with the path of a log follows, in the summary at the end.
     SummaryLog {
         package: Cpv,
     },
@@ -101,11 +99,17 @@ impl Scanner {
         self.remember(line);
         let late = self.late.take();
         let mut now = None;
-        if !matches!(self.open, Open::Nothing) {
-            match self.continue_open(line) {
-                Continued::Taken(progress) => return late.or(progress),
-                Continued::Over(progress) => now = progress,
+        if let Some((package, how)) = self.awaiting_log.take() {
+            if line.is_empty() || line.starts_with(b">>> Jobs: ") {
+                self.awaiting_log = Some((package, how));
+            } else {
+                let log = line.strip_prefix(b">>>  '").and_then(quoted_path);
+                self.note(&package, how.clone(), log.clone());
+                now = Some(Progress::Failed { package, how, log });
             }
+        }
+        if !matches!(self.open, Open::Nothing) && self.continue_open(line) {
+            return late;
         }
         let fresh = match line.first() {
             Some(b'>') => status(line).and_then(|status| self.status(status)),
@@ -138,6 +142,9 @@ impl Scanner {
     #[must_use]
     pub fn finish(mut self) -> Evidence {
         self.close();
+        if let Some((package, how)) = self.awaiting_log.take() {
+            self.note(&package, how, None);
+        }
         Evidence {
             failed: self.failed,
             problems: self.problems,
@@ -154,70 +161,55 @@ impl Scanner {
         self.tail.push_back(slot);
     }
 
-    /// Offers the line to what is being collected.
-    fn continue_open(&mut self, line: &[u8]) -> Continued {
-        match &mut self.open {
-            Open::Nothing => return Continued::Over(None),
-            Open::FailedLog { .. } | Open::SummaryLog { .. } if line.is_empty() => {
-                return Continued::Taken(None);
-            }
-            Open::FailedLog { package, how } => {
-                let log = line.strip_prefix(b">>>  '").and_then(quoted_path);
-                let taken = log.is_some();
-                let (package, how) = (package.clone(), how.clone());
-                self.open = Open::Nothing;
-                self.note(&package, how.clone(), log.clone());
-                let progress = Some(Progress::Failed { package, how, log });
-                return if taken { Continued::Taken(progress) } else { Continued::Over(progress) };
-            }
+    /// Offers the line to what is being collected; false when it does not belong to it and still has
+    /// to be looked at.
+    fn continue_open(&mut self, line: &[u8]) -> bool {
+        let taken = match &mut self.open {
+            Open::Nothing => return false,
             Open::SummaryLog { package } => {
                 let log = starred(line).and_then(|t| t.trim_ascii().strip_prefix(b"'")).and_then(quoted_path);
                 let package = package.clone();
                 self.open = Open::Nothing;
-                if log.is_some() {
-                    self.note(&package, How::Build, log);
-                    return Continued::Taken(None);
-                }
+                self.note(&package, How::Build, log.clone());
+                return log.is_some();
             }
-            Open::Die(reader) => {
-                if reader.line(line) {
-                    return Continued::Taken(None);
-                }
-            }
+            Open::Die(reader) => reader.line(line),
             Open::Dropped(text) => match starred(line) {
                 Some(more) if !more.is_empty() && !more.starts_with(b"emerge --keep-going:") => {
                     if text.len() < 4096 {
                         text.push(' ');
                         text.push_str(&lossy(more));
                     }
-                    return Continued::Taken(None);
+                    true
                 }
-                _ => {}
+                _ => false,
             },
-            Open::Problem(block) => {
-                // A marker inside a text starts a problem of its own.
-                match Block::open(line) {
-                    Some(next) if block.continues_with(&next) => return Continued::Taken(None),
-                    None if block.line(line) => return Continued::Taken(None),
-                    _ => {}
-                }
-            }
+            // A marker inside a text starts a problem of its own.
+            Open::Problem(block) => match Block::open(line) {
+                Some(next) => block.continues_with(&next),
+                None => block.line(line),
+            },
+        };
+        if !taken {
+            self.close();
         }
-        self.close();
-        Continued::Over(None)
+        taken
     }
 
     /// Files what was being collected.
     fn close(&mut self) {
         match std::mem::take(&mut self.open) {
             Open::Nothing => {}
-            Open::FailedLog { package, how } => self.note(&package, how, None),
             Open::SummaryLog { package } => self.note(&package, How::Build, None),
             Open::Die(reader) => {
                 let die = reader.finish();
                 let package = die.package.clone();
                 let entry = self.entry(&package, How::Build);
                 entry.log = entry.log.take().or_else(|| die.log.clone());
+                if die.phase.as_deref() == Some("postinst") {
+                    // Portage says "install" although the files are there and recorded.
+                    entry.how = How::Postinst;
+                }
                 entry.die.get_or_insert(die);
             }
             Open::Dropped(text) => {
@@ -252,7 +244,7 @@ impl Scanner {
             let log_follows = text.ends_with(b", Log file:");
             let package = package(text.strip_suffix(b", Log file:").unwrap_or(text))?;
             if log_follows {
-                self.open = Open::FailedLog { package, how };
+                self.awaiting_log = Some((package, how));
                 return None;
             }
             self.note(&package, how.clone(), None);
@@ -326,12 +318,4 @@ impl Scanner {
             entry.how = how;
         }
     }
-}
-
-/// What became of a line that was offered to what is being collected.
-enum Continued {
-    /// It belonged to it.
-    Taken(Option<Progress>),
-    /// It did not, and still has to be looked at.
-    Over(Option<Progress>),
 }

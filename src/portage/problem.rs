@@ -37,6 +37,8 @@ pub enum ProblemKind {
     FetchRestricted,
     /// A file whose size or digest is wrong.
     Verify,
+    /// Files that another package owns; [`Problem::subject`] is the first of them.
+    Collision,
     /// A phase was killed by a signal; [`Problem::subject`] is its number.
     Killed,
     /// A phase ended without a word; often a full disk.
@@ -183,6 +185,8 @@ const MARKERS: &[Marker] = &[
     marker(K::Fetch, " * Fetch failed for '", "", S::Between(b'\''), Span::Stars),
     marker(K::FetchRestricted, "!!! ", " has fetch restriction turned on.", S::Word, Span::Bangs),
     marker(K::Verify, "!!! Fetched file: ", " VERIFY FAILED!", S::Word, Span::Bangs),
+    marker(K::Verify, "!!! Previously fetched file: '", "", S::Between(b'\''), Span::Bangs),
+    marker(K::Fetch, "Warning: No mirrors available for file '", "", S::Between(b'\''), Span::Line),
     marker(K::DiskFull, "!!! Insufficient space to store ", "", S::Word, Span::Line),
     // portage/package/ebuild/digestcheck.py, doebuild.py; _emerge/BinpkgVerifier.py.
     marker(K::Verify, "!!! Digest verification failed:", "", S::NextLine, Span::Bangs),
@@ -190,6 +194,8 @@ const MARKERS: &[Marker] = &[
     // portage/dbapi/bintree.py: _populate_local, inject; _emerge/BinpkgFetcher.py.
     marker(K::Binpkg, "!!! Tried to use non-existent binary for '", "", S::Between(b'\''), Span::Bangs),
     marker(K::Binpkg, "!!! Invalid binary package: '", "", S::Between(b'\''), Span::Bangs),
+    // portage/dbapi/vartree.py: treewalk.
+    marker(K::Collision, " * Detected file collision(s):", "", S::NextLine, Span::Stars),
     // _emerge/AbstractEbuildProcess.py: _killed_by_signal, _unexpected_exit.
     marker(K::Killed, " * The ebuild phase '", "has been killed by signal ", S::None, Span::Line),
     marker(K::UnexpectedExit, " * The ebuild phase '", "has exited", S::Between(b'\''), Span::Stars),
@@ -261,6 +267,11 @@ impl Block {
         Some(block)
     }
 
+    /// What it is about.
+    pub(super) fn kind(&self) -> ProblemKind {
+        self.problem.kind
+    }
+
     /// Takes the next line; false when the problem is over and the line is not part of it.
     pub(super) fn line(&mut self, line: &[u8]) -> bool {
         if self.over {
@@ -280,7 +291,7 @@ impl Block {
             self.over = true;
             return false;
         }
-        let text = line.strip_prefix(b"!!!").unwrap_or(line).trim_ascii();
+        let text = starred(line).or_else(|| line.strip_prefix(b"!!!")).unwrap_or(line).trim_ascii();
         if matches!(self.subject, Subject::NextLine)
             && self.problem.subject.is_none()
             && !text.is_empty()

@@ -14,7 +14,8 @@ use super::die::find;
 /// Something that happened to a package, or to the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// The dependencies are resolved; this many packages will be merged.
+    /// The dependencies are resolved; this many packages will be merged. Comes again after
+    /// [`Progress::Resuming`].
     Planned {
         /// Packages in the merge list.
         total: u32,
@@ -48,7 +49,8 @@ pub enum Progress {
         /// The package.
         package: Cpv,
     },
-    /// It is installed: `>>> Completed (1 of 5) cat/pf::repo`.
+    /// Its merge ended: `>>> Completed (1 of 5) cat/pf::repo`. Portage says so of a merge that
+    /// failed as well; then [`Progress::Failed`] follows at once.
     Completed {
         /// As in [`Progress::Emerging`].
         n: u32,

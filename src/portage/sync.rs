@@ -40,7 +40,7 @@ pub struct Scanner {
     portage_update: bool,
     /// `!!! git fetch error in /var/db/repos/gentoo`: which part failed.
     what: Option<String>,
-    /// `fatal: unable to access 'https://...'`: the program's own reason, the last one.
+    /// `fatal: unable to access 'https://...'`: the program's own reason, the first one.
     why: Option<String>,
 }
 
@@ -58,7 +58,7 @@ impl Scanner {
         } else if let Some(text) = line.strip_prefix(b"!!! ") {
             self.what.get_or_insert_with(|| lossy(text));
         } else if is_reason(line) {
-            self.why = Some(lossy(line));
+            self.why.get_or_insert_with(|| lossy(line));
         } else if line.starts_with(b">>> Cancelling all further sync action. You are already up to date") {
             self.already_current += 1;
         } else if line.starts_with(b" * An update to Portage is available.") {
@@ -167,9 +167,19 @@ mod tests {
     }
 
     #[test]
-    fn portage_wants_to_be_updated_first() {
-        let text = " * An update to Portage is available. It is _highly_ recommended\n";
-        assert!(report(text, &Syncer::Emaint, Some(0)).portage_update);
+    fn real_syncs() {
+        let changed = report(include_str!("../../tests/captured/sync-changed.txt"), &Syncer::Emaint, Some(0));
+        assert_eq!(changed.outcome, Outcome::Synced);
+        assert_eq!(changed.repositories, [("pocket".to_owned(), 0)]);
+        assert!(!changed.portage_update);
+        let update =
+            report(include_str!("../../tests/captured/sync-portage-update.txt"), &Syncer::Emaint, Some(0));
+        assert!(update.portage_update);
+        let failed =
+            report(include_str!("../../tests/captured/sync-unreachable.txt"), &Syncer::Emaint, Some(1));
+        let sentence = "pocket: git fetch error in /var/db/repos/pocket: \
+                        fatal: '/srv/tree' does not appear to be a git repository";
+        assert_eq!(failed.outcome, Outcome::Failed(sentence.to_owned()));
     }
 
     #[test]
