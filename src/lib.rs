@@ -5,6 +5,8 @@
 //! [`core`]; what is known about Portage is in [`portage`]; what people read is made in [`render`].
 //! These three do no I/O, and a test keeps it so.
 
+pub mod cli;
+pub mod client;
 pub mod config;
 pub mod core;
 pub mod init;

@@ -1,18 +1,65 @@
-//! The binary.
+//! The binary: which of its roles it plays, and the one place that prints an error and picks the
+//! exit code.
 
-use std::ffi::OsString;
-use std::process::ExitCode;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::process::{self, ExitCode};
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use gbsup::cli::{Cli, Exit, Verb};
+use gbsup::{client, init, supervisor};
 
 fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match args.as_slice() {
-        // Before anything else: PID 1 pays for no parser, no log and no runtime.
-        [] if std::process::id() == 1 => gbsup::init::run(&[]).into(),
-        [verb, args @ ..] if verb == "init" => gbsup::init::run(args).into(),
-        [verb] if verb == "supervisor" => gbsup::supervisor::run().into(),
-        _ => {
-            println!("gbsup {}", gbsup::VERSION);
-            ExitCode::SUCCESS
-        }
+    let mut args = env::args_os().skip(1);
+    let first = args.next();
+    // Before anything else is set up: an init that waits for years is to stay small.
+    match first.as_deref().and_then(|word| word.to_str()) {
+        None if first.is_none() && process::id() == 1 => return ExitCode::from(init::run(&[])),
+        Some("init") if !asks_for_help() => return ExitCode::from(init::run(&args.collect::<Vec<_>>())),
+        _ => {}
     }
+    match Cli::try_parse() {
+        Ok(Cli { verb: Verb::Supervisor }) => ExitCode::from(supervisor::run()),
+        Ok(Cli { verb }) => exit(client::run(verb)),
+        Err(error) => misused(&error, &first.unwrap_or_default()),
+    }
+}
+
+fn exit(result: Result<Exit, client::Error>) -> ExitCode {
+    let exit = result.unwrap_or_else(|error| {
+        if !error.is_silent() {
+            complain(&error.to_string());
+        }
+        error.exit()
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn misused(error: &clap::Error, first: &OsStr) -> ExitCode {
+    if error.kind() == ErrorKind::InvalidSubcommand && process::id() == 1 {
+        let command = first.to_string_lossy().into_owned();
+        complain(&format!(
+            "{command:?} is no command of gbsup; to run it in this image without the builder, say: init -- {command}"
+        ));
+        return ExitCode::from(Exit::Usage as u8);
+    }
+    // Help and version are not errors: clap knows which is which. A reader that left is none either.
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Done } as u8)
+}
+
+/// One line per line, each with the name of this program.
+fn complain(message: &str) {
+    let mut err = io::stderr().lock();
+    for line in message.lines() {
+        let _ = writeln!(err, "gbsup: {line}");
+    }
+}
+
+/// Whether this is `gbsup init --help`, which is the only thing clap answers about init.
+fn asks_for_help() -> bool {
+    env::args_os().nth(2).is_some_and(|word| word == "--help" || word == "-h")
 }

@@ -87,6 +87,13 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
+/// How many rows of a terminal a line of a page takes.
+#[must_use]
+pub fn rows(line: &str, width: usize) -> usize {
+    let bare = anstream::adapter::strip_str(line).to_string();
+    layout::columns(&bare).div_ceil(width.max(1)).max(1)
+}
+
 fn is_directional(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -347,6 +347,14 @@ fn history_as_a_table() {
 }
 
 #[test]
+fn styles_take_no_room() {
+    for (line, width, taken) in [("", 10, 1), ("0123456789", 10, 1), ("0123456789a", 10, 2), ("a", 0, 1)] {
+        assert_eq!(rows(line, width), taken, "{line}");
+        assert_eq!(rows(&format!("\u{1b}[1m{line}\u{1b}[0m"), width), taken, "{line}");
+    }
+}
+
+#[test]
 fn sizes() {
     for (bytes, words) in [
         (0, "0 B"),

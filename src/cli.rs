@@ -1,0 +1,307 @@
+//! The command line. Completions and the man page are made from these types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::core::request::PauseMode;
+
+/// How a command ended, as its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// It is done.
+    Done = 0,
+    /// It failed.
+    Failed = 1,
+    /// Wrong usage or configuration.
+    Usage = 2,
+    /// No supervisor answers.
+    Unreachable = 3,
+    /// Not possible in this state.
+    Denied = 4,
+    /// It found something to look at.
+    Findings = 5,
+}
+
+const AFTER_HELP: &str = "\
+These commands are typed inside the builder's container:
+  docker exec builder gbsup status
+
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage or configuration
+  3  no supervisor answers
+  4  not possible in this state
+  5  found something to look at (health)";
+
+/// Builds Gentoo packages for others, forever, as PID 1 of a container.
+#[derive(Debug, Parser)]
+#[command(name = "gbsup", version, after_help = AFTER_HELP, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show what the builder does, why it stopped, and what to type next
+    Status(StatusArgs),
+    /// End a pause: run the step that failed again, keeping what succeeded
+    #[command(after_help = "\
+Examples:
+  gbsup resume
+  gbsup resume --skip www-client/chromium")]
+    Resume {
+        /// Leave this package out for the rest of the cycle; may be given again
+        #[arg(long, value_name = "ATOM", value_parser = atom)]
+        skip: Vec<String>,
+    },
+    /// Hold the builder until somebody says resume
+    #[command(after_help = "\
+Examples:
+  gbsup pause --wait --reason \"moving the volume\" && docker stop builder
+  gbsup pause --after-cycle")]
+    Pause(PauseArgs),
+    /// Sync now, whatever sync.min_interval says, and begin a new cycle
+    Sync,
+    /// Stop the builder gracefully; the container ends
+    Stop,
+    /// Print a log: of the running or last step, of a cycle, of a package, or of what failed
+    #[command(after_help = "\
+Examples:
+  gbsup logs -f
+  gbsup logs app-misc/hello
+  gbsup logs --cycle 12 | less
+  gbsup logs --failed")]
+    Logs(LogsArgs),
+    /// List the cycles, newest first: when, why, how many packages, how it ended
+    #[command(after_help = "\
+Piped, the columns are separated by tabs. --json also has the steps and packages of each cycle.")]
+    History {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// How many cycles
+        #[arg(short = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        number: u32,
+    },
+    /// Show what failed in full: the ebuild's words, the log, what to type
+    Failures {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say whether a person is needed; for HEALTHCHECK
+    #[command(after_help = "\
+Without --live it fails with 5 when a failure holds the builder or it is degraded, so that
+`docker ps` shows it. A pause that an operator asked for is healthy.
+
+With --live it fails with 3 when nothing answers, and only then. Use it where the engine
+replaces unhealthy containers (swarm, Kubernetes): a repair needs the container to stay.
+
+It answers within 5 seconds.")]
+    Health {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Only ask whether something answers
+        #[arg(long)]
+        live: bool,
+    },
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Print a completion script for a shell
+    #[command(after_help = "\
+Example:
+  docker exec builder gbsup completions bash > /etc/bash_completion.d/gbsup")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page, or that of a command
+    #[command(after_help = "\
+Example:
+  gbsup man > /usr/share/man/man1/gbsup.1
+  gbsup man logs | man -l -")]
+    Man {
+        /// The command
+        command: Option<String>,
+    },
+    /// Be the supervisor; init starts it
+    #[command(hide = true)]
+    Supervisor,
+    /// Be init, or run a command under it: init -- COMMAND...
+    ///
+    /// Init is reached before the command line is read; this is its place in the help.
+    #[command(hide = true)]
+    Init {
+        /// The command and its arguments
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+}
+
+/// `gbsup status`
+#[derive(Clone, Copy, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gbsup status
+  gbsup status --watch
+  gbsup status --json | jq -r .headline
+
+--watch redraws the page on a terminal. Piped it prints the headline whenever it changes;
+with --json the whole status, one object per line.")]
+pub struct StatusArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Go on until interrupted
+    #[arg(short, long)]
+    pub watch: bool,
+}
+
+/// `gbsup pause`
+#[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct PauseArgs {
+    /// Stop the running job at once; merges that have begun end first
+    #[arg(long, group = "when")]
+    pub now: bool,
+    /// Let the packages that are being built end first (the default)
+    #[arg(long, group = "when")]
+    pub after_package: bool,
+    /// Let the cycle end first
+    #[arg(long, group = "when")]
+    pub after_cycle: bool,
+    /// Return when the builder is paused
+    #[arg(long)]
+    pub wait: bool,
+    /// Shown in the status, for the next person
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+impl PauseArgs {
+    /// When the pause takes effect.
+    #[must_use]
+    pub fn mode(&self) -> PauseMode {
+        match (self.now, self.after_cycle) {
+            (true, _) => PauseMode::Now,
+            (_, true) => PauseMode::AfterCycle,
+            _ => PauseMode::AfterPackage,
+        }
+    }
+}
+
+/// `gbsup logs`
+#[derive(Clone, Debug, Args)]
+pub struct LogsArgs {
+    /// Go on printing as it grows, from step to step, until interrupted
+    #[arg(short, long, conflicts_with_all = ["cycle", "failed"])]
+    pub follow: bool,
+    /// Every step of this cycle, in order
+    #[arg(long, value_name = "N", group = "which")]
+    pub cycle: Option<u64>,
+    /// The log of each package that failed
+    #[arg(long, group = "which")]
+    pub failed: bool,
+    /// The newest log of this package: hello, app-misc/hello or =app-misc/hello-2.10
+    #[arg(value_name = "PACKAGE", group = "which")]
+    pub package: Option<String>,
+}
+
+/// `gbsup config`
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Report every problem of the configuration at once
+    Check(ConfigArgs),
+    /// Print the configuration in effect, and where each value comes from
+    Show(ConfigArgs),
+}
+
+/// Which file to look at.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArgs {
+    /// Read this file instead of GBSUP_CONFIG or /etc/gbsup/gbsup.toml
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Refuses what cannot be an atom before the builder sees it.
+fn atom(text: &str) -> Result<String, String> {
+    let wrong = text.is_empty()
+        || text.starts_with(['-', '@'])
+        || text.contains(|c: char| c.is_whitespace() || c.is_control())
+        || text.matches('/').count() != 1;
+    if wrong {
+        return Err("expected a package as category/name or =category/name-version".into());
+    }
+    Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::error::ErrorKind> {
+        Cli::try_parse_from(line.split(' ')).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn pauses_have_one_time() {
+        for (line, mode) in [
+            ("gbsup pause", PauseMode::AfterPackage),
+            ("gbsup pause --after-package", PauseMode::AfterPackage),
+            ("gbsup pause --now --wait", PauseMode::Now),
+            ("gbsup pause --after-cycle --reason tired", PauseMode::AfterCycle),
+        ] {
+            let Ok(Cli { verb: Verb::Pause(args) }) = parse(line) else { panic!("{line}") };
+            assert_eq!(args.mode(), mode, "{line}");
+        }
+        assert!(parse("gbsup pause --now --after-cycle").is_err());
+    }
+
+    #[test]
+    fn logs_are_of_one_thing() {
+        for line in [
+            "gbsup logs",
+            "gbsup logs -f",
+            "gbsup logs -f hello",
+            "gbsup logs --cycle 3",
+            "gbsup logs --failed",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in [
+            "gbsup logs hello --failed",
+            "gbsup logs --cycle 3 hello",
+            "gbsup logs -f --failed",
+            "gbsup logs a b",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn only_packages_can_be_skipped() {
+        for atom in ["app-misc/hello", "=app-misc/hello-2.10", "dev-lang/python:3.12"] {
+            assert!(parse(&format!("gbsup resume --skip {atom}")).is_ok(), "{atom}");
+        }
+        for atom in ["hello", "@world", "a/b/c", "-a/b"] {
+            assert!(parse(&format!("gbsup resume --skip={atom}")).is_err(), "{atom}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `gbsup logs -f`: prints a log as it grows, and goes on with the next step's.
+//!
+//! Nothing is polled: inotify says when to look. It is asked before the files are looked at, so
+//! nothing that happens in between is missed.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::{copy, header, is_compressed, newest, numbers, unreadable};
+use crate::cli::Exit;
+use crate::client::{Error, print, terminal};
+
+/// Follows the running step, whatever comes after it, and the cycles after that.
+pub(super) fn cycles(volume: &Path) -> Result<Exit, Error> {
+    terminal::end_with_the_reader();
+    let (log, cycles) = (volume.join("log"), volume.join("log/cycle"));
+    let mut changes = Changes::new()?;
+    let mut open: Option<Open> = None;
+    loop {
+        // Only what leads to the next log: a directory further up is of no interest any more.
+        let newest_cycle = numbers(&cycles).last().map(|number| cycles.join(number.to_string()));
+        let places = match newest_cycle {
+            Some(cycle) => vec![cycles.clone(), cycle],
+            None if cycles.is_dir() => vec![cycles.clone()],
+            None if log.is_dir() => vec![log.clone()],
+            None => vec![volume.to_path_buf()],
+        };
+        if changes.watch_only(places)? {
+            continue;
+        }
+        if let Some(log) = &mut open {
+            log.print_rest()?;
+        }
+        if let Some(next) = newest(&cycles)
+            && open.as_ref().is_none_or(|log| log.path != next)
+        {
+            let separator = if open.is_some() { "\n" } else { "" };
+            print(format!("{separator}{}", header(&next)))?;
+            open = Some(Open::new(&next)?);
+            continue;
+        }
+        changes.wait()?;
+    }
+}
+
+/// Follows one file.
+pub(super) fn file(path: &Path) -> Result<Exit, Error> {
+    if is_compressed(path) {
+        return super::one(path);
+    }
+    terminal::end_with_the_reader();
+    let mut changes = Changes::new()?;
+    changes.watch_only(vec![path.to_path_buf()])?;
+    let mut log = Open::new(path)?;
+    loop {
+        log.print_rest()?;
+        changes.wait()?;
+    }
+}
+
+/// A log that was printed up to where the file stands.
+struct Open {
+    path: PathBuf,
+    file: File,
+}
+
+impl Open {
+    fn new(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        Ok(Self { path: path.into(), file })
+    }
+
+    fn print_rest(&mut self) -> Result<(), Error> {
+        self.rewind_if_shorter().map_err(|error| unreadable(&self.path, &error))?;
+        copy(&self.path, &mut self.file)
+    }
+
+    /// Portage empties the log of a package after a fetch that went well.
+    fn rewind_if_shorter(&mut self) -> io::Result<()> {
+        if self.file.metadata()?.len() < self.file.stream_position()? {
+            self.file.seek(SeekFrom::Start(0))?;
+        }
+        Ok(())
+    }
+}
+
+/// What inotify has to say about a few places.
+struct Changes {
+    watcher: RecommendedWatcher,
+    events: Receiver<notify::Result<()>>,
+    watched: HashSet<PathBuf>,
+}
+
+impl Changes {
+    fn new() -> Result<Self, Error> {
+        let (send, events) = mpsc::channel();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Looking at a directory is an event as well: reacting to it would never end.
+            if event.as_ref().is_ok_and(|event| event.kind.is_access()) {
+                return;
+            }
+            let _ = send.send(event.map(drop));
+        });
+        Ok(Self { watcher: watcher.map_err(|error| unwatchable(&error))?, events, watched: HashSet::new() })
+    }
+
+    /// Watches these and no others; says whether anything about that is new.
+    fn watch_only(&mut self, places: Vec<PathBuf>) -> Result<bool, Error> {
+        let wanted: HashSet<_> = places.into_iter().collect();
+        if wanted == self.watched {
+            return Ok(false);
+        }
+        for place in self.watched.difference(&wanted) {
+            // It may be gone, and its watch with it.
+            let _ = self.watcher.unwatch(place);
+        }
+        for place in wanted.difference(&self.watched) {
+            self.watcher.watch(place, RecursiveMode::NonRecursive).map_err(|error| unwatchable(&error))?;
+        }
+        self.watched = wanted;
+        Ok(true)
+    }
+
+    /// Sleeps until something happened.
+    fn wait(&self) -> Result<(), Error> {
+        let gone = |_| Error::Failed("the files cannot be watched any more".into());
+        self.events.recv().map_err(gone)?.map_err(|error| unwatchable(&error))?;
+        // One look is enough for all that has happened until now.
+        while self.events.try_recv().is_ok() {}
+        Ok(())
+    }
+}
+
+fn unwatchable(error: &notify::Error) -> Error {
+    Error::Failed(format!("the logs cannot be watched: {error}"))
+}

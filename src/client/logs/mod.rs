@@ -1,0 +1,182 @@
+//! `gbsup logs`: reads the files on the volume, with or without a supervisor.
+//!
+//! ```text
+//! <volume>/log/cycle/<N>/<step>.log                      what a step printed
+//! <volume>/log/<category>:<name-version>:<time>.log      what a package printed
+//! <volume>/log/build/<category>/<name-version>:<time>.log     the same with FEATURES=split-log
+//! ```
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::socket::Supervisor;
+use super::{DEADLINE, Error, print, sentence};
+use crate::cli::{Exit, LogsArgs};
+use crate::config;
+use crate::core::status::Status;
+
+mod follow;
+mod package;
+
+/// How long to ask for the volume's place before looking into the configuration instead.
+const ASIDE: Duration = Duration::from_secs(2);
+
+/// The steps in the order of a cycle; what is not among them comes last.
+const STEPS: [&str; 5] = ["preflight", "sync", "self-update", "build", "rebuild"];
+
+pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Error> {
+    if args.failed {
+        return failed(supervisor);
+    }
+    let (volume, status) = volume(supervisor);
+    let logs = volume.join("log");
+    if let Some(number) = args.cycle {
+        return cycle(&logs, number);
+    }
+    if let Some(name) = &args.package {
+        let log = package::find(&logs, name)?;
+        return if args.follow { follow::file(&log) } else { one(&log) };
+    }
+    if args.follow {
+        return follow::cycles(&volume);
+    }
+    let told = status.and_then(|status| status.log).map(PathBuf::from).filter(|log| log.is_file());
+    match told.or_else(|| newest(&logs.join("cycle"))) {
+        Some(log) => one(&log),
+        None => {
+            Err(Error::Failed(format!("nothing has been logged yet below {}", logs.join("cycle").display())))
+        }
+    }
+}
+
+/// Where the volume is, from whoever knows it best, and the status if there is one.
+pub(super) fn volume(supervisor: &Supervisor) -> (PathBuf, Option<Status>) {
+    match supervisor.status(ASIDE) {
+        Ok(status) => (PathBuf::from(&status.volume.path), Some(status)),
+        Err(_) => (config::load().map(|config| config.volume).unwrap_or_default().path, None),
+    }
+}
+
+/// Every step of a cycle.
+fn cycle(logs: &Path, number: u64) -> Result<Exit, Error> {
+    let cycles = logs.join("cycle");
+    let steps = steps(&cycles.join(number.to_string()));
+    if !steps.is_empty() {
+        return headed(&steps);
+    }
+    let known = numbers(&cycles);
+    let there = match (known.first(), known.last()) {
+        (Some(first), Some(last)) if first != last => format!("there are logs of {first} to {last}"),
+        (Some(only), _) => format!("there are only those of cycle {only}"),
+        _ => format!("there are none below {}", cycles.display()),
+    };
+    Err(Error::Failed(format!("no logs of cycle {number}; {there}")))
+}
+
+/// The log of each failure that holds the builder.
+fn failed(supervisor: &Supervisor) -> Result<Exit, Error> {
+    let status = supervisor.status(DEADLINE)?;
+    let failures = status.pause.as_ref().map(|pause| pause.failures.as_slice()).unwrap_or_default();
+    if failures.is_empty() {
+        return print(sentence(&format!("nothing holds the builder up ({})", crate::render::line(&status))));
+    }
+    let mut logs: Vec<PathBuf> = Vec::new();
+    for log in failures.iter().filter_map(|failure| failure.log.as_ref()) {
+        let log = PathBuf::from(log);
+        if !logs.contains(&log) {
+            logs.push(log);
+        }
+    }
+    if logs.is_empty() {
+        return Err(Error::Failed("what failed left no log; see: gbsup failures".into()));
+    }
+    headed(&logs)
+}
+
+/// A file as it is.
+fn one(log: &Path) -> Result<Exit, Error> {
+    if is_compressed(log) {
+        return Err(Error::Failed(format!("the log is compressed; read it with: zcat {}", log.display())));
+    }
+    let mut file = File::open(log).map_err(|error| unreadable(log, &error))?;
+    copy(log, &mut file)?;
+    Ok(Exit::Done)
+}
+
+/// Several files, each below its name. One that cannot be read does not hide the others.
+fn headed(logs: &[PathBuf]) -> Result<Exit, Error> {
+    let mut trouble = None;
+    for (index, log) in logs.iter().enumerate() {
+        let separator = if index == 0 { "" } else { "\n" };
+        print(format!("{separator}{}", header(log)))?;
+        match one(log) {
+            Err(error @ Error::Failed(_)) => trouble = Some(error),
+            other => drop(other?),
+        }
+    }
+    trouble.map_or(Ok(Exit::Done), Err)
+}
+
+/// A file's name above its text, as tail has it.
+fn header(log: &Path) -> String {
+    format!("==> {} <==\n", log.display())
+}
+
+/// Prints what is left of a file.
+fn copy(log: &Path, file: &mut File) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match io::Read::read(file, &mut buffer) {
+            Ok(0) => return out.flush().map_err(Error::Output),
+            Ok(length) => out.write_all(&buffer[..length]).map_err(Error::Output)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(log, &error)),
+        }
+    }
+}
+
+fn unreadable(log: &Path, error: &io::Error) -> Error {
+    Error::Failed(format!("{}: cannot be read: {error}", log.display()))
+}
+
+fn is_compressed(log: &Path) -> bool {
+    log.extension().is_some_and(|extension| extension == "gz")
+}
+
+/// The cycles that have a directory, in order.
+fn numbers(cycles: &Path) -> Vec<u64> {
+    let mut numbers: Vec<_> = entries(cycles)
+        .filter_map(|entry| entry.file_name().and_then(OsStr::to_str).and_then(|name| name.parse().ok()))
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// The logs of a cycle's steps, in the order of the cycle.
+fn steps(cycle: &Path) -> Vec<PathBuf> {
+    let mut logs: Vec<_> =
+        entries(cycle).filter(|log| log.extension().is_some_and(|extension| extension == "log")).collect();
+    let order = |log: &PathBuf| {
+        let step = log.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+        STEPS.iter().position(|known| *known == step).unwrap_or(STEPS.len())
+    };
+    logs.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.cmp(b)));
+    logs
+}
+
+/// The log of the newest cycle that was written to last.
+fn newest(cycles: &Path) -> Option<PathBuf> {
+    let cycle = cycles.join(numbers(cycles).last()?.to_string());
+    let written =
+        |log: &PathBuf| fs::metadata(log).and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    // Of two that were written at the same instant the later step is meant.
+    steps(&cycle).into_iter().max_by_key(written)
+}
+
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(directory).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+}

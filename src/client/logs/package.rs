@@ -1,0 +1,131 @@
+//! Finds the newest log of a package among those that Portage keeps.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::entries;
+use crate::client::Error;
+use crate::portage::cpv::Cpv;
+
+/// The newest log of the package that a person calls by this name.
+pub(super) fn find(logs: &Path, name: &str) -> Result<PathBuf, Error> {
+    let found: Vec<_> = all(logs).into_iter().filter(|log| is_called(&log.cpv, name)).collect();
+    let packages: BTreeSet<_> = found.iter().map(|log| log.cpv.cp()).collect();
+    if packages.len() > 1 {
+        let list: Vec<_> = packages.into_iter().collect();
+        return Err(Error::Usage(format!("{name} may be any of {}: say which", list.join(", "))));
+    }
+    // Of a log and its compressed copy the readable one is wanted.
+    match found.into_iter().max_by(|a, b| (&a.time, !a.compressed).cmp(&(&b.time, !b.compressed))) {
+        Some(log) => Ok(log.path),
+        None => Err(Error::Failed(format!(
+            "no log of {name} below {}; gbsup history --json lists what was built",
+            logs.display()
+        ))),
+    }
+}
+
+/// Whether a person may call a package so: `hello`, `hello-2.10`, `app-misc/hello`, and with or
+/// without an operator `app-misc/hello-2.10`.
+fn is_called(cpv: &Cpv, name: &str) -> bool {
+    let name = name.trim_start_matches(['=', '~', '<', '>']);
+    [cpv.pn(), cpv.pf(), cpv.cp(), cpv.as_str()].contains(&name)
+}
+
+/// A log of a package.
+struct Log {
+    cpv: Cpv,
+    /// As in the file's name, which sorts.
+    time: String,
+    compressed: bool,
+    path: PathBuf,
+}
+
+fn all(logs: &Path) -> Vec<Log> {
+    let flat = entries(logs).filter_map(|path| {
+        let name = path.file_name()?.to_str()?.to_owned();
+        let (category, rest) = name.split_once(':')?;
+        log(path, category, rest)
+    });
+    let split = entries(&logs.join("build")).flat_map(|directory| {
+        let category = directory.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
+        entries(&directory).filter_map(move |path| {
+            let name = path.file_name()?.to_str()?.to_owned();
+            log(path, &category, &name)
+        })
+    });
+    flat.chain(split).collect()
+}
+
+/// Takes `name-version:time.log` apart.
+fn log(path: PathBuf, category: &str, name: &str) -> Option<Log> {
+    let (name, compressed) = match name.strip_suffix(".gz") {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    let (pf, time) = name.strip_suffix(".log")?.rsplit_once(':')?;
+    let cpv = Cpv::parse(format!("{category}/{pf}").as_bytes())?;
+    Some(Log { cpv, time: time.into(), compressed, path })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn logs(names: &[&str]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        directory
+    }
+
+    fn found(directory: &tempfile::TempDir, name: &str) -> Result<String, String> {
+        match find(directory.path(), name) {
+            Ok(path) => Ok(path.strip_prefix(directory.path()).unwrap().display().to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn the_newest_log_is_found_by_any_name() {
+        let logs = logs(&[
+            "app-misc:hello-2.10:20261120-101500.log",
+            "build/app-misc/hello-2.10:20261122-101500.log",
+            "build/app-misc/hello-2.9:20261121-101500.log",
+            "build/app-misc/hello-traditional-2.10:20261123-101500.log",
+            "emerge.log",
+            "elog/summary.log",
+            "cycle/1/build.log",
+        ]);
+        let newest = "build/app-misc/hello-2.10:20261122-101500.log";
+        for name in ["hello", "hello-2.10", "app-misc/hello", "app-misc/hello-2.10", "=app-misc/hello-2.10"] {
+            assert_eq!(found(&logs, name).as_deref(), Ok(newest), "{name}");
+        }
+        let older = "build/app-misc/hello-2.9:20261121-101500.log";
+        assert_eq!(found(&logs, "=app-misc/hello-2.9").as_deref(), Ok(older));
+        assert!(found(&logs, "emerge").unwrap_err().starts_with("no log of emerge"));
+    }
+
+    #[test]
+    fn names_that_mean_several_packages_are_listed() {
+        let logs =
+            logs(&["dev-lang:lua-5.4:20261120-101500.log", "build/app-text/lua-1:20261120-101500.log"]);
+        assert_eq!(
+            found(&logs, "lua"),
+            Err("lua may be any of app-text/lua, dev-lang/lua: say which".into())
+        );
+        assert!(found(&logs, "dev-lang/lua").is_ok());
+    }
+
+    #[test]
+    fn readable_logs_go_before_compressed_ones() {
+        let logs = logs(&["build/a/b-1:20261120-101500.log.gz", "build/a/b-1:20261120-101500.log"]);
+        assert_eq!(found(&logs, "b").as_deref(), Ok("build/a/b-1:20261120-101500.log"));
+    }
+}

@@ -1,0 +1,93 @@
+//! `gbsup history`, `failures` and `health`.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::logs::volume;
+use super::socket::Supervisor;
+use super::{DEADLINE, Error, json, print, sentence, terminal};
+use crate::cli::Exit;
+use crate::core::history::CycleRow;
+use crate::core::status::{Mode, Status, Why};
+use crate::render;
+use crate::supervisor::history::{History, HistoryError};
+
+/// A cycle as `gbsup history --json` has it.
+#[derive(Serialize)]
+struct Cycle<'a> {
+    #[serde(flatten)]
+    row: &'a CycleRow,
+    built: usize,
+    binary: usize,
+    failed: usize,
+}
+
+pub(super) fn history(supervisor: &Supervisor, as_json: bool, number: u32) -> Result<Exit, Error> {
+    let path = volume(supervisor).0.join("state/history.db");
+    let cycles = match History::read(&path) {
+        Ok(history) => history.cycles(Some(number)).map_err(|error| Error::Failed(error.to_string()))?,
+        Err(HistoryError::Missing(path)) => {
+            let sentence = format!("nothing is recorded yet: {} is not there", path.display());
+            return Err(Error::Failed(sentence));
+        }
+        Err(error) => return Err(Error::Failed(error.to_string())),
+    };
+    if as_json {
+        let shown = |row| Cycle {
+            row,
+            built: CycleRow::built(row),
+            binary: CycleRow::binary(row),
+            failed: CycleRow::failed(row),
+        };
+        return print(json(&cycles.iter().map(shown).collect::<Vec<_>>())?);
+    }
+    print(render::history(&cycles, Timestamp::now(), terminal::look()))
+}
+
+pub(super) fn failures(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
+    let status = supervisor.status(DEADLINE)?;
+    let failures = status.pause.as_ref().map(|pause| pause.failures.as_slice()).unwrap_or_default();
+    if as_json {
+        return print(json(&failures)?);
+    }
+    if !failures.is_empty() {
+        return print(render::failures(failures, terminal::look()));
+    }
+    let before = match status.progress.failed {
+        0 => "nothing holds the builder up".into(),
+        1 => "one package has failed in this cycle; it is shown here when the step ends".into(),
+        failed => {
+            format!("{failed} packages have failed in this cycle; they are shown here when the step ends")
+        }
+    };
+    print(sentence(&format!("{before} ({})", render::line(&status))))
+}
+
+/// What `gbsup health --json` says.
+#[derive(Serialize)]
+struct Health<'a> {
+    healthy: bool,
+    state: &'a str,
+    headline: String,
+}
+
+pub(super) fn health(supervisor: &Supervisor, as_json: bool, live: bool) -> Result<Exit, Error> {
+    let status = supervisor.status(DEADLINE)?;
+    let healthy = live || is_healthy(&status);
+    let headline = render::line(&status);
+    if as_json {
+        print(json(&Health { healthy, state: status.state.name(), headline })?)?;
+    } else {
+        print(format!("{headline}\n"))?;
+    }
+    Ok(if healthy { Exit::Done } else { Exit::Findings })
+}
+
+/// Whether the builder gets on without a person it has not got.
+fn is_healthy(status: &Status) -> bool {
+    match status.state {
+        Mode::Degraded => false,
+        Mode::Paused => status.pause.as_ref().is_some_and(|pause| pause.why == Why::Operator),
+        Mode::Starting | Mode::Running | Mode::Waiting | Mode::Stopping => true,
+    }
+}

@@ -1,0 +1,165 @@
+//! The control socket: one JSON line up, one JSON line down.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::Error;
+use crate::core::request::{Reply, Request};
+use crate::core::status::{Mode, Status};
+
+/// Where the supervisor listens when `GBSUP_SOCKET` says nothing else.
+const DEFAULT_SOCKET: &str = "/run/gbsup/control.sock";
+
+/// A longer line is no answer of ours.
+const LIMIT: u64 = 1 << 20;
+
+/// How long a supervisor that went away is waited for: longer than init's longest back-off.
+const PATIENCE: usize = 90;
+
+/// The supervisor of this container.
+pub(super) struct Supervisor {
+    path: PathBuf,
+}
+
+impl Supervisor {
+    pub(super) fn here() -> Self {
+        let path = std::env::var_os("GBSUP_SOCKET").filter(|path| !path.is_empty());
+        Self { path: path.map_or_else(|| DEFAULT_SOCKET.into(), PathBuf::from) }
+    }
+
+    /// The one answer to a request.
+    pub(super) fn ask(&self, request: &Request, deadline: Duration) -> Result<Reply, Error> {
+        // Connecting to a supervisor that does not accept blocks, and has no timeout of its own.
+        let (send, answer) = mpsc::channel();
+        let (path, request) = (self.path.clone(), request.clone());
+        thread::spawn(move || {
+            let _ = send.send(connect(&path, &request).and_then(|mut stream| read(&path, &mut stream)));
+        });
+        answer.recv_timeout(deadline).unwrap_or_else(|_| {
+            let reason = format!("it said nothing within {} s", deadline.as_secs());
+            Err(Error::Silent(self.path.clone(), reason))
+        })
+    }
+
+    /// The status, once.
+    pub(super) fn status(&self, deadline: Duration) -> Result<Status, Error> {
+        status(self.ask(&Request::Status, deadline)?)
+    }
+
+    /// The status now and after every change.
+    pub(super) fn watch(&self) -> Result<Watch, Error> {
+        let stream = connect(&self.path, &Request::Watch)?;
+        Ok(Watch { path: self.path.clone(), stream, last: None })
+    }
+}
+
+/// A stream of statuses that survives the supervisor.
+pub(super) struct Watch {
+    path: PathBuf,
+    stream: BufReader<UnixStream>,
+    last: Option<Mode>,
+}
+
+/// What a [`Watch`] sees.
+pub(super) enum Seen {
+    /// The status has changed.
+    Status(Box<Status>),
+    /// The supervisor went away; init starts it again, or answers in its place.
+    Lost(Error),
+}
+
+impl Watch {
+    /// What comes next, however long it takes.
+    pub(super) fn next(&mut self) -> Result<Seen, Error> {
+        match self.read() {
+            Ok(status) => Ok(Seen::Status(Box::new(status))),
+            Err(error @ Error::Silent(..)) if self.last != Some(Mode::Stopping) => Ok(Seen::Lost(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Finds the supervisor again after it was lost, or gives up.
+    pub(super) fn find_again(&mut self, mut lost: Error) -> Result<(), Error> {
+        for _ in 0..PATIENCE {
+            thread::sleep(Duration::from_secs(1));
+            match connect(&self.path, &Request::Watch) {
+                Ok(stream) => {
+                    self.stream = stream;
+                    return Ok(());
+                }
+                Err(error @ (Error::Nobody(_) | Error::Silent(..))) => lost = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(lost)
+    }
+
+    /// The next status; that the supervisor is gone for a while is said on stderr.
+    pub(super) fn next_status(&mut self) -> Result<Status, Error> {
+        loop {
+            match self.next()? {
+                Seen::Status(status) => return Ok(*status),
+                Seen::Lost(error) => {
+                    let _ = writeln!(io::stderr(), "gbsup: {error}; waiting for it");
+                    self.find_again(error)?;
+                }
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<Status, Error> {
+        let status = status(read(&self.path, &mut self.stream)?)?;
+        self.last = Some(status.state);
+        Ok(status)
+    }
+}
+
+fn status(reply: Reply) -> Result<Status, Error> {
+    match reply {
+        Reply::Status { status } => Ok(*status),
+        Reply::Denied { message } => Err(Error::Denied(message)),
+        Reply::Invalid { message } | Reply::Accepted { message } | Reply::Already { message } => {
+            Err(Error::Failed(format!("the supervisor answered without a status: {message}")))
+        }
+    }
+}
+
+fn connect(path: &Path, request: &Request) -> Result<BufReader<UnixStream>, Error> {
+    let silent = |error: &io::Error| Error::Silent(path.into(), reason(error));
+    let mut stream = UnixStream::connect(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::Nobody(path.into()),
+        _ => silent(&error),
+    })?;
+    let line = serde_json::to_string(request).map_err(|error| Error::Failed(error.to_string()))? + "\n";
+    stream.write_all(line.as_bytes()).map_err(|error| silent(&error))?;
+    Ok(BufReader::new(stream))
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "it is gone or starting again; the container's log says more (docker logs)".into()
+        }
+        io::ErrorKind::PermissionDenied => "only root may ask it".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn read(path: &Path, stream: &mut BufReader<UnixStream>) -> Result<Reply, Error> {
+    let mut line = Vec::new();
+    let silent = |reason: String| Error::Silent(path.into(), reason);
+    stream.take(LIMIT).read_until(b'\n', &mut line).map_err(|error| silent(reason(&error)))?;
+    if line.last() != Some(&b'\n') {
+        let reason = if line.len() as u64 == LIMIT { "its answer is too long" } else { "it went away" };
+        return Err(silent(reason.into()));
+    }
+    serde_json::from_slice(&line).map_err(|error| {
+        Error::Failed(format!(
+            "the supervisor's answer is not understood ({error}); is it the same version as this?"
+        ))
+    })
+}

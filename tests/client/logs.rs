@@ -1,0 +1,179 @@
+//! `gbsup logs`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::Child;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use gbsup::core::status::{Mode, Why};
+
+use crate::fake::{Builder, failure, paused, status};
+
+#[test]
+fn the_running_step_is_what_the_supervisor_says() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    fs::write(log.path(), "from the status\n").unwrap();
+    let mut status = status(Mode::Running, "running: building");
+    status.log = Some(log.path().display().to_string());
+    assert_eq!(Builder::with(status).run("logs"), (0, "from the status\n".into(), String::new()));
+}
+
+#[test]
+fn without_a_supervisor_it_is_the_newest_of_the_last_cycle() {
+    let builder = Builder::empty();
+    let (code, _, err) = builder.run("logs");
+    assert_eq!((code, err.as_str()), (1, "gbsup: nothing has been logged yet below <volume>/log/cycle\n"));
+    builder.file("log/cycle/9/rebuild.log", "old\n");
+    builder.file("log/cycle/10/sync.log", "synced\n");
+    builder.file("log/cycle/10/build.log", "building\n");
+    assert_eq!(builder.run("logs"), (0, "building\n".into(), String::new()));
+}
+
+#[test]
+fn a_cycle_is_printed_in_order() {
+    let builder = Builder::empty();
+    for step in ["build", "sync", "preflight", "rebuild", "self-update"] {
+        builder.file(&format!("log/cycle/3/{step}.log"), &format!("{step}!\n"));
+    }
+    builder.file("log/cycle/4/build.log", "x\n");
+    let (code, out, _) = builder.run("logs --cycle 3");
+    assert_eq!(code, 0);
+    let expected: Vec<_> = ["preflight", "sync", "self-update", "build", "rebuild"]
+        .map(|step| format!("==> <volume>/log/cycle/3/{step}.log <==\n{step}!\n"))
+        .into();
+    assert_eq!(out, expected.join("\n"));
+    let (code, _, err) = builder.run("logs --cycle 7");
+    assert_eq!((code, err.as_str()), (1, "gbsup: no logs of cycle 7; there are logs of 3 to 4\n"));
+}
+
+#[test]
+fn a_package_is_found_by_its_name() {
+    let builder = Builder::empty();
+    builder.file("log/build/app-misc/hello-2.10:20261122-101500.log", "hello\n");
+    builder.file("log/build/app-text/hello-1:20261122-101500.log", "other\n");
+    builder.file("log/build/app-misc/tree-2:20261122-101500.log.gz", "x");
+    assert_eq!(builder.run("logs =app-misc/hello-2.10").1, "hello\n");
+    let (code, out, err) = builder.run("logs hello");
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert_eq!(err, "gbsup: hello may be any of app-misc/hello, app-text/hello: say which\n");
+    let (code, _, err) = builder.run("logs tree");
+    assert_eq!(code, 1);
+    assert!(
+        err.contains("the log is compressed; read it with: zcat <volume>/log/build/app-misc/tree"),
+        "{err}"
+    );
+    assert_eq!(builder.run("logs nothing").0, 1);
+}
+
+#[test]
+fn what_failed_is_printed_even_when_a_log_is_gone() {
+    let builder = Builder::empty();
+    let log = builder.file("b.log", "no luck\n");
+    let gone = builder.volume().join("gone.log");
+    let failures = vec![
+        failure("a/gone-1", Some(gone.display().to_string())),
+        failure("a/b-1", Some(log.display().to_string())),
+        failure("a/c-1", None),
+    ];
+    let (code, out, err) = Builder::with(paused(Why::Failure, failures)).run("logs --failed");
+    assert_eq!(code, 1);
+    assert!(out.contains("b.log <==\nno luck\n"), "{out}");
+    assert!(err.contains("gone.log: cannot be read"), "{err}");
+    let (code, out, _) = Builder::with(status(Mode::Waiting, "waiting: all well")).run("logs --failed");
+    assert_eq!((code, out.as_str()), (0, "nothing holds the builder up (waiting: all well)\n"));
+}
+
+/// A client that goes on, and the lines it prints.
+struct Following {
+    client: Child,
+    lines: Receiver<String>,
+}
+
+impl Following {
+    fn new(builder: &Builder, line: &str) -> Self {
+        let mut client = builder.command(line).spawn().unwrap();
+        let (send, lines) = channel();
+        let stdout = BufReader::new(client.stdout.take().unwrap());
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        Self { client, lines }
+    }
+
+    #[track_caller]
+    fn expect(&self, expected: &str) {
+        match self.lines.recv_timeout(Duration::from_secs(10)) {
+            Ok(line) => assert!(line.ends_with(expected), "{line:?} instead of {expected:?}"),
+            Err(error) => panic!("{expected:?} was not printed: {error}"),
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.client.kill();
+        let _ = self.client.wait();
+    }
+}
+
+fn append(path: &Path, text: &str) {
+    OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+#[test]
+fn following_goes_from_step_to_step_and_from_cycle_to_cycle() {
+    let builder = Builder::empty();
+    let following = Following::new(&builder, "logs -f");
+    let sync = builder.file("log/cycle/1/sync.log", "one\n");
+    following.expect("log/cycle/1/sync.log <==");
+    following.expect("one");
+    append(&sync, "two\n");
+    following.expect("two");
+    append(&sync, "last\n");
+    let build = builder.file("log/cycle/1/build.log", "three\n");
+    following.expect("last");
+    following.expect("");
+    following.expect("log/cycle/1/build.log <==");
+    following.expect("three");
+    builder.file("log/cycle/2/sync.log", "four\n");
+    following.expect("");
+    following.expect("log/cycle/2/sync.log <==");
+    following.expect("four");
+    append(&build, "of the old cycle\n");
+    append(&builder.volume().join("log/cycle/2/sync.log"), "five\n");
+    following.expect("five");
+}
+
+#[test]
+fn following_a_package_survives_its_log_being_emptied() {
+    let builder = Builder::empty();
+    let log = builder.file("log/build/app-misc/hello-2.10:20261122-101500.log", "fetching a file\n");
+    let following = Following::new(&builder, "logs -f hello");
+    following.expect("fetching a file");
+    fs::write(&log, "").unwrap();
+    append(&log, "built\n");
+    following.expect("built");
+}
+
+#[test]
+fn following_uses_no_time_while_nothing_happens() {
+    let builder = Builder::empty();
+    builder.file("log/cycle/1/build.log", "one\n");
+    let following = Following::new(&builder, "logs -f");
+    following.expect("<==");
+    following.expect("one");
+    let ticks = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", following.client.id())).unwrap();
+        let fields: Vec<_> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    let before = ticks();
+    // Nothing can be waited for: the point is that nothing comes.
+    thread::sleep(Duration::from_millis(500));
+    assert!(ticks() - before <= 1);
+}

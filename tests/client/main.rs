@@ -1,0 +1,263 @@
+//! The client against a supervisor that says what the test wants.
+
+mod ends;
+mod fake;
+mod logs;
+
+use std::time::{Duration, Instant};
+
+use fake::{Answer, Builder, failure, paused, reply, status};
+use gbsup::config::Config;
+use gbsup::core::history::{Outcome, PackageOutcome, Record};
+use gbsup::core::request::{PauseMode, Reply, Request};
+use gbsup::core::status::{Mode, Status, Why};
+use gbsup::supervisor::history::History;
+use jiff::Timestamp;
+
+const WAITING: &str = "waiting: everything is up to date";
+
+#[test]
+fn every_answer_has_its_exit_code() {
+    for (line, answer, expected) in [
+        ("resume", Reply::Accepted { message: "going on".into() }, (0, "going on\n", "")),
+        ("sync", Reply::Already { message: "a sync is pending".into() }, (0, "a sync is pending\n", "")),
+        (
+            "resume",
+            Reply::Denied { message: "nothing is paused".into() },
+            (4, "", "gbsup: nothing is paused\n"),
+        ),
+        ("pause", Reply::Invalid { message: "what?".into() }, (2, "", "gbsup: what?\n")),
+        ("stop", Reply::Accepted { message: "stopping\u{1b}[31m".into() }, (0, "stopping\\x1b[31m\n", "")),
+    ] {
+        let builder = Builder::answering(move |_| reply(answer.clone()));
+        let (code, out, err) = builder.run(line);
+        assert_eq!((code, out.as_str(), err.as_str()), expected, "{line}");
+    }
+}
+
+#[test]
+fn requests_say_what_was_typed() {
+    let builder = Builder::answering(|_| reply(Reply::Accepted { message: "yes".into() }));
+    let mut expected = Vec::new();
+    for (line, request) in [
+        ("resume", Request::Resume { skip: vec![] }),
+        ("resume --skip a/b --skip =c/d-1", Request::Resume { skip: vec!["a/b".into(), "=c/d-1".into()] }),
+        ("pause", Request::Pause { mode: PauseMode::AfterPackage, reason: None }),
+        ("pause --now --reason tired", Request::Pause { mode: PauseMode::Now, reason: Some("tired".into()) }),
+        ("pause --after-cycle", Request::Pause { mode: PauseMode::AfterCycle, reason: None }),
+        ("sync", Request::Sync),
+        ("stop", Request::Stop),
+    ] {
+        assert_eq!(builder.run(line).0, 0, "{line}");
+        expected.push(request);
+    }
+    assert_eq!(builder.asked(), expected);
+}
+
+#[test]
+fn without_a_supervisor_it_says_where_it_looked() {
+    let builder = Builder::empty();
+    let sentence = "gbsup: no supervisor answers at <volume>/control.sock: is this the builder container?\n";
+    for line in [
+        "status",
+        "status --watch",
+        "resume",
+        "pause --wait",
+        "failures",
+        "health",
+        "health --live",
+        "logs --failed",
+    ] {
+        assert_eq!(builder.run(line), (3, String::new(), sentence.into()), "{line}");
+    }
+}
+
+#[test]
+fn a_supervisor_that_died_is_not_a_missing_one() {
+    let builder = Builder::empty();
+    drop(std::os::unix::net::UnixListener::bind(builder.socket()).unwrap());
+    let (code, _, err) = builder.run("status");
+    assert_eq!(code, 3);
+    assert!(err.contains("it is gone or starting again"), "{err}");
+
+    let (code, _, err) = Builder::answering(|_| Answer::Leave).run("status");
+    assert_eq!(code, 3);
+    assert!(err.contains("it went away"), "{err}");
+}
+
+#[test]
+fn health_answers_in_time_when_the_supervisor_hangs() {
+    for builder in [Builder::answering(|_| Answer::Silence), deaf()] {
+        let begin = Instant::now();
+        let (code, _, err) = builder.run("health --live");
+        assert_eq!(code, 3);
+        assert!(err.contains("it said nothing within"), "{err}");
+        assert!(begin.elapsed() < Duration::from_secs(5));
+    }
+}
+
+/// A supervisor that listens, does not accept, and has as many callers as it has room for.
+fn deaf() -> Builder {
+    use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+    let builder = Builder::empty();
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap();
+    bind(std::os::fd::AsRawFd::as_raw_fd(&listener), &UnixAddr::new(&builder.socket()).unwrap()).unwrap();
+    listen(&listener, Backlog::new(0).unwrap()).unwrap();
+    let caller = std::os::unix::net::UnixStream::connect(builder.socket()).unwrap();
+    std::mem::forget((listener, caller));
+    builder
+}
+
+#[test]
+fn answers_of_another_version_are_called_so() {
+    use std::io::{BufRead, BufReader, Write};
+    let builder = Builder::empty();
+    let listener = std::os::unix::net::UnixListener::bind(builder.socket()).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            BufReader::new(&stream).read_line(&mut String::new()).unwrap();
+            stream.write_all(b"{\"reply\":\"new\"}\n").unwrap();
+        }
+    });
+    let (code, _, err) = builder.run("status");
+    assert_eq!(code, 1);
+    assert!(err.contains("is it the same version"), "{err}");
+}
+
+#[test]
+fn status_is_a_page_or_the_whole_value() {
+    let builder = Builder::with(status(Mode::Waiting, WAITING));
+    let (code, out, _) = builder.run("status");
+    assert_eq!(code, 0);
+    assert!(out.starts_with("waiting: everything is up to date\n\n  packages 5 of 7\n"), "{out}");
+    assert!(!out.contains('\u{1b}'));
+    let (code, out, _) = builder.run("status --json");
+    assert_eq!(code, 0);
+    let read: Status = serde_json::from_str(&out).unwrap();
+    assert_eq!(read.headline, WAITING);
+}
+
+#[test]
+fn health_tells_who_has_to_come() {
+    let broken = || vec![failure("a/b-1", None)];
+    for (status, code) in [
+        (status(Mode::Waiting, WAITING), 0),
+        (status(Mode::Running, "running: syncing"), 0),
+        (paused(Why::Operator, vec![]), 0),
+        (paused(Why::Failure, broken()), 5),
+        (status(Mode::Degraded, "degraded: it keeps dying"), 5),
+    ] {
+        let builder = Builder::with(status.clone());
+        assert_eq!(builder.run("health"), (code, format!("{}\n", status.headline), String::new()));
+        assert_eq!(builder.run("health --live").0, 0);
+        let (json_code, json, _) = builder.run("health --json");
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((json_code, json["healthy"].as_bool()), (code, Some(code == 0)));
+    }
+}
+
+#[test]
+fn failures_are_shown_in_full() {
+    let builder = Builder::with(paused(Why::Failure, vec![failure("a/b-1", Some("/v/log/b.log".into()))]));
+    let (code, out, _) = builder.run("failures");
+    assert_eq!(code, 0);
+    assert!(out.contains("a/b-1") && out.contains("no luck today") && out.contains("/v/log/b.log"), "{out}");
+    let (_, json, _) = builder.run("failures --json");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()[0]["package"], "a/b-1");
+
+    let builder = Builder::with(status(Mode::Waiting, WAITING));
+    let (code, out, _) = builder.run("failures");
+    assert_eq!(
+        (code, out.as_str()),
+        (0, "nothing holds the builder up (waiting: everything is up to date)\n")
+    );
+    assert_eq!(builder.run("failures --json"), (0, "[]\n".into(), String::new()));
+}
+
+#[test]
+fn history_is_read_from_the_volume() {
+    let builder = Builder::empty();
+    let (code, _, err) = builder.run("history");
+    assert_eq!(code, 1);
+    assert_eq!(err, "gbsup: nothing is recorded yet: <volume>/state/history.db is not there\n");
+
+    std::fs::create_dir(builder.volume().join("state")).unwrap();
+    let (mut history, _) = History::open(&builder.volume().join("state/history.db")).unwrap();
+    let at = |second: i64| Timestamp::from_second(1_795_000_000 + second).unwrap();
+    for cycle in 1..=30 {
+        let package = Record::Package {
+            cycle,
+            step: "build".into(),
+            package: "a/b-1".into(),
+            binary: cycle > 1,
+            started: at(1),
+            ended: at(2),
+            outcome: PackageOutcome::Built,
+            log: None,
+            message: None,
+        };
+        for record in [
+            Record::CycleStarted { cycle, at: at(0), reason: "interval".into() },
+            package,
+            Record::CycleEnded { cycle, at: at(600), outcome: Outcome::Done },
+        ] {
+            history.record(&record).unwrap();
+        }
+    }
+    let (code, out, _) = builder.run("history");
+    assert_eq!(code, 0);
+    assert_eq!(out.lines().count(), 20);
+    assert_eq!(out.lines().next(), Some("30\t2026-11-18 11:06\t10 min\tinterval\t0\t1\t0\tdone"));
+    let (_, json, _) = builder.run("history --json -n 2");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json.as_array().map(Vec::len), Some(2));
+    assert_eq!((json[0]["id"].as_u64(), json[0]["binary"].as_u64()), (Some(30), Some(1)));
+    assert_eq!(json[0]["packages"][0]["package"], "a/b-1");
+    assert_eq!(builder.run("history -n 0").0, 2);
+}
+
+#[test]
+fn configuration_is_checked_and_shown() {
+    let builder = Builder::empty();
+    let bad = builder.file("bad.toml", "[build]\njobs = 0\n[stop]\ngrase = \"1s\"\n");
+    let (code, out, err) = builder.run(&format!("config check --file {}", bad.display()));
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert_eq!(
+        err,
+        "gbsup: <volume>/bad.toml:2: [build] jobs: expected \"auto\" or a whole number of at least 1, found 0\n\
+         gbsup: <volume>/bad.toml:4: [stop] grase: unknown key; did you mean grace?\n"
+    );
+    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/etc/gbsup.toml");
+    assert_eq!(builder.run(&format!("config check --file {good}")).0, 0);
+    assert_eq!(builder.run("config check --file /no/such/file").0, 2);
+    let output = builder.command("config check").env("GBSUP_CONFIG", "/no/such/file").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let output = builder.command("config show").env_remove("GBSUP_VOLUME_PATH").output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(gbsup::config::check(Some(("shown", &shown)), std::iter::empty()), Ok(Config::default()));
+}
+
+#[test]
+fn completions_and_man_pages_are_printed() {
+    let builder = Builder::empty();
+    for line in [
+        "completions bash",
+        "completions fish",
+        "completions zsh",
+        "man",
+        "man logs",
+        "--help",
+        "--version",
+        "logs -h",
+    ] {
+        let (code, out, err) = builder.run(line);
+        assert!(code == 0 && !out.is_empty() && err.is_empty(), "{line}: {code} {err}");
+    }
+    assert!(builder.run("man").1.contains("Exit codes"));
+    assert_eq!(builder.run("man nothing").0, 2);
+    assert_eq!(builder.run("man supervisor").0, 2);
+    assert_eq!(builder.run("nothing").0, 2);
+    assert_eq!(builder.run("").0, 2);
+}
