@@ -2,7 +2,7 @@
 //! exit code.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::process::{self, ExitCode};
 

@@ -120,16 +120,20 @@ pub(crate) fn family(leader: i32) -> Vec<i32> {
     trees(&all, &roots).into_iter().map(|process| process.pid).collect()
 }
 
-/// Whether one of Portage's programs runs: it holds locks and works on files that look abandoned.
-pub(crate) fn portage_runs() -> bool {
-    all().unwrap_or_default().iter().filter(|process| process.lives()).any(|process| {
-        let line = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
-        // The program itself, or the script that an interpreter runs by its path.
-        let words = line.split(|byte| *byte == 0).take(4).enumerate();
-        words.filter(|(at, word)| *at == 0 || word.contains(&b'/')).any(|(_, word)| {
-            let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
-            matches!(name, b"emerge" | b"ebuild" | b"emaint" | b"quickpkg" | b"ebuild.sh")
-        })
+/// Portage's programs that run: they hold locks and work on files that look abandoned.
+pub(crate) fn portage_pids() -> Vec<u32> {
+    let all = all().unwrap_or_default();
+    let running = all.iter().filter(|process| process.lives() && is_portage(process.pid));
+    running.filter_map(|process| u32::try_from(process.pid).ok()).collect()
+}
+
+/// Whether it is one of Portage's programs, itself or as the script that an interpreter runs.
+fn is_portage(pid: i32) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = line.split(|byte| *byte == 0).take(4).enumerate();
+    words.filter(|(at, word)| *at == 0 || word.contains(&b'/')).any(|(_, word)| {
+        let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
+        matches!(name, b"emerge" | b"ebuild" | b"emaint" | b"quickpkg" | b"ebuild.sh")
     })
 }
 

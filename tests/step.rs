@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use gbsup::config::{Config, OnFailure};
 use gbsup::core::failure::{Class, Failure};
-use gbsup::core::job::Stage;
+use gbsup::core::job::{Job, Stage};
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::state::{Durable, Phase, State, Volume};
 use gbsup::core::status::{Mode, Status};
@@ -293,7 +293,7 @@ fn progress(kind: u8, package: u8) -> Progress {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_sequence_of_events_is_met_well(
@@ -339,7 +339,7 @@ proptest! {
         world.take(Event::Terminate);
         let deadline = world.mono + world.state.live.config.stop.grace;
         let mut forces = Vec::new();
-        while let Some(wake) = world.state.live.job.as_ref().and_then(|job| job.deadline()) {
+        while let Some(wake) = world.state.live.job.as_ref().and_then(Job::deadline) {
             prop_assert!(wake < deadline, "a signal comes after the grace");
             world.mono = wake.max(world.mono);
             let (state, actions) = step(world.state.clone(), Event::Timer, world.now());

@@ -183,7 +183,12 @@ impl Task {
         Ok(last)
     }
 
-    fn options(&self, exclude: &[String]) -> BuildOptions {
+    /// Where the output of this step goes.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    pub(super) fn options(&self, exclude: &[String]) -> BuildOptions {
         let cpus = thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
         let build = &self.config.build;
         BuildOptions {

@@ -13,7 +13,6 @@ use crate::core::failure::{Class, Failure};
 use crate::portage::command::{self, Host, Sandbox};
 use crate::portage::probe::{Capabilities, Version};
 use crate::portage::settings::{self, ProfileEntry, Settings};
-use crate::procs;
 
 /// Below this nothing useful can be built; Portage guards its own build directory.
 const LEAST_FREE: u64 = 64 << 20;
@@ -35,14 +34,7 @@ pub(super) fn run(task: &mut Task) -> Result<Vec<String>, Trouble> {
     volume(&task.volume)?;
     let settings = settings(task)?;
     outside(task, &settings);
-    let mut repairs = Vec::new();
-    if procs::portage_runs() {
-        let text = "another Portage runs in this container: nothing was repaired before this step";
-        task.warn("other-portage", Some(text.to_owned()));
-    } else {
-        task.warn("other-portage", None);
-        repairs = repair::run(task, &settings)?;
-    }
+    let repairs = repair::run(task, &settings)?;
     if tree_is_there() {
         profile(&settings)?;
     }

@@ -1,6 +1,200 @@
-//! Repairs what a killed container left (temporary).
+//! Repairs what a killed container left in Portage's directories. What is a leftover is decided by
+//! [`leftovers`] and [`gpkg`]; here is the looking and the removing.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
 use super::perform::{Task, Trouble};
+use crate::core::Exit;
+use crate::core::failure::{Class, Failure};
+use crate::portage::command;
+use crate::portage::cpv::Cpv;
+use crate::portage::gpkg;
+use crate::portage::leftovers::{self, Entry, Leftover, Repair};
 use crate::portage::settings::Settings;
-pub(super) fn run(_task: &mut Task, _settings: &Settings) -> Result<Vec<String>, Trouble> {
-    Ok(Vec::new())
+use crate::procs;
+
+/// The database of installed packages (portage(5)).
+const INSTALLED: &str = "/var/db/pkg";
+/// How much a binpkg's time of change may lie before the moment it was written: Portage sets it.
+const SLACK: Duration = Duration::from_hours(24);
+/// Where a running emerge shows what it does (FEATURES=observability).
+const STATUS_FILES: &str = "/run/portage";
+
+/// Repairs; returns one sentence for each thing done.
+pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, Trouble> {
+    let running = procs::portage_pids();
+    let text = "another Portage runs in this container: what it may be using is not repaired";
+    task.warn("other-portage", (!running.is_empty()).then(|| text.to_owned()));
+    let mut done = Vec::new();
+
+    let listing = listing(&settings.pkgdir).map_err(|problem| unreadable(&settings.pkgdir, &problem))?;
+    clear(&settings.pkgdir, leftovers::pkgdir(&listing, &running), &mut done)?;
+    set_aside_damaged(task, settings, &listing, &mut done)?;
+    let status_files = names(Path::new(STATUS_FILES));
+    let status_files = leftovers::status_files(status_files.iter().map(String::as_str), &running);
+    clear(Path::new(STATUS_FILES), status_files, &mut done)?;
+    for directory in [settings.distdir.join(".locks"), settings.pkgdir.clone()] {
+        let locks = names(&directory);
+        clear(&directory, leftovers::locks(locks.iter().map(String::as_str), &running), &mut done)?;
+    }
+    let half_merged = half_merged(&running, &mut done)?;
+    if running.is_empty() {
+        index(task, &mut done)?;
+        merge_again(task, half_merged, &mut done)?;
+    }
+    Ok(done)
+}
+
+/// Removes what was left, each thing with its sentence.
+fn clear(root: &Path, repairs: Vec<Repair>, done: &mut Vec<String>) -> Result<(), Trouble> {
+    for repair in repairs {
+        let path = root.join(&repair.path);
+        let removed = match repair.kind {
+            Leftover::HalfMerged(_) => fs::remove_dir_all(&path),
+            _ => fs::remove_file(&path),
+        };
+        match removed {
+            Ok(()) => done.push(format!("{repair}: removed")),
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
+            Err(problem) => return Err(unreadable(&path, &problem)),
+        }
+    }
+    Ok(())
+}
+
+/// Looks into every binary package that is new since the last look: after a power loss the file
+/// system may have kept the name of a file and lost its end.
+fn set_aside_damaged(
+    task: &Task,
+    settings: &Settings,
+    listing: &[Entry],
+    done: &mut Vec<String>,
+) -> Result<(), Trouble> {
+    let stamp = task.volume.join("state/checked");
+    let since = changed(&stamp).and_then(|at| at.checked_sub(SLACK));
+    for entry in listing.iter().filter(|entry| entry.size > 0 && is_gpkg(&entry.path)) {
+        let path = settings.pkgdir.join(&entry.path);
+        if since.is_some_and(|since| changed(&path).is_some_and(|at| at < since)) {
+            continue;
+        }
+        let Ok(file) = File::open(&path) else { continue };
+        let Err(damage) = gpkg::check(file, entry.size) else { continue };
+        let aside = set_aside(task, &path, &entry.path).map_err(|problem| unreadable(&path, &problem))?;
+        done.push(format!(
+            "{} is damaged ({damage}): set aside as {}",
+            entry.path.display(),
+            aside.display()
+        ));
+    }
+    // Without the stamp the next look is a longer one.
+    drop(fs::write(stamp, ""));
+    Ok(())
+}
+
+fn set_aside(task: &Task, path: &Path, name: &Path) -> io::Result<PathBuf> {
+    let quarantine = task.volume.join("quarantine");
+    let aside = quarantine.join(name.to_string_lossy().replace('/', "_"));
+    fs::create_dir_all(&quarantine)?;
+    fs::rename(path, &aside).or_else(|_| fs::copy(path, &aside).and_then(|_| fs::remove_file(path)))?;
+    Ok(aside)
+}
+
+fn is_gpkg(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.ends_with(".gpkg.tar"))
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+/// Removes the records of half merged packages and names the packages.
+fn half_merged(running: &[u32], done: &mut Vec<String>) -> Result<Vec<Cpv>, Trouble> {
+    let root = Path::new(INSTALLED);
+    let directories: Vec<PathBuf> = names(root)
+        .iter()
+        .flat_map(|category| {
+            names(&root.join(category)).into_iter().map(move |name| Path::new(category).join(name))
+        })
+        .collect();
+    let repairs = leftovers::installed(directories.iter().map(PathBuf::as_path), running);
+    let packages = repairs.iter().filter_map(|repair| match &repair.kind {
+        Leftover::HalfMerged(package) => Some(package.clone()),
+        _ => None,
+    });
+    let packages = packages.collect();
+    clear(root, repairs, done)?;
+    Ok(packages)
+}
+
+/// Makes the index agree with the files. An operator may have deleted or added some by hand.
+fn index(task: &mut Task, done: &mut Vec<String>) -> Result<(), Trouble> {
+    if task.capture(&command::check_binhost())?.0 == Exit::Code(0) {
+        return Ok(());
+    }
+    match task.capture(&command::fix_binhost())?.0 {
+        Exit::Code(0) => done.push("the package index did not agree with the files: written anew".to_owned()),
+        _ => {
+            let message = "the package index does not agree with the files and cannot be written anew";
+            let suggestions = vec!["emaint --fix binhost".to_owned()];
+            let log = Some(task.log().display().to_string());
+            return Err(Box::new(Failure { log, suggestions, ..Failure::new(Class::Unknown, message) }));
+        }
+    }
+    Ok(())
+}
+
+/// Merges what was half merged, so that its files have an owner again. When that fails the build
+/// that follows tries again and has more to say about it.
+fn merge_again(task: &mut Task, packages: Vec<Cpv>, done: &mut Vec<String>) -> Result<(), Trouble> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let host = task.host()?;
+    let options = task.options(&[]);
+    for package in packages {
+        let ran = task.run(&command::remerge(&package, &host, &options))?;
+        if ran.exit == Exit::Code(0) {
+            done.push(format!("{package} was merged again"));
+        }
+    }
+    Ok(())
+}
+
+/// Every file below a directory, by its path from there.
+fn listing(root: &Path) -> io::Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    let mut directories = vec![PathBuf::new()];
+    while let Some(directory) = directories.pop() {
+        let entries = match fs::read_dir(root.join(&directory)) {
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let path = directory.join(entry.file_name());
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                directories.push(path);
+            } else if kind.is_file() {
+                let size = entry.metadata().map_or(1, |meta| meta.len());
+                found.push(Entry { path, size });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+/// The names in a directory; none when it is not there.
+fn names(directory: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+fn unreadable(path: &Path, problem: &io::Error) -> Trouble {
+    let message = format!("{} cannot be repaired: {problem}", path.display());
+    Box::new(Failure::new(Class::Volume, message))
 }

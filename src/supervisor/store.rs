@@ -44,7 +44,7 @@ impl Store {
         let durable = load(&state, &mut warnings);
         let claimed = Claimed { durable, last_cycle: last_cycle(path), root: root_id(&mut warnings), boot };
         let store = Self { path: path.to_owned(), lock };
-        // A job that an earlier container was in the middle of is gone with it.
+        // A job that an earlier process was in the middle of is gone with it.
         drop(fs::remove_file(store.job_file()));
         Ok(Taken { store, claimed, warnings })
     }
