@@ -53,15 +53,19 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn draw(&mut self, page: &str) -> io::Result<()> {
         let (width, height) = size();
+        let total: usize = page.lines().map(|line| render::rows(line, width)).sum();
+        let fits = total < height;
+        // The last row is the cursor's; the one before says that there is more.
+        let mut room = if fits { total } else { height.saturating_sub(2) };
         let mut fitting = String::new();
-        let mut rows = 1;
         for line in page.lines() {
-            rows += render::rows(line, width);
-            if rows > height {
-                break;
-            }
+            let Some(left) = room.checked_sub(render::rows(line, width)) else { break };
+            room = left;
             fitting.push_str(line);
             fitting.push('\n');
+        }
+        if !fits {
+            fitting.push_str("...\n");
         }
         // What the terminal made of the last page depends on how wide it is now.
         let up: usize = self.page.lines().map(|line| render::rows(line, width)).sum();

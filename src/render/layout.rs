@@ -25,7 +25,7 @@ pub(super) fn styled(style: Style, text: impl Into<String>) -> Span {
 
 /// The column where text begins beside a label.
 const LABEL: usize = 11;
-/// Below this many columns a label has a line of its own.
+/// Below this many columns a label is the first word of its text.
 const NARROW: usize = 56;
 
 /// A page that grows line by line.
@@ -58,8 +58,7 @@ impl Layout {
         if self.is_narrow() { 4 } else { LABEL }
     }
 
-    /// Whether labels have lines of their own.
-    pub(super) fn is_narrow(&self) -> bool {
+    fn is_narrow(&self) -> bool {
         self.look.width.is_some_and(|width| width < NARROW)
     }
 
@@ -71,22 +70,23 @@ impl Layout {
         }
     }
 
-    /// A label and its text.
+    /// A label and its text; without a label, more text of the one before.
     pub(super) fn row(&mut self, label: &str, style: Style, spans: &[Span]) {
         let indent = self.indent();
-        let lines = wrap(spans, self.columns(), 0);
-        let label = styled(style, label);
-        if self.is_narrow() && !label.text.is_empty() {
-            self.line(2, std::slice::from_ref(&label));
+        if self.is_narrow() && !label.is_empty() {
+            let whole: Vec<_> = [styled(style, format!("{label}: "))].iter().chain(spans).cloned().collect();
+            let width = self.look.width.map(|width| width.saturating_sub(2));
+            for (index, line) in wrap(&whole, width, indent - 2).iter().enumerate() {
+                self.line(if index == 0 { 2 } else { indent }, line);
+            }
+            return;
         }
-        for (index, line) in lines.iter().enumerate() {
-            if index == 0 && !self.is_narrow() {
-                let gap = plain(" ".repeat(indent.saturating_sub(2 + label.text.len())));
-                let mut whole = vec![label.clone(), gap];
-                whole.extend_from_slice(line);
-                self.line(2, &whole);
+        for (index, mut line) in wrap(spans, self.columns(), 0).into_iter().enumerate() {
+            if index == 0 && !label.is_empty() {
+                line.insert(0, styled(style, pad(label, indent - 2)));
+                self.line(2, &line);
             } else {
-                self.line(indent, line);
+                self.line(indent, &line);
             }
         }
     }
@@ -100,7 +100,7 @@ impl Layout {
             let style = self.look.style(span.style);
             let _ = write!(line, "{style}{}{style:#}", span.text);
         }
-        self.page.push_str(line.trim_end());
+        self.page.push_str(&line);
         self.page.push('\n');
     }
 
@@ -132,6 +132,16 @@ fn wrap(spans: &[Span], width: Option<usize>, hang: usize) -> Vec<Vec<Span>> {
         }
     }
     lines.push(line);
+    // A space in the last column would be a row of its own.
+    for line in &mut lines {
+        while let Some(last) = line.last_mut() {
+            last.text.truncate(last.text.trim_end_matches(' ').len());
+            if !last.text.is_empty() {
+                break;
+            }
+            line.pop();
+        }
+    }
     lines
 }
 
