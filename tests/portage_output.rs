@@ -220,6 +220,15 @@ fn a_real_run_without_failure() {
 }
 
 #[test]
+fn a_real_phase_that_went_away() {
+    let (_, evidence) = scan(include_bytes!("captured/exited-unexpectedly.txt"));
+    assert_eq!(evidence.failed.len(), 1);
+    let [problem] = &evidence.problems[..] else { panic!("one problem: {:?}", evidence.problems) };
+    assert_eq!((problem.kind, problem.subject.as_deref()), (ProblemKind::UnexpectedExit, Some("compile")));
+    assert_eq!(problem.lines.last().map(String::as_str), Some(" * functioning properly."));
+}
+
+#[test]
 fn a_real_collision() {
     let (_, evidence) = scan(include_bytes!("captured/collision.txt"));
     let [failed] = &evidence.failed[..] else { panic!("one failure: {:?}", evidence.failed) };
@@ -232,13 +241,26 @@ fn a_real_collision() {
 }
 
 #[test]
-fn real_words_of_the_resolver() {
+fn real_words_of_emerge() {
     for (text, kind, subject, lines) in [
         (&include_bytes!("captured/masked-package.txt")[..], ProblemKind::Masked, "test-mask/masked", 6),
         (include_bytes!("captured/masked-keyword.txt"), ProblemKind::Masked, "test-mask/unstable", 3),
         (include_bytes!("captured/missing-dependency.txt"), ProblemKind::Missing, "test-none/gone", 3),
         (include_bytes!("captured/no-such-package.txt"), ProblemKind::Missing, "test-none/gone", 3),
         (include_bytes!("captured/circular.txt"), ProblemKind::Circular, "", 11),
+        (include_bytes!("captured/use-change.txt"), ProblemKind::UseChange, "test-txt/lib[foo]", 5),
+        (include_bytes!("captured/required-use.txt"), ProblemKind::RequiredUse, "test-txt/req", 5),
+        (include_bytes!("captured/slot-conflict.txt"), ProblemKind::SlotConflict, "test-txt/slotlib:0", 20),
+        (include_bytes!("captured/blocker.txt"), ProblemKind::Blocker, "", 9),
+        (include_bytes!("captured/world-atom-gone.txt"), ProblemKind::WorldAtomGone, "test-txt/gone", 7),
+        (include_bytes!("captured/invalid-profile.txt"), ProblemKind::Profile, "", 4),
+        (include_bytes!("captured/interrupted.txt"), ProblemKind::Interrupted, "15", 1),
+        (
+            include_bytes!("captured/bad-option.txt"),
+            ProblemKind::Config,
+            "unrecognized arguments: --frobnicate",
+            1,
+        ),
     ] {
         let (_, evidence) = scan(text);
         let [problem] = &evidence.problems[..] else { panic!("one problem: {:?}", evidence.problems) };

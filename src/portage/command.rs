@@ -228,7 +228,8 @@ pub fn check_binhost() -> Command {
     plain(&["emaint", "--check", "binhost"])
 }
 
-/// Writes the package index anew from the files, with sizes and digests.
+/// Writes the package index anew from the files, with sizes and digests. Fails when there is no
+/// PKGDIR yet.
 #[must_use]
 pub fn fix_binhost() -> Command {
     plain(&["emaint", "--fix", "binhost"])

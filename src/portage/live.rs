@@ -99,7 +99,7 @@ pub fn pid_of(file_name: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    const REAL: &str = r#"{"type": "snapshot", "schema": 1, "emerge_pid": 57, "timestamp": 1795352400.5,
+    const TEXT: &str = r#"{"type": "snapshot", "schema": 1, "emerge_pid": 57, "timestamp": 1795352400.5,
         "jobs": {"running": 1, "max": true, "completed": 3, "total": 12, "failed": 0, "merge_wait": 1, "merges_pending": 1},
         "tasks": [
             {"cpv": "sys-libs/zlib-1.2.13", "category": "sys-libs", "pf": "zlib-1.2.13", "root": "/", "operation": "merge",
@@ -111,12 +111,22 @@ mod tests {
 
     #[test]
     fn a_snapshot_with_a_build_and_a_merge() {
-        let snapshot = snapshot(REAL.as_bytes()).expect("a snapshot");
+        let snapshot = snapshot(TEXT.as_bytes()).expect("a snapshot");
         assert_eq!((snapshot.pid, snapshot.completed, snapshot.total, snapshot.merge_wait), (57, 3, 12, 1));
         let [waiting, merging] = &snapshot.jobs[..] else { panic!("two jobs: {:?}", snapshot.jobs) };
         assert_eq!((waiting.phase.as_deref(), waiting.merging), (Some("merge-wait"), false));
         assert_eq!(waiting.elapsed, Some(12.5));
         assert!(merging.merging && merging.binary && snapshot.is_merging());
+    }
+
+    #[test]
+    fn a_real_snapshot() {
+        let snapshot =
+            snapshot(include_bytes!("../../tests/captured/observability.json")).expect("a snapshot");
+        assert_eq!((snapshot.running, snapshot.completed, snapshot.total), (1, 0, 1));
+        let [job] = &snapshot.jobs[..] else { panic!("one job: {:?}", snapshot.jobs) };
+        assert_eq!((job.package.as_str(), job.phase.as_deref()), ("test-txt/slow-1", Some("compile")));
+        assert!(!job.binary && !snapshot.is_merging() && job.elapsed.is_some_and(|seconds| seconds > 0.0));
     }
 
     #[test]

@@ -213,6 +213,7 @@ const ENDS: &[&[u8]] = &[
     b"Nothing to merge; quitting",
     b"These are the packages that would be",
     b"For more information, see",
+    b"For more information about Blocked Packages",
     b" * IMPORTANT: ",
     b" * Messages for package ",
     b" * After world updates",
@@ -320,7 +321,7 @@ impl Block {
     /// What was read.
     pub(super) fn finish(self) -> Problem {
         let mut problem = self.problem;
-        while problem.lines.last().is_some_and(String::is_empty) {
+        while problem.lines.last().is_some_and(|line| line.is_empty() || line == " *") {
             problem.lines.pop();
         }
         if problem.kind == ProblemKind::Traceback {

@@ -200,6 +200,16 @@ mod tests {
     }
 
     #[test]
+    fn real_settings() {
+        let settings = Settings::parse(include_bytes!("../../tests/captured/envvar.txt"));
+        assert_eq!((settings.arch.as_str(), settings.chost.as_str()), ("amd64", "x86_64-pc-linux-gnu"));
+        assert_eq!((settings.logdir, settings.emerge_log_dir), (None, PathBuf::from("/var/log")));
+        assert!(
+            settings.features.contains("buildpkg-proactive") && !settings.features.contains("merge-wait")
+        );
+    }
+
+    #[test]
     fn profiles() {
         let good = Settings::parse(b"ARCH=amd64\n");
         let bad = Settings::parse(b"");
