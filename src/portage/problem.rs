@@ -1,7 +1,7 @@
 //! The problems that emerge reports in words.
 //!
 //! emerge ends with status 1 whatever went wrong, so the kind of failure is in its text alone. Each
-//! row of [`MARKERS`] is a line that Portage prints for one reason only; the module it comes from
+//! row of `MARKERS` is a line that Portage prints for one reason only; the module it comes from
 //! stands beside it. The lines that follow are kept as they are: nobody explains a conflict better
 //! than the resolver that found it.
 
