@@ -109,7 +109,7 @@ impl Scanner {
             }
         }
         if !matches!(self.open, Open::Nothing) && self.continue_open(line) {
-            return late;
+            return late.or(now);
         }
         let fresh = match line.first() {
             Some(b'>') => status(line).and_then(|status| self.status(status)),
