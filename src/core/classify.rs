@@ -24,6 +24,14 @@ pub fn failures(job: &Job, report: Report) -> Vec<Failure> {
     }
 }
 
+/// Packages that are installed although their postinst failed. Portage counts them as done.
+#[must_use]
+pub fn half_done(report: &Report) -> Vec<String> {
+    let Report::Ran(ran) = report else { return Vec::new() };
+    let failed = ran.evidence.failed.iter().filter(|failed| failed.how == How::Postinst);
+    failed.map(|failed| failed.package.to_string()).collect()
+}
+
 fn sync_failure(ran: &Ran, outcome: sync::Outcome) -> Failure {
     let message = match (broken_off(ran), outcome) {
         (Some(failure), _) => failure.message,
@@ -81,12 +89,11 @@ fn package_failure(failed: &FailedPackage, ran: &Ran) -> Failure {
     let package = failed.package.to_string();
     let build_log = ran.logs.get(&package);
     let die = failed.die.as_ref().or_else(|| build_log.and_then(|log| log.die.as_ref()));
-    let about = |problem: &&Problem| problem.subject.as_deref() == Some(package.as_str());
-    let fetch = ran.evidence.problems.iter().filter(|p| p.kind == ProblemKind::Fetch).find(about);
+    let fetch = build_log.and_then(|log| log.problems.iter().find(|problem| is_fetch(problem.kind)));
     let log = failed.log.as_ref().or(die.and_then(|die| die.log.as_ref()));
     let log = log.map_or_else(|| ran.log.clone(), |log| log.display().to_string());
     let mut failure = match (fetch, die) {
-        (Some(_), _) => fetch_failure(ran),
+        (Some(problem), _) => fetch_failure(problem),
         (None, Some(die)) => die_failure(die),
         (None, None) => Failure::new(Class::Unknown, where_it_failed(&failed.how)),
     };
@@ -105,16 +112,19 @@ fn die_failure(die: &Die) -> Failure {
     Failure { phase: die.phase.clone(), evidence, ..Failure::new(Class::Compile, sentence) }
 }
 
-fn fetch_failure(ran: &Ran) -> Failure {
-    let file = ran.evidence.problems.iter().find(|problem| {
-        problem.kind == ProblemKind::Fetch
-            && problem.lines.first().is_some_and(|line| line.starts_with("!!!"))
-    });
-    let message = match file.and_then(|problem| problem.subject.as_ref()) {
-        Some(file) => format!("{file} could not be downloaded"),
-        None => "a source file could not be downloaded".to_owned(),
+fn is_fetch(kind: ProblemKind) -> bool {
+    matches!(kind, ProblemKind::Fetch | ProblemKind::FetchRestricted | ProblemKind::Verify)
+}
+
+fn fetch_failure(problem: &Problem) -> Failure {
+    let file = problem.subject.as_deref().unwrap_or("a source file");
+    let message = match problem.kind {
+        ProblemKind::Verify => format!("{file} is not what the Manifest says"),
+        ProblemKind::FetchRestricted => format!("{file} has to be downloaded by a person"),
+        _ => format!("{file} could not be downloaded"),
     };
-    Failure { phase: Some("fetch".to_owned()), ..Failure::new(Class::Fetch, message) }
+    let evidence = problem.lines.clone();
+    Failure { phase: Some("fetch".to_owned()), evidence, ..Failure::new(Class::Fetch, message) }
 }
 
 fn where_it_failed(how: &How) -> &'static str {

@@ -28,8 +28,8 @@ pub struct Job {
     pub cycle: u64,
     /// Packages in work, by `category/name-version`.
     pub packages: BTreeMap<String, Package>,
-    /// Merged, as `category/name-version`, in order.
-    pub merged: Vec<String>,
+    /// Merged, as `category/name-version`, in order, and whether from a binpkg.
+    pub merged: Vec<(String, bool)>,
     /// Failed, with the log Portage named.
     pub failed: BTreeMap<String, Option<String>>,
     /// Counts.
@@ -172,19 +172,20 @@ impl Job {
 
     fn complete(&mut self, cpv: &str, now: Now) -> Option<Record> {
         let package = self.packages.remove(cpv)?;
-        if package.binary {
-            self.tally.binary += 1;
-        } else {
-            self.tally.source += 1;
-        }
-        self.merged.push(cpv.to_owned());
+        *self.tally.merged(package.binary) += 1;
+        self.merged.push((cpv.to_owned(), package.binary));
         self.arrived(cpv);
         Some(self.record(cpv, Some(package), PackageOutcome::Built, None, now))
     }
 
-    /// Counts a failure once, however often Portage names it.
+    /// Counts a failure once, however often Portage names it. A collision or a failing postinst
+    /// comes after `Completed`, which then was not true.
     fn fail(&mut self, cpv: &str, log: Option<String>, now: Now) -> Option<Record> {
         let package = self.packages.remove(cpv);
+        if let Some(at) = self.merged.iter().position(|(merged, _)| merged == cpv) {
+            let (_, binary) = self.merged.remove(at);
+            *self.tally.merged(binary) -= 1;
+        }
         self.arrived(cpv);
         match self.failed.get_mut(cpv) {
             Some(known) => {

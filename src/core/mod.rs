@@ -103,6 +103,8 @@ pub enum Work {
     Build {
         /// Atoms that an operator asked to leave out of this cycle.
         exclude: Vec<String>,
+        /// Packages to merge again first, as `category/name-version`.
+        merge_again: Vec<String>,
     },
     /// See [`Step::Rebuild`].
     Rebuild {

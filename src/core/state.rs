@@ -95,6 +95,10 @@ pub struct Cycle {
     pub exclude: Vec<String>,
     /// What it merged, as `category/name-version`.
     pub merged: Vec<String>,
+    /// Installed, but with a failed postinst: Portage counts them as done and would not come back
+    /// to them, so they are merged again when the build is resumed.
+    #[serde(default)]
+    pub merge_again: Vec<String>,
     /// Counts of its finished jobs.
     pub tally: Tally,
     /// It has ended.
@@ -147,6 +151,11 @@ impl Tally {
     #[must_use]
     pub fn done(self) -> u64 {
         self.binary + self.source
+    }
+
+    /// The count of what was merged in this way.
+    pub(super) fn merged(&mut self, binary: bool) -> &mut u64 {
+        if binary { &mut self.binary } else { &mut self.source }
     }
 
     /// The two together.

@@ -283,8 +283,11 @@ impl Turn {
         let at = job.work.step();
         let succeeded = succeeded(&report);
         if let Some(cycle) = &mut self.state.durable.cycle {
+            if succeeded && at == Step::Build {
+                cycle.merge_again.clear();
+            }
             cycle.tally = cycle.tally.plus(Tally { failed: 0, ..job.tally });
-            cycle.merged.extend(job.merged.iter().cloned());
+            cycle.merged.extend(job.merged.iter().map(|(package, _)| package.clone()));
         }
         if let Report::Ready { repairs } = &report {
             for repair in repairs {
@@ -308,10 +311,12 @@ impl Turn {
             self.next_after(at);
         } else {
             self.step_ended(&job, Outcome::Failed);
+            let merge_again = classify::half_done(&report);
             let failures = classify::failures(&job, report);
             if let Some(cycle) = &mut self.state.durable.cycle {
                 cycle.tally.failed +=
                     u64::try_from(failures.iter().filter(|f| f.package.is_some()).count()).unwrap_or(0);
+                cycle.merge_again = merge_again;
             }
             self.fail(failures, at);
         }
@@ -402,6 +407,7 @@ impl Turn {
             goal: None,
             exclude: Vec::new(),
             merged: Vec::new(),
+            merge_again: Vec::new(),
             tally: Tally::default(),
             over: false,
         });
@@ -517,7 +523,9 @@ impl Turn {
             Step::Preflight => Work::Preflight,
             Step::Sync => Work::Sync,
             Step::SelfUpdate => Work::SelfUpdate,
-            Step::Build => Work::Build { exclude: cycle.exclude.clone() },
+            Step::Build => {
+                Work::Build { exclude: cycle.exclude.clone(), merge_again: cycle.merge_again.clone() }
+            }
             Step::Rebuild => Work::Rebuild { merged: cycle.merged.clone(), exclude: cycle.exclude.clone() },
         };
         let cycle = cycle.id;

@@ -116,7 +116,7 @@ impl Task {
             Work::Preflight => preflight::run(self).map(|repairs| Report::Ready { repairs }),
             Work::Sync => self.sync(),
             Work::SelfUpdate => self.self_update(),
-            Work::Build { exclude } => self.build(exclude),
+            Work::Build { exclude, merge_again } => self.build(exclude, merge_again),
             Work::Rebuild { merged, exclude } => self.rebuild(merged, exclude),
         };
         self.settle();
@@ -158,9 +158,15 @@ impl Task {
         report
     }
 
-    fn build(&mut self, exclude: &[String]) -> Result<Report, Trouble> {
+    fn build(&mut self, exclude: &[String], merge_again: &[String]) -> Result<Report, Trouble> {
         let options = self.options(exclude);
         let host = self.host()?;
+        for package in merge_again.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())) {
+            let ran = self.run(&command::remerge(&package, &host, &options))?;
+            if ran.exit != Exit::Code(0) {
+                return Ok(Report::Ran(Box::new(ran)));
+            }
+        }
         self.run(&command::build(&host, &options)).map(|ran| Report::Ran(Box::new(ran)))
     }
 
