@@ -32,6 +32,7 @@ use crate::core::state::State;
 use crate::core::status::{Mode, Status, Why};
 use crate::core::step::{step, until_wake};
 use crate::core::{Action, Asker, Event, Now, Report, view};
+use crate::render::{self, Look, clean};
 
 use console::Console;
 use flags::Flags;
@@ -208,8 +209,7 @@ impl Supervisor {
             Meaning::Dump => {
                 self.refresh();
                 let status = view::status(&self.state, self.now());
-                let text = serde_json::to_string_pretty(&status).unwrap_or_default();
-                info!("status:\n{text}");
+                info!("status:\n{}", render::page(&status, Look::PLAIN));
                 None
             }
         }
@@ -282,7 +282,10 @@ impl Supervisor {
                 }
             }
             Action::Say(text) => info!("{text}"),
-            Action::Exit(code) => return Some(code),
+            Action::Exit(code) => {
+                info!("stopped; the next start goes on from here");
+                return Some(code);
+            }
         }
         None
     }
@@ -390,25 +393,29 @@ impl Supervisor {
 
 /// The headline, and behind a failure everything that helps to repair it.
 fn announce(status: &Status) {
+    let headline = render::line(status);
     let Some(pause) = status.pause.as_ref().filter(|pause| pause.why == Why::Failure) else {
-        info!("{}", status.headline);
+        info!("{headline}");
         return;
     };
-    error!("{}", status.headline);
+    error!("{headline}");
     for failure in &pause.failures {
+        // A single failure is the headline already.
+        if pause.failures.len() > 1 {
+            info!("  {}", clean(&failure.headline()));
+        }
         explain(failure);
     }
     for action in &pause.actions {
-        info!("  {action}");
+        info!("  {}", clean(action));
     }
 }
 
 fn explain(failure: &Failure) {
-    info!("  {} [{}]", failure.headline(), failure.class.name());
     for line in &failure.evidence {
-        info!("    | {line}");
+        info!("    | {}", clean(line));
     }
     if let Some(log) = &failure.log {
-        info!("    log: {log}");
+        info!("    log: {}", clean(log));
     }
 }

@@ -20,6 +20,8 @@ use crate::procs;
 const INSTALLED: &str = "/var/db/pkg";
 /// How much a binpkg's time of change may lie before the moment it was written: Portage sets it.
 const SLACK: Duration = Duration::from_hours(24);
+/// Lines shown of what emaint said.
+const LAST_LINES: usize = 10;
 /// Where a running emerge shows what it does (FEATURES=observability).
 const STATUS_FILES: &str = "/run/portage";
 
@@ -42,7 +44,10 @@ pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, T
     }
     let half_merged = half_merged(&running, &mut done)?;
     if running.is_empty() {
-        index(task, &mut done)?;
+        // Portage ends in a traceback where there is nothing to index.
+        if !listing.is_empty() {
+            index(task, &mut done)?;
+        }
         merge_again(task, half_merged, &mut done)?;
     }
     Ok(done)
@@ -134,13 +139,23 @@ fn index(task: &mut Task, done: &mut Vec<String>) -> Result<(), Trouble> {
     if task.capture(&command::check_binhost())?.0 == Exit::Code(0) {
         return Ok(());
     }
-    match task.capture(&command::fix_binhost())?.0 {
-        Exit::Code(0) => done.push("the package index did not agree with the files: written anew".to_owned()),
-        _ => {
+    match task.capture(&command::fix_binhost())? {
+        (Exit::Code(0), _) => {
+            done.push("the package index did not agree with the files: written anew".to_owned());
+        }
+        (_, text) => {
             let message = "the package index does not agree with the files and cannot be written anew";
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            let evidence = lines[lines.len().saturating_sub(LAST_LINES)..].to_vec();
             let suggestions = vec!["emaint --fix binhost".to_owned()];
             let log = Some(task.log().display().to_string());
-            return Err(Box::new(Failure { log, suggestions, ..Failure::new(Class::Unknown, message) }));
+            return Err(Box::new(Failure {
+                evidence,
+                log,
+                suggestions,
+                ..Failure::new(Class::Unknown, message)
+            }));
         }
     }
     Ok(())
