@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::history::{PackageOutcome, Record};
 use super::state::Tally;
 use super::{Force, JobId, Now, Work};
+use crate::portage::live::LiveJob;
 use crate::portage::output::Progress;
 
 /// A merge that a pause waits for has this long at least; a stop has only its grace.
@@ -45,7 +46,7 @@ pub struct Job {
 }
 
 /// A package in work.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Package {
     /// When it began, for elapsed time.
     pub since: Duration,
@@ -55,6 +56,8 @@ pub struct Package {
     pub binary: bool,
     /// Being copied to the live file system.
     pub merging: bool,
+    /// The ebuild phase, when Portage was asked for it.
+    pub phase: Option<String>,
 }
 
 /// Why a job is stopped.
@@ -142,7 +145,13 @@ impl Job {
             }
             Progress::Emerging { total, package, binary, .. } => {
                 self.expect(*total);
-                let begun = Package { since: now.mono, started: now.wall, binary: *binary, merging: false };
+                let begun = Package {
+                    since: now.mono,
+                    started: now.wall,
+                    binary: *binary,
+                    merging: false,
+                    phase: None,
+                };
                 self.packages.entry(package.to_string()).or_insert(begun);
                 None
             }
@@ -166,6 +175,15 @@ impl Job {
         }
     }
 
+    /// Takes in what Portage says of itself when it is asked.
+    pub fn look(&mut self, jobs: &[LiveJob]) {
+        for live in jobs {
+            if let Some(package) = self.packages.get_mut(live.package.as_str()) {
+                package.phase.clone_from(&live.phase);
+            }
+        }
+    }
+
     fn expect(&mut self, in_this_pass: u32) {
         self.total = self.total.max(self.before_pass.saturating_add(u64::from(in_this_pass)));
     }
@@ -175,7 +193,7 @@ impl Job {
         *self.tally.merged(package.binary) += 1;
         self.merged.push((cpv.to_owned(), package.binary));
         self.arrived(cpv);
-        Some(self.record(cpv, Some(package), PackageOutcome::Built, None, now))
+        Some(self.record(cpv, Some(&package), PackageOutcome::Built, None, now))
     }
 
     /// Counts a failure once, however often Portage names it. A collision or a failing postinst
@@ -197,7 +215,7 @@ impl Job {
             None => {
                 self.tally.failed += 1;
                 self.failed.insert(cpv.to_owned(), log.clone());
-                Some(self.record(cpv, package, PackageOutcome::Failed, log, now))
+                Some(self.record(cpv, package.as_ref(), PackageOutcome::Failed, log, now))
             }
         }
     }
@@ -211,7 +229,7 @@ impl Job {
     fn record(
         &self,
         cpv: &str,
-        package: Option<Package>,
+        package: Option<&Package>,
         outcome: PackageOutcome,
         log: Option<String>,
         now: Now,

@@ -38,6 +38,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::portage::buildlog::BuildLog;
+use crate::portage::live::LiveJob;
 use crate::portage::output::{Evidence, Progress};
 use crate::portage::sync;
 
@@ -248,6 +249,8 @@ pub enum Event {
     Terminate,
     /// The volume was looked at.
     Volume(VolumeInfo),
+    /// Portage was asked what it is doing; see [`crate::portage::live`].
+    Live(Vec<LiveJob>),
     /// Something an operator should know began (a sentence) or ended (nothing).
     Warning {
         /// Which, so that it can end.

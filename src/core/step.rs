@@ -66,6 +66,11 @@ impl Turn {
             }
             Event::Terminate => self.leave(),
             Event::Volume(space) => self.state.live.space = space,
+            Event::Live(jobs) => {
+                if let Some(job) = &mut self.state.live.job {
+                    job.look(&jobs);
+                }
+            }
             Event::Warning { key, text: Some(text) } => {
                 self.state.live.warnings.insert(key, text);
             }

@@ -100,7 +100,11 @@ fn jobs(job: &Job, now: Now) -> Vec<JobInfo> {
         .into_iter()
         .map(|(cpv, package)| JobInfo {
             package: cpv.clone(),
-            phase: if package.merging { "merge" } else { "build" }.to_owned(),
+            phase: match &package.phase {
+                _ if package.merging => "merge".to_owned(),
+                Some(phase) => phase.clone(),
+                None => "build".to_owned(),
+            },
             elapsed: now.mono.saturating_sub(package.since).as_secs(),
             estimate: None,
             binary: package.binary,

@@ -154,17 +154,19 @@ impl Supervisor {
         self.claim();
         loop {
             let Some(event) = self.select(&mut inputs).await else { continue };
-            let now = self.now();
-            let (state, actions) = step(self.state.clone(), event, now);
-            self.state = state;
-            for action in actions {
-                if let Some(code) = self.perform(action) {
-                    drop(std::fs::remove_file(socket::path()));
-                    return code;
-                }
+            if let Some(code) = self.take(event) {
+                drop(std::fs::remove_file(socket::path()));
+                return code;
             }
-            self.publish(now);
+            self.publish();
         }
+    }
+
+    /// Lets the core decide and performs what it says. Something: the process is to end.
+    fn take(&mut self, event: Event) -> Option<u8> {
+        let (state, actions) = step(self.state.clone(), event, self.now());
+        self.state = state;
+        actions.into_iter().find_map(|action| self.perform(action))
     }
 
     // --- Select ---------------------------------------------------------------------------------
@@ -215,15 +217,19 @@ impl Supervisor {
         }
     }
 
-    /// What may have changed without an event, brought up to date for somebody who looks.
+    /// What changes without telling, brought up to date for somebody who looks. It moves nothing.
     fn refresh(&mut self) {
-        self.state.live.space = store::look(&self.state.live.config.volume.path);
+        let space = store::look(&self.state.live.config.volume.path);
+        self.take(Event::Volume(space));
         let lost = self.console.lost();
         if lost > 0 {
             let text = format!(
                 "{lost} lines of standard output were dropped because nobody read them; the log files have them"
             );
-            self.state.live.warnings.insert("stdout", text);
+            self.take(Event::Warning { key: "stdout", text: Some(text) });
+        }
+        if self.state.live.job.is_some() {
+            self.take(Event::Live(perform::portage_jobs()));
         }
     }
 
@@ -380,9 +386,9 @@ impl Supervisor {
     }
 
     /// Tells watchers, and the log when the headline is about something else than before.
-    fn publish(&mut self, now: Now) {
+    fn publish(&mut self) {
         self.changed.send_replace(());
-        let status = view::status(&self.state, now);
+        let status = view::status(&self.state, self.now());
         let about = (status.state, status.step.clone(), status.cycle.as_ref().map(|cycle| cycle.id));
         if self.said.as_ref() != Some(&about) {
             self.said = Some(about);

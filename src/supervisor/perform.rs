@@ -21,6 +21,7 @@ use crate::core::{Event, Exit, Force, JobId, Ran, Report, Step, Work, cycle};
 use crate::portage::buildlog::{self, BuildLog};
 use crate::portage::command::{self, BuildOptions, Command, Host, Syncer};
 use crate::portage::cpv::Cpv;
+use crate::portage::live::{self, LiveJob};
 use crate::portage::output::{Evidence, Progress, Scanner};
 use crate::portage::sync;
 
@@ -337,6 +338,16 @@ fn typed(command: &Command) -> String {
         }
     };
     command.argv.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+/// What the running emerge says of its packages; nothing where it does not say
+/// (FEATURES=observability).
+#[must_use]
+pub(super) fn portage_jobs() -> Vec<LiveJob> {
+    let Ok(entries) = fs::read_dir(preflight::STATUS_FILES) else { return Vec::new() };
+    let files = entries.flatten().filter(|entry| entry.path().extension().is_some_and(|name| name == "json"));
+    let texts = files.filter_map(|entry| fs::read(entry.path()).ok());
+    texts.filter_map(|text| live::snapshot(&text)).flat_map(|snapshot| snapshot.jobs).collect()
 }
 
 /// Whether a program can be found the way a job would find it.

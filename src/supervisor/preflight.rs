@@ -14,6 +14,8 @@ use crate::portage::command::{self, Host, Sandbox};
 use crate::portage::probe::{Capabilities, Version};
 use crate::portage::settings::{self, ProfileEntry, Settings};
 
+/// Where a running emerge shows what it does (FEATURES=observability).
+pub(super) const STATUS_FILES: &str = "/run/portage";
 /// Below this nothing useful can be built; Portage guards its own build directory.
 const LEAST_FREE: u64 = 64 << 20;
 /// The user and group `portage` of every Gentoo (acct-user/portage).

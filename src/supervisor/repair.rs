@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::perform::{Task, Trouble};
+use super::preflight::STATUS_FILES;
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
 use crate::portage::command;
@@ -22,8 +23,6 @@ const INSTALLED: &str = "/var/db/pkg";
 const SLACK: Duration = Duration::from_hours(24);
 /// Lines shown of what emaint said.
 const LAST_LINES: usize = 10;
-/// Where a running emerge shows what it does (FEATURES=observability).
-const STATUS_FILES: &str = "/run/portage";
 
 /// Repairs; returns one sentence for each thing done.
 pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, Trouble> {
