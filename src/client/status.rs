@@ -33,15 +33,18 @@ fn stream(mut watch: Watch, json: bool) -> Result<Exit, Error> {
     let mut shown = String::new();
     loop {
         let status = watch.next_status()?;
-        let line = if json {
-            serde_json::to_string(&status).map_err(|error| Error::Failed(error.to_string()))?
+        let (line, change) = if json {
+            let line = serde_json::to_string(&status).map_err(|error| Error::Failed(error.to_string()))?;
+            (line.clone(), line)
         } else {
-            render::line(&status)
+            let line = render::line(&status);
+            let change = render::timeless(&line);
+            (line, change)
         };
-        if line != shown {
+        if change != shown {
             let mut out = io::stdout().lock();
             writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Error::Output)?;
-            shown = line;
+            shown = change;
         }
     }
 }

@@ -87,6 +87,27 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
+/// A line without its durations: two lines that differ in nothing else say the same.
+#[must_use]
+pub fn timeless(line: &str) -> String {
+    fn bare(word: &str) -> &str {
+        word.trim_matches(['(', ')', ',', ';', '.'])
+    }
+    let is_number =
+        |word: &str| !bare(word).is_empty() && bare(word).bytes().all(|byte| byte.is_ascii_digit());
+    let mut kept = Vec::new();
+    let mut words = line.split(' ').peekable();
+    while let Some(word) = words.next() {
+        let unit = words.peek().is_some_and(|next| matches!(bare(next), "s" | "min" | "h" | "d"));
+        if is_number(word) && unit {
+            words.next();
+        } else {
+            kept.push(word);
+        }
+    }
+    kept.join(" ")
+}
+
 /// How many rows of a terminal a line of a page takes.
 #[must_use]
 pub fn rows(line: &str, width: usize) -> usize {

@@ -191,11 +191,8 @@ fn circumstances(page: &mut Layout, status: &Status) {
         page.row("release", LABEL, &[plain(text)]);
     }
     let volume = &status.volume;
-    let mut spans = vec![plain(format!("{}, {} free", clean(&volume.path), size(volume.free)))];
-    if !volume.mounted {
-        spans.push(styled(CAREFUL, ", not a volume"));
-    }
-    page.row("volume", LABEL, &spans);
+    let text = format!("{}, {} free", clean(&volume.path), size(volume.free));
+    page.row("volume", LABEL, &[plain(text)]);
     if let Some(log) = &status.log {
         page.row("log", LABEL, &[plain(clean(log))]);
     }

@@ -33,12 +33,12 @@ fn watching_prints_one_line_per_change() {
     let (builder, send) = Builder::streaming();
     let mut client = builder.command("status --watch").spawn().unwrap();
     let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
-    for headline in ["running: one", "running: one", "running: two", "stopping: bye"] {
+    for headline in ["running: one (1 s)", "running: one (2 s)", "running: two (0 s)", "stopping: bye"] {
         let mode = if headline.starts_with("stopping") { Mode::Stopping } else { Mode::Running };
         send.send(status(mode, headline)).unwrap();
     }
     drop(send);
-    for expected in ["running: one", "running: two", "stopping: bye"] {
+    for expected in ["running: one (1 s)", "running: two (0 s)", "stopping: bye"] {
         assert_eq!(lines.next().unwrap().unwrap(), expected);
     }
     assert_eq!(end(&mut client).code(), Some(3));
