@@ -1,0 +1,201 @@
+//! What the documentation says exists: commands parse, verbs are in the Makefile, keys are keys of
+//! the configuration, and links lead somewhere.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{CommandFactory, Parser};
+use gbsup::cli::Cli;
+use gbsup::config;
+
+const PAGES: &[&str] = &["README.md", "docs/architecture.md", "CHANGELOG.md"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The blocks of code of a page: their language and their text.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(String, String)> = None;
+    for line in page.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(language)) => open = Some((language.to_string(), String::new())),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some((_, text)), None) => *text += &format!("{line}\n"),
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block is not closed");
+    blocks
+}
+
+/// The page without its blocks of code.
+fn prose(page: &str) -> String {
+    page.split("```").step_by(2).collect()
+}
+
+/// The commands a reader would type: lines of `sh` blocks, lines after a prompt in `console` blocks,
+/// and code within a sentence.
+fn commands(page: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    for (language, text) in blocks(page) {
+        match language.as_str() {
+            "sh" => commands.extend(text.lines().map(String::from)),
+            "console" => {
+                let typed = text.lines().filter_map(|line| line.strip_prefix("$ "));
+                commands.extend(typed.map(String::from));
+            }
+            _ => {}
+        }
+    }
+    commands.extend(prose(page).split('`').skip(1).step_by(2).map(String::from));
+    commands
+}
+
+/// The words of a command, split at what a shell splits it at.
+fn words(command: &str) -> Vec<Vec<String>> {
+    let mut parts = vec![Vec::new()];
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for c in command.chars() {
+        match (quote, c) {
+            (None, '#') if word.is_none() => break,
+            (Some(open), c) if c == open => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, ' ' | ';' | '|' | '&' | '>') => {
+                if let (Some(word), Some(part)) = (word.take(), parts.last_mut()) {
+                    part.push(word);
+                }
+                if c != ' ' {
+                    parts.push(Vec::new());
+                }
+            }
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    if let (Some(word), Some(part)) = (word, parts.last_mut()) {
+        part.push(word);
+    }
+    parts.retain(|part: &Vec<String>| !part.is_empty());
+    parts
+}
+
+/// Whether the command line takes this.
+fn parse(arguments: &[String]) -> Result<(), String> {
+    let command = std::iter::once("gbsup").chain(arguments.iter().map(String::as_str));
+    match Cli::try_parse_from(command) {
+        Ok(_) => Ok(()),
+        Err(error) if !error.use_stderr() => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn every_gbsup_command_parses() {
+    let mut seen = 0;
+    for name in PAGES {
+        for command in commands(&page(name)) {
+            for part in words(&command) {
+                let Some(at) = part.iter().position(|word| word == "gbsup" || word == "gbsup/builder") else {
+                    continue;
+                };
+                let arguments = &part[at + 1..];
+                // The name of the program, of the image, or of all commands alike.
+                if matches!(arguments.first().map(String::as_str), None | Some("..." | "init")) {
+                    continue;
+                }
+                seen += 1;
+                if let Err(error) = parse(arguments) {
+                    panic!("{name}: {command}\n{error}");
+                }
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} commands were found");
+}
+
+#[test]
+fn every_command_is_in_the_readme() {
+    let readme = page("README.md");
+    for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        assert!(
+            readme.contains(&format!("`gbsup {}", command.get_name())),
+            "{} is missing",
+            command.get_name()
+        );
+    }
+}
+
+#[test]
+fn configuration_in_the_readme_is_sound() {
+    let page = page("README.md");
+    let files: Vec<_> = blocks(&page).into_iter().filter(|(language, _)| language == "toml").collect();
+    assert!(!files.is_empty());
+    for (_, text) in files {
+        let checked = config::check(Some(("README.md", &text)), std::iter::empty());
+        assert!(checked.is_ok(), "{}", checked.unwrap_err());
+    }
+    let variables: Vec<_> = commands(&page)
+        .iter()
+        .flat_map(|command| words(command))
+        .flatten()
+        .filter_map(|word| word.split_once('=').map(|(name, value)| (name.to_string(), value.to_string())))
+        .filter(|(name, _)| name.starts_with("GBSUP_"))
+        .collect();
+    assert!(!variables.is_empty());
+    let checked = config::check(None, variables.into_iter());
+    assert!(checked.is_ok(), "{}", checked.unwrap_err());
+}
+
+#[test]
+fn the_problems_in_the_readme_are_those_one_gets() {
+    let text = "[build]\njobs = \"many\"\n[stop]\ngrase = \"2m\"\n";
+    let problems = config::check(Some((config::DEFAULT_FILE, text)), std::iter::empty()).unwrap_err();
+    let readme = page("README.md");
+    for problem in problems.iter() {
+        assert!(readme.contains(&format!("gbsup: {problem}\n")), "{problem}");
+    }
+}
+
+/// The name that a heading can be linked by.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+        .collect::<String>();
+    kept.trim().replace(' ', "-")
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for name in PAGES {
+        let text = page(name);
+        let from: PathBuf = root().join(name);
+        for link in prose(&text).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (file, heading) =
+                link.split_once('#').map_or((link, None), |(file, heading)| (file, Some(heading)));
+            let target = if file.is_empty() { from.clone() } else { from.with_file_name("").join(file) };
+            assert!(target.exists(), "{name}: {link}");
+            if let Some(heading) = heading {
+                let page = fs::read_to_string(&target).unwrap();
+                let known = page
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .any(|line| anchor(line.trim_start_matches('#')) == heading);
+                assert!(known, "{name}: {link}");
+            }
+        }
+    }
+}
