@@ -87,16 +87,13 @@ impl History {
         if !path.exists() {
             return Err(HistoryError::Missing(path.into()));
         }
-        let wrap = |error| HistoryError::Database(path.into(), error);
-        let database = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .map_err(wrap)?;
-        database.busy_timeout(PATIENCE).map_err(wrap)?;
-        match version(&database).map_err(wrap)? {
-            0 | SCHEMA => Ok(Self { path: path.into(), database }),
-            newer => Err(HistoryError::TooNew(path.into(), newer)),
+        let opened = match open_to_read(path) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) => open_unchanging(path),
+            other => other,
+        };
+        match opened.map_err(|error| HistoryError::Database(path.into(), error))? {
+            (database, 0 | SCHEMA) => Ok(Self { path: path.into(), database }),
+            (_, newer) => Err(HistoryError::TooNew(path.into(), newer)),
         }
     }
 
@@ -298,6 +295,33 @@ fn cycle_key(database: &Connection, number: u64, at: Timestamp) -> rusqlite::Res
         Some(key) => Ok(key),
         None => begin_cycle(database, number, at, "unknown"),
     }
+}
+
+fn open_to_read(path: &Path) -> rusqlite::Result<(Connection, i64)> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let database = Connection::open_with_flags(path, flags)?;
+    database.busy_timeout(PATIENCE)?;
+    let version = version(&database)?;
+    Ok((database, version))
+}
+
+/// On a file system that is read-only SQLite cannot make the files that readers and writers share.
+/// Nobody writes there, so it needs none; what only the journal has is left out.
+fn open_unchanging(path: &Path) -> rusqlite::Result<(Connection, i64)> {
+    let mut uri = String::from("file:");
+    for c in path.to_string_lossy().chars() {
+        match c {
+            '%' => uri.push_str("%25"),
+            '?' => uri.push_str("%3f"),
+            '#' => uri.push_str("%23"),
+            c => uri.push(c),
+        }
+    }
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let database = Connection::open_with_flags(uri + "?immutable=1", flags)?;
+    let version = version(&database)?;
+    Ok((database, version))
 }
 
 fn version(database: &Connection) -> rusqlite::Result<i64> {

@@ -167,3 +167,13 @@ fn trouble_with_the_volume_is_an_error_and_no_panic() {
     fs::remove_file(&path).unwrap();
     assert!(matches!(history.record(&started(1, 0)), Err(HistoryError::Missing(_))));
 }
+
+#[test]
+fn what_cannot_change_can_still_be_read() {
+    let dir = tempfile::Builder::new().suffix("100% #1?").tempdir().unwrap();
+    let path = dir.path().join("history.db");
+    History::open(&path).unwrap().0.record(&started(1, 0)).unwrap();
+    let (database, _) = open_unchanging(&path).unwrap();
+    let history = History { path, database };
+    assert_eq!(history.cycles(None).unwrap().len(), 1);
+}
