@@ -1,0 +1,102 @@
+//! What an operator's request does, once [`request::decide`] has met it with the state.
+
+use super::Turn;
+use crate::core::job::Then;
+use crate::core::request::{self, Effect, PauseMode, Reply, Request};
+use crate::core::state::{PendingPause, Phase, Volume};
+use crate::core::{Action, Asker};
+
+impl Turn {
+    pub(super) fn asked(&mut self, by: Asker, request: &Request) {
+        let (effect, reply) = request::decide(&self.state, request, self.now);
+        match (by, reply) {
+            (Asker::Signal | Asker::Flag, Reply::Status { .. }) => {}
+            (to, reply) => self.actions.push(Action::Answer { to, reply }),
+        }
+        match effect {
+            Effect::Nothing => {}
+            Effect::Claim => {
+                self.state.live.volume = Volume::Claiming;
+                self.actions.push(Action::Claim);
+            }
+            Effect::Resume { skip } => self.resume(skip),
+            Effect::ForgetPause => self.forget_pause(),
+            Effect::RetrySync => {
+                self.state.live.retry = None;
+                self.state.durable.sync.retry = None;
+            }
+            Effect::ForceSync => {
+                if let Some(cycle) = &mut self.state.durable.cycle {
+                    cycle.forced = true;
+                }
+            }
+            Effect::RememberSync => self.state.durable.pending.sync = true,
+            Effect::Pause { mode, reason } => self.pause(mode, reason),
+            Effect::Leave => self.leave(),
+        }
+    }
+
+    pub(super) fn resume(&mut self, skip: Vec<String>) {
+        let Phase::Paused(pause) = &self.state.durable.phase else { return };
+        let at = pause.at;
+        match at {
+            Some(at) => {
+                if let Some(cycle) = &mut self.state.durable.cycle {
+                    cycle.exclude.extend(skip);
+                    cycle.exclude.sort();
+                    cycle.exclude.dedup();
+                    cycle.tally.failed = 0;
+                }
+                // A person has seen it: the sync's retries begin anew.
+                self.state.durable.sync.failures = 0;
+                self.state.durable.sync.retry = None;
+                self.enter(at);
+            }
+            None => {
+                let due = pause.due;
+                self.set_phase(Phase::Waiting(due));
+                self.schedule();
+            }
+        }
+    }
+
+    fn forget_pause(&mut self) {
+        self.state.durable.pending.pause = None;
+        if let Some(job) = &mut self.state.live.job {
+            job.awaited = None;
+        }
+    }
+
+    fn pause(&mut self, mode: PauseMode, reason: Option<String>) {
+        let running = self.state.live.job.is_some();
+        self.state.durable.pending.pause = Some(PendingPause { mode, reason: reason.clone() });
+        match mode {
+            PauseMode::Now if running => self.halt(Then::Pause(reason)),
+            PauseMode::AfterPackage => {
+                if let Some(job) = &mut self.state.live.job {
+                    job.awaited = Some(job.packages.keys().cloned().collect());
+                }
+                self.reached_package_boundary();
+            }
+            PauseMode::Now | PauseMode::AfterCycle => {}
+        }
+    }
+
+    /// Stops the job once the packages that a pause waits for have arrived. A job without packages
+    /// in work (a sync, the resolver) is short and is let finish.
+    pub(super) fn reached_package_boundary(&mut self) {
+        let Some(job) = &self.state.live.job else { return };
+        let arrived = job.awaited.as_ref().is_some_and(std::collections::BTreeSet::is_empty);
+        let between_packages = !job.merged.is_empty() || !job.failed.is_empty();
+        if arrived && between_packages && job.halt.is_none() {
+            let reason = self.state.durable.pending.pause.as_ref().and_then(|p| p.reason.clone());
+            self.halt(Then::Pause(reason));
+        }
+    }
+
+    /// Begins to leave, or hurries.
+    pub(super) fn leave(&mut self) {
+        self.state.live.stopping = true;
+        self.halt(Then::Leave);
+    }
+}

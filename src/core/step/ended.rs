@@ -1,0 +1,139 @@
+//! What follows when a job has ended.
+
+use super::Turn;
+use crate::config::OnFailure;
+use crate::core::failure::Failure;
+use crate::core::history::{Outcome, Record};
+use crate::core::job::{Job, Then};
+use crate::core::request::PauseMode;
+use crate::core::state::{Pause, Phase, Tally};
+use crate::core::status::Why;
+use crate::core::{Action, Exit, JobId, Report, Step, classify, cycle};
+use crate::portage::sync;
+
+impl Turn {
+    pub(super) fn ended(&mut self, id: JobId, report: Report) {
+        let Some(job) = self.state.live.job.take_if(|job| job.id == id) else { return };
+        let at = job.work.step();
+        let succeeded = succeeded(&report);
+        if let Some(cycle) = &mut self.state.durable.cycle {
+            if succeeded && at == Step::Build {
+                cycle.merge_again.clear();
+            }
+            cycle.tally = cycle.tally.plus(Tally { failed: 0, ..job.tally });
+            cycle.merged.extend(job.merged.iter().map(|(package, _)| package.clone()));
+        }
+        if let Report::Ready { repairs } = &report {
+            for repair in repairs {
+                self.actions.push(Action::Say(format!("repaired: {repair}")));
+            }
+        }
+        if job.halt.is_some() && !succeeded {
+            self.step_ended(&job, Outcome::Interrupted);
+            if let Some(halt) = job.halt
+                && let Then::Pause(reason) = halt.then
+            {
+                self.hold(reason, false, Some(at));
+            }
+            return;
+        }
+        if at == Step::Sync {
+            return self.synced(&job, report, succeeded);
+        }
+        if succeeded {
+            self.step_ended(&job, Outcome::Done);
+            self.next_after(at);
+        } else {
+            self.step_ended(&job, Outcome::Failed);
+            let merge_again = classify::half_done(&report);
+            let failures = classify::failures(&job, report);
+            if let Some(cycle) = &mut self.state.durable.cycle {
+                cycle.tally.failed +=
+                    u64::try_from(failures.iter().filter(|f| f.package.is_some()).count()).unwrap_or(0);
+                cycle.merge_again = merge_again;
+            }
+            self.fail(failures, at);
+        }
+    }
+
+    fn synced(&mut self, job: &Job, report: Report, succeeded: bool) {
+        if succeeded {
+            self.step_ended(job, Outcome::Done);
+            let now = self.now.wall;
+            let sync = &mut self.state.durable.sync;
+            sync.succeeded = Some(now);
+            sync.failures = 0;
+            sync.error = None;
+            sync.stale_since = None;
+            if let Report::Synced { revision, .. } = report {
+                sync.revision = revision;
+            }
+            return self.next_after(Step::Sync);
+        }
+        self.step_ended(job, Outcome::Failed);
+        let failures = classify::failures(job, report);
+        let sync = &mut self.state.durable.sync;
+        sync.failures = sync.failures.saturating_add(1);
+        sync.error = failures.first().map(|f| f.message.clone());
+        if let Some(wait) = cycle::backoff(sync.failures, &self.state.live.config) {
+            sync.retry = Some(cycle::later(self.now, wait));
+            self.state.live.retry = Some(self.now.mono.saturating_add(wait));
+            self.state.durable.since = self.now.wall;
+            return;
+        }
+        sync.failures = 0;
+        let last_good = sync.succeeded.unwrap_or(self.now.wall);
+        sync.stale_since.get_or_insert(last_good);
+        match self.state.live.config.sync.on_failure {
+            OnFailure::Continue => {
+                self.say("the sync failed and its retries are used up: going on with the tree as it is");
+                self.next_after(Step::Sync);
+            }
+            OnFailure::Pause => self.fail(failures, Step::Sync),
+        }
+    }
+
+    fn step_ended(&mut self, job: &Job, outcome: Outcome) {
+        self.actions.push(Action::Record(Record::StepEnded {
+            cycle: job.cycle,
+            step: job.work.step().name().to_owned(),
+            at: self.now.wall,
+            outcome,
+        }));
+    }
+
+    pub(super) fn fail(&mut self, failures: Vec<Failure>, at: Step) {
+        // It is held now; only a pause at the end of the cycle is still to come.
+        self.state.durable.pending.pause.take_if(|pending| pending.mode != PauseMode::AfterCycle);
+        self.set_phase(Phase::Paused(Pause {
+            why: Why::Failure,
+            by_flag: false,
+            failures,
+            reason: None,
+            at: Some(at),
+            due: None,
+        }));
+    }
+
+    pub(super) fn hold(&mut self, reason: Option<String>, by_flag: bool, at: Option<Step>) {
+        let due = match self.state.durable.phase {
+            Phase::Waiting(due) => due,
+            _ => None,
+        };
+        self.state.durable.pending.pause = None;
+        self.state.live.next = None;
+        self.state.live.retry = None;
+        let failures = Vec::new();
+        self.set_phase(Phase::Paused(Pause { why: Why::Operator, by_flag, failures, reason, at, due }));
+    }
+}
+
+/// Whether the step's work is done.
+fn succeeded(report: &Report) -> bool {
+    match report {
+        Report::Nothing | Report::Ready { .. } => true,
+        Report::Failed(_) => false,
+        Report::Ran(ran) => ran.exit == Exit::Code(0),
+        Report::Synced { outcome, .. } => !matches!(outcome, sync::Outcome::Failed(_)),
+    }
+}

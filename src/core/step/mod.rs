@@ -1,0 +1,193 @@
+//! The transition function and nothing else.
+
+mod asked;
+mod ended;
+mod onward;
+
+use std::time::Duration;
+
+use crate::core::failure::Failure;
+use crate::core::job::{Job, Then};
+use crate::core::state::{Phase, Reason, State, Volume};
+use crate::core::{Action, Claimed, Event, JobId, Now, Step, cycle};
+
+/// Takes one event in. Total: every event is legal in every state, and one that makes no sense
+/// there changes nothing.
+#[must_use]
+pub fn step(state: State, event: Event, now: Now) -> (State, Vec<Action>) {
+    let before = state.durable.clone();
+    let mut turn = Turn { state, now, actions: Vec::new() };
+    turn.take(event);
+    turn.go_on();
+    let Turn { state, mut actions, .. } = turn;
+    if state.durable != before && state.live.volume == Volume::Ours {
+        actions.insert(0, Action::Persist);
+    }
+    (state, actions)
+}
+
+/// One call of [`step`].
+struct Turn {
+    state: State,
+    now: Now,
+    actions: Vec<Action>,
+}
+
+impl Turn {
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Claimed(claimed) => self.claimed(*claimed),
+            Event::Refused(failure) => self.refused(failure),
+            Event::Timer => self.timer(),
+            Event::Progress { job, progress } => {
+                let now = self.now;
+                if let Some(live) = self.job(job) {
+                    let record = live.note(&progress, now);
+                    self.actions.extend(record.map(Action::Record));
+                    self.reached_package_boundary();
+                    self.escalate();
+                }
+            }
+            Event::Ended { job, report } => self.ended(job, report),
+            Event::Asked { by, request } => self.asked(by, &request),
+            Event::Hold(held) => self.state.live.hold = held,
+            Event::Reloaded(Ok(config)) => {
+                self.state.live.config = *config;
+                self.state.live.warnings.remove("config");
+                self.say("the configuration was read again and is in force");
+                self.schedule();
+            }
+            Event::Reloaded(Err(problems)) => {
+                self.say(format!("the configuration was not taken over, the old one stays: {problems}"));
+                let first = problems.lines().next().unwrap_or_default();
+                let text = format!("the configuration on disk is not in force, the older one stays: {first}");
+                self.state.live.warnings.insert("config", text);
+            }
+            Event::Terminate => self.leave(),
+            Event::Volume(space) => self.state.live.space = space,
+            Event::Live(jobs) => {
+                if let Some(job) = &mut self.state.live.job {
+                    job.look(&jobs);
+                }
+            }
+            Event::Warning { key, text: Some(text) } => {
+                self.state.live.warnings.insert(key, text);
+            }
+            Event::Warning { key, text: None } => {
+                self.state.live.warnings.remove(key);
+            }
+        }
+    }
+
+    /// The live job, unless the event is about another one.
+    fn job(&mut self, id: JobId) -> Option<&mut Job> {
+        self.state.live.job.as_mut().filter(|job| job.id == id)
+    }
+
+    fn say(&mut self, text: impl Into<String>) {
+        self.actions.push(Action::Say(text.into()));
+    }
+
+    fn set_phase(&mut self, phase: Phase) {
+        self.state.durable.phase = phase;
+        self.state.durable.since = self.now.wall;
+    }
+
+    // --- The volume -----------------------------------------------------------------------------
+
+    fn claimed(&mut self, claimed: Claimed) {
+        if self.state.live.volume == Volume::Ours {
+            return;
+        }
+        self.state.live.volume = Volume::Ours;
+        let fresh = claimed.durable.is_none();
+        self.state.live.last_cycle = claimed.last_cycle;
+        if let Some(durable) = claimed.durable {
+            self.state.durable = durable;
+        }
+        let same_root = self.state.durable.root.as_deref() == Some(claimed.root.as_str());
+        self.state.durable.root = Some(claimed.root);
+        if fresh {
+            self.new_cycle(Reason::First, false);
+        } else if !same_root {
+            // Nothing of what this root file system holds is known, so a cycle begins from its start.
+            self.new_cycle(Reason::NewRoot, false);
+        } else {
+            match &self.state.durable.phase {
+                // The job of an earlier process is gone: its step is run again.
+                Phase::Running(at) => {
+                    let at = *at;
+                    self.enter(at);
+                }
+                Phase::Waiting(_) if claimed.boot && self.state.live.config.cycle.on_start => {
+                    self.new_cycle(Reason::Start, false);
+                }
+                Phase::Waiting(_) | Phase::Paused(_) => {}
+            }
+        }
+        self.schedule();
+    }
+
+    fn refused(&mut self, failure: Box<Failure>) {
+        if self.state.live.volume != Volume::Ours {
+            self.state.live.volume = Volume::Refused(failure);
+            self.state.durable.since = self.now.wall;
+        }
+    }
+
+    /// Deadlines of the durable state, in this process's time.
+    fn schedule(&mut self) {
+        let State { durable, live } = &mut self.state;
+        live.next = match (&durable.phase, live.config.cycle.interval) {
+            (Phase::Waiting(Some(next)), Some(interval)) => Some(cycle::rearm(*next, interval, self.now)),
+            _ => None,
+        };
+        let longest = live.config.sync.retries.iter().max().copied().unwrap_or_default();
+        live.retry = match (&durable.phase, durable.sync.retry) {
+            (Phase::Running(Step::Sync), Some(retry)) => Some(cycle::rearm(retry, longest, self.now)),
+            _ => None,
+        };
+    }
+
+    // --- Time -----------------------------------------------------------------------------------
+
+    fn timer(&mut self) {
+        self.escalate();
+        let mono = self.now.mono;
+        if self.state.live.retry.is_some_and(|at| mono >= at) {
+            self.state.live.retry = None;
+            self.state.durable.sync.retry = None;
+        }
+        if self.state.live.next.is_some_and(|at| mono >= at) && !self.state.live.hold {
+            self.state.live.next = None;
+            self.new_cycle(Reason::Interval, false);
+        }
+    }
+
+    /// The next signal of a stop, when its time has come.
+    fn escalate(&mut self) {
+        let grace = self.state.live.config.stop.grace;
+        let now = self.now;
+        if let Some(job) = &mut self.state.live.job {
+            let force = job.escalate(grace, now);
+            let job = job.id;
+            self.actions.extend(force.map(|force| Action::Signal { job, force }));
+        }
+    }
+
+    fn halt(&mut self, then: Then) {
+        let grace = self.state.live.config.stop.grace;
+        let now = self.now;
+        if let Some(job) = &mut self.state.live.job {
+            let force = job.stop(then, grace, now);
+            let job = job.id;
+            self.actions.extend(force.map(|force| Action::Signal { job, force }));
+        }
+    }
+}
+
+/// The longest a caller may sleep before [`Event::Timer`] is due.
+#[must_use]
+pub fn until_wake(state: &State, now: Now) -> Option<Duration> {
+    state.wake().map(|at| at.saturating_sub(now.mono))
+}

@@ -1,0 +1,192 @@
+//! The way through a cycle and from one to the next.
+
+use super::Turn;
+use crate::core::history::{Outcome, Record};
+use crate::core::job::Job;
+use crate::core::request::PauseMode;
+use crate::core::state::{Cycle, Live, Pause, PendingPause, Phase, Reason, Tally, Volume};
+use crate::core::{Action, JobId, Step, Work, cycle};
+
+impl Turn {
+    pub(super) fn new_cycle(&mut self, reason: Reason, forced: bool) {
+        let known = self.state.durable.cycle.as_ref().map_or(0, |cycle| cycle.id);
+        let id = known.max(self.state.live.last_cycle).saturating_add(1);
+        self.end_cycle(Outcome::Interrupted);
+        self.state.durable.cycle = Some(Cycle {
+            id,
+            started: self.now.wall,
+            reason,
+            forced,
+            goal: None,
+            exclude: Vec::new(),
+            merged: Vec::new(),
+            merge_again: Vec::new(),
+            tally: Tally::default(),
+            over: false,
+        });
+        self.state.durable.sync.failures = 0;
+        self.state.durable.sync.retry = None;
+        self.state.live.next = None;
+        self.state.live.retry = None;
+        self.actions.push(Action::Record(Record::CycleStarted {
+            cycle: id,
+            at: self.now.wall,
+            reason: reason.name().to_owned(),
+        }));
+        self.set_phase(Phase::Running(Step::Preflight));
+    }
+
+    pub(super) fn end_cycle(&mut self, outcome: Outcome) {
+        let Some(cycle) = self.state.durable.cycle.as_mut().filter(|cycle| !cycle.over) else { return };
+        cycle.over = true;
+        let record = Record::CycleEnded { cycle: cycle.id, at: self.now.wall, outcome };
+        self.actions.push(Action::Record(record));
+    }
+
+    /// Goes to a step of the present cycle by way of the preflight: whatever was in between (a
+    /// repair, a restart) may have left something behind.
+    pub(super) fn enter(&mut self, at: Step) {
+        let Some(cycle) = &mut self.state.durable.cycle else {
+            return self.new_cycle(Reason::First, false);
+        };
+        cycle.goal = (at != Step::Preflight).then_some(at);
+        self.set_phase(Phase::Running(Step::Preflight));
+    }
+
+    pub(super) fn next_after(&mut self, at: Step) {
+        let goal = self.state.durable.cycle.as_mut().and_then(|cycle| cycle.goal.take());
+        match goal.or_else(|| cycle::after(at)) {
+            Some(next) => self.set_phase(Phase::Running(next)),
+            None => {
+                self.end_cycle(Outcome::Done);
+                self.wait();
+            }
+        }
+        self.schedule();
+    }
+
+    pub(super) fn wait(&mut self) {
+        let next = self.state.live.config.cycle.interval.map(|by| cycle::later(self.now, by));
+        self.set_phase(Phase::Waiting(next));
+        self.schedule();
+    }
+
+    /// Moves on from a safe point, as far as it goes without anything happening outside.
+    pub(super) fn go_on(&mut self) {
+        // A phase can pass through a few others (a sync that is not due) but never in a circle.
+        for _ in 0..8 {
+            if self.state.live.job.is_some() {
+                return;
+            }
+            if self.state.live.stopping {
+                self.actions.push(Action::Exit(0));
+                return;
+            }
+            if self.state.live.volume != Volume::Ours {
+                return;
+            }
+            let moved = match self.state.durable.phase.clone() {
+                Phase::Running(at) => self.run(at),
+                Phase::Waiting(_) => self.idle(),
+                Phase::Paused(pause) => self.held(&pause),
+            };
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// Starts the job of a step. True when the phase changed instead.
+    fn run(&mut self, at: Step) -> bool {
+        if self.state.live.hold {
+            self.hold(None, true, Some(at));
+            return true;
+        }
+        if let Some(PendingPause { mode: PauseMode::Now | PauseMode::AfterPackage, reason }) =
+            self.state.durable.pending.pause.clone()
+        {
+            self.hold(reason, false, Some(at));
+            return true;
+        }
+        if at == Step::Sync {
+            if self.state.live.retry.is_some() {
+                return false;
+            }
+            let Live { config, .. } = &self.state.live;
+            let sync = &self.state.durable.sync;
+            let forced = self.state.durable.cycle.as_ref().is_some_and(|cycle| cycle.forced);
+            let due = cycle::sync_due(sync, self.state.durable.root.as_deref(), config, self.now);
+            if !(forced || due || sync.failures > 0) {
+                self.next_after(Step::Sync);
+                return true;
+            }
+            self.state.durable.sync.attempted = Some(self.now.wall);
+            self.state.durable.sync.root.clone_from(&self.state.durable.root);
+        }
+        self.start(at);
+        false
+    }
+
+    fn start(&mut self, at: Step) {
+        let Some(cycle) = &mut self.state.durable.cycle else { return };
+        if at == Step::Sync {
+            cycle.forced = false;
+        }
+        let work = match at {
+            Step::Preflight => Work::Preflight,
+            Step::Sync => Work::Sync,
+            Step::SelfUpdate => Work::SelfUpdate,
+            Step::Build => {
+                Work::Build { exclude: cycle.exclude.clone(), merge_again: cycle.merge_again.clone() }
+            }
+            Step::Rebuild => Work::Rebuild { merged: cycle.merged.clone(), exclude: cycle.exclude.clone() },
+        };
+        let cycle = cycle.id;
+        let job = JobId(self.state.durable.last_job.0.saturating_add(1));
+        self.state.durable.last_job = job;
+        self.state.live.job = Some(Job::new(job, cycle, work.clone()));
+        let log = cycle::step_log(&self.state.live.config.volume.path, cycle, at);
+        self.actions.push(Action::Record(Record::StepStarted {
+            cycle,
+            step: at.name().to_owned(),
+            at: self.now.wall,
+            log: Some(log.display().to_string()),
+        }));
+        self.actions.push(Action::Start { job, cycle, work });
+    }
+
+    fn idle(&mut self) -> bool {
+        if self.state.live.hold {
+            self.hold(None, true, None);
+            return true;
+        }
+        if let Some(pause) = self.state.durable.pending.pause.clone() {
+            self.hold(pause.reason, false, None);
+            return true;
+        }
+        self.begin_pending_sync()
+    }
+
+    fn held(&mut self, pause: &Pause) -> bool {
+        if self.state.live.hold {
+            return false;
+        }
+        if self.begin_pending_sync() {
+            return true;
+        }
+        if pause.by_flag {
+            self.resume(Vec::new());
+            return true;
+        }
+        false
+    }
+
+    fn begin_pending_sync(&mut self) -> bool {
+        if self.state.live.hold || !self.state.durable.pending.sync {
+            return false;
+        }
+        self.state.durable.pending.sync = false;
+        self.new_cycle(Reason::Requested, true);
+        true
+    }
+}
