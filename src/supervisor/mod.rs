@@ -300,6 +300,17 @@ impl Supervisor {
     fn claim(&mut self) {
         let path = self.state.live.config.volume.path.clone();
         self.send(Event::Volume(store::look(&path)));
+        let anonymous = store::is_anonymous(&path).then(|| {
+            format!(
+                "the volume at {} has no name and may be deleted with the container (docker run -v NAME:{0})",
+                path.display()
+            )
+        });
+        self.send(Event::Warning { key: "anonymous", text: anonymous });
+        let second = (nix::unistd::getppid().as_raw() != 1).then(|| {
+            "gbsup is not PID 1 of this container (docker run --init is not needed); it works as a subreaper".to_owned()
+        });
+        self.send(Event::Warning { key: "pid", text: second });
         let taken = match Store::take(&path, self.boot) {
             Ok(taken) => taken,
             Err(failure) => return self.send(Event::Refused(failure)),

@@ -82,16 +82,41 @@ impl Store {
 #[must_use]
 pub(super) fn look(path: &Path) -> VolumeInfo {
     let free = statvfs(path).map_or(0, |fs| fs.blocks_available() * fs.fragment_size());
-    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    VolumeInfo { path: path.display().to_string(), mounted: is_mounted(path, &table), free }
+    VolumeInfo { path: path.display().to_string(), mounted: is_mounted(path, &mount_table()), free }
 }
 
-/// Whether a mount other than the root file system holds `path`, by the text of
-/// `/proc/self/mountinfo` (proc(5)): the fifth field is the mount point, with `\040` for a blank.
-fn is_mounted(path: &Path, mountinfo: &str) -> bool {
+/// Whether the volume is one that Docker made because nobody named one; `docker rm -v` and
+/// `docker run --rm` delete it without a word.
+#[must_use]
+pub(super) fn is_anonymous(path: &Path) -> bool {
+    has_anonymous_root(path, &mount_table())
+}
+
+fn mount_table() -> String {
+    fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()
+}
+
+/// The mounts of a `/proc/self/mountinfo` (proc(5)): what is mounted of its file system, and where.
+/// A blank is written as `\040`.
+fn mounts(mountinfo: &str) -> impl Iterator<Item = (String, PathBuf)> {
     let unescape = |text: &str| text.replace(r"\040", " ").replace(r"\011", "\t").replace(r"\134", r"\");
-    let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape);
-    points.map(PathBuf::from).any(|point| point != Path::new("/") && path.starts_with(&point))
+    mountinfo.lines().filter_map(move |line| {
+        let mut fields = line.split(' ').skip(3);
+        Some((unescape(fields.next()?), PathBuf::from(unescape(fields.next()?))))
+    })
+}
+
+/// Whether a mount other than the root file system holds `path`.
+fn is_mounted(path: &Path, mountinfo: &str) -> bool {
+    mounts(mountinfo).any(|(_, point)| point != Path::new("/") && path.starts_with(&point))
+}
+
+/// Docker names such a volume by 64 hexadecimal digits: `/var/lib/docker/volumes/HEX/_data`.
+fn has_anonymous_root(path: &Path, mountinfo: &str) -> bool {
+    mounts(mountinfo).filter(|(_, point)| point == path).any(|(root, _)| {
+        let name = root.strip_suffix("/_data").and_then(|root| root.rsplit('/').next());
+        name.is_some_and(|name| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit()))
+    })
 }
 
 fn lock(path: &Path) -> Result<File, Box<Failure>> {
@@ -262,6 +287,12 @@ mod tests {
             ("/mnt/with blank", true),
         ] {
             assert_eq!(is_mounted(Path::new(path), table), mounted, "{path}");
+        }
+        let hex = "0123456789abcdef".repeat(4);
+        for (root, anonymous) in [(hex.as_str(), true), ("gb", false), (&hex[1..], false)] {
+            let table =
+                format!("22 21 254:0 /var/lib/docker/volumes/{root}/_data /v rw - ext4 /dev/vda rw\n");
+            assert_eq!(has_anonymous_root(Path::new("/v"), &table), anonymous, "{root}");
         }
     }
 }

@@ -6,6 +6,7 @@ mod onward;
 
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::core::failure::Failure;
 use crate::core::job::{Job, Then};
 use crate::core::state::{Phase, Reason, State, Volume};
@@ -51,12 +52,7 @@ impl Turn {
             Event::Ended { job, report } => self.ended(job, report),
             Event::Asked { by, request } => self.asked(by, &request),
             Event::Hold(held) => self.state.live.hold = held,
-            Event::Reloaded(Ok(config)) => {
-                self.state.live.config = *config;
-                self.state.live.warnings.remove("config");
-                self.say("the configuration was read again and is in force");
-                self.schedule();
-            }
+            Event::Reloaded(Ok(config)) => self.reloaded(*config),
             Event::Reloaded(Err(problems)) => {
                 self.say(format!("the configuration was not taken over, the old one stays: {problems}"));
                 let first = problems.lines().next().unwrap_or_default();
@@ -147,6 +143,21 @@ impl Turn {
             (Phase::Running(Step::Sync), Some(retry)) => Some(cycle::rearm(retry, longest, self.now)),
             _ => None,
         };
+    }
+
+    /// Takes a new configuration over, but for what a running process cannot change.
+    fn reloaded(&mut self, config: Config) {
+        let old = &self.state.live.config;
+        let fixed = old.volume != config.volume || old.log != config.log;
+        let kept = Config { volume: old.volume.clone(), log: old.log, ..config };
+        self.state.live.config = kept;
+        self.state.live.warnings.remove("config");
+        self.say("the configuration was read again and is in force");
+        if fixed {
+            let text = "a change of [volume] or [log] takes effect at the next start of the container";
+            self.state.live.warnings.insert("config", text.to_owned());
+        }
+        self.schedule();
     }
 
     // --- Time -----------------------------------------------------------------------------------
