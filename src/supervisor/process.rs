@@ -339,7 +339,7 @@ mod tests {
     fn a_child_has_its_own_session_and_nothing_of_ours() {
         let mut sink = Memory::default();
         let script = "read line; echo \"stdin ended: $?\"; ps -o sid=,pgid= -p $$ | tr -s ' '; echo $$; echo $GBSUP_JOB; \
-                      ls /proc/$$/fd | tr '\\n' ' '; grep -E 'Sig(Blk|Ign)' /proc/self/status; echo -n no end >&2";
+                      for n in 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$n ] && echo -n leak $n; done; grep -E 'Sig(Blk|Ign)' /proc/self/status; echo -n no end >&2";
         let ended = run(&Handle::default(), script, &mut sink);
         assert_eq!(ended.exit, Exit::Code(0));
         let text = String::from_utf8(sink.lines).unwrap();
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(lines[0], "stdin ended: 1");
         assert_eq!(lines[1], format!("{0} {0}", lines[2]));
         assert_eq!(lines[3], "7");
-        assert!(lines[4].starts_with("0 1 2 SigBlk"), "a descriptor too many: {text}");
+        assert!(lines[4].starts_with("SigBlk"), "a descriptor too many: {text}");
         assert!(text.contains("SigBlk:\t0000000000000000"), "{text}");
         assert!(text.contains("SigIgn:\t0000000000000000"), "{text}");
         assert_eq!(lines.last(), Some(&"no end"));
