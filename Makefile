@@ -1,0 +1,51 @@
+# The verbs. All logic is in scripts/; here are only their names and what they are for.
+#
+#   BASE=gentoo|pocket   the official stage3 image (default), or the small test image
+#   CONFIG=dir           the client to build for: dir/portage is its /etc/portage, dir/world its world file
+#   NAME= VOLUME= IMAGE= the container, the volume and the image, so that builders can stand beside each other
+#   PORT=8080            publish the builder's web server there     DOCKER_ARGS="--memory 8g ..."  for docker create
+#   ARGS="--json ..."    for status, resume, sync                   FOLLOW=0|1 TAIL=n  for logs
+
+BASE ?= gentoo
+export BASE CONFIG NAME VOLUME IMAGE PORT DOCKER_ARGS ARGS FOLLOW TAIL BINARY STAGE3
+
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap check builder bash update build logs status resume sync stop snapshot recreate try test bench
+
+help: ## print the verbs
+	@echo "make VERB [BASE=gentoo|pocket] [CONFIG=dir] [NAME=container] [VOLUME=volume] [IMAGE=image]"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+
+bootstrap: ## the builder image with all configuration, ready to build
+	@scripts/image
+check: ## prove that the image is ready: @world resolves in it
+	@scripts/check
+builder: ## a builder container from the image, not yet started; one that exists is replaced
+	@scripts/builder create
+build: ## start building
+	@scripts/builder build
+bash: ## a shell in the running builder, else in a container that is thrown away
+	@scripts/builder bash
+update: ## bring the running builder up to today's configuration (CONFIG) and tree
+	@scripts/builder update
+logs: ## what the builder says
+	@scripts/builder logs
+status: ## how it is, and what to do
+	@scripts/builder ask status
+resume: ## go on after a repair
+	@scripts/builder ask resume
+sync: ## sync now and begin another cycle
+	@scripts/builder ask sync
+stop: ## stop it; a merge that has begun is let finish
+	@scripts/builder stop
+snapshot: ## freeze the whole builder as an image with a dated tag
+	@scripts/builder snapshot
+recreate: ## a new builder from the newest stage3, keeping the volume
+	@scripts/builder recreate
+try: ## the whole thing on this machine without Gentoo: about six minutes
+	@scripts/try
+test: ## every test
+	@scripts/test
+bench: ## the benchmark tables
+	@scripts/bench
