@@ -145,6 +145,7 @@ fn reason(error: &io::Error) -> String {
             "it is gone or starting again; the container's log says more (docker logs)".into()
         }
         io::ErrorKind::PermissionDenied => "only root may ask it".into(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "it went away".into(),
         _ => error.to_string(),
     }
 }
