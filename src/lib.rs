@@ -15,6 +15,7 @@ mod procs;
 pub mod render;
 pub mod supervisor;
 pub mod sys;
+mod volume;
 
 /// The version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::cycle;
-use super::failure::Failure;
 use super::job::{Job, Stage, Then};
 use super::state::{Live, Pause, Phase, State, Tally, Volume};
 use super::status::{self, CycleInfo, JobInfo, Mode, PauseInfo, Progress, Status, SyncInfo, Why, in_words};
@@ -264,9 +263,13 @@ fn pause(state: &State) -> PauseInfo {
         _ => (Why::Operator, Vec::new()),
     };
     let mut actions = Vec::new();
-    for suggestion in failures.iter().flat_map(suggestions) {
-        if !actions.contains(&suggestion) {
-            actions.push(suggestion);
+    if failures.iter().any(|failure| failure.log.is_some()) {
+        actions.push("read what happened: gbsup logs --failed".to_owned());
+    }
+    for command in failures.iter().flat_map(|failure| &failure.suggestions) {
+        let action = format!("try: {command}");
+        if !actions.contains(&action) {
+            actions.push(action);
         }
     }
     actions.push(match why {
@@ -275,12 +278,6 @@ fn pause(state: &State) -> PauseInfo {
         Why::Operator => "go on with: gbsup resume".to_owned(),
     });
     PauseInfo { why, failures, until: None, actions }
-}
-
-fn suggestions(failure: &Failure) -> impl Iterator<Item = String> {
-    let read = failure.log.as_ref().map(|log| format!("read the log: less {log}"));
-    let tries = failure.suggestions.iter().map(|command| format!("try: {command}"));
-    read.into_iter().chain(tries.collect::<Vec<_>>())
 }
 
 fn warnings(state: &State) -> Vec<String> {

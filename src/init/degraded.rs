@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,7 +15,8 @@ use nix::sys::stat::{Mode as FileMode, umask};
 use super::say::say;
 use super::settings;
 use crate::core::request::{Reply, Request};
-use crate::core::status::{Mode, Progress, SCHEMA, Status, SyncInfo, VolumeInfo};
+use crate::core::status::{Mode, Progress, SCHEMA, Status, SyncInfo};
+use crate::volume;
 
 /// Where the control socket is, unless `GBSUP_SOCKET` says otherwise.
 const SOCKET: &str = "/run/gbsup/control.sock";
@@ -156,7 +157,7 @@ impl Degraded {
             next_cycle: None,
             release: None,
             sync: SyncInfo::default(),
-            volume: volume(&settings().volume.path),
+            volume: volume::look(&settings().volume.path),
             log: None,
             remedies: Vec::new(),
             warnings: Vec::new(),
@@ -230,13 +231,4 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 /// Whether the other end may ask: it is root, as this process is.
 fn is_root(stream: &UnixStream) -> bool {
     getsockopt(stream, PeerCredentials).is_ok_and(|peer| peer.uid() == 0)
-}
-
-/// What can be said of the volume from outside.
-fn volume(path: &Path) -> VolumeInfo {
-    let device = |path: &Path| fs::metadata(path).map(|directory| directory.dev()).ok();
-    let mounted = device(path).is_some_and(|volume| Some(volume) != device(Path::new("/")));
-    let free = nix::sys::statvfs::statvfs(path)
-        .map_or(0, |volume| volume.blocks_free().saturating_mul(volume.fragment_size()));
-    VolumeInfo { path: path.display().to_string(), mounted, free }
 }

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Config};
@@ -33,6 +34,7 @@ use crate::core::status::{Mode, Status, Why};
 use crate::core::step::{step, until_wake};
 use crate::core::{Action, Asker, Event, Now, Report, view};
 use crate::render::{self, Look, clean};
+use crate::volume;
 
 use console::Console;
 use flags::Flags;
@@ -93,6 +95,7 @@ struct Inputs {
     requests: UnboundedReceiver<Asked>,
     flags: UnboundedReceiver<()>,
     signals: Signals,
+    server: JoinHandle<()>,
 }
 
 /// The loop's own belongings.
@@ -120,7 +123,7 @@ impl Supervisor {
         let (flag_changes, flags_in) = mpsc::unbounded_channel();
         let (changed, watching) = watch::channel(());
         let listener = socket::bind(&socket::path())?;
-        tokio::spawn(socket::serve(listener, requests, watching));
+        let server = tokio::spawn(socket::serve(listener, requests, watching));
         let began = Instant::now();
         let now = Now { mono: Duration::ZERO, wall: Timestamp::now() };
         let restarts = std::env::var(RESTARTS_VARIABLE).ok().and_then(|n| n.parse::<u32>().ok());
@@ -140,8 +143,13 @@ impl Supervisor {
             said: None,
             boot: restarts.unwrap_or(0) == 0,
         };
-        let inputs =
-            Inputs { events: events_in, requests: requests_in, flags: flags_in, signals: Signals::new()? };
+        let inputs = Inputs {
+            events: events_in,
+            requests: requests_in,
+            flags: flags_in,
+            signals: Signals::new()?,
+            server,
+        };
         Ok((supervisor, inputs))
     }
 
@@ -155,11 +163,20 @@ impl Supervisor {
         loop {
             let Some(event) = self.select(&mut inputs).await else { continue };
             if let Some(code) = self.take(event) {
-                drop(std::fs::remove_file(socket::path()));
+                self.leave(inputs).await;
                 return code;
             }
             self.publish();
         }
+    }
+
+    /// Lets the answers that are on their way reach their clients; nobody is answered after that.
+    async fn leave(self, inputs: Inputs) {
+        drop(std::fs::remove_file(socket::path()));
+        inputs.server.abort();
+        drop(inputs);
+        drop(self.replies);
+        drop(tokio::time::timeout(LAST_WORDS, self.changed.closed()).await);
     }
 
     /// Lets the core decide and performs what it says. Something: the process is to end.
@@ -219,7 +236,7 @@ impl Supervisor {
 
     /// What changes without telling, brought up to date for somebody who looks. It moves nothing.
     fn refresh(&mut self) {
-        let space = store::look(&self.state.live.config.volume.path);
+        let space = volume::look(&self.state.live.config.volume.path);
         self.take(Event::Volume(space));
         let lost = self.console.lost();
         if lost > 0 {
@@ -299,8 +316,8 @@ impl Supervisor {
     /// Takes the volume and everything on it that the loop uses.
     fn claim(&mut self) {
         let path = self.state.live.config.volume.path.clone();
-        self.send(Event::Volume(store::look(&path)));
-        let anonymous = store::is_anonymous(&path).then(|| {
+        self.send(Event::Volume(volume::look(&path)));
+        let anonymous = volume::is_anonymous(&path).then(|| {
             format!(
                 "the volume at {} has no name and may be deleted with the container (docker run -v NAME:{0})",
                 path.display()

@@ -7,12 +7,14 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use super::perform::{Task, Trouble};
-use super::{repair, store};
+use super::repair;
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
 use crate::portage::command::{self, Host, Sandbox};
 use crate::portage::probe::{Capabilities, Version};
 use crate::portage::settings::{self, ProfileEntry, Settings};
+
+use crate::volume;
 
 /// Where a running emerge shows what it does (FEATURES=observability).
 pub(super) const STATUS_FILES: &str = "/run/portage";
@@ -33,7 +35,7 @@ const DIRECTORIES: &[(&str, u32, u32)] = &[
 
 /// Checks and repairs; returns one sentence for each repair.
 pub(super) fn run(task: &mut Task) -> Result<Vec<String>, Trouble> {
-    volume(&task.volume)?;
+    directories(&task.volume)?;
     let settings = settings(task)?;
     outside(task, &settings);
     let repairs = repair::run(task, &settings)?;
@@ -46,12 +48,12 @@ pub(super) fn run(task: &mut Task) -> Result<Vec<String>, Trouble> {
 
 // --- The volume -----------------------------------------------------------------------------------
 
-fn volume(path: &Path) -> Result<(), Trouble> {
+fn directories(path: &Path) -> Result<(), Trouble> {
     for (name, owner, mode) in DIRECTORIES {
         let directory = path.join(name);
         prepare(&directory, *owner, *mode).map_err(|problem| unusable(&directory, &problem))?;
     }
-    let free = store::look(path).free;
+    let free = volume::look(path).free;
     if free < LEAST_FREE {
         let message = format!("the volume {} is full: {} MiB are free", path.display(), free >> 20);
         let suggestions =
