@@ -199,3 +199,23 @@ fn links_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_verb_is_in_the_makefile() {
+    let makefile = page("Makefile");
+    let is_verb = |word: &str| {
+        makefile.lines().any(|line| line.split_once(':').is_some_and(|(target, _)| target == word))
+    };
+    let mut seen = 0;
+    for name in PAGES {
+        for command in commands(&page(name)) {
+            for part in words(&command).iter().filter(|part| part[0] == "make") {
+                for verb in part[1..].iter().filter(|word| !word.contains('=')) {
+                    seen += 1;
+                    assert!(is_verb(verb), "{name}: {command}");
+                }
+            }
+        }
+    }
+    assert!(seen > 10, "only {seen} verbs were found");
+}
