@@ -1,0 +1,410 @@
+//! What the core decides, told as stories: fast, without a process or a file.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use gbsup::config::{Config, OnFailure};
+use gbsup::core::failure::{Class, Failure};
+use gbsup::core::request::{PauseMode, Reply, Request};
+use gbsup::core::state::State;
+use gbsup::core::status::{Mode, Status};
+use gbsup::core::step::step;
+use gbsup::core::{Action, Asker, Claimed, Event, Exit, Force, JobId, Now, Ran, Report, Step, Work, view};
+use gbsup::portage::cpv::Cpv;
+use gbsup::portage::output::{Evidence, How, Progress};
+use gbsup::portage::sync::Outcome;
+
+struct Story {
+    state: State,
+    seconds: u64,
+    job: Option<(JobId, Work)>,
+    forces: Vec<Force>,
+    gone: bool,
+}
+
+impl Story {
+    /// A container that has just started on this volume.
+    fn begin(configure: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        configure(&mut config);
+        let now = Now { mono: Duration::ZERO, wall: Timestamp::from_second(1_800_000_000).unwrap() };
+        let mut story =
+            Self { state: State::new(config, now), seconds: 0, job: None, forces: Vec::new(), gone: false };
+        story.claim(None, "one", true);
+        story
+    }
+
+    fn claim(&mut self, durable: Option<gbsup::core::state::Durable>, root: &str, boot: bool) {
+        let claimed = Claimed { durable, last_cycle: 0, root: root.to_owned(), boot };
+        self.take(Event::Claimed(Box::new(claimed)));
+    }
+
+    /// The process ends and another one begins on the same volume.
+    fn restart(&mut self, root: &str, boot: bool) {
+        let durable = self.state.durable.clone();
+        let held = self.state.live.hold;
+        self.state = State::new(self.state.live.config.clone(), self.now());
+        self.job = None;
+        // The flag file is looked for before the volume's state is told.
+        self.take(Event::Hold(held));
+        self.claim(Some(durable), root, boot);
+    }
+
+    fn now(&self) -> Now {
+        let wall = 1_800_000_000 + i64::try_from(self.seconds).unwrap();
+        Now { mono: Duration::from_secs(self.seconds), wall: Timestamp::from_second(wall).unwrap() }
+    }
+
+    fn take(&mut self, event: Event) -> Vec<Action> {
+        let (state, actions) = step(self.state.clone(), event, self.now());
+        self.state = state;
+        for action in &actions {
+            match action {
+                Action::Start { job, work, .. } => self.job = Some((*job, work.clone())),
+                Action::Signal { force, .. } => self.forces.push(*force),
+                Action::Exit(_) => self.gone = true,
+                _ => {}
+            }
+        }
+        actions
+    }
+
+    fn ask(&mut self, request: Request) -> Reply {
+        let actions = self.take(Event::Asked { by: Asker::Client(1), request });
+        let answer = |action| match action {
+            Action::Answer { reply, .. } => Some(reply),
+            _ => None,
+        };
+        actions.into_iter().find_map(answer).unwrap()
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.seconds += seconds;
+        self.take(Event::Timer);
+    }
+
+    #[track_caller]
+    fn running(&self) -> Step {
+        self.job.as_ref().expect("a job runs").1.step()
+    }
+
+    #[track_caller]
+    fn end(&mut self, report: Report) {
+        let (job, _) = self.job.take().expect("a job runs");
+        self.take(Event::Ended { job, report });
+    }
+
+    /// Lets this step and those before it go well.
+    #[track_caller]
+    fn through(&mut self, last: Step) {
+        loop {
+            let now = self.running();
+            self.end(match now {
+                Step::Sync => synced(Outcome::Synced),
+                Step::Build => Report::Ran(ran(0)),
+                _ => Report::Nothing,
+            });
+            if now == last {
+                return;
+            }
+        }
+    }
+
+    fn print(&mut self, progress: Progress) {
+        let (job, _) = self.job.clone().expect("a job runs");
+        self.take(Event::Progress { job, progress });
+    }
+
+    fn status(&self) -> Status {
+        view::status(&self.state, self.now())
+    }
+
+    #[track_caller]
+    fn expect(&self, state: Mode, headline: &str) {
+        let status = self.status();
+        assert_eq!(status.state, state, "{}", status.headline);
+        assert!(status.headline.contains(headline), "{} lacks {headline}", status.headline);
+    }
+}
+
+fn ran(code: i32) -> Box<Ran> {
+    Box::new(Ran {
+        program: "emerge".into(),
+        command: "emerge @world".into(),
+        log: "/v/log".into(),
+        exit: Exit::Code(code),
+        evidence: Evidence::default(),
+        logs: BTreeMap::new(),
+        full: None,
+    })
+}
+
+fn synced(outcome: Outcome) -> Report {
+    let code = i32::from(matches!(outcome, Outcome::Failed(_)));
+    Report::Synced { ran: ran(code), outcome, revision: Some("abc".into()) }
+}
+
+fn unreachable() -> Report {
+    synced(Outcome::Failed("no route to host".into()))
+}
+
+fn cpv(name: &str) -> Cpv {
+    Cpv::parse(format!("app-misc/{name}-1").as_bytes()).unwrap()
+}
+
+fn emerging(name: &str) -> Progress {
+    Progress::Emerging { n: 1, total: 3, package: cpv(name), binary: false }
+}
+
+fn installing(name: &str) -> Progress {
+    Progress::Installing { n: 1, total: 3, package: cpv(name) }
+}
+
+fn completed(name: &str) -> Progress {
+    Progress::Completed { n: 1, total: 3, package: cpv(name) }
+}
+
+fn resume() -> Request {
+    Request::Resume { skip: Vec::new() }
+}
+
+fn pause(mode: PauseMode) -> Request {
+    Request::Pause { mode, reason: Some("lunch".into()) }
+}
+
+#[test]
+fn a_first_cycle_goes_through_its_steps_and_waits() {
+    let mut story = Story::begin(|_| {});
+    for step in [Step::Preflight, Step::Sync, Step::SelfUpdate, Step::Build, Step::Rebuild] {
+        assert_eq!(story.running(), step);
+        story.through(step);
+    }
+    story.expect(Mode::Waiting, "everything is up to date; next sync in 1 d");
+    assert_eq!(story.state.wake(), Some(Duration::from_hours(24)));
+    story.pass(86_400);
+    assert_eq!(story.running(), Step::Preflight);
+    assert_eq!(story.status().cycle.unwrap().reason, "interval");
+}
+
+#[test]
+fn five_syncs_while_building_are_one_cycle_more() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    assert!(matches!(story.ask(Request::Sync), Reply::Accepted { .. }));
+    for _ in 0..4 {
+        assert!(matches!(story.ask(Request::Sync), Reply::Already { .. }));
+    }
+    assert!(story.forces.is_empty(), "emerge was disturbed");
+    story.through(Step::Rebuild);
+    assert_eq!(story.status().cycle.unwrap().id, 2);
+    story.through(Step::Rebuild);
+    story.expect(Mode::Waiting, "");
+}
+
+#[test]
+fn a_failure_pauses_and_resume_runs_that_step_again() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    let failure = Failure { package: Some("app-misc/b-1".into()), ..Failure::new(Class::Compile, "no luck") };
+    story.end(Report::Failed(Box::new(failure)));
+    story.expect(Mode::Paused, "app-misc/b-1: no luck; 1 of 2 built. Repair it, then: gbsup resume");
+    story.restart("one", true);
+    story.expect(Mode::Paused, "no luck");
+    assert!(matches!(story.ask(resume()), Reply::Accepted { .. }));
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Build);
+    story.through(Step::Rebuild);
+    assert!(matches!(story.ask(resume()), Reply::Denied { .. }));
+}
+
+#[test]
+fn a_new_root_on_an_old_volume_begins_anew_even_when_paused() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Sync);
+    story.end(Report::Failed(Box::new(Failure::new(Class::Internal, "broken"))));
+    story.restart("another", true);
+    assert_eq!(story.running(), Step::Preflight);
+    assert_eq!(story.status().cycle.unwrap().reason, "new-root");
+    // Its own tree may be old, but the mirror was asked a moment ago.
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::SelfUpdate);
+}
+
+#[test]
+fn a_sync_that_fails_is_tried_again_and_then_the_old_tree_is_built() {
+    let mut story = Story::begin(|config| {
+        config.sync.retries = vec![Duration::from_mins(1), Duration::from_mins(5)];
+    });
+    story.through(Step::Preflight);
+    story.end(unreachable());
+    story.expect(Mode::Running, "no route to host; trying again in 1 min (attempt 2 of 3)");
+    story.pass(59);
+    assert!(story.job.is_none());
+    story.pass(1);
+    story.end(unreachable());
+    story.restart("one", false);
+    story.through(Step::Preflight);
+    assert!(story.job.is_none(), "a restart shortened the wait");
+    story.pass(300);
+    story.end(unreachable());
+    assert_eq!(story.running(), Step::SelfUpdate);
+    assert!(story.status().sync.stale_since.is_some());
+    story.through(Step::Rebuild);
+    story.expect(Mode::Waiting, "with the tree of an earlier sync");
+}
+
+#[test]
+fn a_sync_that_fails_pauses_when_configured_so() {
+    let mut story = Story::begin(|config| {
+        config.sync.retries = Vec::new();
+        config.sync.on_failure = OnFailure::Pause;
+    });
+    story.through(Step::Preflight);
+    story.end(unreachable());
+    story.expect(Mode::Paused, "the sync failed: no route to host");
+}
+
+#[test]
+fn the_least_interval_between_syncs_survives_restarts_and_yields_to_a_request() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Rebuild);
+    for _ in 0..3 {
+        story.seconds += 600;
+        story.restart("one", true);
+        story.through(Step::Preflight);
+        assert_eq!(story.running(), Step::SelfUpdate, "a restart synced again");
+        story.through(Step::Rebuild);
+    }
+    story.ask(Request::Sync);
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Sync);
+}
+
+#[test]
+fn a_pause_after_the_package_waits_for_those_in_work_and_no_others() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.print(emerging("a"));
+    story.print(emerging("b"));
+    story.ask(pause(PauseMode::AfterPackage));
+    story.print(completed("a"));
+    story.print(emerging("c"));
+    assert!(story.forces.is_empty());
+    story.print(completed("b"));
+    assert_eq!(story.forces, [Force::Interrupt]);
+    story.end(Report::Ran(ran(130)));
+    story.expect(Mode::Paused, "held by an operator (lunch)");
+    story.ask(resume());
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Build);
+}
+
+#[test]
+fn a_merge_is_let_finish_before_a_stop() {
+    let mut story = Story::begin(|config| config.stop.grace = Duration::from_secs(100));
+    story.through(Step::SelfUpdate);
+    story.print(emerging("a"));
+    story.print(emerging("b"));
+    story.print(installing("a"));
+    story.take(Event::Terminate);
+    assert!(story.forces.is_empty());
+    story.expect(Mode::Stopping, "letting app-misc/a-1 finish merging");
+    story.print(completed("a"));
+    assert_eq!(story.forces, [Force::Interrupt]);
+    story.end(Report::Ran(ran(130)));
+    assert!(story.gone);
+    story.restart("one", true);
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Build, "it did not go on where it was");
+}
+
+#[test]
+fn a_merge_that_does_not_finish_is_interrupted_within_the_grace() {
+    let mut story = Story::begin(|config| config.stop.grace = Duration::from_secs(100));
+    story.through(Step::SelfUpdate);
+    story.print(emerging("a"));
+    story.print(installing("a"));
+    story.take(Event::Terminate);
+    for (seconds, forces) in [(59, 0), (1, 1), (14, 1), (1, 2), (9, 2), (1, 3)] {
+        story.pass(seconds);
+        assert_eq!(story.forces.len(), forces, "after {} s", story.seconds);
+    }
+    assert_eq!(story.forces, [Force::Interrupt, Force::Terminate, Force::Kill]);
+}
+
+#[test]
+fn a_second_stop_hurries() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.take(Event::Terminate);
+    story.take(Event::Terminate);
+    story.take(Event::Terminate);
+    assert_eq!(story.forces, [Force::Interrupt, Force::Terminate, Force::Kill]);
+}
+
+#[test]
+fn the_pause_flag_holds_and_a_sync_waits_for_it() {
+    let mut story = Story::begin(|_| {});
+    story.take(Event::Hold(true));
+    story.through(Step::Preflight);
+    story.expect(Mode::Paused, "held by the flag file /var/lib/gbsup/control/pause; remove it to go on");
+    assert!(matches!(story.ask(resume()), Reply::Denied { .. }));
+    assert!(matches!(story.ask(Request::Sync), Reply::Accepted { .. }));
+    assert_eq!(story.status().pending, ["sync"]);
+    story.restart("one", true);
+    assert_eq!(story.status().pending, ["sync"]);
+    story.take(Event::Hold(false));
+    assert_eq!(story.running(), Step::Preflight);
+}
+
+#[test]
+fn a_pause_keeps_the_time_of_the_next_cycle() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Rebuild);
+    story.pass(3600);
+    story.ask(pause(PauseMode::AfterCycle));
+    story.expect(Mode::Paused, "lunch");
+    story.seconds += 3600;
+    story.ask(resume());
+    story.expect(Mode::Waiting, "next sync in 22 h");
+}
+
+#[test]
+fn what_cannot_change_while_running_stays() {
+    let mut story = Story::begin(|_| {});
+    let mut config = Config::default();
+    config.volume.path = "/elsewhere".into();
+    config.build.keep_going = false;
+    story.take(Event::Reloaded(Ok(Box::new(config))));
+    assert_eq!(story.state.live.config.volume.path.to_str(), Some("/var/lib/gbsup"));
+    assert!(!story.state.live.config.build.keep_going);
+    assert!(story.status().warnings.iter().any(|warning| warning.contains("next start")));
+    story.take(Event::Reloaded(Err("gbsup.toml:3: nonsense\nand more".into())));
+    assert!(!story.state.live.config.build.keep_going);
+    assert!(story.status().warnings.iter().any(|warning| warning.contains("gbsup.toml:3: nonsense")));
+}
+
+#[test]
+fn a_package_whose_postinst_failed_is_merged_again_on_resume() {
+    use gbsup::portage::output::FailedPackage;
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    assert_eq!(story.status().progress.done, 1);
+    story.print(Progress::Failed { package: cpv("a"), how: How::Postinst, log: None });
+    let progress = story.status().progress;
+    assert_eq!((progress.done, progress.failed), (0, 1), "Completed was not true");
+    let mut ran = ran(1);
+    ran.evidence.failed = vec![FailedPackage { package: cpv("a"), how: How::Postinst, log: None, die: None }];
+    story.end(Report::Ran(ran));
+    story.expect(Mode::Paused, "app-misc/a-1");
+    story.ask(resume());
+    story.through(Step::Preflight);
+    let (_, work) = story.job.clone().unwrap();
+    assert_eq!(work, Work::Build { exclude: vec![], merge_again: vec!["app-misc/a-1".into()] });
+}
