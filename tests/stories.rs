@@ -389,6 +389,27 @@ fn what_cannot_change_while_running_stays() {
 }
 
 #[test]
+fn another_interval_counts_from_the_end_of_the_cycle() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Rebuild);
+    story.pass(3600);
+    let interval = |hours| {
+        let mut config = Config::default();
+        config.cycle.interval = hours;
+        Event::Reloaded(Ok(Box::new(config)))
+    };
+    story.take(interval(Some(Duration::from_hours(2))));
+    story.expect(Mode::Waiting, "next sync in 1 h");
+    story.take(interval(None));
+    story.expect(Mode::Waiting, "on request");
+    story.take(interval(Some(Duration::from_hours(2))));
+    story.pass(3599);
+    story.expect(Mode::Waiting, "next sync in 1 s");
+    story.pass(1);
+    assert_eq!(story.running(), Step::Preflight);
+}
+
+#[test]
 fn a_package_whose_postinst_failed_is_merged_again_on_resume() {
     use gbsup::portage::output::FailedPackage;
     let mut story = Story::begin(|_| {});

@@ -149,8 +149,12 @@ impl Turn {
     fn reloaded(&mut self, config: Config) {
         let old = &self.state.live.config;
         let fixed = old.volume != config.volume || old.log != config.log;
+        let other_interval = old.cycle.interval != config.cycle.interval;
         let kept = Config { volume: old.volume.clone(), log: old.log, ..config };
         self.state.live.config = kept;
+        if other_interval {
+            self.measure_wait();
+        }
         self.state.live.warnings.remove("config");
         self.say("the configuration was read again and is in force");
         if fixed {
@@ -158,6 +162,17 @@ impl Turn {
             self.state.live.warnings.insert("config", text.to_owned());
         }
         self.schedule();
+    }
+
+    /// The end of the wait by the interval in force, which counts from the end of the cycle.
+    fn measure_wait(&mut self) {
+        let State { durable, live } = &mut self.state;
+        if live.volume == Volume::Ours
+            && let Phase::Waiting(next) = &mut durable.phase
+        {
+            let ended = Now { wall: durable.since, ..self.now };
+            *next = live.config.cycle.interval.map(|by| cycle::later(ended, by));
+        }
     }
 
     // --- Time -----------------------------------------------------------------------------------
