@@ -1,0 +1,126 @@
+//! The docker command.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// No docker command takes longer than this, whatever hangs behind it.
+const LONGEST: &str = "300";
+
+/// How a command ended.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its exit code; -1 when a signal ended it.
+    pub code: i32,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+}
+
+impl Ran {
+    /// What it printed; it has to have succeeded.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, 0, "it failed: {}{}", self.out, self.err);
+        self.out
+    }
+
+    /// Both streams; it has to have ended with this code.
+    #[track_caller]
+    pub fn exited(self, code: i32) -> String {
+        assert_eq!(self.code, code, "it printed: {}{}", self.out, self.err);
+        self.out + &self.err
+    }
+}
+
+/// Runs docker to its end.
+pub fn docker<S: AsRef<str>>(args: &[S]) -> Ran {
+    feed(args, &[])
+}
+
+/// The same with something on its standard input.
+pub fn feed<S: AsRef<str>>(args: &[S], input: &[u8]) -> Ran {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", LONGEST, "docker"]).args(args.iter().map(AsRef::as_ref));
+    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("timeout (coreutils) starts");
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command that does not read its input says so by failing.
+        drop(stdin.write_all(input));
+    }
+    let output = child.wait_with_output().expect("its output can be read");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The image under test. Fails with what to do when it or Docker is not there.
+pub fn image() -> &'static str {
+    static IMAGE: OnceLock<Result<String, String>> = OnceLock::new();
+    let found = IMAGE.get_or_init(|| {
+        let image = std::env::var("GBSUP_TEST_IMAGE").unwrap_or_else(|_| "gbsup-pocket".to_owned());
+        let version = docker(&["version", "--format", "{{.Server.Version}}"]);
+        if version.code != 0 {
+            return Err(format!("these tests need Docker, and it does not answer: {}", version.err.trim()));
+        }
+        match docker(&["image", "inspect", &image]).code {
+            0 => Ok(image),
+            _ => Err(format!("these tests need the image {image}; make test builds it")),
+        }
+    });
+    found.as_deref().unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+/// The right to have a builder at work: two at most, so that each of them gets on.
+pub struct Slot;
+
+static FREE: Mutex<Option<usize>> = Mutex::new(None);
+static FREED: Condvar = Condvar::new();
+
+impl Slot {
+    /// Waits for one.
+    pub fn take() -> Self {
+        let at_most = || std::env::var("GBSUP_TEST_BUILDERS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        free.get_or_insert_with(at_most);
+        let mut free =
+            FREED.wait_while(free, |free| *free == Some(0)).unwrap_or_else(PoisonError::into_inner);
+        *free = free.map(|n| n - 1);
+        Self
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        *free = free.map(|n| n + 1);
+        FREED.notify_one();
+    }
+}
+
+/// Waits for something outside that nobody tells about: a file, a process. Fails after a while.
+#[track_caller]
+pub fn host_wait(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + super::PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Removes a directory, whoever owns what is in it.
+pub fn remove(directory: &Path) {
+    if std::fs::remove_dir_all(directory).is_err()
+        && let (Some(parent), Some(name)) = (directory.parent(), directory.file_name())
+    {
+        let mount = format!("{}:/parent", parent.display());
+        let name = format!("/parent/{}", name.to_string_lossy());
+        docker(&["run", "--rm", "--entrypoint", "rm", "-v", &mount, image(), "-rf", &name]);
+    }
+}

@@ -1,0 +1,21 @@
+//! Builders for tests: a container, its volume, and what it says about itself.
+
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each scenario uses what it needs of it")]
+
+mod builder;
+mod checks;
+mod docker;
+mod recipe;
+mod watch;
+
+pub use builder::Builder;
+pub use checks::{Idle, Packages};
+pub use docker::{Ran, docker, host_wait};
+pub use recipe::{Recipe, Volume};
+pub use watch::PATIENCE;
+
+/// The volume in the container.
+pub const VOLUME: &str = "/var/lib/gbsup";
+
+/// The packages of the test repository that take about a second each.
+pub const QUICK: &[&str] = &["test-quick/t1", "test-quick/t2", "test-quick/t3", "test-quick/t4"];
