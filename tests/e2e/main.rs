@@ -1,0 +1,14 @@
+//! End to end: containers of the pocket Gentoo, with real Portage, real packages and real signals.
+//!
+//! The image is `gbsup-pocket`, or what `GBSUP_TEST_IMAGE` names. Each test has containers and a
+//! volume of its own, so all of them can run at the same time; `GBSUP_TEST_BUILDERS` says how many
+//! may build at once (2). Without Docker they fail: nothing is skipped.
+
+mod cycle;
+mod failure;
+mod flags;
+mod pause;
+mod signals;
+mod support;
+mod survival;
+mod sync;

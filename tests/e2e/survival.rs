@@ -1,0 +1,120 @@
+//! What dies, is frozen or is replaced under a build, and how it goes on.
+
+use gbsup::core::status::Mode;
+
+use crate::support::{Builder, QUICK, Recipe, docker};
+
+/// Kills the supervisor as a defect or the kernel short of memory would.
+fn kill_supervisor(builder: &Builder) {
+    builder.sh("kill -KILL $(pgrep -f '^/proc/self/exe supervisor')");
+}
+
+#[test]
+fn a_supervisor_that_dies_takes_its_job_along_and_goes_on() {
+    let mut builder = Builder::with_world(&[QUICK, &["test-slow/compile"]].concat());
+    builder.wait_at("compile");
+    builder.sh("rm /run/test/at-compile");
+    kill_supervisor(&builder);
+    builder.wait_at("compile");
+    assert!(builder.is_running());
+    // Of the old build nothing is left; of the new one there is one.
+    let builds = builder.sh("pgrep -c -f 'ebuild.sh compile' || true");
+    let emerges = builder.emerges();
+    assert_eq!(emerges.len(), 2, "{emerges:?}, and {builds} builds");
+    builder.go("compile");
+    let status = builder.wait_waiting();
+    assert_eq!(status.cycle.map(|cycle| cycle.id), Some(1), "the cycle goes on");
+    assert!(builder.logs().contains("supervisor died by signal 9"), "{}", builder.logs());
+    let mut compiled = builder.compiled();
+    compiled.retain(|package| package != "test-slow/compile-1");
+    compiled.sort();
+    assert_eq!(compiled, ["test-quick/t1-1", "test-quick/t2-1", "test-quick/t3-1", "test-quick/t4-1"]);
+    builder.assert_tidy();
+    builder.assert_nothing_runs();
+}
+
+#[test]
+fn a_supervisor_that_keeps_dying_is_let_lie_and_init_answers() {
+    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    builder.wait_waiting();
+    builder.look_away();
+    for death in 1..=5 {
+        kill_supervisor(&builder);
+        let said = match death {
+            5 => "degraded: the supervisor keeps dying".to_owned(),
+            _ => format!("death {death} of 5"),
+        };
+        crate::support::host_wait(&said, || builder.logs().contains(&said));
+        if death < 5 {
+            builder.wait_for("the next one answers", |status| status.state == Mode::Waiting);
+            builder.look_away();
+        }
+    }
+    let status = builder.wait_for("init answers", |status| status.state == Mode::Degraded);
+    assert!(status.headline.contains("gbsup resume"), "{}", status.headline);
+    builder.gbsup(&["health"]).exited(5);
+    builder.gbsup(&["sync"]).exited(4);
+    builder.gbsup(&["resume"]).ok();
+    builder.wait_for("the supervisor is back", |status| status.state == Mode::Waiting);
+    assert_eq!(builder.stop().1, 0);
+}
+
+/// A frozen copy of a paused builder, run with the same volume, is the same builder.
+#[test]
+fn a_snapshot_of_a_paused_builder_goes_on() {
+    let mut first = Builder::with_world(&["test-quick/t1", "test-fail/broken"]);
+    let paused = first.wait_paused();
+    let snapshot = Snapshot::of(&first);
+    let recipe = Recipe::beside(&first).image(&snapshot.0);
+    first.remove();
+    let mut second = recipe.start();
+    let status = second.wait_paused();
+    assert_eq!((status.headline, status.since), (paused.headline, paused.since));
+    assert!(second.has("test-quick/t1-1"));
+    second.repair();
+    second.resume();
+    let status = second.wait_waiting();
+    assert_eq!(status.cycle.map(|cycle| cycle.id), Some(1), "the same cycle goes on");
+    assert_eq!(second.compiled(), ["test-quick/t1-1", "test-fail/broken-1", "test-fail/broken-1"]);
+    second.assert_tidy();
+}
+
+/// An image that is removed with the test.
+struct Snapshot(String);
+
+impl Snapshot {
+    fn of(builder: &Builder) -> Self {
+        let image = format!("{}-snapshot", builder.name());
+        docker(&["commit", builder.name(), &image]).ok();
+        Self(image)
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        docker(&["rmi", "--force", &self.0]);
+    }
+}
+
+/// `make recreate`: another container, the old volume. Also while the old cycle had failed.
+#[test]
+fn a_new_container_takes_what_the_volume_has() {
+    let world = [QUICK, &["test-fail/broken"]].concat();
+    let mut first = Builder::with_world(&world);
+    first.wait_paused();
+    let (packages, compiled) = (first.packages(), first.compiled());
+    let recipe = Recipe::beside(&first).world(&world);
+    first.kill();
+    first.remove();
+    let mut second = recipe.file("/etc/gbsup-test/repaired", "").start();
+    let status = second.wait_waiting();
+    assert_eq!(status.cycle.map(|cycle| (cycle.id, cycle.reason)), Some((2, "new-root".to_owned())));
+    assert_eq!((status.progress.binary, status.progress.source), (4, 1));
+    assert_eq!(second.compiled()[compiled.len()..], ["test-fail/broken-1"]);
+    for (package, inode) in packages {
+        assert_eq!(second.packages().get(&package), Some(&inode), "{package} was made anew");
+    }
+    // A new container brings its own tree, but a loop of them shall not hammer the mirror.
+    assert!(!second.steps(2).contains(&"sync".to_owned()));
+    second.assert_tidy();
+}

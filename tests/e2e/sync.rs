@@ -1,0 +1,141 @@
+//! Syncing: real repositories, unreachable ones, and how often.
+
+use gbsup::core::failure::Class;
+use gbsup::core::status::{Mode, Status};
+
+use crate::support::{Builder, Recipe};
+
+/// The stand-in for eix-sync, which ends as the real one does.
+const EIX_SYNC: &str = include_str!("../pocket/opt/eix-sync");
+
+fn wait_synced_cycle(builder: &mut Builder, id: u64) -> Status {
+    builder.wait_cycle(id);
+    builder.wait_waiting()
+}
+
+#[test]
+fn an_unreachable_repository_is_tried_again_and_then_the_old_tree_is_built() {
+    let recipe = Recipe::new(&["test-quick/t1"]).config("[sync]\nretries = [\"1s\", \"2s\"]\n");
+    let mut builder = recipe.start();
+    let before = builder.wait_waiting();
+    assert_eq!(before.sync.stale_since, None);
+    builder.tree(&["hide"]);
+    builder.gbsup(&["sync"]).ok();
+    for attempt in ["attempt 2 of 3", "attempt 3 of 3"] {
+        let status = builder.wait_for(attempt, |status| status.headline.contains(attempt));
+        assert_eq!((status.state, status.step.as_str()), (Mode::Running, "sync"));
+        assert!(status.headline.contains("trying again in"), "{}", status.headline);
+    }
+    let status = wait_synced_cycle(&mut builder, 2);
+    assert_eq!(status.sync.stale_since, before.sync.last, "as old as the last sync that worked");
+    assert_eq!(status.sync.last, before.sync.last);
+    assert!(status.headline.contains("with the tree of an earlier sync"), "{}", status.headline);
+    assert!(status.warnings.iter().any(|warning| warning.contains("the tree is as old as")));
+    assert!(builder.steps(2).contains(&"build".to_owned()));
+    assert_eq!(builder.step_log(2, "sync").matches("$ emaint sync -a").count(), 3);
+
+    // Failed attempts count: a restart does not try again, and still says how old the tree is.
+    assert_eq!(builder.stop().1, 0);
+    builder.start();
+    let status = wait_synced_cycle(&mut builder, 3);
+    assert!(!builder.steps(3).contains(&"sync".to_owned()));
+    assert_eq!(status.sync.stale_since, before.sync.last);
+
+    builder.tree(&["show"]);
+    builder.gbsup(&["sync"]).ok();
+    let status = wait_synced_cycle(&mut builder, 4);
+    assert_eq!(status.sync.stale_since, None);
+    assert!(status.sync.last > before.sync.last);
+    assert_eq!(status.warnings, [""; 0]);
+}
+
+#[test]
+fn a_sync_that_fails_pauses_when_told_to() {
+    let recipe = Recipe::new(&["test-quick/t1"]).config("[sync]\nretries = []\non_failure = \"pause\"\n");
+    let mut builder = recipe.start();
+    builder.wait_waiting();
+    builder.tree(&["hide"]);
+    builder.gbsup(&["sync"]).ok();
+    let status = builder.wait_for("it is paused", |status| status.state == Mode::Paused);
+    let failures = status.pause.map(|pause| pause.failures).unwrap_or_default();
+    assert_eq!(failures.first().map(|failure| failure.class), Some(Class::Sync), "{failures:#?}");
+    builder.tree(&["show"]);
+    builder.resume();
+    let status = builder.wait_waiting();
+    assert_eq!(status.cycle.map(|cycle| cycle.id), Some(2));
+    assert_eq!(builder.step_log(2, "sync").matches("$ emaint sync -a").count(), 2);
+}
+
+#[test]
+fn resume_and_usr1_do_not_wait_for_the_next_attempt() {
+    let mut builder = Recipe::new(&["test-quick/t1"]).config("[sync]\nretries = [\"1h\"]\n").start();
+    builder.wait_waiting();
+    let waits = |status: &Status| status.headline.contains("trying again in");
+    for (cycle, ask) in [(2, "USR2"), (3, "USR1")] {
+        builder.tree(&["hide"]);
+        builder.gbsup(&["sync"]).ok();
+        builder.wait_for("it waits for the next attempt", waits);
+        builder.tree(&["show"]);
+        builder.signal(ask);
+        builder.wait_for("it goes on", |status| !waits(status));
+        let status = builder.wait_waiting();
+        assert_eq!(status.cycle.map(|cycle| cycle.id), Some(cycle));
+        assert_eq!(status.sync.stale_since, None);
+    }
+}
+
+/// A restart loop does not hammer a mirror; whoever asks gets a sync all the same.
+#[test]
+fn the_least_interval_survives_restarts() {
+    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    builder.wait_waiting();
+    assert!(builder.steps(1).contains(&"sync".to_owned()));
+    for cycle in 2..=4 {
+        match cycle {
+            2 => assert_eq!(builder.stop().1, 0),
+            _ => builder.kill(),
+        }
+        builder.start();
+        let status = wait_synced_cycle(&mut builder, cycle);
+        assert_eq!(status.cycle.map(|cycle| cycle.reason).as_deref(), Some("start"));
+        assert!(!builder.steps(cycle).contains(&"sync".to_owned()), "cycle {cycle}");
+    }
+    builder.gbsup(&["sync"]).ok();
+    wait_synced_cycle(&mut builder, 5);
+    assert!(builder.steps(5).contains(&"sync".to_owned()));
+}
+
+#[test]
+fn without_a_least_interval_each_cycle_syncs() {
+    let mut builder = Recipe::new(&["test-quick/t1"]).config("[sync]\nmin_interval = \"0s\"\n").start();
+    builder.wait_waiting();
+    assert_eq!(builder.stop().1, 0);
+    builder.start();
+    wait_synced_cycle(&mut builder, 2);
+    assert!(builder.steps(2).contains(&"sync".to_owned()));
+}
+
+#[test]
+fn eix_sync_is_used_when_it_is_there_and_its_codes_are_understood() {
+    let recipe = Recipe::new(&["test-quick/t4"]).executable("/usr/bin/eix-sync", EIX_SYNC);
+    let mut builder = recipe.config("[sync]\nretries = [\"1s\"]\n").start();
+    // 3: nothing is new. That is a sync that worked.
+    let first = builder.wait_waiting();
+    assert!(first.sync.last.is_some(), "{first:?}");
+    assert!(builder.step_log(1, "sync").contains("$ eix-sync"));
+    assert_eq!(builder.sh("wc -l </run/eix-sync.calls").trim(), "1");
+    // 0: something is.
+    builder.tree(&["bump", "test-quick/t4", "1", "2"]);
+    builder.gbsup(&["sync"]).ok();
+    let second = wait_synced_cycle(&mut builder, 2);
+    assert!(builder.has("test-quick/t4-2"));
+    assert_ne!(second.sync.revision, first.sync.revision);
+    assert!(builder.step_log(2, "sync").contains("Calling eix-diff"));
+    // 2: it failed.
+    builder.tree(&["hide"]);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_for("it tries again", |status| status.headline.contains("attempt 2 of 2"));
+    let third = wait_synced_cycle(&mut builder, 3);
+    assert_eq!(third.sync.stale_since, second.sync.last);
+    assert!(!builder.logs().contains("emaint sync"), "eix-sync alone syncs");
+}
