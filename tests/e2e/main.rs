@@ -9,6 +9,7 @@ mod failure;
 mod flags;
 mod pause;
 mod signals;
+mod stop;
 mod support;
 mod survival;
 mod sync;
