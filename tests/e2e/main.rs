@@ -7,9 +7,11 @@
 mod cycle;
 mod failure;
 mod flags;
+mod orphans;
 mod pause;
 mod signals;
 mod stop;
+mod stuck;
 mod support;
 mod survival;
 mod sync;
