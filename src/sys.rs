@@ -154,7 +154,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Catches the signals of `caught` from now on. One instance per process.
+    /// Catches the signals of `caught` from now on, whatever a parent had blocked. One instance per
+    /// process.
     pub fn catch(caught: SignalSet) -> io::Result<Signals> {
         let flags = nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK;
         let (read, write) = nix::unistd::pipe2(flags)?;
@@ -163,6 +164,7 @@ impl Signals {
         for signal in caught.iter() {
             set_action(signal, handler as libc::sighandler_t, libc::SA_RESTART);
         }
+        unblock_signals();
         Ok(Signals { read, _write: write })
     }
 
@@ -201,6 +203,13 @@ extern "C" fn note(signal: i32) {
 pub fn ignore(ignored: SignalSet) {
     for signal in ignored.iter() {
         set_action(signal, libc::SIG_IGN, 0);
+    }
+}
+
+/// Gives the signals of `signals` their defaults back in this process.
+pub fn restore(signals: SignalSet) {
+    for signal in signals.iter() {
+        set_action(signal, libc::SIG_DFL, 0);
     }
 }
 
@@ -292,6 +301,11 @@ fn default_signals() {
             )
         };
     }
+    unblock_signals();
+}
+
+/// Empties the signal mask of the calling thread.
+fn unblock_signals() {
     // SAFETY: an all-zero sigset_t is a valid value, sigemptyset fills it, and sigprocmask reads it.
     unsafe {
         let mut none: libc::sigset_t = std::mem::zeroed();

@@ -24,10 +24,10 @@ mod command;
 mod deaths;
 mod degraded;
 mod job;
-
 mod say;
 mod supervise;
 mod sweep;
+mod tell;
 
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
@@ -76,7 +76,12 @@ fn is_pid_1() -> bool {
 ///
 /// SIGTTIN and SIGTTOU are ignored because a message to a terminal that was handed over must not
 /// stop init, SIGPIPE because a reader of messages may leave.
+///
+/// SIGBUS and SIGSEGV lose the handler with which Rust reports a stack overflow: its stack holds one
+/// signal, and a second one sent meanwhile would end this process. At their defaults the kernel keeps
+/// them, sent from anywhere, from PID 1.
 fn prepare(caught: SignalSet) -> std::io::Result<Signals> {
+    sys::restore(SignalSet::of(&[libc::SIGBUS, libc::SIGSEGV]));
     sys::ignore(ENDING.minus(caught));
     if !is_pid_1() {
         nix::sys::prctl::set_child_subreaper(true)?;

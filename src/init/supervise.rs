@@ -304,12 +304,13 @@ fn spawn(restarts: u32) -> std::io::Result<i32> {
     i32::try_from(child.id()).map_err(std::io::Error::other)
 }
 
-/// The signals a process has handlers for or blocks, which is how a library may take them; none when
-/// that cannot be told.
+/// The signals a process has handlers for; none when that cannot be told.
+///
+/// Those it blocks do not count: a C library blocks all of them for the moment in which it starts a
+/// process, and afterwards they would end it.
 fn caught_by(pid: i32) -> Option<SignalSet> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let set = |name| SignalSet::from_hex(status.lines().find_map(|line| line.strip_prefix(name))?);
-    Some(set("SigCgt:")?.union(set("SigBlk:")?))
+    SignalSet::from_hex(status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?)
 }
 
 /// `died by signal 9` or `exited with code 101`.
