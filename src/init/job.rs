@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use super::say::say;
+use super::tell::tell;
 use crate::procs::{self, Process};
-use crate::sys;
 
 /// How often the processes are looked at while they are being stopped.
 pub(super) const TICK: Duration = Duration::from_millis(50);
@@ -81,11 +81,10 @@ impl Clearing {
         marks.extend(job.as_ref().map(|job| format!("GBSUP_JOB={}", job.id)));
         let known = HashSet::new();
         let mut clearing = Clearing { path, job, marks, known, step: Step::Int, due: now + AFTER_INT };
-        let found = clearing.find();
-        if !found.is_empty() {
-            let what = clearing.job.as_ref().map_or(String::new(), |job| format!(" of job {}", job.id));
-            say(&format!("stopping {} processes{what} that the supervisor left running", found.len()));
-            send(&found, libc::SIGINT);
+        let found = tell(|| clearing.find(), libc::SIGINT);
+        if found > 0 {
+            let job = clearing.job.as_ref().map_or(String::new(), |job| format!(", job {}", job.id));
+            say(&format!("stopping what the supervisor left running: {}{job}", processes(found)));
         }
         clearing
     }
@@ -101,18 +100,21 @@ impl Clearing {
                 Step::Int => (Step::Term, AFTER_TERM),
                 Step::Term => (Step::Kill, AFTER_KILL),
                 Step::Kill => {
-                    say(&format!("{} killed processes do not go away; going on without them", left.len()));
+                    say(&format!(
+                        "{} did not go away when killed; going on regardless",
+                        processes(left.len())
+                    ));
                     return self.done();
                 }
             };
             (self.step, self.due) = (step, now + after);
             if step == Step::Term {
-                send(&left, libc::SIGTERM);
+                tell(|| self.find(), libc::SIGTERM);
             }
         }
         if self.step == Step::Kill {
-            // Every time: between finding and killing a process can have started another.
-            send(&left, libc::SIGKILL);
+            // Every time: nothing may slip through by being started at the wrong moment.
+            tell(|| self.find(), libc::SIGKILL);
         }
         Progress::Going
     }
@@ -147,12 +149,9 @@ fn leader(job: &JobFile, all: &[Process]) -> Option<i32> {
     (job.pid > 0 && !other).then_some(job.pid)
 }
 
-/// Sends `signal` to each of `processes`, and CONT, so that a stopped one gets to see it.
-fn send(processes: &[Process], signal: i32) {
-    for process in processes {
-        let _ = sys::kill(process.pid, signal);
-        let _ = sys::kill(process.pid, libc::SIGCONT);
-    }
+/// `1 process`, `2 processes`.
+fn processes(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "process" } else { "processes" })
 }
 
 /// The first bytes of a file that should hold one line.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use super::say::say;
+use super::tell::tell;
 use super::{is_pid_1, sleep};
 use crate::procs::{self, Process};
 use crate::sys::{self, Signals, Waited};
@@ -14,7 +15,7 @@ pub(super) const HURRY: Duration = Duration::from_secs(1);
 /// How often processes are looked for that are not children of this one and end without a signal to it.
 const TICK: Duration = Duration::from_millis(20);
 /// How long a client of the control socket may take to print the answer it has got.
-const CLIENT: Duration = Duration::from_millis(500);
+const CLIENT: Duration = Duration::from_secs(1);
 /// How long killed processes may take to vanish. One that sits in an uninterruptible system call can
 /// take for ever, and the kernel then keeps the container, not this program.
 const VANISH: Duration = Duration::from_secs(1);
@@ -60,31 +61,23 @@ fn reap() -> Waited {
     }
 }
 
-/// Sends TERM, and CONT so that a stopped process gets to see it, to everything in reach.
+/// Sends TERM to everything in reach but clients.
 fn ask() {
-    let Some(all) = procs::all() else {
+    if procs::all().is_some() {
+        tell(|| reach().into_iter().filter(|process| !process.is_client()).collect(), libc::SIGTERM);
+    } else if is_pid_1() {
         // Without /proc PID 1 still reaches everybody, its clients too.
-        if is_pid_1() {
-            let _ = sys::kill(-1, libc::SIGTERM);
-            let _ = sys::kill(-1, libc::SIGCONT);
-        }
-        return;
-    };
-    for process in reach(&all) {
-        if !process.is_client() {
-            let _ = sys::kill(process.pid, libc::SIGTERM);
-            let _ = sys::kill(process.pid, libc::SIGCONT);
-        }
+        let _ = sys::kill(-1, libc::SIGTERM);
+        let _ = sys::kill(-1, libc::SIGCONT);
     }
 }
 
 /// The processes that are this one's to stop.
-fn reach(all: &[Process]) -> Vec<Process> {
-    if is_pid_1() {
-        all.iter().filter(|process| process.pid != 1 && process.lives()).copied().collect()
-    } else {
-        procs::descendants(all)
-    }
+fn reach() -> Vec<Process> {
+    let all = procs::all().unwrap_or_default();
+    let mut reach = if is_pid_1() { all } else { procs::descendants(&all) };
+    reach.retain(|process| process.pid != 1 && process.lives());
+    reach
 }
 
 /// How many processes, none of them a child of this one, are worth waiting for.
@@ -95,13 +88,12 @@ fn holding(began: Instant) -> usize {
     if !is_pid_1() {
         return 0;
     }
-    let all = procs::all().unwrap_or_default();
     let patient = began.elapsed() < CLIENT;
     let holds = |process: &&Process| match process.parent {
         0 => patient && process.is_client(),
         _ => true,
     };
-    reach(&all).iter().filter(holds).count()
+    reach().iter().filter(holds).count()
 }
 
 /// Kills everything in reach until it has vanished, or until `deadline`.
@@ -110,7 +102,7 @@ fn kill_all(signals: &Signals, deadline: Instant) {
         if is_pid_1() {
             let _ = sys::kill(-1, libc::SIGKILL);
         } else {
-            for process in reach(&procs::all().unwrap_or_default()) {
+            for process in reach() {
                 let _ = sys::kill(process.pid, libc::SIGKILL);
             }
         }
@@ -125,7 +117,7 @@ fn kill_all(signals: &Signals, deadline: Instant) {
 /// Names what did not stop in time, before it is killed.
 fn report() {
     const SHOWN: usize = 8;
-    let left = reach(&procs::all().unwrap_or_default());
+    let left = reach();
     let pids: Vec<String> = left.iter().take(SHOWN).map(|process| process.pid.to_string()).collect();
     let more = if left.len() > SHOWN { " and more" } else { "" };
     say(&format!("the time to stop is over; killing what is left: pid {}{more}", pids.join(", ")));
