@@ -1,0 +1,137 @@
+//! Reaping.
+
+use std::fs;
+
+use nix::libc;
+
+use crate::support::{Container, GBSUP, Setup, children, make_fifo, pid_of, wait_until, zombies};
+
+/// Shell for `count` orphans, each alive only for a moment.
+fn generate(count: u32) -> String {
+    format!("i=0; while [ $i -lt {count} ]; do (: &); i=$((i + 1)); done; echo done; exec sleep 1000")
+}
+
+/// Memory of a process that belongs to it alone and to no file, in kB.
+fn anonymous(pid: i32) -> u64 {
+    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("it runs");
+    let line = smaps.lines().find_map(|line| line.strip_prefix("Anonymous:")).expect("the line is there");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn twenty_thousand_orphans_leave_no_zombie_and_no_memory() {
+    // The first ones make init touch what it needs for any number.
+    let script = format!(
+        "i=0; while [ $i -lt 100 ]; do (: &); i=$((i + 1)); done; echo warm; read line <$DIR/go; {}",
+        generate(20_000)
+    );
+    let setup = Setup::script(&script);
+    make_fifo(&setup.dir().join("go"));
+    let mut container = setup.start();
+    let init = container.init();
+    container.until("stdout", "warm");
+    wait_until("no zombie is left", || container.zombies() == 0);
+    let before = anonymous(init);
+    fs::write(container.path("go"), "\n").expect("the other end is open");
+    container.until("stdout", "done");
+    wait_until("no zombie is left", || container.zombies() == 0);
+    assert_eq!(anonymous(init), before);
+}
+
+#[test]
+fn a_backlog_of_ten_thousand_is_reaped_at_once() {
+    let mut container = Setup::script(&generate(10_000)).start();
+    let init = container.init();
+    container.main_child();
+    gbsup::sys::kill(init, libc::SIGSTOP).expect("it runs");
+    container.until("stdout", "done");
+    wait_until("the zombies are there", || container.zombies() >= 9_000);
+    gbsup::sys::kill(init, libc::SIGCONT).expect("it runs");
+    wait_until("no zombie is left", || container.zombies() == 0);
+}
+
+#[test]
+fn a_burst_of_two_thousand_is_reaped() {
+    // All of them wait in opening the FIFO, and end when it is opened at the other end and closed.
+    let script = "mkfifo $DIR/gate; i=0
+        while [ $i -lt 2000 ]; do (read line <$DIR/gate &); i=$((i + 1)); done
+        echo ready; read line <$DIR/go; : >$DIR/gate; echo released; exec sleep 1000";
+    let setup = Setup::script(script);
+    make_fifo(&setup.dir().join("go"));
+    let mut container = setup.start();
+    container.until("stdout", "ready");
+    let init = container.init();
+    assert!(children(init).len() > 1900);
+    fs::write(container.path("go"), "\n").expect("the other end is open");
+    container.until("stdout", "released");
+    wait_until("only the command is left", || children(init).len() == 1);
+}
+
+/// Two children that end at the same moment are one SIGCHLD.
+#[test]
+fn a_command_that_ends_with_an_orphan_is_not_missed() {
+    for _ in 0..60 {
+        let script = "bash -c 'sleep 0.01 & kill -9 $BASHPID'; sleep 0.0087";
+        assert_eq!(Setup::command(&["bash", "-c", script]).run().code, 0);
+    }
+}
+
+/// Says that [`Container::zombies`] would see some: without a reaper they stay.
+#[test]
+fn without_a_reaper_there_are_zombies() {
+    let script = format!(
+        "exec unshare -pf --kill-child --mount-proc sh -c '{}'",
+        "(sh $DIR/orphans); exec sleep 1000"
+    );
+    let setup = Setup::script(&script);
+    let orphans = "i=0; while [ $i -lt 20 ]; do (sleep 0.5 &); i=$((i + 1)); done; touch $DIR/done";
+    fs::write(setup.dir().join("orphans"), orphans).expect("written");
+    let mut container = setup.start();
+    wait_until("the orphans were made", || container.path("done").exists());
+    let unshare = container.main_child();
+    wait_until("they are zombies", || children(unshare).first().is_some_and(|inner| zombies(*inner) == 20));
+}
+
+/// What comes in by `docker exec` has no parent in the namespace; what it leaves behind does.
+#[test]
+fn orphans_of_processes_from_outside_are_reaped() {
+    let mut container = Setup::supervisor("exec sleep 1000").start();
+    let init = container.init();
+    container.main_child();
+    let enter = |script: &str| {
+        let mut command = std::process::Command::new("nsenter");
+        command.args(["-t", &init.to_string(), "-p", "-m", "sh", "-c", script]).spawn().expect("nsenter runs")
+    };
+    let mut three: Vec<_> = (0..3).map(|_| enter("sleep 0.05 & sleep 0.1 & exit 0")).collect();
+    for child in &mut three {
+        assert!(child.wait().expect("it is our child").success());
+    }
+    // One more whose client is killed while it runs.
+    let mut killed = enter("sleep 0.1 & exec sleep 1000");
+    wait_until("it runs", || !children(pid_of(&killed)).is_empty());
+    killed.kill().expect("it runs");
+    killed.wait().expect("it is our child");
+    wait_until("only the supervisor is left", || children(init).len() == 1);
+    stays_up(&mut container);
+}
+
+fn stays_up(container: &mut Container) {
+    assert!(container.runs());
+    assert_eq!(container.zombies(), 0);
+}
+
+#[test]
+fn not_pid_1_it_adopts_orphans_and_sweeps_only_its_own() {
+    let script = format!(
+        "sleep 1001 & stranger=$!
+         {GBSUP} init -- sh -c '(sleep 1002 &); (sleep 1002 &); echo $PPID; exec sleep 1003' &
+         init=$!
+         until [ $(pgrep -P $init -c) = 3 ]; do sleep 0.01; done; echo adopted
+         kill $init; wait $init; echo $?
+         pgrep -c sleep; kill -0 $stranger && echo stranger"
+    );
+    // The reaper above is another one, so that only adoption keeps the orphans from it.
+    let ended = Setup::command(&["bash", "-c", &script]).run();
+    let lines: Vec<&str> = ended.stdout.lines().skip(1).collect();
+    assert_eq!(lines, ["adopted", "143", "1", "stranger"], "{}", ended.stderr);
+}
