@@ -207,17 +207,20 @@ fn five_syncs_while_building_are_one_cycle_more() {
 fn a_failure_pauses_and_resume_runs_that_step_again() {
     let mut story = Story::begin(|_| {});
     story.through(Step::SelfUpdate);
+    story.print(Progress::Planned { total: 3 });
     story.print(emerging("a"));
     story.print(completed("a"));
     let failure = Failure { package: Some("app-misc/b-1".into()), ..Failure::new(Class::Compile, "no luck") };
     story.end(Report::Failed(Box::new(failure)));
-    story.expect(Mode::Paused, "app-misc/b-1: no luck; 1 of 2 built. Repair it, then: gbsup resume");
+    story.expect(Mode::Paused, "app-misc/b-1: no luck; 1 of 3 built. Repair it, then: gbsup resume");
     story.restart("one", true);
-    story.expect(Mode::Paused, "no luck");
+    story.expect(Mode::Paused, "no luck; 1 of 3 built");
     assert!(matches!(story.ask(resume()), Reply::Accepted { .. }));
     story.through(Step::Preflight);
     assert_eq!(story.running(), Step::Build);
+    assert_eq!(story.status().progress.total, 3, "until this run has its own plan");
     story.through(Step::Rebuild);
+    assert_eq!(story.status().progress.total, 1, "nothing is left to do");
     assert!(matches!(story.ask(resume()), Reply::Denied { .. }));
 }
 

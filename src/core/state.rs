@@ -101,6 +101,10 @@ pub struct Cycle {
     pub merge_again: Vec<String>,
     /// Counts of its finished jobs.
     pub tally: Tally,
+    /// How many packages it set out to merge, when its last job did not get through all of them:
+    /// what was left out because of a failure counts too.
+    #[serde(default)]
+    pub planned: u64,
     /// It has ended.
     pub over: bool,
 }

@@ -77,14 +77,18 @@ fn log(state: &State) -> Option<String> {
 }
 
 fn progress(state: &State) -> Progress {
-    let settled = state.durable.cycle.as_ref().map(|cycle| cycle.tally).unwrap_or_default();
+    let cycle = state.durable.cycle.as_ref();
+    let settled = cycle.map(|cycle| cycle.tally).unwrap_or_default();
     let job = state.live.job.as_ref();
     let tally = settled.plus(job.map(|job| job.tally).unwrap_or_default());
-    let planned = job.map_or(0, |job| job.total);
+    let planned = match job {
+        Some(job) if job.total > 0 => settled.done() + job.total,
+        _ => cycle.map_or(0, |cycle| cycle.planned),
+    };
     let Tally { binary, source, failed } = tally;
     Progress {
         done: tally.done(),
-        total: (tally.done() + failed).max(settled.done() + planned),
+        total: (tally.done() + failed).max(planned),
         failed,
         binary,
         source,

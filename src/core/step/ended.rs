@@ -20,6 +20,10 @@ impl Turn {
             if succeeded && at == Step::Build {
                 cycle.merge_again.clear();
             }
+            if at > Step::Sync {
+                let planned = cycle.planned.max(cycle.tally.done() + job.total);
+                cycle.planned = if succeeded { 0 } else { planned };
+            }
             cycle.tally = cycle.tally.plus(Tally { failed: 0, ..job.tally });
             cycle.merged.extend(job.merged.iter().map(|(package, _)| package.clone()));
         }

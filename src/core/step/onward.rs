@@ -22,6 +22,7 @@ impl Turn {
             merged: Vec::new(),
             merge_again: Vec::new(),
             tally: Tally::default(),
+            planned: 0,
             over: false,
         });
         self.state.durable.sync.failures = 0;
