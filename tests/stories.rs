@@ -269,6 +269,11 @@ fn a_sync_that_fails_pauses_when_configured_so() {
     story.through(Step::Preflight);
     story.end(unreachable());
     story.expect(Mode::Paused, "the sync failed: no route to host");
+    story.ask(resume());
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Sync, "whatever the least interval says");
+    story.through(Step::Rebuild);
+    assert_eq!(story.status().sync.stale_since, None);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use super::Turn;
 use crate::core::job::Then;
 use crate::core::request::{self, Effect, PauseMode, Reply, Request};
 use crate::core::state::{PendingPause, Phase, Volume};
-use crate::core::{Action, Asker};
+use crate::core::status::Why;
+use crate::core::{Action, Asker, Step};
 
 impl Turn {
     pub(super) fn asked(&mut self, by: Asker, request: &Request) {
@@ -38,10 +39,12 @@ impl Turn {
 
     pub(super) fn resume(&mut self, skip: Vec<String>) {
         let Phase::Paused(pause) = &self.state.durable.phase else { return };
-        let at = pause.at;
-        match at {
+        let failed = pause.why == Why::Failure;
+        match pause.at {
             Some(at) => {
                 if let Some(cycle) = &mut self.state.durable.cycle {
+                    // The sync that failed is run again, although one was attempted just now.
+                    cycle.forced |= failed && at == Step::Sync;
                     cycle.exclude.extend(skip);
                     cycle.exclude.sort();
                     cycle.exclude.dedup();
