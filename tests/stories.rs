@@ -13,7 +13,7 @@ use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
 use gbsup::core::{Action, Asker, Claimed, Event, Exit, Force, JobId, Now, Ran, Report, Step, Work, view};
 use gbsup::portage::cpv::Cpv;
-use gbsup::portage::output::{Evidence, How, Progress};
+use gbsup::portage::output::{Evidence, How, Progress, Scanner};
 use gbsup::portage::sync::Outcome;
 
 struct Story {
@@ -222,6 +222,27 @@ fn a_failure_pauses_and_resume_runs_that_step_again() {
     story.through(Step::Rebuild);
     assert_eq!(story.status().progress.total, 1, "nothing is left to do");
     assert!(matches!(story.ask(resume()), Reply::Denied { .. }));
+}
+
+#[test]
+fn what_the_tree_has_nothing_for_is_not_passed_over_in_silence() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    let mut ran = ran(0);
+    let text = include_bytes!("captured/world-atom-gone.txt");
+    let mut scanner = Scanner::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        scanner.line(line);
+    }
+    ran.evidence = scanner.finish();
+    story.end(Report::Ran(ran));
+    story.through(Step::Rebuild);
+    story.expect(Mode::Waiting, "everything else is up to date");
+    let warnings = story.status().warnings;
+    assert!(
+        warnings.iter().any(|warning| warning.contains("gone from the tree: test-txt/gone")),
+        "{warnings:?}"
+    );
 }
 
 #[test]

@@ -32,6 +32,26 @@ pub fn half_done(report: &Report) -> Vec<String> {
     failed.map(|failed| failed.package.to_string()).collect()
 }
 
+/// What emerge did not build although it is wanted, and went on without failing.
+#[must_use]
+pub fn passed_over(report: &Report) -> Vec<String> {
+    let Report::Ran(ran) = report else { return Vec::new() };
+    let sentence = |problem: &Problem| match (problem.kind, &problem.subject) {
+        (ProblemKind::WorldAtomGone, Some(atoms)) => Some(format!(
+            "not built, because it is masked or gone from the tree: {atoms} (see: emerge --pretend --verbose {atoms})"
+        )),
+        (ProblemKind::Skipped, Some(package)) => Some(format!(
+            "an update was skipped because of its dependencies: {package} (see: less {})",
+            ran.log
+        )),
+        (ProblemKind::Skipped, None) => {
+            Some(format!("updates were skipped because of a dependency conflict (see: less {})", ran.log))
+        }
+        _ => None,
+    };
+    ran.evidence.problems.iter().filter_map(sentence).collect()
+}
+
 fn sync_failure(ran: &Ran, outcome: sync::Outcome) -> Failure {
     let message = match (broken_off(ran), outcome) {
         (Some(failure), _) => failure.message,

@@ -105,6 +105,10 @@ pub struct Cycle {
     /// what was left out because of a failure counts too.
     #[serde(default)]
     pub planned: u64,
+    /// What its build did not build although it is wanted, one sentence each: Portage passes that
+    /// over without failing.
+    #[serde(default)]
+    pub passed_over: Vec<String>,
     /// It has ended.
     pub over: bool,
 }

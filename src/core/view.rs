@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cycle;
 use super::job::{Job, Stage, Then};
-use super::state::{Live, Pause, Phase, State, Tally, Volume};
+use super::state::{Cycle, Live, Pause, Phase, State, Tally, Volume};
 use super::status::{self, CycleInfo, JobInfo, Mode, PauseInfo, Progress, Status, SyncInfo, Why, in_words};
 use super::{Now, Step};
 
@@ -234,19 +234,20 @@ fn paused(state: &State, pause: &Pause, progress: Progress) -> String {
 }
 
 fn waiting(state: &State, progress: Progress, left: Option<Duration>) -> String {
-    let done = match (progress.source, progress.binary) {
-        (0, 0) => "everything is up to date".to_owned(),
-        (built, 0) => format!("everything is up to date ({} built)", count(built)),
-        (0, binary) => format!("everything is up to date ({} merged from binpkgs)", count(binary)),
-        (built, binary) => {
-            format!("everything is up to date ({} built, {binary} merged from binpkgs)", count(built))
-        }
+    let cycle = state.durable.cycle.as_ref();
+    let all = cycle.is_none_or(|cycle| cycle.exclude.is_empty() && cycle.passed_over.is_empty());
+    let what = if all { "everything is up to date" } else { "everything else is up to date" };
+    let how = match (progress.source, progress.binary) {
+        (0, 0) => String::new(),
+        (built, 0) => format!(" ({} built)", count(built)),
+        (0, binary) => format!(" ({} merged from binpkgs)", count(binary)),
+        (built, binary) => format!(" ({} built, {binary} merged from binpkgs)", count(built)),
     };
     let old_tree =
         if state.durable.sync.stale_since.is_some() { " with the tree of an earlier sync" } else { "" };
     match left {
-        Some(left) => format!("{done}{old_tree}; next sync in {}", in_words(left)),
-        None => format!("{done}{old_tree}; the next cycle begins on request: gbsup sync"),
+        Some(left) => format!("{what}{how}{old_tree}; next sync in {}", in_words(left)),
+        None => format!("{what}{how}{old_tree}; the next cycle begins on request: gbsup sync"),
     }
 }
 
@@ -297,9 +298,17 @@ fn warnings(state: &State) -> Vec<String> {
         let error = durable.sync.error.as_deref().unwrap_or("the sync failed");
         warnings.push(format!("the tree is as old as {}: {error}", since.strftime("%Y-%m-%d %H:%M UTC")));
     }
+    warnings.extend(durable.cycle.as_ref().into_iter().flat_map(left_out));
     if live.hold && !matches!(&durable.phase, Phase::Paused(pause) if pause.by_flag) {
         warnings.push(format!("the flag file {} is there: no further step begins", flag(state)));
     }
     warnings.extend(live.warnings.values().cloned());
     warnings
+}
+
+/// What a cycle does not build although it is wanted.
+fn left_out(cycle: &Cycle) -> impl Iterator<Item = String> {
+    let skipped = (!cycle.exclude.is_empty())
+        .then(|| format!("left out until the next cycle, as an operator asked: {}", cycle.exclude.join(" ")));
+    cycle.passed_over.iter().cloned().chain(skipped)
 }

@@ -20,6 +20,9 @@ impl Turn {
             if succeeded && at == Step::Build {
                 cycle.merge_again.clear();
             }
+            if at == Step::Build {
+                cycle.passed_over = classify::passed_over(&report);
+            }
             if at > Step::Sync {
                 let planned = cycle.planned.max(cycle.tally.done() + job.total);
                 cycle.planned = if succeeded { 0 } else { planned };

@@ -23,6 +23,7 @@ impl Turn {
             merge_again: Vec::new(),
             tally: Tally::default(),
             planned: 0,
+            passed_over: Vec::new(),
             over: false,
         });
         self.state.durable.sync.failures = 0;
