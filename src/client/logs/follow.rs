@@ -33,10 +33,12 @@ pub(super) fn cycles(volume: &Path) -> Result<Exit, Error> {
         if changes.watch_only(places)? {
             continue;
         }
+        // The next log is looked for first: what was written before it began is printed before it.
+        let next = newest(&cycles);
         if let Some(log) = &mut open {
             log.print_rest()?;
         }
-        if let Some(next) = newest(&cycles)
+        if let Some(next) = next
             && open.as_ref().is_none_or(|log| log.path != next)
         {
             let separator = if open.is_some() { "\n" } else { "" };
