@@ -1,6 +1,6 @@
 //! Configuration: defaults, then the file, then the environment.
 //!
-//! [`check`] is pure: text and variables in, a [`Config`] or every problem at once out, each with
+//! [`check()`] is pure: text and variables in, a [`Config`] or every problem at once out, each with
 //! its line and its reason. Nothing here is read twice, so a running supervisor keeps the old
 //! configuration simply by keeping the old value.
 

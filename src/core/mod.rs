@@ -1,4 +1,4 @@
-//! Decides. One [`State`], one total function [`step::step`] that changes it, and nothing else:
+//! Decides. One [`State`](state::State), one total function [`step::step`] that changes it, and nothing else:
 //! no I/O, no clock, no randomness. The supervisor's loop selects an [`Event`], calls `step`, and
 //! performs the [`Action`]s that come back.
 //!
