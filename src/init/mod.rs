@@ -16,7 +16,7 @@
 //! ```
 //!
 //! TERM and INT lead from every state to the sweep. It is synchronous, one thread, without polling:
-//! [`supervise`] holds the loop, [`command`] the other one, in which a command of the user's
+//! `supervise` holds the loop, `command` the other one, in which a command of the user's
 //! stands in the supervisor's place. Neither has a panic path, and nothing here allocates while
 //! nothing happens.
 

@@ -2,7 +2,7 @@
 //! comes back. Nobody else holds the state.
 //!
 //! What takes long (a job, a client) runs beside the loop and reports to it as an event. Children
-//! each have a session of their own and write to our pipes; see [`process`].
+//! each have a session of their own and write to our pipes; see `process`.
 
 pub mod console;
 mod flags;
