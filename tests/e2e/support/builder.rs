@@ -201,7 +201,7 @@ impl Builder {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let watch = self.watch.get_or_insert_with(|| Watch::begin(&self.name));
-            match watch.until(deadline, &mut is_so) {
+            match watch.until(&mut is_so) {
                 Ok(status) => return status,
                 Err(Ended::Late(last)) => {
                     let last = last.map_or_else(|| "there was none".to_owned(), |status| status.headline);

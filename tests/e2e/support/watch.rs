@@ -6,10 +6,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gbsup::core::status::Status;
+use gbsup::core::status::{Mode, Status};
 
-/// How long anything may take before a test gives up. Machines that run tests are busy.
+/// How long nothing may happen before a test gives up. Machines that run tests are busy.
 pub const PATIENCE: Duration = Duration::from_mins(3);
+/// How long it may wait although something happens.
+const LONGEST: Duration = Duration::from_mins(15);
 
 /// One running `gbsup status --watch --json`.
 pub struct Watch {
@@ -53,19 +55,21 @@ impl Watch {
 
     /// The first status from the last returned one on of which `is_so` is true. Statuses come in
     /// order and are looked at one by one, so what was true only for a moment is seen too.
-    pub fn until(
-        &mut self,
-        deadline: Instant,
-        is_so: &mut dyn FnMut(&Status) -> bool,
-    ) -> Result<Status, Ended> {
+    pub fn until(&mut self, is_so: &mut dyn FnMut(&Status) -> bool) -> Result<Status, Ended> {
         if let Some(status) = self.last.as_ref().filter(|status| is_so(status)) {
             return Ok(status.clone());
         }
+        let begun = Instant::now();
+        let mut moved = begun;
         loop {
+            let deadline = (moved + PATIENCE).min(begun + LONGEST);
             let left = deadline.saturating_duration_since(Instant::now());
             match self.statuses.recv_timeout(left) {
                 Ok(Err(nonsense)) => panic!("not a status: {nonsense}"),
                 Ok(Ok(status)) => {
+                    if self.last.as_ref().is_none_or(|last| place(last) != place(&status)) {
+                        moved = Instant::now();
+                    }
                     let found = is_so(&status);
                     self.last = Some(status.clone());
                     if found {
@@ -77,6 +81,12 @@ impl Watch {
             }
         }
     }
+}
+
+/// Where a builder is: what changes when it gets on.
+fn place(status: &Status) -> (Mode, &str, Option<u64>, u64, u64) {
+    let cycle = status.cycle.as_ref().map(|cycle| cycle.id);
+    (status.state, &status.step, cycle, status.progress.done, status.progress.failed)
 }
 
 impl Drop for Watch {
