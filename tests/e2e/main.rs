@@ -9,6 +9,7 @@ mod failure;
 mod flags;
 mod orphans;
 mod pause;
+mod records;
 mod signals;
 mod stop;
 mod stuck;
