@@ -49,6 +49,7 @@ pub(super) fn run(program: &OsStr, args: &[OsString]) -> u8 {
     };
     // The directory the command was started in stays free to be unmounted once it has left it.
     let _ = std::env::set_current_dir("/");
+    sys::let_go_of_program();
     let code = attend(&signals, pid);
     sweep(&signals, Instant::now() + GRACE);
     code

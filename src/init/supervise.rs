@@ -269,7 +269,10 @@ impl Init {
     fn start(&mut self) {
         let now = Instant::now();
         self.state = match spawn(self.restarts) {
-            Ok(pid) => State::Running(Supervisor { pid, since: now }),
+            Ok(pid) => {
+                sys::let_go_of_program();
+                State::Running(Supervisor { pid, since: now })
+            }
             Err(error) => {
                 let delay = self.deaths.next_delay();
                 say(&format!("cannot start the supervisor: {error}; again in {} s", delay.as_secs()));
