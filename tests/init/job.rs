@@ -19,7 +19,7 @@ fn with_job(job: &str, record: &str) -> Container {
             for pid in $(cat $DIR/pids); do kill -0 $pid 2>/dev/null && echo alive $pid >>$DIR/log; done
             echo second >>$DIR/log
          fi
-         trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done"
+         trap 'exit 0' TERM; while :; do sleep 0.05; done"
     ));
     std::fs::write(setup.dir().join("log"), "").expect("written");
     std::fs::write(setup.dir().join("job"), job).expect("written");
@@ -97,7 +97,7 @@ fn a_job_that_ignores_int_and_term_is_killed_in_about_ten_seconds() {
 #[test]
 fn a_stale_job_file_harms_nobody() {
     let record = "
-        sh -c 'trap \"echo innocent INT >>$DIR/log\" INT; while :; do sleep 1000 & wait $!; done' & 
+        sh -c 'trap \"echo innocent INT >>$DIR/log\" INT; while :; do sleep 0.05; done' & 
         echo 16 1 1 >$DIR/volume/state/job";
     let log = second_start(with_job("echo $$ >>$DIR/pids; echo ready >>$DIR/log", record));
     assert!(!log.contains("alive"), "{log}");

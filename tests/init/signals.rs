@@ -56,7 +56,7 @@ fn faults_from_outside_do_nothing_in_any_number() {
 
 #[test]
 fn a_window_change_reaches_the_command_and_stops_nothing() {
-    let script = "trap 'echo WINCH' WINCH; echo ready; while :; do sleep 1000 & wait $!; done";
+    let script = "trap 'echo WINCH' WINCH; echo ready; while :; do sleep 0.05; done";
     let mut container = Setup::script(script).start();
     container.until("stdout", "ready");
     container.signal(libc::SIGWINCH);
@@ -69,16 +69,17 @@ fn kill_and_stop_from_inside_do_nothing() {
     assert_eq!(Setup::script("kill -KILL 1; kill -STOP 1; exit 5").run().code, 5);
 }
 
-/// A supervisor that writes down its signals, and a job of its that would write down any.
+/// A supervisor that writes down its signals and leaves on TERM, and a job of its that does so too.
 const RECORDER: &str = "
-    for name in HUP INT QUIT TERM USR1 USR2; do trap \"echo $name >>$DIR/supervisor-got\" $name; done
-    setsid sh -c '
-        for name in HUP INT QUIT TERM USR1 USR2; do trap \"echo $name >>$DIR/job-got\" $name; done
-        echo up >>$DIR/job-is; while :; do sleep 1000 & wait $!; [ -e $DIR/leave ] && exit; done' &
+    for name in HUP INT QUIT USR1 USR2; do trap \"echo $name >>$DIR/supervisor-got\" $name; done
+    trap 'echo TERM >>$DIR/supervisor-got; exit 0' TERM
+    env --default-signal=INT,QUIT setsid sh -c '
+        for name in HUP INT QUIT USR1 USR2; do trap \"echo $name >>$DIR/job-got\" $name; done
+        trap \"echo TERM >>$DIR/job-got; exit\" TERM
+        echo up >>$DIR/job-is; while :; do sleep 0.05; done' &
     until [ -e $DIR/job-is ]; do sleep 0.01; done
     echo ready >>$DIR/log
-    while [ ! -e $DIR/leave ]; do sleep 1000 & wait $!; done
-    exit 0";
+    while :; do sleep 0.05; done";
 
 #[test]
 fn six_signals_reach_the_supervisor_and_it_alone() {
@@ -110,7 +111,6 @@ fn six_signals_reach_the_supervisor_and_it_alone() {
     container.signal(libc::SIGINT);
     container.until("supervisor-got", "INT");
     assert_eq!(container.main_child(), supervisor);
-    std::fs::write(container.path("leave"), "").expect("written");
     container.signal(libc::SIGTERM);
     let ended = container.end();
     let read = |name| std::fs::read_to_string(ended.dir.path().join(name)).unwrap_or_default();
@@ -124,7 +124,7 @@ fn a_signal_waits_until_the_supervisor_catches_it() {
         echo started >>$DIR/log
         while [ ! -e $DIR/go-on ]; do sleep 0.01; done
         trap 'echo USR1 >>$DIR/log' USR1; trap 'exit 4' TERM
-        while :; do sleep 1000 & wait $!; done";
+        while :; do sleep 0.05; done";
     let mut container = Setup::supervisor(slow).start();
     container.until("log", "started");
     container.signal(libc::SIGUSR1);

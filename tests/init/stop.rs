@@ -12,7 +12,7 @@ use crate::support::{Container, Ended, GBSUP, Process, Setup, make_fifo, wait_un
 /// A supervisor that starts `others` and leaves with 7 on TERM.
 fn with(others: &str) -> Setup {
     Setup::supervisor(&format!(
-        "trap 'exit 7' TERM\n{others}\necho ready >>$DIR/log; while :; do sleep 1000 & wait $!; done"
+        "trap 'exit 7' TERM\n{others}\necho ready >>$DIR/log; while :; do sleep 0.05; done"
     ))
 }
 
@@ -30,7 +30,14 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 #[test]
 fn it_leaves_at_once_with_the_supervisors_code() {
     let others = "setsid sleep 1001 & (setsid sh -c '(sleep 1002 &)' &) ; sh -c 'kill -STOP $$' &";
-    let (ended, took) = stopped(with(others).env("GBSUP_STOP_GRACE", "20s").start());
+    let mut container = with(others).env("GBSUP_STOP_GRACE", "20s").start();
+    // A shell's child that is not yet what it will be can lose a signal.
+    wait_until("the others run", || {
+        let run = container.processes();
+        let named = |name: &str| run.iter().any(|process| process.line.starts_with(name));
+        named("sleep 1001") && named("sleep 1002") && run.iter().any(|process| process.state == 'T')
+    });
+    let (ended, took) = stopped(container);
     assert_eq!(ended.code, 7);
     assert!(took < AT_ONCE, "{took:?}");
     assert_eq!(ended.stderr, "");
@@ -40,7 +47,7 @@ fn it_leaves_at_once_with_the_supervisors_code() {
 fn a_slow_grandchild_may_finish() {
     let others = "(setsid sh -c '
         trap \"sleep 1; echo finished >>$DIR/log; exit\" TERM; echo up >>$DIR/log
-        while :; do sleep 1000 & wait $!; done' &)
+        while :; do sleep 0.05; done' &)
         until grep -q up $DIR/log; do sleep 0.01; done";
     let (ended, took) = stopped(with(others).env("GBSUP_STOP_GRACE", "20s").start());
     assert_eq!(ended.code, 7);
@@ -65,7 +72,7 @@ fn who_ignores_term_is_killed_at_the_deadline() {
 
 #[test]
 fn a_supervisor_that_does_not_stop_is_killed_at_the_deadline() {
-    let deaf = "trap : TERM; echo ready >>$DIR/log; while :; do sleep 1000 & wait $!; done";
+    let deaf = "trap : TERM; echo ready >>$DIR/log; while :; do sleep 0.05; done";
     let (ended, took) = stopped(Setup::supervisor(deaf).env("GBSUP_STOP_GRACE", "1s").start());
     assert_eq!(ended.code, 128 + libc::SIGKILL);
     assert!(took >= Duration::from_secs(1) && took < AT_ONCE, "{took:?}");
@@ -76,7 +83,7 @@ fn a_supervisor_that_does_not_stop_is_killed_at_the_deadline() {
 fn a_second_term_or_int_shortens_the_grace() {
     for second in [libc::SIGTERM, libc::SIGINT] {
         let deaf = "trap 'echo TERM >>$DIR/log' TERM; trap 'echo INT >>$DIR/log' INT; echo ready >>$DIR/log
-            while :; do sleep 1000 & wait $!; done";
+            while :; do sleep 0.05; done";
         let mut container = Setup::supervisor(deaf).env("GBSUP_STOP_GRACE", "20s").start();
         container.until("log", "ready");
         container.signal(libc::SIGTERM);
@@ -177,7 +184,7 @@ fn a_stop_while_there_is_no_supervisor_is_clean() {
 #[test]
 fn a_command_that_ends_gives_the_rest_a_moment() {
     let cleans = "(setsid sh -c 'trap \"sleep 0.5; echo finished >>$DIR/log; exit\" TERM; echo up >>$DIR/log
-        while :; do sleep 1000 & wait $!; done' &)
+        while :; do sleep 0.05; done' &)
         until grep -q up $DIR/log; do sleep 0.01; done; exit 3";
     let ended = Setup::script(cleans).run();
     assert_eq!(ended.code, 3);

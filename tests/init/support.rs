@@ -252,6 +252,8 @@ impl Drop for Container {
 /// A process as seen from outside.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
+    /// Its command line.
+    pub(crate) line: String,
     pub(crate) state: char,
     pub(crate) group: i32,
     pub(crate) session: i32,
@@ -266,7 +268,9 @@ impl Process {
         let (_, rest) = stat.rsplit_once(") ")?;
         let fields: Vec<&str> = rest.split(' ').collect();
         let number = |index: usize| fields.get(index)?.parse().ok();
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         Some(Process {
+            line: line.replace('\0', " "),
             state: fields.first()?.chars().next()?,
             group: number(2)?,
             session: number(3)?,
