@@ -122,18 +122,27 @@ pub(crate) fn family(leader: i32) -> Vec<i32> {
 
 /// Portage's programs that run: they hold locks and work on files that look abandoned.
 pub(crate) fn portage_pids() -> Vec<u32> {
+    pids_of(&["emerge", "ebuild", "emaint", "quickpkg", "ebuild.sh"])
+}
+
+/// The same of git.
+pub(crate) fn git_pids() -> Vec<u32> {
+    pids_of(&["git"])
+}
+
+fn pids_of(programs: &[&str]) -> Vec<u32> {
     let all = all().unwrap_or_default();
-    let running = all.iter().filter(|process| process.lives() && is_portage(process.pid));
+    let running = all.iter().filter(|process| process.lives() && runs_one_of(programs, process.pid));
     running.filter_map(|process| u32::try_from(process.pid).ok()).collect()
 }
 
-/// Whether it is one of Portage's programs, itself or as the script that an interpreter runs.
-fn is_portage(pid: i32) -> bool {
+/// Whether it is one of these programs, itself or as the script that an interpreter runs.
+fn runs_one_of(programs: &[&str], pid: i32) -> bool {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words = line.split(|byte| *byte == 0).take(4).enumerate();
     words.filter(|(at, word)| *at == 0 || word.contains(&b'/')).any(|(_, word)| {
         let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
-        matches!(name, b"emerge" | b"ebuild" | b"emaint" | b"quickpkg" | b"ebuild.sh")
+        programs.iter().any(|program| program.as_bytes() == name)
     })
 }
 

@@ -135,6 +135,18 @@ pub fn locks<'a>(names: impl IntoIterator<Item = &'a str>, running: &[u32]) -> V
     names.into_iter().filter(is_stale).map(repair).collect()
 }
 
+/// Looks through the files below the `.git` of a repository. git locks `FILE` by making `FILE.lock`
+/// beside it (git-update-ref(1)); killed, it leaves that, and every sync after it is refused. No
+/// other file of git's own ends so: git-check-ref-format(1) forbids it for references.
+///
+/// `running` are the processes of Portage and of git that are alive now.
+#[must_use]
+pub fn git_locks<'a>(files: impl IntoIterator<Item = &'a Path>, running: &[u32]) -> Vec<Repair> {
+    let is_lock = |path: &&Path| running.is_empty() && path.extension().is_some_and(|end| end == "lock");
+    let repair = |path: &Path| Repair { path: path.into(), kind: Leftover::StaleLock };
+    files.into_iter().filter(is_lock).map(repair).collect()
+}
+
 /// What a finished binary package is called: its endings.
 const ENDINGS: &[&str] = &[".gpkg.tar", ".xpak", ".tbz2"];
 
@@ -260,6 +272,15 @@ mod tests {
         assert_eq!(stale, [Path::new(".x.tar.gz.hardlock-a-b-57")]);
     }
 
+    #[test]
+    fn locks_of_a_killed_git() {
+        let files = ["shallow.lock", "refs/heads/main.lock", "index", "refs/heads/main", "lock", ".lock"];
+        let stale: Vec<_> =
+            git_locks(files.map(Path::new), &[]).into_iter().map(|repair| repair.path).collect();
+        assert_eq!(stale, [Path::new("shallow.lock"), Path::new("refs/heads/main.lock")]);
+        assert!(git_locks(files.map(Path::new), &[57]).is_empty());
+    }
+
     fn package() -> impl Strategy<Value = (String, String, String)> {
         let version =
             "[0-9]{1,3}(\\.[0-9]{1,8}){0,3}[a-z]?(_(alpha|beta|pre|rc|p)[0-9]{0,8}){0,2}(-r[0-9]{1,3})?";
@@ -302,6 +323,7 @@ mod tests {
             let _ = installed([Path::new(&path)], &[]);
             let _ = status_files([path.as_str()], &[]);
             let _ = locks([path.as_str()], &[]);
+            let _ = git_locks([Path::new(&path)], &[]);
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::portage::settings::{self, ProfileEntry, Settings};
 
 use crate::volume;
 
+/// Where the ebuild repositories are.
+pub(super) const REPOSITORIES: &str = "/var/db/repos";
 /// Where a running emerge shows what it does (FEATURES=observability).
 pub(super) const STATUS_FILES: &str = "/run/portage";
 /// Below this nothing useful can be built; Portage guards its own build directory.
@@ -139,6 +141,6 @@ pub(super) fn profile(settings: &Settings) -> Result<(), Trouble> {
 
 /// A stage3 brings no tree; its profile leads nowhere until the first sync.
 fn tree_is_there() -> bool {
-    fs::read_dir("/var/db/repos")
+    fs::read_dir(REPOSITORIES)
         .is_ok_and(|repos| repos.flatten().any(|repo| repo.path().join("profiles/repo_name").exists()))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::perform::{Task, Trouble};
-use super::preflight::STATUS_FILES;
+use super::preflight::{REPOSITORIES, STATUS_FILES};
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
 use crate::portage::command;
@@ -41,6 +41,7 @@ pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, T
         let locks = names(&directory);
         clear(&directory, leftovers::locks(locks.iter().map(String::as_str), &running), &mut done)?;
     }
+    unlock_repositories(&running, &mut done)?;
     let half_merged = half_merged(&running, &mut done)?;
     if running.is_empty() {
         // Portage ends in a traceback where there is nothing to index.
@@ -112,6 +113,20 @@ fn is_gpkg(path: &Path) -> bool {
 
 fn changed(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+/// Removes the locks of a git that was killed in the middle of a sync.
+fn unlock_repositories(running: &[u32], done: &mut Vec<String>) -> Result<(), Trouble> {
+    let running = [running, &procs::git_pids()].concat();
+    for repository in names(Path::new(REPOSITORIES)) {
+        let git = Path::new(REPOSITORIES).join(repository).join(".git");
+        if !git.is_dir() {
+            continue;
+        }
+        let files = listing(&git).map_err(|problem| unreadable(&git, &problem))?;
+        clear(&git, leftovers::git_locks(files.iter().map(|file| file.path.as_path()), &running), done)?;
+    }
+    Ok(())
 }
 
 /// Removes the records of half merged packages and names the packages.
