@@ -43,6 +43,9 @@ pub enum Leftover {
     /// The record of a package whose files were being copied to the system. It is a directory, and
     /// the package has to be merged again.
     HalfMerged(Cpv),
+    /// The work directory of a package that is installed. Portage removes it last, so the package's
+    /// `pkg_postinst` may not have ended, and it has to be merged again.
+    Unfinished(Cpv),
     /// The status file or socket of an emerge that is gone.
     StaleStatus,
     /// The lock of a process that is gone.
@@ -62,6 +65,9 @@ impl fmt::Display for Repair {
             Leftover::TemporaryIndex => write!(f, "{path} is a package index that was still being written"),
             Leftover::HalfMerged(package) => {
                 write!(f, "{package} was being merged; it has to be merged again")
+            }
+            Leftover::Unfinished(package) => {
+                write!(f, "{package} is installed, but its merge did not end; it has to be merged again")
             }
             Leftover::StaleStatus => write!(f, "{path} belongs to an emerge that is gone"),
             Leftover::StaleLock => write!(f, "{path} is the lock of a process that is gone"),
@@ -104,6 +110,25 @@ pub fn installed<'a>(directories: impl IntoIterator<Item = &'a Path>, running: &
         let (category, name) = path.to_str()?.split_once('/')?;
         let package = Cpv::parse(format!("{category}/{}", name.strip_prefix("-MERGING-")?).as_bytes())?;
         Some(Repair { path: path.to_path_buf(), kind: Leftover::HalfMerged(package) })
+    };
+    directories.into_iter().filter_map(repair).collect()
+}
+
+/// Looks through `category/name` of the directories in `PORTAGE_TMPDIR/portage`. One of a version that
+/// is not installed stays: Portage empties it when it builds that again, and an operator may be
+/// looking at it.
+#[must_use]
+pub fn work<'a>(
+    directories: impl IntoIterator<Item = &'a Path>,
+    is_installed: impl Fn(&Cpv) -> bool,
+    running: &[u32],
+) -> Vec<Repair> {
+    if !running.is_empty() {
+        return Vec::new();
+    }
+    let repair = |path: &Path| {
+        let package = Cpv::parse(path.to_str()?.as_bytes()).filter(&is_installed)?;
+        Some(Repair { path: path.to_path_buf(), kind: Leftover::Unfinished(package) })
     };
     directories.into_iter().filter_map(repair).collect()
 }
@@ -253,6 +278,17 @@ mod tests {
         assert_eq!(repairs, [Repair { path: paths[0].into(), kind: Leftover::HalfMerged(zlib) }]);
         assert_eq!(repairs[0].to_string(), "sys-libs/zlib-1.3 was being merged; it has to be merged again");
         assert!(installed(paths.map(Path::new), &[57]).is_empty());
+    }
+
+    #[test]
+    fn work_directories_of_what_is_installed() {
+        let directories =
+            ["app-misc/x-1", "app-misc/x-2", "app-misc/.x-1.portage_lockfile", "._unmerge_", "x-1"];
+        let is_installed = |package: &Cpv| package.to_string() == "app-misc/x-1";
+        let unfinished = work(directories.map(Path::new), is_installed, &[]);
+        let x = Cpv::parse(b"app-misc/x-1").expect("well formed");
+        assert_eq!(unfinished, [Repair { path: "app-misc/x-1".into(), kind: Leftover::Unfinished(x) }]);
+        assert!(work(directories.map(Path::new), is_installed, &[57]).is_empty());
     }
 
     #[test]

@@ -42,13 +42,14 @@ pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, T
         clear(&directory, leftovers::locks(locks.iter().map(String::as_str), &running), &mut done)?;
     }
     unlock_repositories(&running, &mut done)?;
-    let half_merged = half_merged(&running, &mut done)?;
+    let mut again = half_merged(&running, &mut done)?;
+    again.extend(unfinished(settings, &running, &mut done)?);
     if running.is_empty() {
         // Portage ends in a traceback where there is nothing to index.
         if !listing.is_empty() {
             index(task, &mut done)?;
         }
-        merge_again(task, half_merged, &mut done)?;
+        merge_again(task, again, &mut done)?;
     }
     Ok(done)
 }
@@ -58,7 +59,7 @@ fn clear(root: &Path, repairs: Vec<Repair>, done: &mut Vec<String>) -> Result<()
     for repair in repairs {
         let path = root.join(&repair.path);
         let removed = match repair.kind {
-            Leftover::HalfMerged(_) => fs::remove_dir_all(&path),
+            Leftover::HalfMerged(_) | Leftover::Unfinished(_) => fs::remove_dir_all(&path),
             _ => fs::remove_file(&path),
         };
         match removed {
@@ -132,15 +133,28 @@ fn unlock_repositories(running: &[u32], done: &mut Vec<String>) -> Result<(), Tr
 /// Removes the records of half merged packages and names the packages.
 fn half_merged(running: &[u32], done: &mut Vec<String>) -> Result<Vec<Cpv>, Trouble> {
     let root = Path::new(INSTALLED);
-    let directories: Vec<PathBuf> = names(root)
-        .iter()
-        .flat_map(|category| {
-            names(&root.join(category)).into_iter().map(move |name| Path::new(category).join(name))
-        })
-        .collect();
+    let directories = two_deep(root);
     let repairs = leftovers::installed(directories.iter().map(PathBuf::as_path), running);
+    take(root, repairs, done)
+}
+
+/// Removes the work directories of packages that are installed, and names the packages. With FEATURES
+/// that keep them they say nothing.
+fn unfinished(settings: &Settings, running: &[u32], done: &mut Vec<String>) -> Result<Vec<Cpv>, Trouble> {
+    if ["keepwork", "keeptemp", "noclean"].iter().any(|feature| settings.features.contains(*feature)) {
+        return Ok(Vec::new());
+    }
+    let root = settings.tmpdir.join("portage");
+    let directories = two_deep(&root);
+    let is_installed = |package: &Cpv| Path::new(INSTALLED).join(package.to_string()).is_dir();
+    let repairs = leftovers::work(directories.iter().map(PathBuf::as_path), is_installed, running);
+    take(&root, repairs, done)
+}
+
+/// Removes what was left, and names the packages that have to be merged again for it.
+fn take(root: &Path, repairs: Vec<Repair>, done: &mut Vec<String>) -> Result<Vec<Cpv>, Trouble> {
     let packages = repairs.iter().filter_map(|repair| match &repair.kind {
-        Leftover::HalfMerged(package) => Some(package.clone()),
+        Leftover::HalfMerged(package) | Leftover::Unfinished(package) => Some(package.clone()),
         _ => None,
     });
     let packages = packages.collect();
@@ -215,6 +229,14 @@ fn listing(root: &Path) -> io::Result<Vec<Entry>> {
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
+}
+
+/// `category/name` of everything in a directory of packages.
+fn two_deep(root: &Path) -> Vec<PathBuf> {
+    let below = |category: String| {
+        names(&root.join(&category)).into_iter().map(move |name| Path::new(&category).join(name))
+    };
+    names(root).into_iter().flat_map(below).collect()
 }
 
 /// The names in a directory; none when it is not there.
