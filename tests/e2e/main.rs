@@ -7,6 +7,7 @@
 mod cycle;
 mod failure;
 mod flags;
+mod kill;
 mod orphans;
 mod pause;
 mod records;

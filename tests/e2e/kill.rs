@@ -1,0 +1,250 @@
+//! SIGKILL to the whole container, twenty times in the course of a build: whatever the moment, the
+//! next start repairs what is left and goes on, and nothing that was finished is built again.
+//!
+//! `GBSUP_TEST_SEED` repeats a run as far as the machine allows.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::{Builder, Packages, Recipe, docker, host_wait};
+
+const WORLD: &[&str] = &[
+    "test-quick/t1",
+    "test-quick/t2",
+    "test-quick/t3",
+    "test-quick/t4",
+    "test-quick/t5",
+    "test-quick/t6",
+    "test-quick/t7",
+    "test-quick/t8",
+    "test-slow/files",
+];
+/// Of those, the ones that get new versions when everything is built.
+const BUMPED: &[&str] = &["test-quick/t4", "test-quick/t5"];
+/// How often each kind of moment comes.
+const TIMES: usize = 2;
+
+/// When to kill.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// Some time after the start.
+    Start,
+    /// The phase on the volume is this one.
+    Phase(&'static str),
+    /// The log of Portage got a line with these words.
+    Said(&'static str),
+    /// A binary package is being written.
+    Packaging,
+    /// The index is being written.
+    Indexing,
+}
+
+const MOMENTS: &[Moment] = &[
+    Moment::Start,
+    Moment::Phase("preflight"),
+    Moment::Phase("sync"),
+    Moment::Phase("build"),
+    Moment::Said(") Compiling/"),
+    Moment::Packaging,
+    Moment::Indexing,
+    Moment::Said(") Merging ("),
+    Moment::Said(") Post-Build Cleaning"),
+    Moment::Said("::: completed emerge"),
+];
+
+/// Numbers that are the same for the same seed (xorshift64).
+struct Random(u64);
+
+impl Random {
+    fn from_environment() -> Self {
+        let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_micros() as u64);
+        let seed = std::env::var("GBSUP_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = seed.unwrap_or_else(clock).max(1);
+        println!("GBSUP_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    /// Every kind of moment as often as it shall come, in random order.
+    fn moments(&mut self) -> Vec<Moment> {
+        let mut moments = MOMENTS.repeat(TIMES);
+        for last in (1..moments.len()).rev() {
+            moments.swap(last, self.below(last as u64 + 1) as usize);
+        }
+        moments
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// What is looked at from outside while the container runs.
+struct Scene<'a> {
+    builder: &'a Builder,
+    said_before: usize,
+}
+
+impl Scene<'_> {
+    fn is(&self, moment: Moment) -> bool {
+        match moment {
+            Moment::Start => true,
+            Moment::Phase(step) => phase(self.builder)["running"] == step,
+            Moment::Said(words) => {
+                let log = emerge_log(self.builder);
+                log.get(self.said_before..).is_some_and(|new| new.contains(words))
+            }
+            Moment::Packaging => names_below(&self.builder.on_volume("binpkgs"), &|name, size| {
+                name.ends_with(".gpkg.tar") && size == 0
+                    || name.contains(".gpkg.tar") && !name.ends_with(".tar")
+            }),
+            Moment::Indexing => names_below(&self.builder.on_volume("binpkgs"), &|name, _| {
+                name.starts_with("Packages") && !["Packages", "Packages.gz"].contains(&name)
+            }),
+        }
+    }
+}
+
+/// The phase on the volume.
+fn phase(builder: &Builder) -> serde_json::Value {
+    let state = fs::read(builder.on_volume("state/state.json")).unwrap_or_default();
+    let mut state: serde_json::Value = serde_json::from_slice(&state).unwrap_or_default();
+    state["phase"].take()
+}
+
+fn emerge_log(builder: &Builder) -> String {
+    let log = fs::read(builder.on_volume("log/emerge.log")).unwrap_or_default();
+    String::from_utf8_lossy(&log).into_owned()
+}
+
+/// Whether a file below a directory has such a name and size.
+fn names_below(directory: &Path, is_so: &dyn Fn(&str, u64) -> bool) -> bool {
+    fs::read_dir(directory).into_iter().flatten().flatten().any(|entry| {
+        let Ok(meta) = entry.metadata() else { return false };
+        if meta.is_dir() {
+            names_below(&entry.path(), is_so)
+        } else {
+            is_so(&entry.file_name().to_string_lossy(), meta.len())
+        }
+    })
+}
+
+/// Kills PID 1, and with it everything in its namespace, without the detour through the engine.
+fn kill_now(builder: &mut Builder, pid: i32) {
+    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("the container runs, and this is root");
+    assert_eq!(builder.wait_exit(), 137);
+}
+
+/// The packages that were finished are there, each once, and the same as before.
+#[track_caller]
+fn assert_kept(builder: &Builder, finished: &Packages) {
+    let now = builder.packages();
+    for (package, inode) in finished {
+        assert_eq!(now.get(package), Some(inode), "{package} was lost or made anew");
+    }
+}
+
+/// Lets the container run up to the moment and kills it. False when the cycle ended before; it still
+/// runs then.
+fn kill_at(builder: &mut Builder, moment: Moment, random: &mut Random) -> bool {
+    let said_before = emerge_log(builder).len();
+    let before = phase(builder);
+    builder.start();
+    let started = Instant::now();
+    let pid = docker(&["inspect", "--format", "{{.State.Pid}}", builder.name()]).ok();
+    let pid = pid.trim().parse().expect("a pid");
+    let delay = match moment {
+        Moment::Start => Duration::from_millis(random.below(5000)),
+        Moment::Packaging | Moment::Indexing => Duration::from_micros(random.below(2000)),
+        _ => Duration::from_millis(random.below(700)),
+    };
+    let scene = Scene { builder, said_before };
+    let over = || {
+        let phase = phase(builder);
+        phase["waiting"] != serde_json::Value::Null && phase != before
+    };
+    host_wait("the moment has come", || {
+        let until = Instant::now() + Duration::from_millis(20);
+        while Instant::now() < until {
+            if scene.is(moment) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        over()
+    });
+    if over() {
+        return false;
+    }
+    std::thread::sleep(delay);
+    println!("{moment:?} and {delay:?}, {:?} after the start", started.elapsed());
+    kill_now(builder, pid);
+    true
+}
+
+#[test]
+fn at_twenty_moments_it_goes_on_and_loses_nothing() {
+    let mut random = Random::from_environment();
+    let mut builder = Recipe::new(WORLD)
+        .config("[sync]\nmin_interval = \"1s\"\n")
+        .file("/run/test/files", "3000\n")
+        .create();
+    let mut version = 1;
+    let mut finished = Packages::new();
+    for moment in random.moments() {
+        while !kill_at(&mut builder, moment, &mut random) {
+            // Everything is built: there is something new to do.
+            for package in BUMPED {
+                builder.tree(&["bump", package, &version.to_string(), &(version + 1).to_string()]);
+            }
+            version += 1;
+            builder.kill();
+        }
+        assert_kept(&builder, &finished);
+        finished = builder.packages();
+    }
+    builder.start();
+    builder.wait_waiting();
+    assert_kept(&builder, &finished);
+    for atom in WORLD {
+        let version = if BUMPED.contains(atom) { version } else { 1 };
+        assert!(builder.has(&format!("{atom}-{version}")), "{atom} is not installed");
+    }
+    // Built a second time a package would have the next build number.
+    let all = builder.packages();
+    let again: Vec<_> = all.keys().filter(|package| !package.ends_with("-1.gpkg.tar")).collect();
+    assert!(again.is_empty(), "built twice: {again:?}");
+    assert_eq!(all.len(), WORLD.len() + BUMPED.len() * (version - 1), "{all:?}");
+    let logs = builder.logs();
+    assert!(!logs.contains("damaged"), "a file was not whole: {logs}");
+    builder.assert_tidy();
+    builder.gbsup(&["history"]).ok();
+}
+
+/// The package is recorded as installed before its `pkg_postinst` runs, so no build would look at it
+/// again.
+#[test]
+fn a_merge_that_was_cut_short_after_the_record_is_made_whole() {
+    let mut builder = Builder::with_world(&["test-slow/postinst"]);
+    builder.wait_at("postinst");
+    assert!(builder.has("test-slow/postinst-1"));
+    builder.sh("rm /run/test/at-postinst");
+    builder.kill();
+    let before = builder.packages();
+    builder.start();
+    builder.wait_at("postinst");
+    builder.go("postinst");
+    let status = builder.wait_waiting();
+    assert_eq!(status.progress.failed, 0, "{}", status.headline);
+    let logs = builder.logs();
+    assert!(logs.contains("test-slow/postinst-1 was merged again"), "{logs}");
+    assert_eq!(builder.packages(), before);
+    assert_eq!(builder.compiled(), ["test-slow/postinst-1"]);
+    builder.assert_tidy();
+}
