@@ -61,7 +61,8 @@ struct Random(u64);
 
 impl Random {
     fn from_environment() -> Self {
-        let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_micros() as u64);
+        let clock =
+            || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| u64::from(now.subsec_micros()));
         let seed = std::env::var("GBSUP_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(clock).max(1);
         println!("GBSUP_TEST_SEED={seed}");
@@ -72,16 +73,17 @@ impl Random {
     fn moments(&mut self) -> Vec<Moment> {
         let mut moments = MOMENTS.repeat(TIMES);
         for last in (1..moments.len()).rev() {
-            moments.swap(last, self.below(last as u64 + 1) as usize);
+            let limit = u32::try_from(last + 1).unwrap_or(u32::MAX);
+            moments.swap(last, self.below(limit) as usize);
         }
         moments
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    fn below(&mut self, limit: u32) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 % limit
+        u32::try_from(self.0 >> 32).unwrap_or(0) % limit
     }
 }
 
@@ -102,7 +104,7 @@ impl Scene<'_> {
             }
             Moment::Packaging => names_below(&self.builder.on_volume("binpkgs"), &|name, size| {
                 name.ends_with(".gpkg.tar") && size == 0
-                    || name.contains(".gpkg.tar") && !name.ends_with(".tar")
+                    || name.contains(".gpkg.tar") && name.rsplit_once('.').is_none_or(|(_, end)| end != "tar")
             }),
             Moment::Indexing => names_below(&self.builder.on_volume("binpkgs"), &|name, _| {
                 name.starts_with("Packages") && !["Packages", "Packages.gz"].contains(&name)
@@ -160,9 +162,9 @@ fn kill_at(builder: &mut Builder, moment: Moment, random: &mut Random) -> bool {
     let pid = docker(&["inspect", "--format", "{{.State.Pid}}", builder.name()]).ok();
     let pid = pid.trim().parse().expect("a pid");
     let delay = match moment {
-        Moment::Start => Duration::from_millis(random.below(5000)),
-        Moment::Packaging | Moment::Indexing => Duration::from_micros(random.below(2000)),
-        _ => Duration::from_millis(random.below(700)),
+        Moment::Start => Duration::from_millis(random.below(5000).into()),
+        Moment::Packaging | Moment::Indexing => Duration::from_micros(random.below(2000).into()),
+        _ => Duration::from_millis(random.below(700).into()),
     };
     let scene = Scene { builder, said_before };
     let over = || {

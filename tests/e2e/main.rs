@@ -17,3 +17,4 @@ mod stuck;
 mod support;
 mod survival;
 mod sync;
+mod verbs;
