@@ -28,6 +28,8 @@ impl Turn {
                 cycle.planned = if succeeded { 0 } else { planned };
             }
             cycle.tally = cycle.tally.plus(Tally { failed: 0, ..job.tally });
+            // The preflight merges again whatever it finds unfinished.
+            cycle.merge_again.retain(|again| !job.merged.iter().any(|(package, _)| package == again));
             cycle.merged.extend(job.merged.iter().map(|(package, _)| package.clone()));
         }
         if let Report::Ready { repairs } = &report {
