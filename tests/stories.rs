@@ -457,4 +457,27 @@ fn a_package_whose_postinst_failed_is_merged_again_on_resume() {
     story.through(Step::Preflight);
     let (_, work) = story.job.clone().unwrap();
     assert_eq!(work, Work::Build { exclude: vec![], merge_again: vec!["app-misc/a-1".into()] });
+
+    // Not once more when the preflight has found it and merged it.
+    story.end(Report::Failed(Box::new(Failure::new(Class::Unknown, "something else"))));
+    story.state.durable.cycle.as_mut().unwrap().merge_again = vec!["app-misc/a-1".into()];
+    story.ask(resume());
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    story.through(Step::Preflight);
+    let (_, work) = story.job.clone().unwrap();
+    assert_eq!(work, Work::Build { exclude: vec![], merge_again: vec![] });
+}
+
+/// Portage itself does not survive a log that it cannot write.
+#[test]
+fn a_full_volume_is_named_whatever_it_did_to_emerge() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    let ran = Ran { exit: Exit::Signal(15), full: Some("/var/lib/gbsup".into()), ..*ran(1) };
+    story.end(Report::Ran(Box::new(ran)));
+    story.expect(Mode::Paused, "no space is left on /var/lib/gbsup");
+    let pause = story.status().pause.unwrap();
+    assert_eq!(pause.failures[0].class, Class::DiskFull);
+    assert_eq!(pause.actions[1], "try: df -h /var/lib/gbsup");
 }

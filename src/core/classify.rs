@@ -64,16 +64,12 @@ fn sync_failure(ran: &Ran, outcome: sync::Outcome) -> Failure {
 }
 
 fn ran_failures(job: &Job, ran: &Ran) -> Vec<Failure> {
-    if let Some(failure) = broken_off(ran) {
-        return vec![failure];
-    }
-    let mut failures: Vec<Failure> = ran
-        .evidence
-        .failed
-        .iter()
-        .filter(|failed| !matches!(failed.how, How::Dropped(_)))
-        .map(|failed| package_failure(failed, ran))
-        .collect();
+    let broken_off = broken_off(ran);
+    let tried = ran.evidence.failed.iter().filter(|failed| !matches!(failed.how, How::Dropped(_)));
+    let mut failures: Vec<Failure> = match broken_off {
+        Some(failure) => vec![failure],
+        None => tried.map(|failed| package_failure(failed, ran)).collect(),
+    };
     if failures.is_empty() {
         failures.push(match ran.evidence.main_problem() {
             Some(problem) => resolver_failure(problem, ran),
