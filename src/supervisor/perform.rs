@@ -245,10 +245,11 @@ impl Task {
         let launch = Launch { handle: &self.handle, job: self.job.0, job_file: self.job_file.as_deref() };
         let ended = launch.run(command, &mut sink);
         let evidence = sink.scanner.finish();
-        if let Some(problem) = ended.log_error {
-            let text = format!("the log {} is not complete: {problem}", self.log.display());
-            self.warn("log", Some(text));
+        if !self.volume.join("state").exists() {
+            return Err(self.bereft(&typed));
         }
+        let incomplete = |problem| format!("the log {} is not complete: {problem}", self.log.display());
+        self.warn("log", ended.log_error.map(incomplete));
         let logs = build_logs(&evidence);
         let full = (ended.exit != Exit::Code(0)).then(|| self.full(&evidence, &logs)).flatten();
         let program = command.argv.first().map_or("", String::as_str);
@@ -289,6 +290,16 @@ impl Task {
                 format!("the log {} cannot be written: {problem}", self.log.display()),
             ))
         })
+    }
+
+    /// Somebody removed the files of the volume, or unmounted it, under a command; whatever that says
+    /// about itself is about files that were there. The volume is taken anew before the next command.
+    fn bereft(&self, command: &str) -> Trouble {
+        let volume = self.volume.display();
+        let message = format!("the files of the volume {volume} were removed while a command was at work");
+        let evidence = vec![command.to_owned()];
+        let suggestions = vec![format!("ls -la {volume}; mount | grep {volume}")];
+        Box::new(Failure { evidence, suggestions, ..Failure::new(Class::Volume, message) })
     }
 
     /// A file system that a build needs and that is full, or that the output says was full.
