@@ -1,5 +1,7 @@
 //! `docker kill -s`: every signal that means something, in the states where it does.
 
+use std::time::{Duration, Instant};
+
 use gbsup::core::status::{Mode, Status};
 use jiff::Timestamp;
 
@@ -14,11 +16,15 @@ fn usr1_begins_a_sync_within_a_second() {
     let mut builder = Builder::with_world(&["test-quick/t1", "test-quick/t4"]);
     let before = builder.wait_waiting();
     builder.tree(&["bump", "test-quick/t4", "1", "2"]);
+    // Two short commands of Portage come before it; on a busy machine they take their time.
+    let begun = Instant::now();
+    builder.sh("portageq envvar PKGDIR");
+    let limit = Duration::from_secs(1).max(begun.elapsed() * 3);
     let asked = Timestamp::now();
     builder.signal("USR1");
     let syncing = builder.wait_for("it syncs", |status| cycle(status) == 2 && status.step == "sync");
     let took = syncing.since.duration_since(asked);
-    assert!(took.as_millis() < 1000, "the sync began after {took:#}");
+    assert!(took.unsigned_abs() < limit, "the sync began after {took:#}, not within {limit:?}");
     let status = builder.wait_waiting();
     assert_eq!(status.cycle.map(|cycle| cycle.reason).as_deref(), Some("requested"));
     assert_ne!(status.sync.revision, before.sync.revision, "the new commit is there");
@@ -107,9 +113,11 @@ fn hup_takes_a_good_configuration_and_refuses_a_bad_one() {
 fn quit_writes_the_status_into_the_log() {
     let mut builder = Builder::with_world(&["test-quick/t1"]);
     builder.wait_waiting();
-    assert!(!builder.logs().contains("\"schema\": 1"));
     builder.signal("QUIT");
-    host_wait("the status is in the log", || builder.logs().contains("\"schema\": 1"));
+    host_wait("the status is in the log", || {
+        let logs = builder.logs();
+        logs.split_once("status:\n").is_some_and(|(_, page)| page.contains("volume   /var/lib/gbsup"))
+    });
     assert!(builder.is_running());
     assert_eq!(builder.stop().1, 0);
 }
