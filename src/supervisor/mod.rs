@@ -28,6 +28,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{self, Config};
 use crate::core::failure::Failure;
+use crate::core::history::Record;
 use crate::core::request::{Reply, Request};
 use crate::core::state::State;
 use crate::core::status::{Mode, Status, Why};
@@ -296,14 +297,7 @@ impl Supervisor {
             }
             Action::Signal { job, force } => self.performer.signal(job, force),
             Action::Answer { to, reply } => self.answer(to, reply),
-            Action::Record(record) => {
-                if let Some(history) = &mut self.history
-                    && let Err(problem) = history.record(&record)
-                {
-                    let text = Some(format!("the history cannot be written: {problem}"));
-                    self.send(Event::Warning { key: "history", text });
-                }
-            }
+            Action::Record(record) => self.record(&record),
             Action::Say(text) => info!("{text}"),
             Action::Exit(code) => {
                 info!("stopped; the next start goes on from here");
@@ -392,6 +386,16 @@ impl Supervisor {
             )),
         };
         self.send(Event::Warning { key: "state", text });
+    }
+
+    fn record(&mut self, record: &Record) {
+        let Some(history) = &mut self.history else { return };
+        let text = match history.record(record) {
+            Ok(()) if !self.state.live.warnings.contains_key("history") => return,
+            Ok(()) => None,
+            Err(problem) => Some(format!("the history cannot be written: {problem}")),
+        };
+        self.send(Event::Warning { key: "history", text });
     }
 
     fn answer(&mut self, to: Asker, reply: Reply) {
