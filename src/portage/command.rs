@@ -168,6 +168,8 @@ pub fn self_update(host: &Host, options: &BuildOptions) -> Command {
 #[must_use]
 pub fn build(host: &Host, options: &BuildOptions) -> Command {
     let mut argv = emerge(options, Binaries::Use);
+    // The world file is the client's: a target that is an atom must not end up in it.
+    argv.push("--oneshot".to_owned());
     argv.extend(
         ["--update", "--deep", "--changed-use", "--changed-deps=y", "--changed-slot=y"].map(str::to_owned),
     );
@@ -382,7 +384,7 @@ mod tests {
             "emerge --ignore-default-opts --color=n --nospinner --verbose --verbose-conflicts --quiet-build=y \
              --quiet-fail=y --buildpkg=y --with-bdeps=y --backtrack=100 --autounmask=n \
              --accept-properties=-interactive --usepkg=y --binpkg-respect-use=y --binpkg-changed-deps=y --jobs=4 \
-             --load-average=4.5 --keep-going=n --update --deep --changed-use --changed-deps=y --changed-slot=y \
+             --load-average=4.5 --keep-going=n --oneshot --update --deep --changed-use --changed-deps=y --changed-slot=y \
              --exclude=dev-lang/rust --jobs=2 @world app-misc/tree"
         );
         assert_eq!(
