@@ -5,6 +5,8 @@
 //! may build at once (2). Without Docker they fail: nothing is skipped.
 
 mod cycle;
+mod damage;
+mod engine;
 mod failure;
 mod flags;
 mod kill;
@@ -18,3 +20,4 @@ mod support;
 mod survival;
 mod sync;
 mod verbs;
+mod volume;

@@ -10,7 +10,7 @@ mod watch;
 
 pub use builder::Builder;
 pub use checks::{Idle, Packages};
-pub use docker::{Ran, docker, host_wait};
+pub use docker::{Ran, docker, host_wait, remove};
 pub use recipe::{Recipe, Volume};
 pub use watch::PATIENCE;
 
