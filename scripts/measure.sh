@@ -4,7 +4,7 @@
 # A benchmark collects one value a round with `sample KEY VALUE` and prints medians beside the least and the greatest with `spread`.
 
 # The benchmarks build the pocket world, and leave the images and containers of others alone.
-export BASE=pocket IMAGE=${BENCH_IMAGE:-gbsup-bench}
+export BASE=pocket IMAGE=${BENCH_IMAGE:-gbsup-bench} CONFIG=''
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
