@@ -137,7 +137,8 @@ impl Jobs {
 /// `build.load_average`
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum LoadAverage {
-    /// The number of CPUs.
+    /// Two above the number of CPUs. One package alone keeps the load at that number, so a limit of
+    /// just that many makes each further one wait for it (`_emerge/Scheduler.py:_can_add_job`).
     #[default]
     Auto,
     /// No limit.
@@ -151,7 +152,7 @@ impl LoadAverage {
     #[must_use]
     pub fn on(self, cpus: u32) -> Option<f64> {
         match self {
-            Self::Auto => Some(f64::from(cpus.max(1))),
+            Self::Auto => Some(f64::from(cpus.max(1).saturating_add(2))),
             Self::None => None,
             Self::Limit(limit) => Some(limit),
         }
