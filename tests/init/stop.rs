@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::libc;
@@ -41,6 +41,15 @@ fn it_leaves_at_once_with_the_supervisors_code() {
     assert_eq!(ended.code, 7);
     assert!(took < AT_ONCE, "{took:?}");
     assert_eq!(ended.stderr, "");
+}
+
+/// Whoever looks for it finds a pid that is no longer its own.
+#[test]
+fn what_is_born_in_that_moment_does_not_escape() {
+    let hopper = "setsid perl -e 'while (1) { exit if fork }' &";
+    let (ended, took) = stopped(with(hopper).env("GBSUP_STOP_GRACE", "20s").start());
+    assert_eq!(ended.code, 7);
+    assert!(took < AT_ONCE, "{took:?}");
 }
 
 #[test]
@@ -154,6 +163,38 @@ fn a_client_may_print_its_answer() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "stopping, says the test\n");
     assert!(output.status.success());
     assert_eq!(container.end().code, 7);
+}
+
+/// An emerge that a person has started by hand is stopped like any other: asked, and waited for.
+#[test]
+fn what_a_shell_from_outside_runs_may_finish() {
+    let mut container = with("").env("GBSUP_STOP_GRACE", "20s").start();
+    container.until("log", "ready");
+    let log = container.path("log").display().to_string();
+    let (mut shell, mut keys) = bash_from_outside(&mut container);
+    let script =
+        format!("trap \"sleep 1; echo finished >>{log}; exit\" TERM; echo up >>{log}; sleep 1000 & wait");
+    writeln!(keys, "sh -c '{script}'").expect("typed");
+    container.until("log", "up");
+    let (ended, took) = stopped(container);
+    assert_eq!(ended.code, 7);
+    assert_eq!(
+        std::fs::read_to_string(ended.dir.path().join("log")).expect("readable"),
+        "ready\nup\nfinished\n"
+    );
+    assert!(took < AT_ONCE, "{took:?}");
+    shell.wait().expect("it is our child");
+}
+
+/// `docker exec -i CONTAINER bash -i`, and what it reads from.
+fn bash_from_outside(container: &mut Container) -> (Child, ChildStdin) {
+    let init = container.init().to_string();
+    let mut command = Command::new("nsenter");
+    command.args(["-t", &init, "-p", "-m", "bash", "--norc", "-i"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut shell = command.spawn().expect("nsenter runs");
+    let keys = shell.stdin.take().expect("it is a pipe");
+    (shell, keys)
 }
 
 #[test]

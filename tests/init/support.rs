@@ -32,6 +32,7 @@ pub(crate) struct Setup {
     dir: TempDir,
     args: Vec<String>,
     outer: Vec<String>,
+    inner: Vec<String>,
     env: Vec<(String, String)>,
     stdin: Stdio,
     stdout: Option<Stdio>,
@@ -73,6 +74,7 @@ impl Setup {
         Setup {
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             outer: Vec::new(),
+            inner: Vec::new(),
             env: env.map(|(name, value)| (name.to_owned(), value)).to_vec(),
             stdin: Stdio::null(),
             stdout: None,
@@ -89,6 +91,12 @@ impl Setup {
     /// Starts the container through another program, such as `env --block-signal`.
     pub(crate) fn through(mut self, argv: &[&str]) -> Setup {
         self.outer = argv.iter().map(|arg| (*arg).to_owned()).collect();
+        self
+    }
+
+    /// Starts PID 1 through another program that becomes it, such as `setsid`.
+    pub(crate) fn becoming(mut self, argv: &[&str]) -> Setup {
+        self.inner = argv.iter().map(|arg| (*arg).to_owned()).collect();
         self
     }
 
@@ -109,9 +117,11 @@ impl Setup {
             let path = self.dir.path().join(name);
             Stdio::from(File::options().create(true).append(true).open(path).expect("opens"))
         };
-        let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", GBSUP];
+        let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
         let mut words: Vec<String> = self.outer.clone();
         words.extend(unshare.map(str::to_owned));
+        words.extend(self.inner.clone());
+        words.push(GBSUP.to_owned());
         words.extend(self.args.clone());
         let (program, words) = words.split_first().expect("it is not empty");
         let mut command = Command::new(program);

@@ -1,7 +1,7 @@
 //! `gbsup init -- COMMAND` on a terminal.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
@@ -23,8 +23,8 @@ fn on_terminal(argv: &[&str]) -> (Container, File) {
         let flags = OFlag::O_NOCTTY.bits();
         Stdio::from(File::options().read(true).write(true).custom_flags(flags).open(&name).expect("opens"))
     };
-    // PID 1 of a container with a terminal is in the session that has it.
-    let setup = Setup::command(argv).through(&["setsid", "--ctty", "--wait"]);
+    // PID 1 of a container with a terminal leads the session that has it.
+    let setup = Setup::command(argv).becoming(&["setsid", "--ctty"]);
     let container = setup.stdio(slave(), slave(), slave()).start();
     (container, OwnedFd::from(master).into())
 }
@@ -91,16 +91,29 @@ fn a_new_window_size_stops_nothing() {
     assert_eq!(container.end().code, 128 + libc::SIGTERM);
 }
 
-/// The parent of PID 1 wants background writers stopped; a message of init's must not stop it.
+/// The terminal wants background writers stopped. What init has to say when the command has left
+/// something behind must not stop init.
 #[test]
 fn init_speaks_from_the_background() {
-    let (mut container, keys) =
-        on_terminal(&["sh", "-c", "stty tostop; kill -TTOU 1; kill -TTIN 1; sleep 1000"]);
+    let deaf = "trap \"\" TERM; echo up; while :; do sleep 1; done";
+    let script = format!(
+        "stty tostop; kill -TTOU 1; kill -TTIN 1; mkfifo $DIR/up
+         (setsid sh -c '{deaf}' >$DIR/up &); read up <$DIR/up; exit 3"
+    );
+    let (container, mut keys) = on_terminal(&["sh", "-c", &script]);
+    assert_eq!(container.end().code, 3);
+    let mut said = [0; 1024];
+    let count = keys.read(&mut said).expect("it was said before the end");
+    let said = String::from_utf8_lossy(&said[..count]).into_owned();
+    assert!(said.starts_with("gbsup[1]: the time to stop is over; killing what is left: pid "), "{said}");
+}
+
+/// The terminal goes away: the kernel tells the leader of its session, which is init.
+#[test]
+fn a_hang_up_ends_the_command() {
+    let (mut container, keys) = on_terminal(&["sleep", "1000"]);
     let init = container.init();
-    let shell = until_foreground(init, "sh");
-    wait_until("the script is at its end", || !children(shell).is_empty());
-    assert_eq!(Process::read(init).map(|process| process.state), Some('S'));
+    until_foreground(init, "sleep");
     drop(keys);
-    // The terminal is gone: its session, and so the command, gets HUP.
     assert_eq!(container.end().code, 128 + libc::SIGHUP);
 }
