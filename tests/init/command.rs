@@ -90,7 +90,8 @@ fn init_itself_lets_go_of_what_it_inherited() {
     container.main_child();
     let init = container.init();
     assert_eq!(signals(init, "SigBlk").iter().count(), 0);
-    assert_eq!(open_files(init), 3 + 2, "0 to 2 and a pipe");
+    // While it starts the command there is the pipe on which a failure would be reported, too.
+    wait_until("0 to 2 and a pipe are open", || open_files(init) == 3 + 2);
     wait_until("it has left its directory", || {
         fs::read_link(format!("/proc/{init}/cwd")).is_ok_and(|cwd| cwd == Path::new("/"))
     });
