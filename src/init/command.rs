@@ -9,7 +9,7 @@ use nix::libc;
 
 use super::say::say;
 use super::sweep::sweep;
-use super::{ENDING, exit_code, prepare, sleep};
+use super::{ENDING, exit_code, prepare, rehearse, sleep};
 use crate::sys::{self, Child, SignalSet, Signals, Waited, isolate};
 
 /// The command was not found.
@@ -50,6 +50,7 @@ pub(super) fn run(program: &OsStr, args: &[OsString]) -> u8 {
     // The directory the command was started in stays free to be unmounted once it has left it.
     let _ = std::env::set_current_dir("/");
     sys::let_go_of_program();
+    rehearse(pid);
     let code = attend(&signals, pid);
     sweep(&signals, Instant::now() + GRACE);
     code

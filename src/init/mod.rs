@@ -89,6 +89,14 @@ fn prepare(caught: SignalSet) -> std::io::Result<Signals> {
     Signals::catch(caught.with(libc::SIGCHLD))
 }
 
+/// Has a signal come and be looked at, and sends `pid` none, so that the code for the next one is there
+/// when it comes and need not be fetched first.
+fn rehearse(pid: i32) {
+    let _ = sys::kill(pid, 0);
+    let own = i32::try_from(std::process::id()).unwrap_or(1);
+    let _ = sys::kill(own, libc::SIGCHLD);
+}
+
 /// Every signal whose default ends or stops a process, without those that report a fault in its own
 /// code (ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS), those nobody can catch, and the two that stop and
 /// resume a program on the terminal it was started from.

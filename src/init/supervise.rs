@@ -12,7 +12,7 @@ use super::degraded::{Degraded, Wish};
 use super::job::{self, Clearing, Progress};
 use super::say::say;
 use super::sweep::{HURRY, sweep};
-use super::{exit_code, prepare, settings, sleep};
+use super::{exit_code, prepare, rehearse, settings, sleep};
 use crate::sys::{self, Child, SignalSet, Signals, Waited, isolate};
 
 /// The signals that mean something to the supervisor, and to it only: SIGUSR1 would drop an emerge
@@ -271,6 +271,7 @@ impl Init {
         self.state = match spawn(self.restarts) {
             Ok(pid) => {
                 sys::let_go_of_program();
+                rehearse(pid);
                 State::Running(Supervisor { pid, since: now })
             }
             Err(error) => {
