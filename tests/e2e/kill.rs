@@ -3,8 +3,9 @@
 //!
 //! `GBSUP_TEST_SEED` repeats a run as far as the machine allows.
 
+use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill};
@@ -91,6 +92,7 @@ impl Random {
 struct Scene<'a> {
     builder: &'a Builder,
     said_before: usize,
+    left_before: HashSet<PathBuf>,
 }
 
 impl Scene<'_> {
@@ -102,14 +104,24 @@ impl Scene<'_> {
                 let log = emerge_log(self.builder);
                 log.get(self.said_before..).is_some_and(|new| new.contains(words))
             }
-            Moment::Packaging => names_below(&self.builder.on_volume("binpkgs"), &|name, size| {
+            Moment::Packaging => self.has_new(|name, size| {
                 name.ends_with(".gpkg.tar") && size == 0
                     || name.contains(".gpkg.tar") && name.rsplit_once('.').is_none_or(|(_, end)| end != "tar")
             }),
-            Moment::Indexing => names_below(&self.builder.on_volume("binpkgs"), &|name, _| {
+            Moment::Indexing => self.has_new(|name, _| {
                 name.starts_with("Packages") && !["Packages", "Packages.gz"].contains(&name)
             }),
         }
+    }
+
+    /// Whether there is a file among the packages with such a name and size that was not left by an
+    /// earlier kill.
+    fn has_new(&self, is_so: impl Fn(&str, u64) -> bool) -> bool {
+        let is_new = |(path, size): (PathBuf, u64)| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            is_so(&name, size) && !self.left_before.contains(&path)
+        };
+        files_below(&self.builder.on_volume("binpkgs")).into_iter().any(is_new)
     }
 }
 
@@ -125,16 +137,13 @@ fn emerge_log(builder: &Builder) -> String {
     String::from_utf8_lossy(&log).into_owned()
 }
 
-/// Whether a file below a directory has such a name and size.
-fn names_below(directory: &Path, is_so: &dyn Fn(&str, u64) -> bool) -> bool {
-    fs::read_dir(directory).into_iter().flatten().flatten().any(|entry| {
-        let Ok(meta) = entry.metadata() else { return false };
-        if meta.is_dir() {
-            names_below(&entry.path(), is_so)
-        } else {
-            is_so(&entry.file_name().to_string_lossy(), meta.len())
-        }
-    })
+/// Every file below a directory, with its size.
+fn files_below(directory: &Path) -> Vec<(PathBuf, u64)> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let found = entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)));
+    found
+        .flat_map(|(path, meta)| if meta.is_dir() { files_below(&path) } else { vec![(path, meta.len())] })
+        .collect()
 }
 
 /// Kills PID 1, and with it everything in its namespace, without the detour through the engine.
@@ -156,6 +165,7 @@ fn assert_kept(builder: &Builder, finished: &Packages) {
 /// runs then.
 fn kill_at(builder: &mut Builder, moment: Moment, random: &mut Random) -> bool {
     let said_before = emerge_log(builder).len();
+    let left_before = files_below(&builder.on_volume("binpkgs")).into_iter().map(|(path, _)| path).collect();
     let before = phase(builder);
     builder.start();
     let started = Instant::now();
@@ -166,7 +176,7 @@ fn kill_at(builder: &mut Builder, moment: Moment, random: &mut Random) -> bool {
         Moment::Packaging | Moment::Indexing => Duration::from_micros(random.below(2000).into()),
         _ => Duration::from_millis(random.below(700).into()),
     };
-    let scene = Scene { builder, said_before };
+    let scene = Scene { builder, said_before, left_before };
     let over = || {
         let phase = phase(builder);
         phase["waiting"] != serde_json::Value::Null && phase != before
