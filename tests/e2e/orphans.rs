@@ -27,10 +27,14 @@ fn twenty_thousand_orphans_leave_no_zombie_and_no_trace() {
     let mut builder = Builder::with_world(&["test-quick/t4"]);
     builder.wait_waiting();
     builder.look_away();
+    // The first ones bring in the code that reaps them, which init lets go of while nothing happens.
+    builder.exec(&["python3", "-c", &ORPHANS.replace("range(40)", "range(1)")]).ok();
     let before = own_memory(&builder);
     builder.exec(&["python3", "-c", ORPHANS]).ok();
     host_wait("no zombie is left", || builder.sh("ps -eo stat= | grep -c '^Z' || true").trim() == "0");
-    assert_eq!(own_memory(&builder), before, "kB of PID 1");
+    // A single byte for each of them would be five pages; the kernel itself gives and takes one or two.
+    let after = own_memory(&builder);
+    assert!(after <= before + 8, "PID 1 has grown from {before} kB to {after} kB");
     assert_eq!(builder.gbsup(&["health"]).code, 0);
     builder.assert_nothing_runs();
 }
