@@ -109,16 +109,19 @@ fn a_supervisor_that_cannot_be_started_is_tried_again_and_counts_as_no_death() {
     assert!(said.contains("cannot start the supervisor: ") && !said.contains("death"), "{said}");
 }
 
-/// Dies until the file `repaired` is there.
-fn broken() -> Container {
-    let mut container = counted(&format!("[ -e $DIR/repaired ] || exit 1\n{STAY}")).start();
-    for _ in 0..4 {
-        // Impatience of the test; each wait would be longer than the last.
-        let log = container.read("log");
-        wait_until("it dies again", || container.read("log") != log);
+/// Waits for the fifth death, the delays before which are cut short.
+fn until_degraded(container: &mut Container) {
+    for nth in 1..5 {
+        container.until("stderr", &format!("death {nth} of 5"));
         container.signal(libc::SIGUSR2);
     }
     container.until("stderr", "degraded: ");
+}
+
+/// Dies until the file `repaired` is there.
+fn broken() -> Container {
+    let mut container = counted(&format!("[ -e $DIR/repaired ] || exit 1\n{STAY}")).start();
+    until_degraded(&mut container);
     container
 }
 
@@ -190,12 +193,7 @@ fn usr2_ends_the_degraded_state_and_term_the_container() {
 fn a_stale_socket_is_replaced_and_stop_is_understood() {
     let mut container = counted("rm -f $DIR/control.sock; exit 1").start();
     drop(std::os::unix::net::UnixListener::bind(container.path("control.sock")));
-    for _ in 0..4 {
-        let log = container.read("log");
-        wait_until("it dies again", || container.read("log") != log);
-        container.signal(libc::SIGUSR2);
-    }
-    container.until("stderr", "degraded: ");
+    until_degraded(&mut container);
     wait_until("it answers", || UnixStream::connect(container.path("control.sock")).is_ok());
     assert_eq!(ask(&container, r#"{"request":"stop"}"#)["reply"], "accepted");
     assert_eq!(container.end().code, 0);
