@@ -1,15 +1,19 @@
 //! Signals to many processes at once, none of which gets away by starting another meanwhile.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 
 use crate::procs::Process;
 use crate::sys;
 
-/// How often to look for processes started since the last look. Each look finds fewer, because
-/// those found are stopped; the bound is for a machine where that should not be so.
-const LOOKS: usize = 16;
+/// How long to look for processes started since the last look. Each look finds fewer, because those
+/// found are stopped; the bound is for a machine where that should not be so.
+const LOOKING: Duration = Duration::from_secs(1);
+/// So many looks in a row that find nothing new end it. One alone can miss a process that hops from pid
+/// to pid: it has one when the list is read and another when its entry is.
+const ENOUGH: usize = 3;
 
 /// Sends `signal` once to every process that `find` finds, and returns how many that were.
 ///
@@ -24,11 +28,11 @@ const LOOKS: usize = 16;
 pub(super) fn tell(mut find: impl FnMut() -> Vec<Process>, signal: i32) -> usize {
     let mut told: Vec<i32> = Vec::new();
     let mut known = HashSet::new();
-    for _ in 0..LOOKS {
+    let began = Instant::now();
+    let mut in_vain = 0;
+    while in_vain < ENOUGH && began.elapsed() < LOOKING {
         let new: Vec<Process> = find().into_iter().filter(|process| known.insert(process.pid)).collect();
-        if new.is_empty() {
-            break;
-        }
+        in_vain = if new.is_empty() { in_vain + 1 } else { 0 };
         send(new.iter().filter(|process| process.parent != 0).map(|process| process.pid), libc::SIGSTOP);
         told.extend(new.iter().map(|process| process.pid));
     }
