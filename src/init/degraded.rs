@@ -63,11 +63,12 @@ impl Degraded {
         let headline = format!(
             "degraded: the supervisor keeps dying (it {how}); see the log, then: gbsup resume, or stop the container"
         );
-        say(&headline);
         let path = std::env::var_os("GBSUP_SOCKET").map_or_else(|| PathBuf::from(SOCKET), PathBuf::from);
         let listener = listen(&path)
             .inspect_err(|error| say(&format!("cannot answer on {}: {error}", path.display())))
             .ok();
+        // Who reads this may ask at once.
+        say(&headline);
         Degraded { since: Timestamp::now(), headline, listener, path, clients: Vec::new(), deaf_until: None }
     }
 
