@@ -83,14 +83,15 @@ impl Screen {
 /// Ends this process when nobody can read it any more: the reader of a pipe has gone, or the
 /// terminal was closed. Without this a command that has nothing to print would stay for ever.
 pub(super) fn end_with_the_reader() {
-    thread::spawn(|| {
+    // A stdin that has ended already says nothing about whoever reads stdout. Looked at before anything
+    // is printed: later it might be the reader who has just left.
+    let stdin_is_open = !hung_up(&[PollFd::new(io::stdin().as_fd(), PollFlags::empty())], PollTimeout::ZERO);
+    thread::spawn(move || {
         let (stdin, stdout) = (io::stdin(), io::stdout());
-        // A stdin that has ended already says nothing about whoever reads stdout.
-        let watched = if hung_up(&[PollFd::new(stdin.as_fd(), PollFlags::empty())], PollTimeout::ZERO) {
-            vec![PollFd::new(stdout.as_fd(), PollFlags::empty())]
-        } else {
-            [stdin.as_fd(), stdout.as_fd()].map(|fd| PollFd::new(fd, PollFlags::empty())).to_vec()
-        };
+        let mut watched = vec![PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        if stdin_is_open {
+            watched.push(PollFd::new(stdin.as_fd(), PollFlags::empty()));
+        }
         if hung_up(&watched, PollTimeout::NONE) {
             process::exit(i32::from(Exit::Done as u8));
         }
