@@ -313,6 +313,38 @@ fn the_least_interval_between_syncs_survives_restarts_and_yields_to_a_request() 
     assert_eq!(story.running(), Step::Sync);
 }
 
+/// Half a tree is not built, however lately the sync that left it was begun.
+#[test]
+fn a_sync_that_was_cut_short_is_made_up_for() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Sync);
+    story.restart("one", true);
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Sync);
+    story.restart("one", true);
+    story.through(Step::Preflight);
+    story.expect(Mode::Running, "the last 2 syncs did not come to an end; syncing in 1 min");
+    assert!(story.job.is_none(), "killed again and again it would hammer the mirror");
+    story.pass(60);
+    story.through(Step::Sync);
+    story.restart("one", true);
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::SelfUpdate, "it ended");
+}
+
+#[test]
+fn a_sync_interrupted_by_a_pause_is_run_again_on_resume() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Preflight);
+    story.ask(pause(PauseMode::Now));
+    story.end(Report::Ran(ran(130)));
+    story.expect(Mode::Paused, "lunch");
+    story.ask(resume());
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Sync);
+}
+
 #[test]
 fn a_pause_after_the_package_waits_for_those_in_work_and_no_others() {
     let mut story = Story::begin(|_| {});

@@ -41,6 +41,23 @@ pub fn sync_due(sync: &SyncRecord, root: Option<&str>, config: &Config, now: Now
     ago >= least
 }
 
+/// Whether the last sync of this root file system never ended.
+#[must_use]
+pub fn tree_is_in_doubt(sync: &SyncRecord, root: Option<&str>) -> bool {
+    sync.cut_short > 0 && sync.root.as_deref() == root
+}
+
+/// When the next attempt may begin after this many that were cut short. The first is made up for at
+/// once; from then on they are spaced as failed ones are, so that a container which is started again
+/// and again does not hammer a mirror. Nothing while no wait is called for.
+#[must_use]
+pub fn after_cut_short(sync: &SyncRecord, config: &Config) -> Option<Timestamp> {
+    let again = sync.cut_short.checked_sub(1).filter(|&again| again > 0)?;
+    let wait = backoff(again, config).or_else(|| config.sync.retries.last().copied())?;
+    let attempted = sync.attempted?;
+    attempted.checked_add(SignedDuration::try_from(wait).ok()?).ok()
+}
+
 /// How long to wait before the attempt that follows this many failed ones; nothing when the
 /// retries are used up.
 #[must_use]

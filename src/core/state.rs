@@ -203,6 +203,10 @@ pub struct PendingPause {
 pub struct SyncRecord {
     /// The last time one was begun, whatever came of it.
     pub attempted: Option<Timestamp>,
+    /// How many in a row were begun and never ended, because the container was killed or an operator
+    /// interrupted them. What they left of the tree may be half old and half new, so no step follows
+    /// before one has ended.
+    pub cut_short: u32,
     /// The root file system it was begun in.
     pub root: Option<String>,
     /// The last time one worked.

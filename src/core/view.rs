@@ -174,6 +174,12 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
             Some(at) => {
                 let sync = &state.durable.sync;
                 let left = in_words(at.saturating_sub(now.mono));
+                if sync.failures == 0 {
+                    return format!(
+                        "the last {} syncs did not come to an end; syncing in {left}",
+                        sync.cut_short
+                    );
+                }
                 let error = sync.error.as_deref().unwrap_or("the sync failed");
                 let tries = config.sync.retries.len() + 1;
                 format!("{error}; trying again in {left} (attempt {} of {tries})", sync.failures + 1)

@@ -204,7 +204,7 @@ fn kill_at(builder: &mut Builder, moment: Moment, random: &mut Random) -> bool {
 fn at_twenty_moments_it_goes_on_and_loses_nothing() {
     let mut random = Random::from_environment();
     let mut builder = Recipe::new(WORLD)
-        .config("[sync]\nmin_interval = \"1s\"\n")
+        .config("[sync]\nmin_interval = \"1s\"\nretries = [\"1s\"]\n")
         .file("/run/test/files", "3000\n")
         .create();
     let mut version = 1;

@@ -66,6 +66,7 @@ impl Turn {
     }
 
     fn synced(&mut self, job: &Job, report: Report, succeeded: bool) {
+        self.state.durable.sync.cut_short = 0;
         if succeeded {
             self.step_ended(job, Outcome::Done);
             let now = self.now.wall;

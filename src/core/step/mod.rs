@@ -114,6 +114,10 @@ impl Turn {
                 Phase::Running(at) => {
                     let at = *at;
                     self.enter(at);
+                    let sync = &mut self.state.durable.sync;
+                    if cycle::tree_is_in_doubt(sync, self.state.durable.root.as_deref()) {
+                        sync.retry = cycle::after_cut_short(sync, &self.state.live.config);
+                    }
                 }
                 Phase::Waiting(_) if claimed.boot && self.state.live.config.cycle.on_start => {
                     self.new_cycle(Reason::Start, false);

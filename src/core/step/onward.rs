@@ -117,13 +117,16 @@ impl Turn {
             let Live { config, .. } = &self.state.live;
             let sync = &self.state.durable.sync;
             let forced = self.state.durable.cycle.as_ref().is_some_and(|cycle| cycle.forced);
-            let due = cycle::sync_due(sync, self.state.durable.root.as_deref(), config, self.now);
-            if !(forced || due || sync.failures > 0) {
+            let root = self.state.durable.root.as_deref();
+            let due = cycle::sync_due(sync, root, config, self.now);
+            if !(forced || due || sync.failures > 0 || cycle::tree_is_in_doubt(sync, root)) {
                 self.next_after(Step::Sync);
                 return true;
             }
-            self.state.durable.sync.attempted = Some(self.now.wall);
-            self.state.durable.sync.root.clone_from(&self.state.durable.root);
+            let sync = &mut self.state.durable.sync;
+            sync.attempted = Some(self.now.wall);
+            sync.root.clone_from(&self.state.durable.root);
+            sync.cut_short = sync.cut_short.saturating_add(1);
         }
         self.start(at);
         false
