@@ -42,6 +42,7 @@ enum End {
     Nothing,
     Ready,
     Trouble,
+    Unfetched,
 }
 
 fn requests() -> impl Strategy<Value = Request> {
@@ -62,6 +63,7 @@ fn moves() -> impl Strategy<Value = Move> {
         2 => Just(End::Nothing),
         2 => Just(End::Ready),
         1 => Just(End::Trouble),
+        2 => Just(End::Unfetched),
     ];
     prop_oneof![
         2 => (0..2u8, any::<bool>()).prop_map(|(root, boot)| Move::Claim { root, boot }),
@@ -276,6 +278,11 @@ fn report(end: End, work: &Work) -> Report {
         End::Nothing => Report::Nothing,
         End::Ready => Report::Ready { repairs: vec!["a lock".into()] },
         End::Trouble => Report::Failed(Box::new(Failure::new(Class::Internal, "no"))),
+        End::Unfetched => Report::Failed(Box::new(Failure {
+            package: Some("app-misc/p0-1".into()),
+            may_pass: true,
+            ..Failure::new(Class::Fetch, "no")
+        })),
     }
 }
 

@@ -12,8 +12,11 @@ use gbsup::core::state::State;
 use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
 use gbsup::core::{Action, Asker, Claimed, Event, Exit, Force, JobId, Now, Ran, Report, Step, Work, view};
+use gbsup::portage::buildlog::BuildLog;
 use gbsup::portage::cpv::Cpv;
-use gbsup::portage::output::{Evidence, How, Progress, Scanner};
+use gbsup::portage::fetch::Trouble;
+use gbsup::portage::output::{Evidence, FailedPackage, How, Progress, Scanner};
+use gbsup::portage::problem::{Problem, ProblemKind};
 use gbsup::portage::sync::Outcome;
 
 struct Story {
@@ -311,6 +314,105 @@ fn the_least_interval_between_syncs_survives_restarts_and_yields_to_a_request() 
     story.ask(Request::Sync);
     story.through(Step::Preflight);
     assert_eq!(story.running(), Step::Sync);
+}
+
+/// A build in which these packages failed to be fetched, for a reason that may pass or not.
+fn unfetched(packages: &[(&str, bool)]) -> Report {
+    let mut ran = ran(1);
+    for (name, may_pass) in packages {
+        let package = cpv(name);
+        let log = BuildLog {
+            fetch: if *may_pass { Trouble::Passing } else { Trouble::Lasting },
+            problems: vec![Problem {
+                kind: ProblemKind::Fetch,
+                subject: Some(format!("{name}.tar.gz")),
+                package: None,
+                lines: vec![format!("!!! Couldn't download '{name}.tar.gz'. Aborting.")],
+                omitted: 0,
+            }],
+            ..BuildLog::default()
+        };
+        ran.logs.insert(package.to_string(), log);
+        ran.evidence.failed.push(FailedPackage { package, how: How::Build, log: None, die: None });
+    }
+    Report::Ran(ran)
+}
+
+#[track_caller]
+fn again(story: &Story) -> Vec<String> {
+    match &story.job.as_ref().expect("a job runs").1 {
+        Work::Again { packages, .. } => packages.clone(),
+        other => panic!("it is not tried again but {other:?}"),
+    }
+}
+
+#[test]
+fn what_could_not_be_fetched_is_fetched_later_and_then_all_is_built() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.end(unfetched(&[("a", true)]));
+    story.expect(Mode::Running, "app-misc/a-1 could not be fetched; trying again in 1 min (attempt 2 of 4)");
+    assert!(story.job.is_none());
+    // In the middle of the wait the container is started again.
+    story.seconds += 20;
+    story.restart("one", true);
+    story.through(Step::Preflight);
+    story.expect(Mode::Running, "trying again in 40 s");
+    story.pass(40);
+    assert_eq!(again(&story), ["app-misc/a-1"]);
+    story.end(unfetched(&[("a", true)]));
+    story.expect(Mode::Running, "trying again in 5 min (attempt 3 of 4)");
+    story.pass(300);
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    story.end(Report::Ran(ran(0)));
+    assert!(matches!(story.job, Some((_, Work::Build { .. }))), "what waited for it is built");
+    story.through(Step::Rebuild);
+    story.expect(Mode::Waiting, "everything is up to date");
+    assert_eq!(story.status().remedies, ["app-misc/a-1 could not be fetched at first; attempt 3 worked"]);
+}
+
+#[test]
+fn a_server_that_does_not_come_back_is_left_to_a_person() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    for minutes in [1, 5, 15] {
+        story.end(unfetched(&[("a", true)]));
+        story.pass(minutes * 60);
+        assert_eq!(again(&story), ["app-misc/a-1"]);
+    }
+    story.end(unfetched(&[("a", true)]));
+    story.expect(Mode::Paused, "app-misc/a-1 failed in fetch");
+    let evidence = &story.status().pause.unwrap().failures[0].evidence;
+    assert_eq!(evidence.last().map(String::as_str), Some("tried again 3 times, in vain"));
+    // Somebody who says resume wants all of it again.
+    story.ask(resume());
+    story.through(Step::Preflight);
+    story.end(unfetched(&[("a", true)]));
+    story.expect(Mode::Running, "attempt 2 of 4");
+}
+
+#[test]
+fn only_what_may_pass_is_tried_again_and_the_rest_waits_for_a_person() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.end(unfetched(&[("a", true), ("b", false)]));
+    assert_eq!(story.status().remedies.len(), 1);
+    assert_eq!(story.ask(resume()), Reply::Accepted { message: "trying the build again now".into() });
+    assert_eq!(again(&story), ["app-misc/a-1"]);
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    story.end(Report::Ran(ran(0)));
+    story.expect(Mode::Paused, "app-misc/b-1 failed in fetch");
+    assert_eq!(story.status().progress.failed, 1);
+}
+
+#[test]
+fn without_the_remedy_a_person_is_asked_at_once() {
+    let mut story = Story::begin(|config| config.remedy.fetch.clear());
+    story.through(Step::SelfUpdate);
+    story.end(unfetched(&[("a", true)]));
+    story.expect(Mode::Paused, "app-misc/a-1 failed in fetch");
 }
 
 /// Half a tree is not built, however lately the sync that left it was begun.

@@ -259,6 +259,7 @@ impl Walk {
             ("build", "args") => slot.list(values::argument, &mut config.build.args),
             ("build", "keep_going") => slot.one(values::boolean, &mut config.build.keep_going),
             ("rebuild", "commands") => slot.follow_ups(&mut config.rebuild.commands),
+            ("remedy", "fetch") => slot.list(values::retry, &mut config.remedy.fetch),
             ("stop", "grace") => slot.one(values::grace, &mut config.stop.grace),
             ("log", "level") => slot.one(values::level, &mut config.log.level),
             ("log", "format") => slot.one(values::format, &mut config.log.format),

@@ -32,6 +32,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("sync", &["command", "min_interval", "retries", "on_failure"]),
     ("build", &["targets", "jobs", "load_average", "args", "keep_going"]),
     ("rebuild", &["commands"]),
+    ("remedy", &["fetch"]),
     ("stop", &["grace"]),
     ("log", &["level", "format"]),
 ];
@@ -49,6 +50,8 @@ pub struct Config {
     pub build: Build,
     /// What follows a build.
     pub rebuild: Rebuild,
+    /// What is done about a failure before a person is asked.
+    pub remedy: Remedy,
     /// How the builder stops.
     pub stop: Stop,
     /// What the log says.
@@ -166,6 +169,15 @@ pub struct Rebuild {
     pub commands: Vec<FollowUp>,
 }
 
+/// `[remedy]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Remedy {
+    /// How long to wait before each further attempt to build a package whose sources could not be
+    /// fetched for a reason that may pass; empty: no further attempt.
+    #[serde(serialize_with = "values::serialize_durations")]
+    pub fetch: Vec<Duration>,
+}
+
 /// A command of `rebuild.commands`. It is left out when its program is not installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FollowUp {
@@ -237,6 +249,12 @@ impl Default for Sync {
             retries: [1, 5, 15].map(Duration::from_mins).to_vec(),
             on_failure: OnFailure::Continue,
         }
+    }
+}
+
+impl Default for Remedy {
+    fn default() -> Self {
+        Self { fetch: [1, 5, 15].map(Duration::from_mins).to_vec() }
     }
 }
 

@@ -4,6 +4,7 @@ use super::failure::{Class, Failure};
 use super::job::Job;
 use super::{Exit, Ran, Report, Step};
 use crate::portage::die::Die;
+use crate::portage::fetch::Trouble;
 use crate::portage::output::{FailedPackage, How};
 use crate::portage::problem::{Problem, ProblemKind};
 use crate::portage::sync;
@@ -109,7 +110,7 @@ fn package_failure(failed: &FailedPackage, ran: &Ran) -> Failure {
     let log = failed.log.as_ref().or(die.and_then(|die| die.log.as_ref()));
     let log = log.map_or_else(|| ran.log.clone(), |log| log.display().to_string());
     let mut failure = match (fetch, die) {
-        (Some(problem), _) => fetch_failure(problem),
+        (Some(problem), _) => fetch_failure(problem, build_log.map(|log| log.fetch).unwrap_or_default()),
         (None, Some(die)) => die_failure(die),
         (None, None) => Failure::new(Class::Unknown, where_it_failed(&failed.how)),
     };
@@ -132,7 +133,7 @@ fn is_fetch(kind: ProblemKind) -> bool {
     matches!(kind, ProblemKind::Fetch | ProblemKind::FetchRestricted | ProblemKind::Verify)
 }
 
-fn fetch_failure(problem: &Problem) -> Failure {
+fn fetch_failure(problem: &Problem, trouble: Trouble) -> Failure {
     let file = problem.subject.as_deref().unwrap_or("a source file");
     let message = match problem.kind {
         ProblemKind::Verify => format!("{file} is not what the Manifest says"),
@@ -140,7 +141,8 @@ fn fetch_failure(problem: &Problem) -> Failure {
         _ => format!("{file} could not be downloaded"),
     };
     let evidence = problem.lines.clone();
-    Failure { phase: Some("fetch".to_owned()), evidence, ..Failure::new(Class::Fetch, message) }
+    let may_pass = trouble == Trouble::Passing && problem.kind == ProblemKind::Fetch;
+    Failure { phase: Some("fetch".to_owned()), evidence, may_pass, ..Failure::new(Class::Fetch, message) }
 }
 
 fn where_it_failed(how: &How) -> &'static str {

@@ -92,6 +92,9 @@ pub struct Failure {
     pub log: Option<String>,
     /// Commands to type inside the container, in order.
     pub suggestions: Vec<String>,
+    /// It may pass by itself: a server that did not answer, and the like.
+    #[serde(default)]
+    pub may_pass: bool,
 }
 
 impl Failure {
@@ -106,6 +109,7 @@ impl Failure {
             evidence: Vec::new(),
             log: None,
             suggestions: Vec::new(),
+            may_pass: false,
         }
     }
 

@@ -24,6 +24,7 @@ pub mod cycle;
 pub mod failure;
 pub mod history;
 pub mod job;
+pub mod remedy;
 pub mod request;
 pub mod state;
 pub mod status;
@@ -107,6 +108,13 @@ pub enum Work {
         /// Packages to merge again first, as `category/name-version`.
         merge_again: Vec<String>,
     },
+    /// A part of [`Step::Build`]: packages that failed and are tried again.
+    Again {
+        /// Those packages, as `category/name-version`.
+        packages: Vec<String>,
+        /// Atoms that an operator asked to leave out of this cycle.
+        exclude: Vec<String>,
+    },
     /// See [`Step::Rebuild`].
     Rebuild {
         /// What this cycle merged, as `category/name-version`.
@@ -124,7 +132,7 @@ impl Work {
             Self::Preflight => Step::Preflight,
             Self::Sync => Step::Sync,
             Self::SelfUpdate => Step::SelfUpdate,
-            Self::Build { .. } => Step::Build,
+            Self::Build { .. } | Self::Again { .. } => Step::Build,
             Self::Rebuild { .. } => Step::Rebuild,
         }
     }

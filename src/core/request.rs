@@ -89,7 +89,7 @@ pub(super) enum Effect {
     Claim,
     Resume { skip: Vec<String> },
     ForgetPause,
-    RetrySync,
+    Retry,
     ForceSync,
     RememberSync,
     Pause { mode: PauseMode, reason: Option<String> },
@@ -156,8 +156,8 @@ fn resume(state: &State, skip: &[String]) -> (Effect, Reply) {
             };
             accepted(Effect::Resume { skip: skip.to_vec() }, message)
         }
-        Phase::Running(Step::Sync) if state.live.retry.is_some() => {
-            accepted(Effect::RetrySync, "trying the sync again now")
+        Phase::Running(step) if state.live.retry.is_some() => {
+            accepted(Effect::Retry, format!("trying the {} again now", step.name()))
         }
         Phase::Running(_) | Phase::Waiting(_) => {
             let halting = state.live.job.as_ref().is_some_and(|job| job.halt.is_some());
@@ -219,7 +219,7 @@ fn sync(state: &State) -> (Effect, Reply) {
             }
         }
         Phase::Running(Step::Sync) if state.live.retry.is_some() => {
-            accepted(Effect::RetrySync, "trying the sync again now")
+            accepted(Effect::Retry, "trying the sync again now")
         }
         Phase::Running(_) => {
             accepted(Effect::RememberSync, "remembered: a sync follows when this cycle ends or pauses")

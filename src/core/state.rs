@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use super::job::Job;
+use super::remedy::{Treated, Treatment};
 use super::request::PauseMode;
 use super::status::{VolumeInfo, Why};
 use super::{JobId, Now, Step};
@@ -109,6 +110,10 @@ pub struct Cycle {
     /// over without failing.
     #[serde(default)]
     pub passed_over: Vec<String>,
+    /// The remedy at work.
+    pub treatment: Option<Treatment>,
+    /// What remedies were for in this cycle, until a person took over.
+    pub treated: Vec<Treated>,
     /// It has ended.
     pub over: bool,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::cycle;
 use super::job::{Job, Stage, Then};
+use super::remedy::{Treated, Treatment};
 use super::state::{Cycle, Live, Pause, Phase, State, Tally, Volume};
 use super::status::{self, CycleInfo, JobInfo, Mode, PauseInfo, Progress, Status, SyncInfo, Why, in_words};
 use super::{Now, Step};
@@ -43,7 +44,7 @@ pub fn status(state: &State, now: Now) -> Status {
         },
         volume: live.space.clone(),
         log: log(state),
-        remedies: Vec::new(),
+        remedies: remedies(state, now),
         warnings: warnings(state),
     }
 }
@@ -187,7 +188,11 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
             None => "syncing the ebuild repositories".to_owned(),
         },
         Step::SelfUpdate => "looking whether Portage itself is to be updated".to_owned(),
-        Step::Build => packages("building", "working out what is to be built", job.as_ref(), progress, now),
+        Step::Build => match treatment(state) {
+            Some(treatment) if retry.is_some() => treatment.sentence(left(*retry, now), config),
+            Some(_) => packages("trying again", "trying again what failed", job.as_ref(), progress, now),
+            None => packages("building", "working out what is to be built", job.as_ref(), progress, now),
+        },
         Step::Rebuild => {
             packages("rebuilding", "looking for what has to be rebuilt", job.as_ref(), progress, now)
         }
@@ -289,6 +294,21 @@ fn pause(state: &State) -> PauseInfo {
         Why::Operator => "go on with: gbsup resume".to_owned(),
     });
     PauseInfo { why, failures, until: None, actions }
+}
+
+fn treatment(state: &State) -> Option<&Treatment> {
+    state.durable.cycle.as_ref()?.treatment.as_ref()
+}
+
+fn left(deadline: Option<Duration>, now: Now) -> Option<Duration> {
+    deadline.map(|at| at.saturating_sub(now.mono))
+}
+
+fn remedies(state: &State, now: Now) -> Vec<String> {
+    let Live { config, retry, .. } = &state.live;
+    let working = treatment(state).map(|treatment| treatment.sentence(left(*retry, now), config));
+    let past = state.durable.cycle.iter().flat_map(|cycle| &cycle.treated).filter_map(Treated::sentence);
+    working.into_iter().chain(past).collect()
 }
 
 fn warnings(state: &State) -> Vec<String> {

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::die::{Die, DieReader, find};
+use super::fetch;
 use super::problem::{Block, Problem, ProblemKind};
 
 /// What the log of a failed build says. Every field may be empty: a build that is killed together
@@ -23,6 +24,8 @@ pub struct BuildLog {
     pub killed_program: bool,
     /// `No space left on device`.
     pub no_space: bool,
+    /// Whether fetching may work another time.
+    pub fetch: fetch::Trouble,
     /// What Portage reported on the way, at most 8: files that could not be fetched or have a wrong
     /// digest are named in the build log and nowhere else.
     pub problems: Vec<Problem>,
@@ -40,7 +43,7 @@ const MAX_LINE: usize = 300;
 /// Reads a build log, or the end of one; 256 KiB are plenty.
 #[must_use]
 pub fn examine(text: &[u8]) -> BuildLog {
-    let mut log = BuildLog::default();
+    let mut log = BuildLog { fetch: fetch::trouble(text), ..BuildLog::default() };
     // An emerge typed by hand on a terminal writes its logs in colour.
     let lines: Vec<Cow<[u8]>> = text.split(|&b| b == b'\n').map(uncoloured).collect();
     let mut end = None;

@@ -178,6 +178,15 @@ pub fn build(host: &Host, options: &BuildOptions) -> Command {
     finish(argv, options, &options.targets, features(host, proactive))
 }
 
+/// Builds these versions, which failed in [`build`], once more, and what they need.
+#[must_use]
+pub fn again(packages: &[Cpv], host: &Host, options: &BuildOptions) -> Command {
+    let mut argv = emerge(options, Binaries::Use);
+    argv.extend(["--oneshot", "--changed-use", "--changed-deps=y", "--changed-slot=y"].map(str::to_owned));
+    let targets: Vec<String> = packages.iter().map(Cpv::atom).collect();
+    finish(argv, options, &targets, features(host, &[]))
+}
+
 /// Exit status 0 when libraries are kept only for packages that still link to them, so that
 /// [`rebuild`] has something to do; 1 when there are none.
 #[must_use]

@@ -8,6 +8,7 @@ pub mod buildlog;
 pub mod command;
 pub mod cpv;
 pub mod die;
+pub mod fetch;
 pub mod gpkg;
 pub mod leftovers;
 pub mod live;

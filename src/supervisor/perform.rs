@@ -118,6 +118,7 @@ impl Task {
             Work::Sync => self.sync(),
             Work::SelfUpdate => self.self_update(),
             Work::Build { exclude, merge_again } => self.build(exclude, merge_again),
+            Work::Again { packages, exclude } => self.again(packages, exclude),
             Work::Rebuild { merged, exclude } => self.rebuild(merged, exclude),
         };
         self.settle();
@@ -169,6 +170,13 @@ impl Task {
             }
         }
         self.run(&command::build(&host, &options)).map(|ran| Report::Ran(Box::new(ran)))
+    }
+
+    fn again(&mut self, packages: &[String], exclude: &[String]) -> Result<Report, Trouble> {
+        let options = self.options(exclude);
+        let host = self.host()?;
+        let packages: Vec<Cpv> = packages.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).collect();
+        self.run(&command::again(&packages, &host, &options)).map(|ran| Report::Ran(Box::new(ran)))
     }
 
     fn rebuild(&mut self, merged: &[String], exclude: &[String]) -> Result<Report, Trouble> {

@@ -3,7 +3,7 @@
 use gbsup::core::failure::Class;
 use gbsup::core::status::{Mode, Why};
 
-use crate::support::{Builder, QUICK};
+use crate::support::{Builder, QUICK, Recipe};
 
 const DIE: &str = "the reactor has no coolant: touch /etc/gbsup-test/repaired";
 
@@ -105,7 +105,7 @@ fn what_cannot_be_repaired_now_is_left_out() {
 /// Whatever stops Portage, it is told in its own words. One package after the other joins the world.
 #[test]
 fn other_failures_are_told_apart() {
-    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    let mut builder = Recipe::new(&["test-quick/t1"]).config("[remedy]\nfetch = []\n").start();
     builder.wait_waiting();
     for (cycle, (atom, class, words)) in (2..).zip([
         ("test-fail/nofetch", Class::Fetch, "could not be downloaded"),

@@ -13,6 +13,7 @@ mod kill;
 mod orphans;
 mod pause;
 mod records;
+mod remedy;
 mod signals;
 mod stop;
 mod stuck;

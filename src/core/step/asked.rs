@@ -22,9 +22,12 @@ impl Turn {
             }
             Effect::Resume { skip } => self.resume(skip),
             Effect::ForgetPause => self.forget_pause(),
-            Effect::RetrySync => {
+            Effect::Retry => {
                 self.state.live.retry = None;
                 self.state.durable.sync.retry = None;
+                if let Some(treatment) = self.treatment() {
+                    treatment.due = None;
+                }
             }
             Effect::ForceSync => {
                 if let Some(cycle) = &mut self.state.durable.cycle {
@@ -49,8 +52,9 @@ impl Turn {
                     cycle.exclude.sort();
                     cycle.exclude.dedup();
                     cycle.tally.failed = 0;
+                    // A person has seen it: remedies begin anew, as the sync's retries do.
+                    cycle.treated.clear();
                 }
-                // A person has seen it: the sync's retries begin anew.
                 self.state.durable.sync.failures = 0;
                 self.state.durable.sync.retry = None;
                 self.enter(at);

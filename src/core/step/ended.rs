@@ -8,7 +8,7 @@ use crate::core::job::{Job, Then};
 use crate::core::request::PauseMode;
 use crate::core::state::{Pause, Phase, Tally};
 use crate::core::status::Why;
-use crate::core::{Action, Exit, JobId, Report, Step, classify, cycle};
+use crate::core::{Action, Exit, JobId, Report, Step, Work, classify, cycle, remedy};
 use crate::portage::sync;
 
 impl Turn {
@@ -16,16 +16,20 @@ impl Turn {
         let Some(job) = self.state.live.job.take_if(|job| job.id == id) else { return };
         let at = job.work.step();
         let succeeded = succeeded(&report);
+        let again = matches!(job.work, Work::Again { .. });
         if let Some(cycle) = &mut self.state.durable.cycle {
-            if succeeded && at == Step::Build {
-                cycle.merge_again.clear();
-            }
-            if at == Step::Build {
+            if at == Step::Build && !again {
+                if succeeded {
+                    cycle.merge_again.clear();
+                }
                 cycle.passed_over = classify::passed_over(&report);
             }
             if at > Step::Sync {
                 let planned = cycle.planned.max(cycle.tally.done() + job.total);
-                cycle.planned = if succeeded { 0 } else { planned };
+                cycle.planned = if succeeded && !again { 0 } else { planned };
+            }
+            for (package, _) in &job.merged {
+                remedy::merged(package, &mut cycle.treated);
             }
             cycle.tally = cycle.tally.plus(Tally { failed: 0, ..job.tally });
             // The preflight merges again whatever it finds unfinished.
@@ -51,18 +55,48 @@ impl Turn {
         }
         if succeeded {
             self.step_ended(&job, Outcome::Done);
-            self.next_after(at);
+            if again { self.treated() } else { self.next_after(at) }
         } else {
             self.step_ended(&job, Outcome::Failed);
             let merge_again = classify::half_done(&report);
             let failures = classify::failures(&job, report);
             if let Some(cycle) = &mut self.state.durable.cycle {
-                cycle.tally.failed +=
-                    u64::try_from(failures.iter().filter(|f| f.package.is_some()).count()).unwrap_or(0);
                 cycle.merge_again = merge_again;
             }
-            self.fail(failures, at);
+            self.remedy_or_fail(failures, at);
         }
+    }
+
+    /// The packages that a remedy was for are merged. What waited for them is left to a build of
+    /// everything, unless a person is needed first.
+    fn treated(&mut self) {
+        let treatment = self.state.durable.cycle.as_mut().and_then(|cycle| cycle.treatment.take());
+        let others = treatment.map(|treatment| treatment.others).unwrap_or_default();
+        if others.is_empty() {
+            self.set_phase(Phase::Running(Step::Build));
+        } else {
+            self.remedy_or_fail(others, Step::Build);
+        }
+    }
+
+    fn remedy_or_fail(&mut self, mut failures: Vec<Failure>, at: Step) {
+        let config = &self.state.live.config;
+        if let Some(cycle) = self.state.durable.cycle.as_mut().filter(|_| at == Step::Build) {
+            failures.extend(cycle.treatment.take().map(|treatment| treatment.others).unwrap_or_default());
+            match remedy::choose(failures, &cycle.treated, config, self.now) {
+                Ok(treatment) => {
+                    cycle.treatment = Some(treatment);
+                    self.set_phase(Phase::Running(at));
+                    return self.schedule();
+                }
+                Err(left) => failures = left,
+            }
+        }
+        if let Some(cycle) = &mut self.state.durable.cycle {
+            let packages = failures.iter().filter(|failure| failure.package.is_some()).count();
+            cycle.tally.failed += u64::try_from(packages).unwrap_or(0);
+        }
+        self.fail(failures, at);
     }
 
     fn synced(&mut self, job: &Job, report: Report, succeeded: bool) {

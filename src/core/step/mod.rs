@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::core::failure::Failure;
 use crate::core::job::{Job, Then};
+use crate::core::remedy::{self, Treatment};
 use crate::core::state::{Phase, Reason, State, Volume};
 use crate::core::{Action, Claimed, Event, JobId, Now, Step, cycle};
 
@@ -143,8 +144,11 @@ impl Turn {
             _ => None,
         };
         let longest = live.config.sync.retries.iter().max().copied().unwrap_or_default();
-        live.retry = match (&durable.phase, durable.sync.retry) {
-            (Phase::Running(Step::Sync), Some(retry)) => Some(cycle::rearm(retry, longest, self.now)),
+        let treatment = durable.cycle.as_ref().and_then(|cycle| cycle.treatment.as_ref());
+        live.retry = match (&durable.phase, durable.sync.retry, treatment.and_then(|treatment| treatment.due))
+        {
+            (Phase::Running(Step::Sync), Some(retry), _) => Some(cycle::rearm(retry, longest, self.now)),
+            (Phase::Running(Step::Build), _, Some(due)) => Some(cycle::rearm(due, remedy::LONGEST, self.now)),
             _ => None,
         };
     }
@@ -187,11 +191,18 @@ impl Turn {
         if self.state.live.retry.is_some_and(|at| mono >= at) {
             self.state.live.retry = None;
             self.state.durable.sync.retry = None;
+            if let Some(treatment) = self.treatment() {
+                treatment.due = None;
+            }
         }
         if self.state.live.next.is_some_and(|at| mono >= at) && !self.state.live.hold {
             self.state.live.next = None;
             self.new_cycle(Reason::Interval, false);
         }
+    }
+
+    fn treatment(&mut self) -> Option<&mut Treatment> {
+        self.state.durable.cycle.as_mut()?.treatment.as_mut()
     }
 
     /// The next signal of a stop, when its time has come.

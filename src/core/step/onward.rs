@@ -5,7 +5,7 @@ use crate::core::history::{Outcome, Record};
 use crate::core::job::Job;
 use crate::core::request::PauseMode;
 use crate::core::state::{Cycle, Live, Pause, PendingPause, Phase, Reason, Tally, Volume};
-use crate::core::{Action, JobId, Step, Work, cycle};
+use crate::core::{Action, JobId, Step, Work, cycle, remedy};
 
 impl Turn {
     pub(super) fn new_cycle(&mut self, reason: Reason, forced: bool) {
@@ -24,6 +24,8 @@ impl Turn {
             tally: Tally::default(),
             planned: 0,
             passed_over: Vec::new(),
+            treatment: None,
+            treated: Vec::new(),
             over: false,
         });
         self.state.durable.sync.failures = 0;
@@ -110,10 +112,10 @@ impl Turn {
             self.hold(reason, false, Some(at));
             return true;
         }
+        if self.state.live.retry.is_some() {
+            return false;
+        }
         if at == Step::Sync {
-            if self.state.live.retry.is_some() {
-                return false;
-            }
             let Live { config, .. } = &self.state.live;
             let sync = &self.state.durable.sync;
             let forced = self.state.durable.cycle.as_ref().is_some_and(|cycle| cycle.forced);
@@ -141,9 +143,15 @@ impl Turn {
             Step::Preflight => Work::Preflight,
             Step::Sync => Work::Sync,
             Step::SelfUpdate => Work::SelfUpdate,
-            Step::Build => {
-                Work::Build { exclude: cycle.exclude.clone(), merge_again: cycle.merge_again.clone() }
-            }
+            Step::Build => match &cycle.treatment {
+                Some(treatment) => {
+                    remedy::count(treatment, &mut cycle.treated);
+                    Work::Again { packages: treatment.packages.clone(), exclude: cycle.exclude.clone() }
+                }
+                None => {
+                    Work::Build { exclude: cycle.exclude.clone(), merge_again: cycle.merge_again.clone() }
+                }
+            },
             Step::Rebuild => Work::Rebuild { merged: cycle.merged.clone(), exclude: cycle.exclude.clone() },
         };
         let cycle = cycle.id;

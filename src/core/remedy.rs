@@ -1,0 +1,161 @@
+//! What is done about a failure before a person is asked: bounded, written down, and visible in the
+//! status while and after it acts. Nothing else is ever done to the user's system in silence.
+//!
+//! A remedy is for packages, not for a step: only those it is for are built again, and what failed for
+//! other reasons meanwhile waits, untouched, for the person who is needed anyway.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::failure::{Class, Failure};
+use super::status::in_words;
+use super::{Now, cycle};
+use crate::config::Config;
+
+/// No wait for an attempt is longer, whatever the clock says.
+pub const LONGEST: Duration = Duration::from_hours(24);
+
+/// A remedy at work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Treatment {
+    /// What it is for.
+    pub class: Class,
+    /// The packages to build again, as `category/name-version`; never empty.
+    pub packages: Vec<String>,
+    /// How often that was done before, in this cycle.
+    pub before: u32,
+    /// It does not begin before.
+    pub due: Option<Timestamp>,
+    /// What failed besides, and what a person is told when the remedy was of no use.
+    pub others: Vec<Failure>,
+}
+
+/// What became of a package that had a remedy in this cycle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Treated {
+    /// What the remedy was for.
+    pub class: Class,
+    /// The package, as `category/name-version`.
+    pub package: String,
+    /// How often it was built again.
+    pub attempts: u32,
+    /// It was merged after that.
+    pub cured: bool,
+}
+
+/// The most attempts that a remedy has, whatever the configuration says of waiting between them.
+fn attempts(class: Class, config: &Config) -> usize {
+    match class {
+        Class::Fetch => config.remedy.fetch.len(),
+        _ => 0,
+    }
+}
+
+/// How long to wait before the attempt that follows so many others.
+fn wait(class: Class, before: u32, config: &Config) -> Option<Duration> {
+    match class {
+        Class::Fetch => config.remedy.fetch.get(usize::try_from(before).ok()?).copied(),
+        _ => None,
+    }
+}
+
+fn is_for(failure: &Failure) -> bool {
+    failure.class == Class::Fetch && failure.may_pass
+}
+
+/// What to do about these failures, or all of them back when only a person can do something.
+///
+/// # Errors
+///
+/// The failures, each with a line of evidence about the attempts made.
+pub fn choose(
+    failures: Vec<Failure>,
+    treated: &[Treated],
+    config: &Config,
+    now: Now,
+) -> Result<Treatment, Vec<Failure>> {
+    let before = |failure: &Failure| {
+        let same =
+            |past: &&Treated| past.class == failure.class && Some(&past.package) == failure.package.as_ref();
+        treated.iter().find(same).map_or(0, |past| past.attempts)
+    };
+    let helps = |failure: &Failure| {
+        let left = usize::try_from(before(failure)).is_ok_and(|n| n < attempts(failure.class, config));
+        failure.package.is_some() && is_for(failure) && left
+    };
+    let Some(first) = failures.iter().find(|failure| helps(failure)) else {
+        return Err(failures.into_iter().map(|failure| in_vain(before(&failure), failure)).collect());
+    };
+    let (class, before) = (first.class, before(first));
+    let (mine, others): (Vec<_>, Vec<_>) =
+        failures.into_iter().partition(|failure| failure.class == class && helps(failure));
+    Ok(Treatment {
+        class,
+        packages: mine.into_iter().filter_map(|failure| failure.package).collect(),
+        before,
+        due: wait(class, before, config).map(|wait| cycle::later(now, wait)),
+        others,
+    })
+}
+
+fn in_vain(attempts: u32, mut failure: Failure) -> Failure {
+    if attempts > 0 {
+        let times = if attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
+        failure.evidence.push(format!("tried again {times}, in vain"));
+    }
+    failure
+}
+
+/// Counts an attempt of a treatment.
+pub fn count(treatment: &Treatment, treated: &mut Vec<Treated>) {
+    for package in &treatment.packages {
+        match treated.iter_mut().find(|past| past.class == treatment.class && past.package == *package) {
+            Some(past) => past.attempts = past.attempts.saturating_add(1),
+            None => treated.push(Treated {
+                class: treatment.class,
+                package: package.clone(),
+                attempts: 1,
+                cured: false,
+            }),
+        }
+    }
+}
+
+/// Writes down that a package was merged, however that came about.
+pub fn merged(package: &str, treated: &mut [Treated]) {
+    for past in treated.iter_mut().filter(|past| past.package == package) {
+        past.cured = true;
+    }
+}
+
+impl Treatment {
+    /// What is going on, in one sentence: `a/b-1 could not be fetched; trying again in 55 s (attempt 2 of 4)`.
+    #[must_use]
+    pub fn sentence(&self, left: Option<Duration>, config: &Config) -> String {
+        let more = match self.packages.len() {
+            0 | 1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        let first = self.packages.first().map_or("a package", String::as_str);
+        let when = match left {
+            Some(left) if !left.is_zero() => format!("trying again in {}", in_words(left)),
+            _ => "trying again now".to_owned(),
+        };
+        // The first attempt was the build's own.
+        let (attempt, of) = (self.before + 2, attempts(self.class, config) + 1);
+        format!("{first}{more} could not be fetched; {when} (attempt {attempt} of {of})")
+    }
+}
+
+impl Treated {
+    /// What became of it, in one sentence; nothing while it is not known.
+    #[must_use]
+    pub fn sentence(&self) -> Option<String> {
+        let Self { package, attempts, cured, .. } = self;
+        cured.then(|| format!("{package} could not be fetched at first; attempt {} worked", attempts + 1))
+    }
+}

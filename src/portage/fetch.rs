@@ -1,0 +1,92 @@
+//! Why a file could not be fetched: a trouble that may pass by itself, or one that will not.
+//!
+//! Portage runs FETCHCOMMAND, wget unless configured otherwise, and only says in the end that the file
+//! could not be had. What wget and curl said before stands in the package's log.
+
+use super::die::find;
+
+/// What kept a file from being fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trouble {
+    /// The file is not there, or not what the Manifest says, or nothing is known.
+    #[default]
+    Lasting,
+    /// One of the places it was looked for did not answer, had a name that could not be resolved for now,
+    /// broke the connection off, or said that it is busy or broken.
+    Passing,
+}
+
+/// Reads the log of a package, or the end of one.
+///
+/// The words are those of wget 1.x (`src/connect.c`, `src/http.c`, `src/host.c`) and the exit messages
+/// of `curl(1)`.
+#[must_use]
+pub fn trouble(log: &[u8]) -> Trouble {
+    let passes = log.split(|&b| b == b'\n').any(|line| {
+        SIGNS.iter().any(|sign| find(line, sign.as_bytes()).is_some()) || status(line).is_some_and(passes)
+    });
+    if passes { Trouble::Passing } else { Trouble::Lasting }
+}
+
+const SIGNS: &[&str] = &[
+    // wget
+    "failed: Connection refused",
+    "failed: Connection timed out",
+    "failed: Network is unreachable",
+    "failed: No route to host",
+    "failed: Temporary failure in name resolution",
+    "Read error at byte ",
+    "Read error (",
+    "No data received",
+    "Unable to establish SSL connection",
+    // curl
+    "curl: (7) ",
+    "curl: (18) ",
+    "curl: (28) ",
+    "curl: (35) ",
+    "curl: (52) ",
+    "curl: (56) ",
+];
+
+/// The HTTP status of wget's `ERROR 503: Service Unavailable.` and of curl's `The requested URL returned
+/// error: 503`.
+fn status(line: &[u8]) -> Option<u16> {
+    let number = ["ERROR ", "The requested URL returned error: "].iter().find_map(|before| {
+        let at = find(line, before.as_bytes())? + before.len();
+        line.get(at..at + 3)
+    })?;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+/// Request Timeout, Too Many Requests, and everything that is the server's own trouble (RFC 9110, 15).
+fn passes(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500..=599)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_and_what_will_not() {
+        for (log, passes) in [
+            ("Connecting to 127.0.0.1:8099... failed: Connection refused.", true),
+            ("Resolving a.example (a.example)... failed: Temporary failure in name resolution.", true),
+            ("Resolving a.example (a.example)... failed: Name or service not known.", false),
+            ("2026-11-22 14:30:00 ERROR 503: Service Unavailable.", true),
+            ("2026-11-22 14:30:00 ERROR 429: Too Many Requests.", true),
+            ("2026-11-22 14:30:00 ERROR 404: Not Found.", false),
+            ("curl: (22) The requested URL returned error: 502", true),
+            ("curl: (22) The requested URL returned error: 404", false),
+            ("curl: (28) Operation timed out after 30001 milliseconds", true),
+            ("curl: (6) Could not resolve host: a.example", false),
+            ("!!! Couldn't download 'a-1.tar.gz'. Aborting.", false),
+            ("!!! Fetched file: a-1.tar.gz VERIFY FAILED!", false),
+            ("ERROR 5", false),
+            // One of two mirrors may come back.
+            ("ERROR 404: Not Found.\nConnecting to b.example... failed: Connection timed out.\n", true),
+        ] {
+            assert_eq!(trouble(log.as_bytes()) == Trouble::Passing, passes, "{log}");
+        }
+    }
+}
