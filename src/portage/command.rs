@@ -17,6 +17,14 @@ pub struct Command {
     pub env: Vec<(String, String)>,
 }
 
+impl Command {
+    /// The command line as it would be typed.
+    #[must_use]
+    pub fn typed(&self) -> String {
+        self.argv.iter().map(|arg| shell_quote(arg)).collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// What the configuration says about a build.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BuildOptions {
@@ -167,7 +175,22 @@ pub fn self_update(host: &Host, options: &BuildOptions) -> Command {
 /// Builds the targets: everything that is new, changed, or has no usable binary package.
 #[must_use]
 pub fn build(host: &Host, options: &BuildOptions) -> Command {
+    update(host, options, &[])
+}
+
+/// Says what [`build`] would do, and why; the output is read by [`plan`](super::plan).
+///
+/// The order of the list may differ from that in which [`build`] merges (with `--tree`, Portage takes
+/// packages that do not depend on each other one by one: `depgraph.py:_serialize_tasks`).
+#[must_use]
+pub fn plan(host: &Host, options: &BuildOptions) -> Command {
+    update(host, options, &["--pretend", "--tree"])
+}
+
+/// What a build and its plan have in common.
+fn update(host: &Host, options: &BuildOptions, only: &[&str]) -> Command {
     let mut argv = emerge(options, Binaries::Use);
+    argv.extend(only.iter().map(|&arg| arg.to_owned()));
     // The world file is the client's: a target that is an atom must not end up in it.
     argv.push("--oneshot".to_owned());
     argv.extend(
@@ -351,7 +374,7 @@ fn plain(argv: &[&str]) -> Command {
     Command { argv: argv.iter().map(|&arg| arg.to_owned()).collect(), env: environment() }
 }
 
-/// Quotes for `shlex.split`, with which Portage reads `EMERGE_DEFAULT_OPTS`.
+/// Quotes for a shell, and for `shlex.split`, with which Portage reads `EMERGE_DEFAULT_OPTS`.
 fn shell_quote(arg: &str) -> String {
     let safe = |b: u8| b.is_ascii_alphanumeric() || b"@%+=:,./-_".contains(&b);
     if !arg.is_empty() && arg.bytes().all(safe) {
@@ -362,122 +385,4 @@ fn shell_quote(arg: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::portage::probe::Version;
-
-    fn new_host() -> Host {
-        Host { capabilities: Capabilities::of(Version::new(3, 0, 83, 0)), ..Host::default() }
-    }
-
-    fn env<'a>(command: &'a Command, name: &str) -> &'a str {
-        let mut found = command.env.iter().filter(|(known, _)| known == name);
-        let (_, value) = found.next().expect("the variable is set");
-        assert!(found.next().is_none(), "{name} is set once");
-        value
-    }
-
-    #[test]
-    fn build_with_everything() {
-        let options = BuildOptions {
-            targets: vec!["@world".into(), "app-misc/tree".into()],
-            jobs: 4,
-            load_average: Some(4.5),
-            args: vec!["--jobs=2".into()],
-            keep_going: false,
-            exclude: vec!["=dev-lang/rust-1.84".into(), "nonsense".into()],
-        };
-        let command = build(&new_host(), &options);
-        assert_eq!(
-            command.argv.join(" "),
-            "emerge --ignore-default-opts --color=n --nospinner --verbose --verbose-conflicts --quiet-build=y \
-             --quiet-fail=y --buildpkg=y --with-bdeps=y --backtrack=100 --autounmask=n \
-             --accept-properties=-interactive --usepkg=y --binpkg-respect-use=y --binpkg-changed-deps=y --jobs=4 \
-             --load-average=4.5 --keep-going=n --oneshot --update --deep --changed-use --changed-deps=y --changed-slot=y \
-             --exclude=dev-lang/rust --jobs=2 @world app-misc/tree"
-        );
-        assert_eq!(
-            env(&command, "FEATURES"),
-            "buildpkg parallel-install -merge-wait -merge-sync -getbinpkg observability buildpkg-proactive"
-        );
-        assert_eq!(env(&command, "LC_ALL"), "C.UTF-8");
-        assert_eq!(env(&command, "EMERGE_DEFAULT_OPTS"), "");
-    }
-
-    #[test]
-    fn an_old_portage_is_asked_for_nothing_new() {
-        let host = Host {
-            capabilities: Capabilities::of(Version::new(3, 0, 66, 1)),
-            sandbox: Sandbox::Plain,
-            features: "ccache merge-wait".into(),
-        };
-        let command = build(&host, &BuildOptions::default());
-        assert_eq!(
-            env(&command, "FEATURES"),
-            "buildpkg parallel-install -merge-wait -merge-sync -getbinpkg -ipc-sandbox -network-sandbox \
-             -pid-sandbox -mount-sandbox ccache merge-wait"
-        );
-        assert!(command.argv.contains(&"--jobs=1".to_owned()));
-        assert!(!command.argv.iter().any(|arg| arg.starts_with("--load-average")));
-    }
-
-    #[test]
-    fn a_rebuild_takes_no_binary_and_selects_by_link() {
-        let command = rebuild(&new_host(), &BuildOptions::default());
-        for wanted in ["--usepkg=n", "--getbinpkg=n", "--oneshot"] {
-            assert!(command.argv.iter().any(|arg| arg == wanted), "{wanted}");
-        }
-        assert!(!command.argv.iter().any(|arg| arg.starts_with("--changed-use")));
-        assert!(!env(&command, "FEATURES").contains("buildpkg-proactive"));
-        assert_eq!(command.argv.last().map(String::as_str), Some("@preserved-rebuild"));
-    }
-
-    #[test]
-    fn a_follow_up_gets_our_options_through_the_environment() {
-        let options = BuildOptions { args: vec!["--exclude=a/b c/d".into()], ..BuildOptions::default() };
-        let command = follow_up(&["perl-cleaner".into(), "--all".into()], &new_host(), &options);
-        assert_eq!(command.argv, ["perl-cleaner", "--all"]);
-        let defaults = env(&command, "EMERGE_DEFAULT_OPTS");
-        assert!(defaults.starts_with("--color=n "), "{defaults}");
-        assert!(defaults.ends_with(" '--exclude=a/b c/d'"), "{defaults}");
-        assert!(!defaults.contains("--ignore-default-opts"));
-        assert!(env(&command, "FEATURES").contains("buildpkg"));
-    }
-
-    #[test]
-    fn a_remerge_may_overwrite_what_it_left_itself() {
-        let package = Cpv::parse(b"sys-libs/zlib-1.3").expect("well formed");
-        let options = BuildOptions { exclude: vec!["sys-libs/zlib".into()], ..BuildOptions::default() };
-        let command = remerge(&package, &new_host(), &options);
-        assert!(env(&command, "FEATURES").ends_with("-collision-protect -protect-owned"));
-        assert!(!command.argv.iter().any(|arg| arg.starts_with("--exclude")));
-        assert_eq!(command.argv.last().map(String::as_str), Some("=sys-libs/zlib-1.3"));
-    }
-
-    #[test]
-    fn portage_is_due_when_both_are_known_and_differ() {
-        for (installed, available, due) in [
-            ("sys-apps/portage-3.0.82\n", "sys-apps/portage-3.0.83\n", true),
-            ("sys-apps/portage-3.0.83\n", "sys-apps/portage-3.0.83\n", false),
-            ("\n", "sys-apps/portage-3.0.83\n", false),
-            ("sys-apps/portage-3.0.83\n", "\n", false),
-            ("", "", false),
-        ] {
-            assert_eq!(self_update_due(installed.as_bytes(), available.as_bytes()), due);
-        }
-    }
-
-    #[test]
-    fn syncing_by_what_there_is() {
-        assert_eq!(sync(&Syncer::EixSync).argv, ["eix-sync"]);
-        assert_eq!(sync(&Syncer::Emaint).argv, ["emaint", "sync", "-a"]);
-        assert_eq!(sync(&Syncer::Custom(vec!["./pull".into(), "-q".into()])).argv, ["./pull", "-q"]);
-    }
-
-    #[test]
-    fn quoting_is_what_shlex_reads() {
-        for (arg, want) in [("--a=b", "--a=b"), ("", "''"), ("a b", "'a b'"), ("it's", r#"'it'"'"'s'"#)] {
-            assert_eq!(shell_quote(arg), want);
-        }
-    }
-}
+mod tests;

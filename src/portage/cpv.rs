@@ -44,6 +44,16 @@ impl Cpv {
         Some(Self { text: text.to_owned(), slash, dash: slash + 1 + dash })
     }
 
+    /// The same for a name that may end in the number of a build, as binary packages have it:
+    /// `category/pf-3`. There is no doubt: nothing that ends in a version is a package's name.
+    #[must_use]
+    pub fn parse_built(text: &[u8]) -> Option<Self> {
+        let dash = text.iter().rposition(|&b| b == b'-')?;
+        let is_number = text[dash + 1..].iter().all(u8::is_ascii_digit);
+        let bare = if is_number { Self::parse(&text[..dash]) } else { None };
+        bare.or_else(|| Self::parse(text))
+    }
+
     /// `category/package-version`.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -216,6 +226,23 @@ mod tests {
             assert_eq!(got, parts, "{text}");
         }
         assert_eq!(Cpv::parse(b"a/b\xff-1"), None);
+    }
+
+    #[test]
+    fn numbers_of_builds_are_left_out() {
+        for (text, want) in [
+            ("media-libs/freetype-2.12.1-1", Some("media-libs/freetype-2.12.1")),
+            ("media-libs/freetype-2.12.1", Some("media-libs/freetype-2.12.1")),
+            ("test-quick/t1-2-13", Some("test-quick/t1-2")),
+            ("test-quick/t1-2", Some("test-quick/t1-2")),
+            ("a/b-1-r2-3", Some("a/b-1-r2")),
+            ("a/b-1-r2", Some("a/b-1-r2")),
+            ("media-fonts/font-adobe-100dpi-1", Some("media-fonts/font-adobe-100dpi-1")),
+            ("a/b-", None),
+            ("a/b", None),
+        ] {
+            assert_eq!(Cpv::parse_built(text.as_bytes()).as_ref().map(Cpv::as_str), want, "{text}");
+        }
     }
 
     #[test]

@@ -150,11 +150,7 @@ pub(super) fn package_in_parentheses(text: &[u8]) -> Option<(Cpv, &[u8])> {
     let name = &text[..text.iter().position(|&b| b == b':')?];
     let close = find(text, b" scheduled for merge")?;
     let close = close + text[close..].iter().position(|&b| b == b')')?;
-    let package = Cpv::parse(name).or_else(|| {
-        let dash = name.iter().rposition(|&b| b == b'-')?;
-        Cpv::parse(&name[..dash])
-    })?;
-    Some((package, &text[close + 1..]))
+    Some((Cpv::parse_built(name)?, &text[close + 1..]))
 }
 
 /// `1 of 5 complete, 1 running, 1 failed, 2 merge wait   Load avg: 1.00, 0.80, 0.50`
