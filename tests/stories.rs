@@ -13,6 +13,7 @@ use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
 use gbsup::core::{Action, Asker, Claimed, Event, Exit, Force, JobId, Now, Ran, Report, Step, Work, view};
 use gbsup::portage::buildlog::BuildLog;
+use gbsup::portage::circular::{Circle, Solution};
 use gbsup::portage::cpv::Cpv;
 use gbsup::portage::fetch::Trouble;
 use gbsup::portage::output::{Evidence, FailedPackage, How, Progress, Scanner};
@@ -405,6 +406,122 @@ fn only_what_may_pass_is_tried_again_and_the_rest_waits_for_a_person() {
     story.end(Report::Ran(ran(0)));
     story.expect(Mode::Paused, "app-misc/b-1 failed in fetch");
     assert_eq!(story.status().progress.failed, 1);
+}
+
+/// A build that met a circular dependency.
+fn tangled() -> Report {
+    let mut ran = ran(1);
+    ran.evidence.problems.push(Problem {
+        kind: ProblemKind::Circular,
+        subject: None,
+        package: None,
+        lines: vec![" * Error: circular dependencies:".to_owned()],
+        omitted: 0,
+    });
+    Report::Ran(ran)
+}
+
+fn circle(solutions: &[&str]) -> Report {
+    let solution =
+        |name: &&str| Solution { package: cpv(name), flags: BTreeMap::from([("loop".to_owned(), false)]) };
+    Report::Circle(Circle {
+        packages: vec![cpv("a"), cpv("b")],
+        solutions: solutions.iter().map(solution).collect(),
+    })
+}
+
+#[track_caller]
+fn untangled(story: &Story) -> String {
+    match &story.job.as_ref().expect("a job runs").1 {
+        Work::Untangle { solution, .. } => solution.package.to_string(),
+        other => panic!("nothing is untangled but {other:?}"),
+    }
+}
+
+#[test]
+fn a_circle_is_broken_and_the_build_goes_on() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.end(tangled());
+    assert!(matches!(story.job, Some((_, Work::Circle { .. }))));
+    story.end(circle(&["a", "b"]));
+    story.expect(Mode::Running, "packages need each other; app-misc/a-1 is built with USE=\"-loop\" first");
+    // Killed meanwhile, it does the same again.
+    story.restart("one", true);
+    story.through(Step::Preflight);
+    assert_eq!(untangled(&story), "app-misc/a-1");
+    story.end(Report::Ran(ran(0)));
+    assert!(matches!(story.job, Some((_, Work::Build { .. }))));
+    story.through(Step::Rebuild);
+    story.expect(Mode::Waiting, "everything is up to date");
+    assert_eq!(
+        story.status().remedies,
+        ["app-misc/a-1 was built with USE=\"-loop\" for a while, because packages needed each other"]
+    );
+}
+
+#[test]
+fn a_circle_within_a_circle_is_broken_first() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.end(tangled());
+    story.end(circle(&["a"]));
+    assert_eq!(untangled(&story), "app-misc/a-1");
+    story.end(tangled());
+    let Some((_, Work::Circle { within: Some(within), .. })) = &story.job else { panic!("{:?}", story.job) };
+    assert_eq!(within.package, cpv("a"));
+    story.end(circle(&["b"]));
+    assert_eq!(untangled(&story), "app-misc/b-1");
+    story.end(Report::Ran(ran(0)));
+    story.end(tangled());
+    story.end(circle(&["a"]));
+    assert_eq!(untangled(&story), "app-misc/a-1", "it was not the solution that was wrong");
+    story.end(Report::Ran(ran(0)));
+    story.through(Step::Rebuild);
+    assert_eq!(story.status().remedies.len(), 2);
+}
+
+#[test]
+fn a_circle_that_cannot_be_broken_is_named() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.end(tangled());
+    story.end(circle(&["b"]));
+    // It builds, and the circle is still there.
+    story.end(Report::Ran(ran(0)));
+    story.end(tangled());
+    story.end(circle(&["b"]));
+    story.expect(
+        Mode::Paused,
+        "packages need each other to be built: app-misc/a-1 needs app-misc/b-1 needs app-misc/a-1",
+    );
+    let evidence = &story.status().pause.unwrap().failures[0].evidence;
+    assert_eq!(evidence.last().map(String::as_str), Some("tried in vain: app-misc/b-1 with USE=\"-loop\""));
+
+    let mut story = Story::begin(|config| config.remedy.circular = false);
+    story.through(Step::SelfUpdate);
+    story.end(tangled());
+    story.expect(Mode::Paused, "packages need each other to be built");
+}
+
+/// Each way out leads to the next circle, for ever if it were let.
+#[test]
+fn circles_come_to_an_end() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    let names: Vec<String> = (0..30).map(|n| format!("p{n}")).collect();
+    let mut attempts = 0;
+    for name in &names {
+        story.end(tangled());
+        story.end(circle(&[name]));
+        if story.job.is_none() {
+            break;
+        }
+        story.end(Report::Ran(ran(0)));
+        attempts += 1;
+    }
+    assert_eq!(attempts, 10);
+    story.expect(Mode::Paused, "packages need each other to be built");
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub mod request;
 pub mod state;
 pub mod status;
 pub mod step;
+pub mod untangle;
 pub mod view;
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::portage::buildlog::BuildLog;
+use crate::portage::circular::{Circle, Solution};
 use crate::portage::live::LiveJob;
 use crate::portage::output::{Evidence, Progress};
 use crate::portage::sync;
@@ -115,6 +117,26 @@ pub enum Work {
         /// Atoms that an operator asked to leave out of this cycle.
         exclude: Vec<String>,
     },
+    /// A part of the step `at`: what Portage knows of a circular dependency that stopped it.
+    Circle {
+        /// The step.
+        at: Step,
+        /// Portage's words about it.
+        text: Vec<String>,
+        /// It was met while this was being built.
+        within: Option<Solution>,
+        /// Atoms that an operator asked to leave out of this cycle.
+        exclude: Vec<String>,
+    },
+    /// A part of the step `at`: one package with other USE flags, so that a circle is broken.
+    Untangle {
+        /// The step.
+        at: Step,
+        /// The package and its flags.
+        solution: Solution,
+        /// Atoms that an operator asked to leave out of this cycle.
+        exclude: Vec<String>,
+    },
     /// See [`Step::Rebuild`].
     Rebuild {
         /// What this cycle merged, as `category/name-version`.
@@ -133,6 +155,7 @@ impl Work {
             Self::Sync => Step::Sync,
             Self::SelfUpdate => Step::SelfUpdate,
             Self::Build { .. } | Self::Again { .. } => Step::Build,
+            Self::Circle { at, .. } | Self::Untangle { at, .. } => *at,
             Self::Rebuild { .. } => Step::Rebuild,
         }
     }
@@ -189,6 +212,8 @@ pub enum Report {
         /// What was repaired.
         repairs: Vec<String>,
     },
+    /// What Portage knows of a circular dependency.
+    Circle(Circle),
     /// The performer itself found the trouble.
     Failed(Box<Failure>),
 }

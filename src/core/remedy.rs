@@ -11,13 +11,25 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{Class, Failure};
 use super::status::in_words;
-use super::{Now, cycle};
+use super::untangle::Untangling;
+use super::{Now, Report, cycle};
 use crate::config::Config;
+use crate::portage::problem::ProblemKind;
 
 /// No wait for an attempt is longer, whatever the clock says.
 pub const LONGEST: Duration = Duration::from_hours(24);
 
 /// A remedy at work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Remedy {
+    /// Packages are built again.
+    Again(Treatment),
+    /// Packages that need each other to be built are built one after the other.
+    Untangle(Box<Untangling>),
+}
+
+/// Packages that are built again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Treatment {
@@ -102,6 +114,14 @@ pub fn choose(
     })
 }
 
+/// Portage's words about a circular dependency, when that is what stopped emerge.
+#[must_use]
+pub fn circle(report: &Report) -> Option<Vec<String>> {
+    let Report::Ran(ran) = report else { return None };
+    let problem = ran.evidence.main_problem().filter(|problem| problem.kind == ProblemKind::Circular)?;
+    ran.evidence.failed.is_empty().then(|| problem.lines.clone())
+}
+
 fn in_vain(attempts: u32, mut failure: Failure) -> Failure {
     if attempts > 0 {
         let times = if attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
@@ -132,10 +152,29 @@ pub fn merged(package: &str, treated: &mut [Treated]) {
     }
 }
 
-impl Treatment {
-    /// What is going on, in one sentence: `a/b-1 could not be fetched; trying again in 55 s (attempt 2 of 4)`.
+impl Remedy {
+    /// It does not begin before.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Again(treatment) => treatment.due,
+            Self::Untangle(_) => None,
+        }
+    }
+
+    /// What is going on, in one sentence. `left` is the time until it begins.
     #[must_use]
     pub fn sentence(&self, left: Option<Duration>, config: &Config) -> String {
+        match self {
+            Self::Again(treatment) => treatment.sentence(left, config),
+            Self::Untangle(untangling) => untangling.sentence(),
+        }
+    }
+}
+
+impl Treatment {
+    /// What is going on, in one sentence: `a/b-1 could not be fetched; trying again in 55 s (attempt 2 of 4)`.
+    fn sentence(&self, left: Option<Duration>, config: &Config) -> String {
         let more = match self.packages.len() {
             0 | 1 => String::new(),
             n => format!(" and {} more", n - 1),

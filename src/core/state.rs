@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use super::job::Job;
-use super::remedy::{Treated, Treatment};
+use super::remedy::{Remedy, Treated};
 use super::request::PauseMode;
 use super::status::{VolumeInfo, Why};
+use super::untangle::Untangled;
 use super::{JobId, Now, Step};
 use crate::config::Config;
 
@@ -111,9 +112,13 @@ pub struct Cycle {
     #[serde(default)]
     pub passed_over: Vec<String>,
     /// The remedy at work.
-    pub treatment: Option<Treatment>,
-    /// What remedies were for in this cycle, until a person took over.
+    pub remedy: Option<Remedy>,
+    /// What was built again in this cycle, until a person took over.
     pub treated: Vec<Treated>,
+    /// How many circles of packages that need each other this cycle met, until a person took over.
+    pub circles: u32,
+    /// What was done about them.
+    pub untangled: Vec<Untangled>,
     /// It has ended.
     pub over: bool,
 }

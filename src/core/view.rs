@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::cycle;
 use super::job::{Job, Stage, Then};
-use super::remedy::{Treated, Treatment};
+use super::remedy::{Remedy, Treated};
 use super::state::{Cycle, Live, Pause, Phase, State, Tally, Volume};
 use super::status::{self, CycleInfo, JobInfo, Mode, PauseInfo, Progress, Status, SyncInfo, Why, in_words};
+use super::untangle::Untangled;
 use super::{Now, Step};
 
 /// The snapshot of this moment.
@@ -169,6 +170,11 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
             _ => format!("pausing, {} is being stopped", step.name()),
         };
     }
+    if let Some(remedy @ Remedy::Untangle(untangling)) = remedy(state)
+        && untangling.at == step
+    {
+        return remedy.sentence(None, config);
+    }
     match step {
         Step::Preflight => "checking the volume and the system".to_owned(),
         Step::Sync => match retry {
@@ -188,10 +194,12 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
             None => "syncing the ebuild repositories".to_owned(),
         },
         Step::SelfUpdate => "looking whether Portage itself is to be updated".to_owned(),
-        Step::Build => match treatment(state) {
-            Some(treatment) if retry.is_some() => treatment.sentence(left(*retry, now), config),
-            Some(_) => packages("trying again", "trying again what failed", job.as_ref(), progress, now),
-            None => packages("building", "working out what is to be built", job.as_ref(), progress, now),
+        Step::Build => match remedy(state) {
+            Some(remedy @ Remedy::Again(_)) if retry.is_some() => remedy.sentence(left(*retry, now), config),
+            Some(Remedy::Again(_)) => {
+                packages("trying again", "trying again what failed", job.as_ref(), progress, now)
+            }
+            _ => packages("building", "working out what is to be built", job.as_ref(), progress, now),
         },
         Step::Rebuild => {
             packages("rebuilding", "looking for what has to be rebuilt", job.as_ref(), progress, now)
@@ -296,8 +304,8 @@ fn pause(state: &State) -> PauseInfo {
     PauseInfo { why, failures, until: None, actions }
 }
 
-fn treatment(state: &State) -> Option<&Treatment> {
-    state.durable.cycle.as_ref()?.treatment.as_ref()
+fn remedy(state: &State) -> Option<&Remedy> {
+    state.durable.cycle.as_ref()?.remedy.as_ref()
 }
 
 fn left(deadline: Option<Duration>, now: Now) -> Option<Duration> {
@@ -306,9 +314,11 @@ fn left(deadline: Option<Duration>, now: Now) -> Option<Duration> {
 
 fn remedies(state: &State, now: Now) -> Vec<String> {
     let Live { config, retry, .. } = &state.live;
-    let working = treatment(state).map(|treatment| treatment.sentence(left(*retry, now), config));
-    let past = state.durable.cycle.iter().flat_map(|cycle| &cycle.treated).filter_map(Treated::sentence);
-    working.into_iter().chain(past).collect()
+    let working = remedy(state).map(|remedy| remedy.sentence(left(*retry, now), config));
+    let cycle = state.durable.cycle.as_ref();
+    let treated = cycle.into_iter().flat_map(|cycle| &cycle.treated).filter_map(Treated::sentence);
+    let untangled = cycle.into_iter().flat_map(|cycle| &cycle.untangled).filter_map(Untangled::sentence);
+    working.into_iter().chain(treated).chain(untangled).collect()
 }
 
 fn warnings(state: &State) -> Vec<String> {

@@ -4,6 +4,7 @@
 //! codes say almost nothing (emerge ends with 1 for every kind of failure), so these commands are
 //! made to print what a program can read: no colour, no spinner, no questions.
 
+use super::circular::Solution;
 use super::cpv::{self, Cpv};
 use super::probe::Capabilities;
 
@@ -208,6 +209,29 @@ pub fn again(packages: &[Cpv], host: &Host, options: &BuildOptions) -> Command {
     argv.extend(["--oneshot", "--changed-use", "--changed-deps=y", "--changed-slot=y"].map(str::to_owned));
     let targets: Vec<String> = packages.iter().map(Cpv::atom).collect();
     finish(argv, options, &targets, features(host, &[]))
+}
+
+/// Builds one package of a circular dependency, whose flags were changed for that, and what it needs. It
+/// alone is not packaged: it has to be built again with the flags it should have.
+#[must_use]
+pub fn untangle(solution: &Solution, host: &Host, options: &BuildOptions) -> Command {
+    let mut argv = emerge(options, Binaries::Use);
+    argv.push("--oneshot".to_owned());
+    argv.push(format!("--buildpkg-exclude={}", solution.package.cp()));
+    finish(argv, options, &[solution.package.atom()], features(host, &[]))
+}
+
+/// Asks what there is to know about the circular dependency that stopped a [`build`], or [`untangle`].
+/// Read the answer with [`circular::from_json`](super::circular::from_json). The text that says the same
+/// is not printed then.
+#[must_use]
+pub fn circle(within: Option<&Solution>, host: &Host, options: &BuildOptions) -> Command {
+    let mut command = match within {
+        Some(solution) => untangle(solution, host, options),
+        None => build(host, options),
+    };
+    command.argv.extend(["--pretend", "--circular-deps-report=json"].map(str::to_owned));
+    command
 }
 
 /// Exit status 0 when libraries are kept only for packages that still link to them, so that

@@ -72,6 +72,7 @@ fn numbers(word: &str) -> Option<Version> {
 }
 
 /// Features that not every Portage has.
+#[expect(clippy::struct_excessive_bools, reason = "each is there or not, whatever the others are")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// `FEATURES=observability`: JSON snapshots under `/run/portage`. NEWS 3.0.82.
@@ -79,6 +80,8 @@ pub struct Capabilities {
     /// `FEATURES=buildpkg-proactive`: an installed package without a usable binary package is built
     /// again. NEWS 3.0.80.
     pub buildpkg_proactive: bool,
+    /// `--circular-deps-report`. NEWS 3.0.83.
+    pub circular_report: bool,
     /// `portageq envvar 'PREFIX*'`. NEWS 3.0.68.
     pub envvar_wildcard: bool,
 }
@@ -90,6 +93,7 @@ impl Capabilities {
         Self {
             observability: version >= Version::new(3, 0, 82, 0),
             buildpkg_proactive: version >= Version::new(3, 0, 80, 0),
+            circular_report: version >= Version::new(3, 0, 83, 0),
             envvar_wildcard: version >= Version::new(3, 0, 68, 0),
         }
     }
@@ -123,16 +127,21 @@ mod tests {
 
     #[test]
     fn capabilities_follow_the_gates() {
-        for (version, observability, proactive, wildcard) in [
-            (Version::new(3, 0, 66, 1), false, false, false),
-            (Version::new(3, 0, 68, 0), false, false, true),
-            (Version::new(3, 0, 79, 0), false, false, true),
-            (Version::new(3, 0, 81, 3), false, true, true),
-            (Version::new(3, 0, 82, 0), true, true, true),
-            (Version::new(3, 1, 0, 0), true, true, true),
+        for (version, observability, proactive, circular, wildcard) in [
+            (Version::new(3, 0, 66, 1), false, false, false, false),
+            (Version::new(3, 0, 68, 0), false, false, false, true),
+            (Version::new(3, 0, 79, 0), false, false, false, true),
+            (Version::new(3, 0, 81, 3), false, true, false, true),
+            (Version::new(3, 0, 82, 0), true, true, false, true),
+            (Version::new(3, 0, 83, 0), true, true, true, true),
+            (Version::new(3, 1, 0, 0), true, true, true, true),
         ] {
-            let want =
-                Capabilities { observability, buildpkg_proactive: proactive, envvar_wildcard: wildcard };
+            let want = Capabilities {
+                observability,
+                buildpkg_proactive: proactive,
+                circular_report: circular,
+                envvar_wildcard: wildcard,
+            };
             assert_eq!(Capabilities::of(version), want, "{version}");
         }
     }

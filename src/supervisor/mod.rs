@@ -15,6 +15,7 @@ mod repair;
 mod signals;
 pub mod socket;
 mod store;
+mod temporary_use;
 
 use std::collections::HashMap;
 use std::io;

@@ -15,10 +15,12 @@ use super::console::Console;
 use super::preflight;
 use super::process::{Capture, Handle, Launch, Sink};
 use super::store::Store;
+use super::temporary_use::TemporaryUse;
 use crate::config::{self, Config};
 use crate::core::failure::{Class, Failure};
 use crate::core::{Event, Exit, Force, JobId, Ran, Report, Step, Work, cycle};
 use crate::portage::buildlog::{self, BuildLog};
+use crate::portage::circular::{self, Solution};
 use crate::portage::command::{self, BuildOptions, Command, Host, Syncer};
 use crate::portage::cpv::Cpv;
 use crate::portage::live::{self, LiveJob};
@@ -118,6 +120,8 @@ impl Task {
             Work::Sync => self.sync(),
             Work::SelfUpdate => self.self_update(),
             Work::Build { exclude, merge_again } => self.build(exclude, merge_again),
+            Work::Circle { text, within, exclude, .. } => self.circle(text, within.as_ref(), exclude),
+            Work::Untangle { solution, exclude, .. } => self.untangle(solution, exclude),
             Work::Again { packages, exclude } => self.again(packages, exclude),
             Work::Rebuild { merged, exclude } => self.rebuild(merged, exclude),
         };
@@ -177,6 +181,31 @@ impl Task {
         let host = self.host()?;
         let packages: Vec<Cpv> = packages.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).collect();
         self.run(&command::again(&packages, &host, &options)).map(|ran| Report::Ran(Box::new(ran)))
+    }
+
+    fn circle(
+        &mut self,
+        text: &[String],
+        within: Option<&Solution>,
+        exclude: &[String],
+    ) -> Result<Report, Trouble> {
+        let options = self.options(exclude);
+        let host = self.host()?;
+        if host.capabilities.circular_report {
+            let _in_force = within.map(TemporaryUse::of).transpose()?;
+            let (_, output) = self.capture(&command::circle(within, &host, &options))?;
+            if let Some(circle) = circular::from_json(&output) {
+                return Ok(Report::Circle(circle));
+            }
+        }
+        Ok(Report::Circle(circular::from_text(text.iter().map(String::as_str))))
+    }
+
+    fn untangle(&mut self, solution: &Solution, exclude: &[String]) -> Result<Report, Trouble> {
+        let options = self.options(exclude);
+        let host = self.host()?;
+        let _in_force = TemporaryUse::of(solution)?;
+        self.run(&command::untangle(solution, &host, &options)).map(|ran| Report::Ran(Box::new(ran)))
     }
 
     fn rebuild(&mut self, merged: &[String], exclude: &[String]) -> Result<Report, Trouble> {

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::perform::{Task, Trouble};
 use super::preflight::{REPOSITORIES, STATUS_FILES};
+use super::temporary_use;
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
 use crate::portage::command;
@@ -30,6 +31,9 @@ pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, T
     let text = "another Portage runs in this container: what it may be using is not repaired";
     task.warn("other-portage", (!running.is_empty()).then(|| text.to_owned()));
     let mut done = Vec::new();
+    if temporary_use::remove().map_err(|problem| unreadable(Path::new("/etc/portage"), &problem))? {
+        done.push("USE flags that broke a circular dependency were still in force: removed".to_owned());
+    }
 
     let listing = listing(&settings.pkgdir).map_err(|problem| unreadable(&settings.pkgdir, &problem))?;
     clear(&settings.pkgdir, leftovers::pkgdir(&listing, &running), &mut done)?;

@@ -161,6 +161,15 @@ fn assert_kept(builder: &Builder, finished: &Packages) {
     }
 }
 
+/// The whole world is there, with the newest versions.
+#[track_caller]
+fn assert_installed(builder: &Builder, version: usize) {
+    for atom in WORLD {
+        let version = if BUMPED.contains(atom) { version } else { 1 };
+        assert!(builder.has(&format!("{atom}-{version}")), "{atom}-{version} is not installed");
+    }
+}
+
 /// Lets the container run up to the moment and kills it. False when the cycle ended before; it still
 /// runs then.
 fn kill_at(builder: &mut Builder, moment: Moment, random: &mut Random) -> bool {
@@ -212,6 +221,7 @@ fn at_twenty_moments_it_goes_on_and_loses_nothing() {
     for moment in random.moments() {
         while !kill_at(&mut builder, moment, &mut random) {
             // Everything is built: there is something new to do.
+            assert_installed(&builder, version);
             for package in BUMPED {
                 builder.tree(&["bump", package, &version.to_string(), &(version + 1).to_string()]);
             }
@@ -224,10 +234,7 @@ fn at_twenty_moments_it_goes_on_and_loses_nothing() {
     builder.start();
     builder.wait_waiting();
     assert_kept(&builder, &finished);
-    for atom in WORLD {
-        let version = if BUMPED.contains(atom) { version } else { 1 };
-        assert!(builder.has(&format!("{atom}-{version}")), "{atom} is not installed");
-    }
+    assert_installed(&builder, version);
     // Built a second time a package would have the next build number.
     let all = builder.packages();
     let again: Vec<_> = all.keys().filter(|package| !package.ends_with("-1.gpkg.tar")).collect();

@@ -5,6 +5,9 @@ use gbsup::core::status::Mode;
 
 use crate::support::{Builder, Recipe};
 
+/// Flags that gbsup puts in force for a while.
+const FLAGS: &str = "/etc/portage/package.use/zz-gbsup-circular";
+
 /// A server for the source of `test-fail/nofetch` that is busy for its first so many answers.
 fn serve(builder: &Builder, busy: u32) {
     let server = format!(
@@ -75,4 +78,94 @@ fn a_file_that_is_not_what_it_should_be_is_left_to_a_person() {
         Some((Class::Fetch, false))
     );
     assert_eq!(status.remedies, [""; 0]);
+}
+
+/// The index has these packages, all with this flag, and the flags of the meantime are gone.
+#[track_caller]
+fn assert_untangled(builder: &Builder, packages: &[&str], flagged: &[(&str, &str)]) {
+    let index = builder.sh("cat /var/lib/gbsup/binpkgs/Packages");
+    let records: Vec<&str> = index.split("\n\n").collect();
+    let of = |package: &str| -> Vec<&str> {
+        records.iter().copied().filter(|record| record.contains(&format!("CPV: {package}\n"))).collect()
+    };
+    for package in packages {
+        assert_eq!(of(package).len(), 1, "{package} in {index}");
+        assert!(builder.has(package));
+    }
+    for (package, flag) in flagged {
+        let record = of(package)[0];
+        let uses = record.lines().find_map(|line| line.strip_prefix("USE: ")).unwrap_or_default();
+        assert!(
+            uses.split(' ').any(|known| known == *flag),
+            "{package} was packaged without {flag}: {record}"
+        );
+    }
+    assert_ne!(builder.exec(&["test", "-e", FLAGS]).code, 0, "{FLAGS} is left");
+    builder.assert_tidy();
+}
+
+#[test]
+fn two_rings_at_once_are_broken_and_nothing_odd_is_packaged() {
+    let mut builder = Builder::with_world(&["test-ring/c", "test-ring/e", "test-quick/t1"]);
+    let status = builder.wait_waiting();
+    let mut remedies = status.remedies.clone();
+    remedies.sort();
+    let expected = ["a", "d"].map(|name| {
+        format!(
+            "test-ring/{name}-1 was built with USE=\"-loop\" for a while, because packages needed each other"
+        )
+    });
+    assert_eq!(remedies, expected);
+    let all = ["test-ring/a-1", "test-ring/b-1", "test-ring/c-1", "test-ring/d-1", "test-ring/e-1"];
+    assert_untangled(&builder, &all, &[("test-ring/a-1", "loop"), ("test-ring/d-1", "loop")]);
+    assert!(builder.gbsup(&["status"]).ok().contains("needed each other"));
+}
+
+/// The best-known one. What freetype needs is packaged although freetype itself is not at first.
+#[test]
+fn freetype_and_harfbuzz_are_untangled() {
+    let mut builder = Recipe::new(&["media-libs/freetype", "media-libs/harfbuzz"])
+        .file("/etc/portage/package.use/mine", "media-libs/freetype harfbuzz\n")
+        .start();
+    let status = builder.wait_waiting();
+    assert_eq!(status.remedies.len(), 1, "{:?}", status.remedies);
+    assert!(status.remedies[0].contains("-harfbuzz"), "{:?}", status.remedies);
+    let packages = ["media-libs/freetype-2.12.1", "media-libs/harfbuzz-6.0.0"];
+    assert_untangled(&builder, &packages, &[(packages[0], "harfbuzz")]);
+    let installed = builder.sh("cd /var/db/pkg && echo */*").split_whitespace().count();
+    // Portage came with the image.
+    assert_eq!(builder.packages().len(), installed - 1, "everything that is installed has a package");
+}
+
+#[test]
+fn a_ring_that_cannot_be_broken_is_named() {
+    let mut builder = Builder::with_world(&["test-ring/f", "test-quick/t1"]);
+    let status = builder.wait_paused();
+    let failures = status.pause.clone().map(|pause| pause.failures).unwrap_or_default();
+    let [failure] = failures.as_slice() else { panic!("{failures:?}") };
+    assert_eq!(failure.class, Class::Circular);
+    let named = |ring: &str| failure.message.contains(ring);
+    assert!(
+        named("test-ring/f-1 needs test-ring/g-1 needs") || named("test-ring/g-1 needs test-ring/f-1 needs"),
+        "{}",
+        failure.message
+    );
+    assert!(failure.evidence.iter().any(|line| line.contains("depends on")), "{:?}", failure.evidence);
+    assert_eq!(status.remedies, [""; 0]);
+}
+
+/// Killed while the flags are in force, it begins that again; they never outlive it.
+#[test]
+fn flags_that_a_killed_builder_left_are_withdrawn() {
+    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    builder.wait_waiting();
+    builder.sh(&format!("mkdir -p /etc/portage/package.use && echo '=test-ring/a-1 -loop' >{FLAGS}"));
+    builder.kill();
+    builder.start();
+    builder.wait_cycle(2);
+    builder.wait_waiting();
+    assert_ne!(builder.exec(&["test", "-e", FLAGS]).code, 0, "{FLAGS} is left");
+    assert!(
+        builder.logs().contains("USE flags that broke a circular dependency were still in force: removed")
+    );
 }

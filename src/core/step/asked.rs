@@ -25,9 +25,7 @@ impl Turn {
             Effect::Retry => {
                 self.state.live.retry = None;
                 self.state.durable.sync.retry = None;
-                if let Some(treatment) = self.treatment() {
-                    treatment.due = None;
-                }
+                self.remedy_is_due();
             }
             Effect::ForceSync => {
                 if let Some(cycle) = &mut self.state.durable.cycle {
@@ -54,6 +52,8 @@ impl Turn {
                     cycle.tally.failed = 0;
                     // A person has seen it: remedies begin anew, as the sync's retries do.
                     cycle.treated.clear();
+                    cycle.circles = 0;
+                    cycle.untangled.clear();
                 }
                 self.state.durable.sync.failures = 0;
                 self.state.durable.sync.retry = None;

@@ -16,9 +16,9 @@ impl Turn {
         let Some(job) = self.state.live.job.take_if(|job| job.id == id) else { return };
         let at = job.work.step();
         let succeeded = succeeded(&report);
-        let again = matches!(job.work, Work::Again { .. });
+        let whole = !matches!(job.work, Work::Again { .. } | Work::Circle { .. } | Work::Untangle { .. });
         if let Some(cycle) = &mut self.state.durable.cycle {
-            if at == Step::Build && !again {
+            if at == Step::Build && whole {
                 if succeeded {
                     cycle.merge_again.clear();
                 }
@@ -26,7 +26,7 @@ impl Turn {
             }
             if at > Step::Sync {
                 let planned = cycle.planned.max(cycle.tally.done() + job.total);
-                cycle.planned = if succeeded && !again { 0 } else { planned };
+                cycle.planned = if succeeded && whole { 0 } else { planned };
             }
             for (package, _) in &job.merged {
                 remedy::merged(package, &mut cycle.treated);
@@ -53,50 +53,21 @@ impl Turn {
         if at == Step::Sync {
             return self.synced(&job, report, succeeded);
         }
+        if !whole {
+            return self.remedy_ended(&job, report, succeeded);
+        }
         if succeeded {
             self.step_ended(&job, Outcome::Done);
-            if again { self.treated() } else { self.next_after(at) }
+            self.next_after(at);
         } else {
             self.step_ended(&job, Outcome::Failed);
-            let merge_again = classify::half_done(&report);
-            let failures = classify::failures(&job, report);
             if let Some(cycle) = &mut self.state.durable.cycle {
-                cycle.merge_again = merge_again;
+                cycle.merge_again = classify::half_done(&report);
             }
-            self.remedy_or_fail(failures, at);
+            let circle = remedy::circle(&report);
+            let failures = classify::failures(&job, report);
+            self.remedy_or_fail(failures, circle, None, at);
         }
-    }
-
-    /// The packages that a remedy was for are merged. What waited for them is left to a build of
-    /// everything, unless a person is needed first.
-    fn treated(&mut self) {
-        let treatment = self.state.durable.cycle.as_mut().and_then(|cycle| cycle.treatment.take());
-        let others = treatment.map(|treatment| treatment.others).unwrap_or_default();
-        if others.is_empty() {
-            self.set_phase(Phase::Running(Step::Build));
-        } else {
-            self.remedy_or_fail(others, Step::Build);
-        }
-    }
-
-    fn remedy_or_fail(&mut self, mut failures: Vec<Failure>, at: Step) {
-        let config = &self.state.live.config;
-        if let Some(cycle) = self.state.durable.cycle.as_mut().filter(|_| at == Step::Build) {
-            failures.extend(cycle.treatment.take().map(|treatment| treatment.others).unwrap_or_default());
-            match remedy::choose(failures, &cycle.treated, config, self.now) {
-                Ok(treatment) => {
-                    cycle.treatment = Some(treatment);
-                    self.set_phase(Phase::Running(at));
-                    return self.schedule();
-                }
-                Err(left) => failures = left,
-            }
-        }
-        if let Some(cycle) = &mut self.state.durable.cycle {
-            let packages = failures.iter().filter(|failure| failure.package.is_some()).count();
-            cycle.tally.failed += u64::try_from(packages).unwrap_or(0);
-        }
-        self.fail(failures, at);
     }
 
     fn synced(&mut self, job: &Job, report: Report, succeeded: bool) {
@@ -137,7 +108,7 @@ impl Turn {
         }
     }
 
-    fn step_ended(&mut self, job: &Job, outcome: Outcome) {
+    pub(super) fn step_ended(&mut self, job: &Job, outcome: Outcome) {
         self.actions.push(Action::Record(Record::StepEnded {
             cycle: job.cycle,
             step: job.work.step().name().to_owned(),
@@ -175,7 +146,7 @@ impl Turn {
 /// Whether the step's work is done.
 fn succeeded(report: &Report) -> bool {
     match report {
-        Report::Nothing | Report::Ready { .. } => true,
+        Report::Nothing | Report::Ready { .. } | Report::Circle(_) => true,
         Report::Failed(_) => false,
         Report::Ran(ran) => ran.exit == Exit::Code(0),
         Report::Synced { outcome, .. } => !matches!(outcome, sync::Outcome::Failed(_)),

@@ -3,13 +3,14 @@
 mod asked;
 mod ended;
 mod onward;
+mod remedies;
 
 use std::time::Duration;
 
 use crate::config::Config;
 use crate::core::failure::Failure;
 use crate::core::job::{Job, Then};
-use crate::core::remedy::{self, Treatment};
+use crate::core::remedy::{self, Remedy};
 use crate::core::state::{Phase, Reason, State, Volume};
 use crate::core::{Action, Claimed, Event, JobId, Now, Step, cycle};
 
@@ -144,9 +145,8 @@ impl Turn {
             _ => None,
         };
         let longest = live.config.sync.retries.iter().max().copied().unwrap_or_default();
-        let treatment = durable.cycle.as_ref().and_then(|cycle| cycle.treatment.as_ref());
-        live.retry = match (&durable.phase, durable.sync.retry, treatment.and_then(|treatment| treatment.due))
-        {
+        let due = durable.cycle.as_ref().and_then(|cycle| cycle.remedy.as_ref()).and_then(Remedy::due);
+        live.retry = match (&durable.phase, durable.sync.retry, due) {
             (Phase::Running(Step::Sync), Some(retry), _) => Some(cycle::rearm(retry, longest, self.now)),
             (Phase::Running(Step::Build), _, Some(due)) => Some(cycle::rearm(due, remedy::LONGEST, self.now)),
             _ => None,
@@ -191,9 +191,7 @@ impl Turn {
         if self.state.live.retry.is_some_and(|at| mono >= at) {
             self.state.live.retry = None;
             self.state.durable.sync.retry = None;
-            if let Some(treatment) = self.treatment() {
-                treatment.due = None;
-            }
+            self.remedy_is_due();
         }
         if self.state.live.next.is_some_and(|at| mono >= at) && !self.state.live.hold {
             self.state.live.next = None;
@@ -201,8 +199,13 @@ impl Turn {
         }
     }
 
-    fn treatment(&mut self) -> Option<&mut Treatment> {
-        self.state.durable.cycle.as_mut()?.treatment.as_mut()
+    /// A remedy that waits for its time need not wait any more.
+    fn remedy_is_due(&mut self) {
+        if let Some(Remedy::Again(treatment)) =
+            self.state.durable.cycle.as_mut().and_then(|c| c.remedy.as_mut())
+        {
+            treatment.due = None;
+        }
     }
 
     /// The next signal of a stop, when its time has come.

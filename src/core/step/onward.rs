@@ -3,9 +3,11 @@
 use super::Turn;
 use crate::core::history::{Outcome, Record};
 use crate::core::job::Job;
+use crate::core::remedy::{self, Remedy};
 use crate::core::request::PauseMode;
 use crate::core::state::{Cycle, Live, Pause, PendingPause, Phase, Reason, Tally, Volume};
-use crate::core::{Action, JobId, Step, Work, cycle, remedy};
+use crate::core::untangle::Untangling;
+use crate::core::{Action, JobId, Step, Work, cycle};
 
 impl Turn {
     pub(super) fn new_cycle(&mut self, reason: Reason, forced: bool) {
@@ -24,8 +26,10 @@ impl Turn {
             tally: Tally::default(),
             planned: 0,
             passed_over: Vec::new(),
-            treatment: None,
+            remedy: None,
             treated: Vec::new(),
+            circles: 0,
+            untangled: Vec::new(),
             over: false,
         });
         self.state.durable.sync.failures = 0;
@@ -139,20 +143,26 @@ impl Turn {
         if at == Step::Sync {
             cycle.forced = false;
         }
-        let work = match at {
-            Step::Preflight => Work::Preflight,
-            Step::Sync => Work::Sync,
-            Step::SelfUpdate => Work::SelfUpdate,
-            Step::Build => match &cycle.treatment {
-                Some(treatment) => {
-                    remedy::count(treatment, &mut cycle.treated);
-                    Work::Again { packages: treatment.packages.clone(), exclude: cycle.exclude.clone() }
+        let exclude = cycle.exclude.clone();
+        let work = match (&cycle.remedy, at) {
+            (Some(Remedy::Again(treatment)), Step::Build) => {
+                remedy::count(treatment, &mut cycle.treated);
+                Work::Again { packages: treatment.packages.clone(), exclude }
+            }
+            (Some(Remedy::Untangle(untangling)), at) if untangling.at == at => {
+                match untangling.solution.clone() {
+                    Some(solution) => Work::Untangle { at, solution, exclude },
+                    None => {
+                        let Untangling { text, within, .. } = *untangling.clone();
+                        Work::Circle { at, text, within, exclude }
+                    }
                 }
-                None => {
-                    Work::Build { exclude: cycle.exclude.clone(), merge_again: cycle.merge_again.clone() }
-                }
-            },
-            Step::Rebuild => Work::Rebuild { merged: cycle.merged.clone(), exclude: cycle.exclude.clone() },
+            }
+            (_, Step::Preflight) => Work::Preflight,
+            (_, Step::Sync) => Work::Sync,
+            (_, Step::SelfUpdate) => Work::SelfUpdate,
+            (_, Step::Build) => Work::Build { exclude, merge_again: cycle.merge_again.clone() },
+            (_, Step::Rebuild) => Work::Rebuild { merged: cycle.merged.clone(), exclude },
         };
         let cycle = cycle.id;
         let job = JobId(self.state.durable.last_job.0.saturating_add(1));

@@ -269,7 +269,7 @@ impl Drop for Builder {
     fn drop(&mut self) {
         self.watch = None;
         if std::thread::panicking() {
-            let logs = docker(&["logs", "--tail", "80", &self.name]);
+            let logs = docker(&["logs", "--tail", "150", &self.name]);
             let status = self.gbsup(&["status"]);
             let processes = docker(&["top", &self.name, "-eo", "pid,ppid,stat,args"]);
             eprintln!(

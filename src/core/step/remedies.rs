@@ -1,0 +1,115 @@
+//! What is done about a failure before a person is asked; see [`crate::core::remedy`].
+
+use super::Turn;
+use crate::core::failure::Failure;
+use crate::core::history::Outcome;
+use crate::core::job::Job;
+use crate::core::remedy::{self, Remedy};
+use crate::core::state::Phase;
+use crate::core::untangle::{self, Untangled, Untangling};
+use crate::core::{Report, Step, Work, classify};
+use crate::portage::circular::{Circle, Solution};
+
+impl Turn {
+    /// Begins a remedy, or pauses. `circle` are Portage's words where a circular dependency was met, and
+    /// `within` what was being built then to break another one.
+    pub(super) fn remedy_or_fail(
+        &mut self,
+        mut failures: Vec<Failure>,
+        circle: Option<Vec<String>>,
+        within: Option<Solution>,
+        at: Step,
+    ) {
+        let config = &self.state.live.config;
+        let Some(cycle) = &mut self.state.durable.cycle else { return self.fail(failures, at) };
+        if let Some(Remedy::Again(treatment)) = cycle.remedy.take() {
+            failures.extend(treatment.others);
+        }
+        if let (Some(text), [failure], true) = (circle, failures.as_slice(), config.remedy.circular) {
+            let failure = failure.clone();
+            let untangling = Untangling { at, failure, text, within, solution: None };
+            cycle.remedy = Some(Remedy::Untangle(Box::new(untangling)));
+            return self.set_phase(Phase::Running(at));
+        }
+        if at == Step::Build {
+            match remedy::choose(failures, &cycle.treated, config, self.now) {
+                Ok(treatment) => {
+                    cycle.remedy = Some(Remedy::Again(treatment));
+                    self.set_phase(Phase::Running(at));
+                    return self.schedule();
+                }
+                Err(left) => failures = left,
+            }
+        }
+        let packages = failures.iter().filter(|failure| failure.package.is_some()).count();
+        cycle.tally.failed += u64::try_from(packages).unwrap_or(0);
+        self.fail(failures, at);
+    }
+
+    /// What follows when the job of a remedy has ended.
+    pub(super) fn remedy_ended(&mut self, job: &Job, report: Report, succeeded: bool) {
+        self.step_ended(job, if succeeded { Outcome::Done } else { Outcome::Failed });
+        let at = job.work.step();
+        match (&job.work, report) {
+            (Work::Circle { .. }, Report::Circle(circle)) => self.circle_known(&circle),
+            (Work::Circle { .. }, report) => {
+                let remedy = self.state.durable.cycle.as_mut().and_then(|cycle| cycle.remedy.take());
+                let mut failures = classify::failures(job, report);
+                if let Some(Remedy::Untangle(untangling)) = remedy {
+                    failures.insert(0, untangling.failure);
+                }
+                self.fail(failures, at);
+            }
+            (Work::Untangle { solution, .. }, report) => self.untangled(job, solution, report, succeeded),
+            (_, _) if succeeded => self.built_again(),
+            (_, report) => {
+                if let Some(cycle) = &mut self.state.durable.cycle {
+                    cycle.merge_again = classify::half_done(&report);
+                }
+                self.remedy_or_fail(classify::failures(job, report), None, None, at);
+            }
+        }
+    }
+
+    /// The packages that a remedy was for are merged. What waited for them is left to a build of
+    /// everything, unless a person is needed first.
+    fn built_again(&mut self) {
+        let remedy = self.state.durable.cycle.as_mut().and_then(|cycle| cycle.remedy.take());
+        match remedy {
+            Some(Remedy::Again(treatment)) if !treatment.others.is_empty() => {
+                self.remedy_or_fail(treatment.others, None, None, Step::Build);
+            }
+            _ => self.set_phase(Phase::Running(Step::Build)),
+        }
+    }
+
+    fn circle_known(&mut self, circle: &Circle) {
+        let Some(cycle) = &mut self.state.durable.cycle else { return };
+        let Some(Remedy::Untangle(mut untangling)) = cycle.remedy.take() else { return };
+        untangling.solution = untangle::next(circle, cycle);
+        if untangling.solution.is_some() {
+            cycle.remedy = Some(Remedy::Untangle(untangling));
+        } else {
+            let failure = untangle::given_up(untangling.failure, circle, cycle);
+            self.fail(vec![failure], untangling.at);
+        }
+    }
+
+    fn untangled(&mut self, job: &Job, solution: &Solution, report: Report, succeeded: bool) {
+        let at = job.work.step();
+        let circle = remedy::circle(&report);
+        if let Some(cycle) = &mut self.state.durable.cycle {
+            cycle.remedy = None;
+            // One that met another circle is tried again when that one is broken.
+            if circle.is_none() {
+                cycle.untangled.push(Untangled { solution: solution.clone(), built: succeeded });
+            }
+        }
+        if succeeded {
+            self.set_phase(Phase::Running(at));
+        } else {
+            let failures = classify::failures(job, report);
+            self.remedy_or_fail(failures, circle, Some(solution.clone()), at);
+        }
+    }
+}
