@@ -11,12 +11,13 @@ use gbsup::config::{Config, OnFailure};
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::{Job, Stage};
 use gbsup::core::request::{PauseMode, Reply, Request};
-use gbsup::core::state::{Durable, Phase, State, Volume};
+use gbsup::core::state::{CyclePlan, Durable, Phase, State, Volume};
 use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
-use gbsup::core::{Action, Asker, Claimed, Event, Exit, JobId, Now, Ran, Report, Work, view};
+use gbsup::core::{Action, Asker, Claimed, Event, Exit, JobId, Now, Ran, Report, Step, Work, view};
 use gbsup::portage::cpv::Cpv;
 use gbsup::portage::output::{Evidence, How, Progress};
+use gbsup::portage::plan::{Plan, Reader};
 use gbsup::portage::sync::Outcome;
 
 /// What the world does next.
@@ -92,6 +93,8 @@ struct World {
     state: State,
     mono: Duration,
     running: Option<(JobId, Work)>,
+    /// On the volume.
+    plan: Option<CyclePlan>,
     asked: u64,
     newest: u64,
     gone: bool,
@@ -101,7 +104,7 @@ impl World {
     fn new(on_failure: OnFailure) -> Self {
         let wall = Timestamp::from_second(1_800_000_000).unwrap();
         let state = State::new(config(on_failure), Now { mono: Duration::ZERO, wall });
-        Self { state, mono: Duration::ZERO, running: None, asked: 0, newest: 0, gone: false }
+        Self { state, mono: Duration::ZERO, running: None, plan: None, asked: 0, newest: 0, gone: false }
     }
 
     fn now(&self) -> Now {
@@ -111,7 +114,7 @@ impl World {
 
     fn make(&mut self, next: Move) {
         let event = match next {
-            Move::Claim { root, boot } => claimed(None, root, boot),
+            Move::Claim { root, boot } => claimed(None, None, root, boot),
             Move::Refuse => Event::Refused(Box::new(Failure::new(Class::Volume, "no"))),
             Move::Wait(seconds) => {
                 self.mono += Duration::from_secs(u64::from(seconds));
@@ -156,7 +159,7 @@ impl World {
         let ours = self.state.live.volume == Volume::Ours;
         self.state = State::new(self.state.live.config.clone(), self.now());
         self.running = None;
-        claimed(ours.then_some(durable), root, boot)
+        claimed(ours.then_some(durable), self.plan.clone(), root, boot)
     }
 
     fn take(&mut self, event: Event) {
@@ -184,7 +187,7 @@ impl World {
     }
 
     fn judge(&mut self, action: &Action) {
-        let State { durable, live } = &self.state;
+        let State { durable, live, .. } = &self.state;
         match action {
             Action::Start { job, work, .. } => {
                 assert!(self.running.is_none(), "two jobs");
@@ -198,6 +201,7 @@ impl World {
             Action::Signal { job, .. } => {
                 assert_eq!(self.running.as_ref().map(|(id, _)| *id), Some(*job), "a signal to nobody");
             }
+            Action::PersistPlan => self.plan = self.state.plan.as_deref().cloned(),
             Action::Exit(_) => {
                 assert!(live.stopping, "left without being asked");
                 assert!(self.running.is_none(), "left a job behind");
@@ -208,11 +212,16 @@ impl World {
     }
 
     fn judge_state(&self, timer: bool, now: Now) {
-        let State { durable, live } = &self.state;
+        let State { durable, live, .. } = &self.state;
         let running = self.running.as_ref().map(|(id, _)| *id);
         assert_eq!(live.job.as_ref().map(|job| job.id), running);
         if live.volume == Volume::Ours && !live.stopping && matches!(durable.phase, Phase::Running(_)) {
             assert!(live.job.is_some() || live.retry.is_some(), "running, but nothing is on its way");
+        }
+        let cycle = durable.cycle.as_ref().map(|cycle| cycle.id);
+        if let Some(plan) = self.state.plan.as_deref() {
+            assert_eq!(Some(plan.cycle), cycle, "the plan of another cycle");
+            assert_eq!(Some(plan), self.plan.as_ref(), "a plan that was not written down");
         }
         if timer {
             assert!(self.state.wake().is_none_or(|wake| wake > now.mono), "the timer would fire for ever");
@@ -248,8 +257,19 @@ fn judge_answers(asked: Option<(Asker, Request)>, actions: &[Action]) {
     assert_eq!(matches!(reply, Reply::Status { .. }), reading);
 }
 
-fn claimed(durable: Option<Durable>, root: u8, boot: bool) -> Event {
-    Event::Claimed(Box::new(Claimed { durable, last_cycle: 0, root: format!("root-{root}"), boot }))
+fn claimed(durable: Option<Durable>, plan: Option<CyclePlan>, root: u8, boot: bool) -> Event {
+    Event::Claimed(Box::new(Claimed { durable, plan, last_cycle: 0, root: format!("root-{root}"), boot }))
+}
+
+/// A plan of two packages, as Portage prints it.
+fn plan() -> Plan {
+    let mut reader = Reader::new();
+    for line in
+        ["[ebuild  N     ] app-misc/p0-1::pocket  1 KiB", "[binary  N     ] app-misc/p1-1-3::pocket  0 KiB"]
+    {
+        reader.line(line.as_bytes());
+    }
+    reader.finish(&[])
 }
 
 fn ran(code: i32) -> Box<Ran> {
@@ -266,7 +286,11 @@ fn ran(code: i32) -> Box<Ran> {
 
 fn report(end: End, work: &Work) -> Report {
     let sync = *work == Work::Sync;
+    let planned = |code, plan| Report::Planned { ran: ran(code), plan };
     match end {
+        End::Well if work.step() == Step::Plan => planned(0, plan()),
+        End::Badly if work.step() == Step::Plan => planned(1, plan()),
+        End::Ready if work.step() == Step::Plan => planned(0, Plan::default()),
         End::Well if sync => {
             Report::Synced { ran: ran(0), outcome: Outcome::Synced, revision: Some("abc".into()) }
         }

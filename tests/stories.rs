@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use gbsup::config::{Config, OnFailure};
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::request::{PauseMode, Reply, Request};
-use gbsup::core::state::State;
+use gbsup::core::state::{CyclePlan, State};
 use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
 use gbsup::core::{Action, Asker, Claimed, Event, Exit, Force, JobId, Now, Ran, Report, Step, Work, view};
@@ -17,6 +17,7 @@ use gbsup::portage::circular::{Circle, Solution};
 use gbsup::portage::cpv::Cpv;
 use gbsup::portage::fetch::Trouble;
 use gbsup::portage::output::{Evidence, FailedPackage, How, Progress, Scanner};
+use gbsup::portage::plan::{Action as Merge, Plan, Planned, Reason};
 use gbsup::portage::problem::{Problem, ProblemKind};
 use gbsup::portage::sync::Outcome;
 
@@ -24,6 +25,7 @@ struct Story {
     state: State,
     seconds: u64,
     job: Option<(JobId, Work)>,
+    plan: Option<CyclePlan>,
     forces: Vec<Force>,
     gone: bool,
 }
@@ -34,14 +36,15 @@ impl Story {
         let mut config = Config::default();
         configure(&mut config);
         let now = Now { mono: Duration::ZERO, wall: Timestamp::from_second(1_800_000_000).unwrap() };
-        let mut story =
-            Self { state: State::new(config, now), seconds: 0, job: None, forces: Vec::new(), gone: false };
+        let state = State::new(config, now);
+        let mut story = Self { state, seconds: 0, job: None, plan: None, forces: Vec::new(), gone: false };
         story.claim(None, "one", true);
         story
     }
 
     fn claim(&mut self, durable: Option<gbsup::core::state::Durable>, root: &str, boot: bool) {
-        let claimed = Claimed { durable, last_cycle: 0, root: root.to_owned(), boot };
+        let plan = self.plan.clone();
+        let claimed = Claimed { durable, plan, last_cycle: 0, root: root.to_owned(), boot };
         self.take(Event::Claimed(Box::new(claimed)));
     }
 
@@ -68,6 +71,7 @@ impl Story {
             match action {
                 Action::Start { job, work, .. } => self.job = Some((*job, work.clone())),
                 Action::Signal { force, .. } => self.forces.push(*force),
+                Action::PersistPlan => self.plan = self.state.plan.as_deref().cloned(),
                 Action::Exit(_) => self.gone = true,
                 _ => {}
             }
@@ -107,6 +111,7 @@ impl Story {
             let now = self.running();
             self.end(match now {
                 Step::Sync => synced(Outcome::Synced),
+                Step::Plan => planned(&["a", "b", "c"]),
                 Step::Build => Report::Ran(ran(0)),
                 _ => Report::Nothing,
             });
@@ -145,6 +150,32 @@ fn ran(code: i32) -> Box<Ran> {
     })
 }
 
+fn planned(names: &[&str]) -> Report {
+    let package = |name: &&str| Planned {
+        cpv: cpv(name),
+        slot: "0".into(),
+        sub_slot: "0".into(),
+        repo: "pocket".into(),
+        binary: false,
+        action: Merge::New,
+        old: Vec::new(),
+        use_changes: Vec::new(),
+        why: vec![Reason::Target],
+        download: 1024,
+    };
+    let packages = names.iter().map(package).collect();
+    Report::Planned { ran: ran(0), plan: Plan { packages, removed: Vec::new() } }
+}
+
+/// What a run with this output leaves.
+fn evidence(text: &[u8]) -> Evidence {
+    let mut scanner = Scanner::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        scanner.line(line);
+    }
+    scanner.finish()
+}
+
 fn synced(outcome: Outcome) -> Report {
     let code = i32::from(matches!(outcome, Outcome::Failed(_)));
     Report::Synced { ran: ran(code), outcome, revision: Some("abc".into()) }
@@ -181,7 +212,7 @@ fn pause(mode: PauseMode) -> Request {
 #[test]
 fn a_first_cycle_goes_through_its_steps_and_waits() {
     let mut story = Story::begin(|_| {});
-    for step in [Step::Preflight, Step::Sync, Step::SelfUpdate, Step::Build, Step::Rebuild] {
+    for step in [Step::Preflight, Step::Sync, Step::SelfUpdate, Step::Plan, Step::Build, Step::Rebuild] {
         assert_eq!(story.running(), step);
         story.through(step);
     }
@@ -195,7 +226,7 @@ fn a_first_cycle_goes_through_its_steps_and_waits() {
 #[test]
 fn five_syncs_while_building_are_one_cycle_more() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     assert!(matches!(story.ask(Request::Sync), Reply::Accepted { .. }));
     for _ in 0..4 {
         assert!(matches!(story.ask(Request::Sync), Reply::Already { .. }));
@@ -210,7 +241,7 @@ fn five_syncs_while_building_are_one_cycle_more() {
 #[test]
 fn a_failure_pauses_and_resume_runs_that_step_again() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     story.print(Progress::Planned { total: 3 });
     story.print(emerging("a"));
     story.print(completed("a"));
@@ -221,8 +252,11 @@ fn a_failure_pauses_and_resume_runs_that_step_again() {
     story.expect(Mode::Paused, "no luck; 1 of 3 built");
     assert!(matches!(story.ask(resume()), Reply::Accepted { .. }));
     story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Plan);
+    assert_eq!(story.status().progress.total, 3, "until there is another plan");
+    story.end(planned(&["b"]));
     assert_eq!(story.running(), Step::Build);
-    assert_eq!(story.status().progress.total, 3, "until this run has its own plan");
+    assert_eq!(story.status().progress.total, 2, "what is merged, and what is left");
     story.through(Step::Rebuild);
     assert_eq!(story.status().progress.total, 1, "nothing is left to do");
     assert!(matches!(story.ask(resume()), Reply::Denied { .. }));
@@ -231,14 +265,9 @@ fn a_failure_pauses_and_resume_runs_that_step_again() {
 #[test]
 fn what_the_tree_has_nothing_for_is_not_passed_over_in_silence() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     let mut ran = ran(0);
-    let text = include_bytes!("captured/world-atom-gone.txt");
-    let mut scanner = Scanner::new();
-    for line in text.split(|byte| *byte == b'\n') {
-        scanner.line(line);
-    }
-    ran.evidence = scanner.finish();
+    ran.evidence = evidence(include_bytes!("captured/world-atom-gone.txt"));
     story.end(Report::Ran(ran));
     story.through(Step::Rebuild);
     story.expect(Mode::Waiting, "everything else is up to date");
@@ -350,7 +379,7 @@ fn again(story: &Story) -> Vec<String> {
 #[test]
 fn what_could_not_be_fetched_is_fetched_later_and_then_all_is_built() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     story.end(unfetched(&[("a", true)]));
     story.expect(Mode::Running, "app-misc/a-1 could not be fetched; trying again in 1 min (attempt 2 of 4)");
     assert!(story.job.is_none());
@@ -376,7 +405,7 @@ fn what_could_not_be_fetched_is_fetched_later_and_then_all_is_built() {
 #[test]
 fn a_server_that_does_not_come_back_is_left_to_a_person() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     for minutes in [1, 5, 15] {
         story.end(unfetched(&[("a", true)]));
         story.pass(minutes * 60);
@@ -388,7 +417,7 @@ fn a_server_that_does_not_come_back_is_left_to_a_person() {
     assert_eq!(evidence.last().map(String::as_str), Some("tried again 3 times, in vain"));
     // Somebody who says resume wants all of it again.
     story.ask(resume());
-    story.through(Step::Preflight);
+    story.through(Step::Plan);
     story.end(unfetched(&[("a", true)]));
     story.expect(Mode::Running, "attempt 2 of 4");
 }
@@ -396,7 +425,7 @@ fn a_server_that_does_not_come_back_is_left_to_a_person() {
 #[test]
 fn only_what_may_pass_is_tried_again_and_the_rest_waits_for_a_person() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     story.end(unfetched(&[("a", true), ("b", false)]));
     assert_eq!(story.status().remedies.len(), 1);
     assert_eq!(story.ask(resume()), Reply::Accepted { message: "trying the build again now".into() });
@@ -408,8 +437,14 @@ fn only_what_may_pass_is_tried_again_and_the_rest_waits_for_a_person() {
     assert_eq!(story.status().progress.failed, 1);
 }
 
-/// A build that met a circular dependency.
+/// A plan that met a circular dependency.
 fn tangled() -> Report {
+    let Report::Ran(ran) = tangled_within() else { panic!("emerge was run") };
+    Report::Planned { ran, plan: Plan::default() }
+}
+
+/// The same, of a package that was built to break one.
+fn tangled_within() -> Report {
     let mut ran = ran(1);
     ran.evidence.problems.push(Problem {
         kind: ProblemKind::Circular,
@@ -451,7 +486,7 @@ fn a_circle_is_broken_and_the_build_goes_on() {
     story.through(Step::Preflight);
     assert_eq!(untangled(&story), "app-misc/a-1");
     story.end(Report::Ran(ran(0)));
-    assert!(matches!(story.job, Some((_, Work::Build { .. }))));
+    assert!(matches!(story.job, Some((_, Work::Plan { .. }))));
     story.through(Step::Rebuild);
     story.expect(Mode::Waiting, "everything is up to date");
     assert_eq!(
@@ -467,7 +502,7 @@ fn a_circle_within_a_circle_is_broken_first() {
     story.end(tangled());
     story.end(circle(&["a"]));
     assert_eq!(untangled(&story), "app-misc/a-1");
-    story.end(tangled());
+    story.end(tangled_within());
     let Some((_, Work::Circle { within: Some(within), .. })) = &story.job else { panic!("{:?}", story.job) };
     assert_eq!(within.package, cpv("a"));
     story.end(circle(&["b"]));
@@ -527,7 +562,7 @@ fn circles_come_to_an_end() {
 #[test]
 fn without_the_remedy_a_person_is_asked_at_once() {
     let mut story = Story::begin(|config| config.remedy.fetch.clear());
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     story.end(unfetched(&[("a", true)]));
     story.expect(Mode::Paused, "app-misc/a-1 failed in fetch");
 }
@@ -567,7 +602,7 @@ fn a_sync_interrupted_by_a_pause_is_run_again_on_resume() {
 #[test]
 fn a_pause_after_the_package_waits_for_those_in_work_and_no_others() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     story.print(emerging("a"));
     story.print(emerging("b"));
     story.ask(pause(PauseMode::AfterPackage));
@@ -579,14 +614,14 @@ fn a_pause_after_the_package_waits_for_those_in_work_and_no_others() {
     story.end(Report::Ran(ran(130)));
     story.expect(Mode::Paused, "held by an operator (lunch)");
     story.ask(resume());
-    story.through(Step::Preflight);
+    story.through(Step::Plan);
     assert_eq!(story.running(), Step::Build);
 }
 
 #[test]
 fn a_merge_is_let_finish_before_a_stop() {
     let mut story = Story::begin(|config| config.stop.grace = Duration::from_secs(100));
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     story.print(emerging("a"));
     story.print(emerging("b"));
     story.print(installing("a"));
@@ -598,14 +633,14 @@ fn a_merge_is_let_finish_before_a_stop() {
     story.end(Report::Ran(ran(130)));
     assert!(story.gone);
     story.restart("one", true);
-    story.through(Step::Preflight);
+    story.through(Step::Plan);
     assert_eq!(story.running(), Step::Build, "it did not go on where it was");
 }
 
 #[test]
 fn a_merge_that_does_not_finish_is_interrupted_within_the_grace() {
     let mut story = Story::begin(|config| config.stop.grace = Duration::from_secs(100));
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     story.print(emerging("a"));
     story.print(installing("a"));
     story.take(Event::Terminate);
@@ -619,7 +654,7 @@ fn a_merge_that_does_not_finish_is_interrupted_within_the_grace() {
 #[test]
 fn a_second_stop_hurries() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     story.take(Event::Terminate);
     story.take(Event::Terminate);
     story.take(Event::Terminate);
@@ -693,7 +728,7 @@ fn another_interval_counts_from_the_end_of_the_cycle() {
 fn a_package_whose_postinst_failed_is_merged_again_on_resume() {
     use gbsup::portage::output::FailedPackage;
     let mut story = Story::begin(|_| {});
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     story.print(emerging("a"));
     story.print(completed("a"));
     assert_eq!(story.status().progress.done, 1);
@@ -706,8 +741,11 @@ fn a_package_whose_postinst_failed_is_merged_again_on_resume() {
     story.expect(Mode::Paused, "app-misc/a-1");
     story.ask(resume());
     story.through(Step::Preflight);
+    // Portage has nothing to do any more, gbsup has.
+    story.end(planned(&[]));
     let (_, work) = story.job.clone().unwrap();
     assert_eq!(work, Work::Build { exclude: vec![], merge_again: vec!["app-misc/a-1".into()] });
+    assert_eq!(story.status().progress.total, 1);
 
     // Not once more when the preflight has found it and merged it.
     story.end(Report::Failed(Box::new(Failure::new(Class::Unknown, "something else"))));
@@ -715,7 +753,7 @@ fn a_package_whose_postinst_failed_is_merged_again_on_resume() {
     story.ask(resume());
     story.print(emerging("a"));
     story.print(completed("a"));
-    story.through(Step::Preflight);
+    story.through(Step::Plan);
     let (_, work) = story.job.clone().unwrap();
     assert_eq!(work, Work::Build { exclude: vec![], merge_again: vec![] });
 }
@@ -724,11 +762,81 @@ fn a_package_whose_postinst_failed_is_merged_again_on_resume() {
 #[test]
 fn a_full_volume_is_named_whatever_it_did_to_emerge() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::SelfUpdate);
+    story.through(Step::Plan);
     let ran = Ran { exit: Exit::Signal(15), full: Some("/var/lib/gbsup".into()), ..*ran(1) };
     story.end(Report::Ran(Box::new(ran)));
     story.expect(Mode::Paused, "no space is left on /var/lib/gbsup");
     let pause = story.status().pause.unwrap();
     assert_eq!(pause.failures[0].class, Class::DiskFull);
     assert_eq!(pause.actions[1], "try: df -h /var/lib/gbsup");
+}
+
+#[test]
+fn what_the_resolver_finds_pauses_before_anything_is_built() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    let evidence = evidence(include_bytes!("captured/missing-dependency.txt"));
+    let ran = Box::new(Ran { evidence, ..*ran(1) });
+    story.end(Report::Planned { ran, plan: Plan::default() });
+    story.expect(Mode::Paused, "nothing in the repositories satisfies test-none/gone");
+    let status = story.status();
+    assert_eq!((status.step.as_str(), status.plan), ("plan", None));
+    let failure = &status.pause.unwrap().failures[0];
+    assert_eq!(failure.class, Class::MissingPackage);
+    assert!(failure.evidence.iter().any(|line| line.contains("dependency required by")), "{failure:#?}");
+    assert!(story.plan.is_none(), "a plan that cannot be carried out was kept");
+    story.ask(resume());
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Plan);
+}
+
+#[test]
+fn a_build_of_nothing_is_left_out() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    let mut report = planned(&[]);
+    if let Report::Planned { ran, .. } = &mut report {
+        ran.evidence = evidence(include_bytes!("captured/world-atom-gone.txt"));
+    }
+    story.end(report);
+    assert_eq!(story.running(), Step::Rebuild);
+    story.through(Step::Rebuild);
+    story.expect(Mode::Waiting, "everything else is up to date; next sync");
+    let status = story.status();
+    assert!(status.log.unwrap().ends_with("/plan.log"), "there is no other");
+    assert!(status.warnings.iter().any(|warning| warning.contains("test-txt/gone")), "{:?}", status.warnings);
+}
+
+#[test]
+fn a_plan_survives_a_restart_and_belongs_to_its_cycle() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    let known = story.status().plan;
+    assert_eq!(known.map(|plan| (plan.packages, plan.source, plan.download)), Some((3, 3, 3072)));
+    story.expect(Mode::Running, "getting ready to build 3 packages");
+    story.restart("one", false);
+    assert_eq!(story.status().plan, known);
+    assert_eq!(story.status().progress.total, 3);
+    // Whatever is left is planned anew before it is built.
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Plan);
+    story.through(Step::Rebuild);
+    story.restart("one", false);
+    assert_eq!(story.status().plan, known, "also while it waits");
+    story.restart("two", true);
+    assert_eq!(story.status().plan, None, "of another cycle");
+}
+
+#[test]
+fn the_total_is_that_of_the_plan_whatever_a_part_of_the_build_says() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    for (said, total) in [(1, 3), (3, 3), (4, 4)] {
+        story.print(Progress::Planned { total: said });
+        assert_eq!(story.status().progress.total, total, "after a list of {said}");
+    }
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    story.restart("one", false);
+    assert_eq!(story.status().progress.total, 3);
 }

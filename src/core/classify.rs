@@ -19,7 +19,7 @@ const RESOLVER_LINES: usize = 40;
 pub fn failures(job: &Job, report: Report) -> Vec<Failure> {
     match report {
         Report::Failed(failure) => vec![*failure],
-        Report::Ran(ran) => ran_failures(job, &ran),
+        Report::Ran(ran) | Report::Planned { ran, .. } => ran_failures(job, &ran),
         Report::Synced { ran, outcome, .. } => vec![sync_failure(&ran, outcome)],
         Report::Nothing | Report::Ready { .. } | Report::Circle(_) => Vec::new(),
     }
@@ -33,10 +33,10 @@ pub fn half_done(report: &Report) -> Vec<String> {
     failed.map(|failed| failed.package.to_string()).collect()
 }
 
-/// What emerge did not build although it is wanted, and went on without failing.
+/// What emerge does not build although it is wanted, and goes on without failing.
 #[must_use]
 pub fn passed_over(report: &Report) -> Vec<String> {
-    let Report::Ran(ran) = report else { return Vec::new() };
+    let (Report::Ran(ran) | Report::Planned { ran, .. }) = report else { return Vec::new() };
     let sentence = |problem: &Problem| match (problem.kind, &problem.subject) {
         (ProblemKind::WorldAtomGone, Some(atoms)) => Some(format!(
             "not built, because it is masked or gone from the tree: {atoms} (see: emerge --pretend --verbose {atoms})"

@@ -19,7 +19,8 @@ pub fn after(step: Step) -> Option<Step> {
     match step {
         Step::Preflight => Some(Step::Sync),
         Step::Sync => Some(Step::SelfUpdate),
-        Step::SelfUpdate => Some(Step::Build),
+        Step::SelfUpdate => Some(Step::Plan),
+        Step::Plan => Some(Step::Build),
         Step::Build => Some(Step::Rebuild),
         Step::Rebuild => None,
     }

@@ -4,18 +4,19 @@
 //!
 //! ```text
 //!              Claimed                cycle due, sync asked for
-//!   Starting ──────────┬────────────────────────┐◄──────────────────────┐
-//!      │               ▼                        │                       │
-//!      │   ┌─ Running{preflight → sync → self-update → build → rebuild}─┴─► Waiting
+//!   Starting ──────────┬────────────────────────┐◄─────────────────────────────┐
+//!      │               ▼                        │                              │
+//!      │   ┌─ Running{preflight → sync → self-update → plan → build → rebuild}─┴─► Waiting
 //!      │   │     ▲        │ a step failed, an operator asked, the pause flag is there
 //!      │   │     │resume  ▼
-//!      └───┼───► Paused ◄─┴──────────────────────────────────────────────── (pause)
+//!      └───┼───► Paused ◄─┴─────────────────────────────────────────────────────── (pause)
 //!  refused │
 //!          └─► stop asked: the job is halted, then Exit (the phase on the volume stays,
 //!              so that the next start goes on where this one was)
 //! ```
 //!
-//! What survives a restart is [`state::Durable`]; what only this process knows is [`state::Live`].
+//! What survives a restart is [`state::Durable`] and, beside it, the plan of the cycle; what only
+//! this process knows is [`state::Live`].
 //! Deadlines are kept in monotonic time and written down in wall time, so that a clock that jumps
 //! moves nothing while the process lives.
 
@@ -43,12 +44,13 @@ use crate::portage::buildlog::BuildLog;
 use crate::portage::circular::{Circle, Solution};
 use crate::portage::live::LiveJob;
 use crate::portage::output::{Evidence, Progress};
+use crate::portage::plan::Plan;
 use crate::portage::sync;
 
 use failure::Failure;
 use history::Record;
 use request::{Reply, Request};
-use state::Durable;
+use state::{CyclePlan, Durable};
 use status::VolumeInfo;
 
 /// A moment. Deadlines use `mono`, display uses `wall`.
@@ -74,6 +76,8 @@ pub enum Step {
     Sync,
     /// Portage itself, when a newer one is there.
     SelfUpdate,
+    /// What the build will merge, and why; nothing is changed.
+    Plan,
     /// The targets, `@world` as a rule.
     Build,
     /// What the changes of this cycle make necessary.
@@ -88,6 +92,7 @@ impl Step {
             Self::Preflight => "preflight",
             Self::Sync => "sync",
             Self::SelfUpdate => "self-update",
+            Self::Plan => "plan",
             Self::Build => "build",
             Self::Rebuild => "rebuild",
         }
@@ -103,6 +108,11 @@ pub enum Work {
     Sync,
     /// See [`Step::SelfUpdate`].
     SelfUpdate,
+    /// See [`Step::Plan`].
+    Plan {
+        /// Atoms that an operator asked to leave out of this cycle.
+        exclude: Vec<String>,
+    },
     /// See [`Step::Build`].
     Build {
         /// Atoms that an operator asked to leave out of this cycle.
@@ -154,6 +164,7 @@ impl Work {
             Self::Preflight => Step::Preflight,
             Self::Sync => Step::Sync,
             Self::SelfUpdate => Step::SelfUpdate,
+            Self::Plan { .. } => Step::Plan,
             Self::Build { .. } | Self::Again { .. } => Step::Build,
             Self::Circle { at, .. } | Self::Untangle { at, .. } => *at,
             Self::Rebuild { .. } => Step::Rebuild,
@@ -207,6 +218,13 @@ pub enum Report {
         /// A commit or timestamp.
         revision: Option<String>,
     },
+    /// The resolver was asked what it would do.
+    Planned {
+        /// How the command ended.
+        ran: Box<Ran>,
+        /// What it would do; of no meaning when the command failed.
+        plan: Plan,
+    },
     /// The preflight found the system fit to build, after these repairs (one sentence each).
     Ready {
         /// What was repaired.
@@ -223,6 +241,8 @@ pub enum Report {
 pub struct Claimed {
     /// The state that was on it; absent on a fresh volume or when it was damaged.
     pub durable: Option<Durable>,
+    /// The plan that was on it, of whichever cycle; absent also when it was damaged.
+    pub plan: Option<CyclePlan>,
     /// The highest cycle number that the volume knows of, so that a lost state does not begin
     /// again at one and mix its logs with older ones.
     pub last_cycle: u64,
@@ -309,6 +329,8 @@ pub enum Force {
 pub enum Action {
     /// Write [`State::durable`](state::State::durable) to the volume before anything that follows.
     Persist,
+    /// Write [`State::plan`](state::State::plan) to the volume.
+    PersistPlan,
     /// Take the volume.
     Claim,
     /// Begin a job.

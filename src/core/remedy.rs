@@ -117,7 +117,7 @@ pub fn choose(
 /// Portage's words about a circular dependency, when that is what stopped emerge.
 #[must_use]
 pub fn circle(report: &Report) -> Option<Vec<String>> {
-    let Report::Ran(ran) = report else { return None };
+    let (Report::Ran(ran) | Report::Planned { ran, .. }) = report else { return None };
     let problem = ran.evidence.main_problem().filter(|problem| problem.kind == ProblemKind::Circular)?;
     ran.evidence.failed.is_empty().then(|| problem.lines.clone())
 }

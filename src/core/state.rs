@@ -1,6 +1,7 @@
 //! The one state value: what survives a restart, and what only this process knows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use super::status::{VolumeInfo, Why};
 use super::untangle::Untangled;
 use super::{JobId, Now, Step};
 use crate::config::Config;
+use crate::portage::plan::Plan;
 
 /// The version of `state.json`. A file of another version is set aside, not guessed at.
 pub const SCHEMA: u32 = 1;
@@ -23,6 +25,10 @@ pub const SCHEMA: u32 = 1;
 pub struct State {
     /// What is on the volume as `state/state.json`.
     pub durable: Durable,
+    /// What the present cycle set out to merge, once that is known. It is on the volume as well, as
+    /// `state/plan.json`: it is large and changes once in a cycle, the durable state is small and
+    /// changes all the time.
+    pub plan: Option<Arc<CyclePlan>>,
     /// What is gone with the process.
     pub live: Live,
 }
@@ -47,6 +53,18 @@ pub struct Durable {
     pub sync: SyncRecord,
     /// The root file system that this state describes; see [`super::Claimed::root`].
     pub root: Option<String>,
+}
+
+/// What a cycle set out to merge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CyclePlan {
+    /// The cycle it belongs to; to any other it means nothing.
+    pub cycle: u64,
+    /// When it was made.
+    pub made: Timestamp,
+    /// The packages.
+    #[serde(flatten)]
+    pub plan: Plan,
 }
 
 /// Where the loop is. Stopping is not a phase: it ends the process and leaves the phase as it is.
@@ -103,8 +121,9 @@ pub struct Cycle {
     pub merge_again: Vec<String>,
     /// Counts of its finished jobs.
     pub tally: Tally,
-    /// How many packages it set out to merge, when its last job did not get through all of them:
-    /// what was left out because of a failure counts too.
+    /// How many packages it sets out to merge in all, those that are merged already among them:
+    /// from its plan, or from a job that did not get through all of them. What was left out because
+    /// of a failure counts too. Zero when nothing is left.
     #[serde(default)]
     pub planned: u64,
     /// What its build did not build although it is wanted, one sentence each: Portage passes that
@@ -285,6 +304,7 @@ impl State {
                 sync: SyncRecord::default(),
                 root: None,
             },
+            plan: None,
             live: Live {
                 config,
                 volume: Volume::Claiming,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use crate::portage::plan::Totals;
 
 /// The version of the status format; it changes when a key changes its meaning.
 pub const SCHEMA: u32 = 1;
@@ -163,7 +164,7 @@ pub struct Status {
     pub version: String,
     /// One word.
     pub state: Mode,
-    /// The step of the cycle: `preflight`, `sync`, `self-update`, `build`, `rebuild`, `wait`.
+    /// The step of the cycle: `preflight`, `sync`, `self-update`, `plan`, `build`, `rebuild`, `wait`.
     pub step: String,
     /// One sentence a tired person understands; the same in every view. Begins with the state.
     pub headline: String,
@@ -175,6 +176,9 @@ pub struct Status {
     pub cycle: Option<CycleInfo>,
     /// How far it is.
     pub progress: Progress,
+    /// What the plan of this cycle came to; absent until there is one. After a pause it is about
+    /// what was left to do. The packages themselves: `gbsup plan`.
+    pub plan: Option<Totals>,
     /// What is in work.
     pub jobs: Vec<JobInfo>,
     /// Present exactly when `state` is `paused`.

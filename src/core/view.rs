@@ -13,7 +13,7 @@ use super::{Now, Step};
 /// The snapshot of this moment.
 #[must_use]
 pub fn status(state: &State, now: Now) -> Status {
-    let State { durable, live } = state;
+    let State { durable, live, .. } = state;
     let mode = mode(state);
     let progress = progress(state);
     Status {
@@ -30,6 +30,7 @@ pub fn status(state: &State, now: Now) -> Status {
             reason: cycle.reason.name().to_owned(),
         }),
         progress,
+        plan: state.plan.as_ref().map(|made| made.plan.totals()),
         jobs: live.job.as_ref().map(|job| jobs(job, now)).unwrap_or_default(),
         pause: (mode == Mode::Paused).then(|| pause(state)),
         pending: pending(state),
@@ -73,7 +74,11 @@ fn log(state: &State) -> Option<String> {
     let cycle = state.durable.cycle.as_ref()?;
     let step = match &state.durable.phase {
         Phase::Running(step) | Phase::Paused(Pause { at: Some(step), .. }) => *step,
-        Phase::Paused(Pause { at: None, .. }) | Phase::Waiting(_) => Step::Build,
+        // There was no build when there was nothing to build.
+        Phase::Paused(Pause { at: None, .. }) | Phase::Waiting(_) => match &state.plan {
+            Some(made) if made.plan.packages.is_empty() => Step::Plan,
+            _ => Step::Build,
+        },
     };
     Some(cycle::step_log(&state.live.config.volume.path, cycle.id, step).display().to_string())
 }
@@ -83,9 +88,12 @@ fn progress(state: &State) -> Progress {
     let settled = cycle.map(|cycle| cycle.tally).unwrap_or_default();
     let job = state.live.job.as_ref();
     let tally = settled.plus(job.map(|job| job.tally).unwrap_or_default());
+    let planned = cycle.map_or(0, |cycle| cycle.planned);
     let planned = match job {
+        // It has the cycle's plan; what emerge says may be about a part of it only.
+        Some(job) if job.work.step() == Step::Build => planned.max(settled.done() + job.total),
         Some(job) if job.total > 0 => settled.done() + job.total,
-        _ => cycle.map_or(0, |cycle| cycle.planned),
+        _ => planned,
     };
     let Tally { binary, source, failed } = tally;
     Progress {
@@ -194,12 +202,16 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
             None => "syncing the ebuild repositories".to_owned(),
         },
         Step::SelfUpdate => "looking whether Portage itself is to be updated".to_owned(),
+        Step::Plan => "working out what is to be built".to_owned(),
         Step::Build => match remedy(state) {
             Some(remedy @ Remedy::Again(_)) if retry.is_some() => remedy.sentence(left(*retry, now), config),
             Some(Remedy::Again(_)) => {
                 packages("trying again", "trying again what failed", job.as_ref(), progress, now)
             }
-            _ => packages("building", "working out what is to be built", job.as_ref(), progress, now),
+            _ => {
+                let before = format!("getting ready to build {}", count(progress.total - progress.done));
+                packages("building", &before, job.as_ref(), progress, now)
+            }
         },
         Step::Rebuild => {
             packages("rebuilding", "looking for what has to be rebuilt", job.as_ref(), progress, now)
@@ -322,7 +334,7 @@ fn remedies(state: &State, now: Now) -> Vec<String> {
 }
 
 fn warnings(state: &State) -> Vec<String> {
-    let State { durable, live } = state;
+    let State { durable, live, .. } = state;
     let mut warnings = Vec::new();
     if !live.space.mounted {
         warnings.push(format!(

@@ -152,6 +152,7 @@ impl Degraded {
             now: Timestamp::now(),
             cycle: None,
             progress: Progress::default(),
+            plan: None,
             jobs: Vec::new(),
             pause: None,
             pending: Vec::new(),

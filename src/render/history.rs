@@ -1,57 +1,28 @@
 //! `gbsup history`: one line per cycle.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use anstyle::Style;
 use jiff::Timestamp;
 
-use super::layout::{columns, pad};
-use super::page::{BAD, CAREFUL, GOOD, LABEL};
+use super::page::{BAD, CAREFUL, GOOD};
+use super::table::{Cell, table};
 use super::{Look, clean};
 use crate::core::history::{CycleRow, Outcome};
 use crate::core::status::in_words;
 
 const TITLES: [&str; 8] = ["cycle", "started (UTC)", "took", "why", "built", "binary", "failed", "outcome"];
+const NUMBERS: [usize; 4] = [0, 4, 5, 6];
 
 /// Cycles as a table. A pipe gets the same columns, separated by tabs.
 #[must_use]
 pub fn history(cycles: &[CycleRow], now: Timestamp, look: Look) -> String {
     let rows: Vec<_> =
         cycles.iter().enumerate().map(|(index, cycle)| cells(cycle, index == 0, now)).collect();
-    let titles = TITLES.map(|title| (title.to_string(), LABEL));
-    if look.width.is_none() {
-        return rows.iter().fold(String::new(), |table, row| {
-            let words: Vec<_> = row.iter().map(|(text, _)| text.as_str()).collect();
-            table + &words.join("\t") + "\n"
-        });
-    }
-    let widths: Vec<_> = (0..TITLES.len())
-        .map(|column| {
-            let cells = rows.iter().map(|row| columns(&row[column].0));
-            cells.chain([columns(TITLES[column])]).max().unwrap_or(0)
-        })
-        .collect();
-    let mut table = String::new();
-    for row in std::iter::once(&titles).chain(&rows) {
-        let mut line = String::new();
-        for (column, (text, style)) in row.iter().enumerate() {
-            let style = look.style(*style);
-            // Numbers line up on the right.
-            let cell = if matches!(column, 0 | 4..=6) {
-                format!("{text:>width$}", width = widths[column])
-            } else {
-                pad(text, widths[column])
-            };
-            let separator = if column == 0 { "" } else { "  " };
-            let _ = write!(line, "{separator}{style}{cell}{style:#}");
-        }
-        let _ = writeln!(table, "{}", line.trim_end());
-    }
-    table
+    table(TITLES, &NUMBERS, &rows, look)
 }
 
-fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [(String, Style); 8] {
+fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 8] {
     let style = Style::new();
     let took = |until: Timestamp| {
         in_words(Duration::try_from(until.duration_since(cycle.started)).unwrap_or_default())

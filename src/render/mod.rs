@@ -15,10 +15,13 @@ mod failures;
 mod history;
 mod layout;
 mod page;
+mod plan;
+mod table;
 
 pub use failures::failures;
 pub use history::history;
 pub use page::page;
+pub use plan::{plan, plan_of, why};
 
 /// What the reader's side can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
 use super::layout::{Layout, Span, columns, pad, plain, styled};
+use super::plan::totals;
 use super::{Look, clean, headline, size, state_style};
 use crate::core::failure::Failure;
 use crate::core::status::{JobInfo, Mode, Progress, Status, in_words};
@@ -26,6 +27,7 @@ pub fn page(status: &Status, look: Look) -> String {
     let (state, rest) = headline(status);
     page.paragraph(state.len() + 2, &[styled(state_style(status), state), plain(": "), styled(STRONG, rest)]);
     page.gap();
+    plan(&mut page, status);
     progress(&mut page, status);
     jobs(&mut page, &status.jobs);
     page.gap();
@@ -67,6 +69,15 @@ fn progress(page: &mut Layout, status: &Status) {
         let words = |seconds| in_words(Duration::from_secs(seconds));
         let range = format!(" ({} to {})", words(eta.low), words(eta.high));
         page.row("left", LABEL, &[plain(format!("about {}", words(eta.likely))), styled(LABEL, range)]);
+    }
+}
+
+/// What the cycle set out to do, as long as it is at it.
+fn plan(page: &mut Layout, status: &Status) {
+    if let Some(plan) = status.plan.filter(|plan| plan.packages > 0)
+        && matches!(status.state, Mode::Running | Mode::Paused)
+    {
+        page.row("planned", LABEL, &[plain(totals(plan))]);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow};
 use crate::core::status::{
     CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, SyncInfo, VolumeInfo,
 };
+use crate::portage::plan::Totals;
 
 const WIDE: Look = Look { colour: false, unicode: true, width: Some(90) };
 
@@ -26,6 +27,7 @@ fn status(state: Mode, step: &str, headline: &str) -> Status {
         now: at(0),
         cycle: Some(CycleInfo { id: 3, started: at(62), reason: "interval".into() }),
         progress: Progress { done: 12, total: 57, failed: 0, binary: 3, source: 9, eta: None },
+        plan: None,
         jobs: Vec::new(),
         pause: None,
         pending: Vec::new(),
@@ -57,6 +59,7 @@ fn building() -> Status {
         job("www-client/firefox-130.0", "compile", 2460, Some(4200), false),
         job("sys-libs/zlib-1.3.1-r1", "merge", 12, None, true),
     ];
+    status.plan = Some(Totals { packages: 57, source: 50, binary: 7, download: 912_000_000 });
     status.progress.eta = Some(Eta { low: 6600, likely: 7800, high: 10_800 });
     status
 }

@@ -14,7 +14,7 @@ mod process;
 mod repair;
 mod signals;
 pub mod socket;
-mod store;
+pub mod store;
 mod temporary_use;
 
 use std::collections::HashMap;
@@ -284,6 +284,7 @@ impl Supervisor {
     fn perform(&mut self, action: Action) -> Option<u8> {
         match action {
             Action::Persist => self.persist(),
+            Action::PersistPlan => self.persist_plan(),
             Action::Claim => self.claim(),
             Action::Start { job, cycle, work } => {
                 if let Some(flags) = &mut self.flags {
@@ -373,6 +374,7 @@ impl Supervisor {
         let taken = Store::take(&self.state.live.config.volume.path, false)?;
         self.adopt(taken.store);
         self.persist();
+        self.persist_plan();
         Ok(())
     }
 
@@ -387,6 +389,14 @@ impl Supervisor {
             )),
         };
         self.send(Event::Warning { key: "state", text });
+    }
+
+    /// Without it on the volume a build goes on all the same; only `gbsup plan` has nothing to show.
+    fn persist_plan(&mut self) {
+        let (Some(store), Some(plan)) = (&self.store, &self.state.plan) else { return };
+        let text =
+            store.save_plan(plan).err().map(|problem| format!("the plan cannot be written: {problem}"));
+        self.send(Event::Warning { key: "plan", text });
     }
 
     fn record(&mut self, record: &Record) {

@@ -23,8 +23,11 @@ use crate::portage::buildlog::{self, BuildLog};
 use crate::portage::circular::{self, Solution};
 use crate::portage::command::{self, BuildOptions, Command, Host, Syncer};
 use crate::portage::cpv::Cpv;
+use crate::portage::index::{self, Binary};
 use crate::portage::live::{self, LiveJob};
 use crate::portage::output::{Evidence, Progress, Scanner};
+use crate::portage::plan;
+use crate::portage::settings::Settings;
 use crate::portage::sync;
 
 /// How much of a package's log is read for the ebuild's last words.
@@ -119,6 +122,7 @@ impl Task {
             Work::Preflight => preflight::run(self).map(|repairs| Report::Ready { repairs }),
             Work::Sync => self.sync(),
             Work::SelfUpdate => self.self_update(),
+            Work::Plan { exclude } => self.plan(exclude),
             Work::Build { exclude, merge_again } => self.build(exclude, merge_again),
             Work::Circle { text, within, exclude, .. } => self.circle(text, within.as_ref(), exclude),
             Work::Untangle { solution, exclude, .. } => self.untangle(solution, exclude),
@@ -162,6 +166,16 @@ impl Task {
         // Another Portage may be able to do other things.
         *self.host.lock().unwrap_or_else(PoisonError::into_inner) = None;
         report
+    }
+
+    fn plan(&mut self, exclude: &[String]) -> Result<Report, Trouble> {
+        let options = self.options(exclude);
+        let host = self.host()?;
+        let settings = preflight::settings(self)?;
+        let mut reader = plan::Reader::new();
+        let ran = self.run_reading(&command::plan(&host, &options), |line| reader.line(line))?;
+        let plan = reader.finish(&binaries(&settings));
+        Ok(Report::Planned { ran: Box::new(ran), plan })
     }
 
     fn build(&mut self, exclude: &[String], merge_again: &[String]) -> Result<Report, Trouble> {
@@ -233,16 +247,7 @@ impl Task {
     }
 
     pub(super) fn options(&self, exclude: &[String]) -> BuildOptions {
-        let cpus = thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
-        let build = &self.config.build;
-        BuildOptions {
-            targets: build.targets.clone(),
-            jobs: build.jobs.on(cpus),
-            load_average: build.load_average.on(cpus),
-            args: build.args.clone(),
-            keep_going: build.keep_going,
-            exclude: exclude.to_vec(),
-        }
+        options(&self.config, exclude)
     }
 
     /// What this Portage and this container can do; found out once.
@@ -267,7 +272,7 @@ impl Task {
     /// The same, with every line also shown to `read`.
     fn run_reading(&mut self, command: &Command, read: impl FnMut(&[u8]) + Send) -> Result<Ran, Trouble> {
         let mut file = self.open_log()?;
-        let typed = typed(command);
+        let typed = command.typed();
         drop(writeln!(file, "{} $ {typed}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")));
         let mut sink = Output {
             file,
@@ -298,7 +303,7 @@ impl Task {
     /// Runs a command for its answer. Its output goes to the step's log only.
     pub(super) fn capture(&mut self, command: &Command) -> Result<(Exit, Vec<u8>), Trouble> {
         let mut file = self.open_log()?;
-        drop(writeln!(file, "{} $ {}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ"), typed(command)));
+        drop(writeln!(file, "{} $ {}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ"), command.typed()));
         let mut sink = Capture { file: &mut file, text: Vec::new() };
         let launch = Launch { handle: &self.handle, job: self.job.0, job_file: self.job_file.as_deref() };
         let ended = launch.run(command, &mut sink);
@@ -361,6 +366,25 @@ impl Task {
     }
 }
 
+/// What the configuration says about a build, on this machine.
+pub(super) fn options(config: &Config, exclude: &[String]) -> BuildOptions {
+    let cpus = thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+    let build = &config.build;
+    BuildOptions {
+        targets: build.targets.clone(),
+        jobs: build.jobs.on(cpus),
+        load_average: build.load_average.on(cpus),
+        args: build.args.clone(),
+        keep_going: build.keep_going,
+        exclude: exclude.to_vec(),
+    }
+}
+
+/// What lies in PKGDIR; nothing as long as there is no index.
+pub(super) fn binaries(settings: &Settings) -> Vec<Binary> {
+    fs::read(settings.pkgdir.join("Packages")).map(|text| index::binaries(&text)).unwrap_or_default()
+}
+
 /// Whether the last command of a step left things in order.
 fn went_well(report: &Report) -> bool {
     match report {
@@ -373,19 +397,6 @@ fn went_well(report: &Report) -> bool {
 fn wanted(follow_up: &config::FollowUp, merged: &[String]) -> bool {
     let Some(when) = &follow_up.when else { return true };
     merged.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).any(|cpv| cpv.cp() == when)
-}
-
-/// A command line as it would be typed.
-fn typed(command: &Command) -> String {
-    let safe = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
-    let quote = |word: &String| {
-        if !word.is_empty() && word.chars().all(safe) {
-            word.clone()
-        } else {
-            format!("'{}'", word.replace('\'', "'\\''"))
-        }
-    };
-    command.argv.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
 /// What the running emerge says of its packages; nothing where it does not say

@@ -6,10 +6,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::core::Claimed;
 use crate::core::failure::{Class, Failure};
-use crate::core::state::{self, Durable};
+use crate::core::state::{self, CyclePlan, Durable};
 
 /// The identity of this root file system, on it and not on the volume: it stays through
 /// `docker stop` and `start` and goes along with `docker commit`; a new container has none.
@@ -40,7 +41,10 @@ impl Store {
         let lock = lock(path)?;
         let mut warnings = Vec::new();
         let durable = load(&state, &mut warnings);
-        let claimed = Claimed { durable, last_cycle: last_cycle(path), root: root_id(&mut warnings), boot };
+        // One that is missing or damaged is made anew before the next build.
+        let plan = fs::read(plan_file(path)).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let claimed =
+            Claimed { durable, plan, last_cycle: last_cycle(path), root: root_id(&mut warnings), boot };
         let store = Self { path: path.to_owned(), lock };
         // A job that an earlier process was in the middle of is gone with it.
         drop(fs::remove_file(store.job_file()));
@@ -53,17 +57,14 @@ impl Store {
         self.path.join("state/job")
     }
 
-    /// Writes the state: a new file, synced, renamed over the old one, the directory synced.
+    /// Writes the state.
     pub(super) fn save(&self, durable: &Durable) -> io::Result<()> {
-        let state = self.path.join("state");
-        let mut text = serde_json::to_vec_pretty(durable)?;
-        text.push(b'\n');
-        let (temp, file) = (state.join(".state.json.new"), state.join("state.json"));
-        let mut out = File::create(&temp)?;
-        out.write_all(&text)?;
-        out.sync_all()?;
-        fs::rename(&temp, &file)?;
-        File::open(&state)?.sync_all()
+        replace(&self.path.join("state/state.json"), durable)
+    }
+
+    /// Writes the plan.
+    pub(super) fn save_plan(&self, plan: &CyclePlan) -> io::Result<()> {
+        replace(&plan_file(&self.path), plan)
     }
 
     /// Whether the lock is still the one that others would meet: a volume whose files were removed
@@ -74,6 +75,26 @@ impl Store {
         let there = fs::metadata(self.path.join("state/lock")).map(identity);
         matches!((there, self.lock.metadata().map(identity)), (Ok(a), Ok(b)) if a == b)
     }
+}
+
+/// Where the plan of the newest cycle is on a volume: a [`CyclePlan`], as JSON.
+#[must_use]
+pub fn plan_file(volume: &Path) -> PathBuf {
+    volume.join("state/plan.json")
+}
+
+/// Writes a file so that it is whole at any instant: a new one, synced, renamed over the old one, the
+/// directory synced.
+fn replace(file: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let temp = file.with_file_name(format!(".{name}.new"));
+    let mut out = File::create(&temp)?;
+    out.write_all(&text)?;
+    out.sync_all()?;
+    fs::rename(&temp, file)?;
+    File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
 fn lock(path: &Path) -> Result<File, Box<Failure>> {
@@ -177,7 +198,21 @@ mod tests {
     use crate::config::Config;
     use crate::core::Now;
     use crate::core::state::State;
+    use crate::portage::plan::Plan;
     use std::time::{Duration, Instant};
+
+    /// Takes the volume once more. A child that another test is just starting holds a copy of the lock
+    /// until its exec.
+    fn retake(volume: &Path) -> Taken {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            match Store::take(volume, true) {
+                Ok(taken) => return taken,
+                Err(_) if Instant::now() < deadline => std::thread::yield_now(),
+                Err(failure) => panic!("{}", failure.message),
+            }
+        }
+    }
 
     fn durable() -> Durable {
         State::new(Config::default(), Now { mono: Duration::ZERO, wall: Timestamp::UNIX_EPOCH }).durable
@@ -193,17 +228,23 @@ mod tests {
         assert!(failure.message.contains(&host()), "{}", failure.message);
         assert!(first.store.still_ours());
         drop(first);
-        // A child that another test is just starting holds a copy of the lock until its exec.
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let second = loop {
-            match Store::take(volume.path(), true) {
-                Ok(taken) => break taken,
-                Err(_) if Instant::now() < deadline => std::thread::yield_now(),
-                Err(failure) => panic!("{}", failure.message),
-            }
-        };
+        let second = retake(volume.path());
         assert_eq!(second.claimed.durable, Some(durable()));
         assert!(second.warnings.is_empty(), "{:?}", second.warnings);
+    }
+
+    #[test]
+    fn a_plan_is_read_back_and_a_damaged_one_is_none() {
+        let volume = tempfile::tempdir().unwrap();
+        let store = Store::take(volume.path(), true).ok().unwrap().store;
+        let plan = CyclePlan { cycle: 7, made: Timestamp::UNIX_EPOCH, plan: Plan::default() };
+        store.save_plan(&plan).unwrap();
+        drop(store);
+        assert_eq!(retake(volume.path()).claimed.plan, Some(plan));
+        fs::write(plan_file(volume.path()), "{\"cycle\": 7,").unwrap();
+        let taken = retake(volume.path());
+        assert_eq!(taken.claimed.plan, None);
+        assert!(taken.warnings.is_empty(), "{:?}", taken.warnings);
     }
 
     #[test]

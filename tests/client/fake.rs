@@ -162,6 +162,7 @@ pub(crate) fn status(state: Mode, headline: &str) -> Status {
         now,
         cycle: Some(CycleInfo { id: 1, started: now, reason: "first".into() }),
         progress: Progress { done: 5, total: 7, failed: 0, binary: 0, source: 5, eta: None },
+        plan: None,
         jobs: Vec::new(),
         pause: None,
         pending: Vec::new(),

@@ -13,7 +13,7 @@ fn logs_are_found_by_step_cycle_and_package() {
     assert!(build.contains("Completed (2 of 2)"), "the last step with something to tell: {build}");
     let cycle = builder.gbsup(&["logs", "--cycle", "1"]).ok();
     let places =
-        ["preflight", "sync", "self-update", "build"].map(|step| cycle.find(&format!("/{step}.log")));
+        ["preflight", "sync", "self-update", "plan", "build"].map(|step| cycle.find(&format!("/{step}.log")));
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
     let package = builder.gbsup(&["logs", "test-slow/loud"]).ok();
     assert!(package.contains("the last line of 5 MB"), "{} bytes", package.len());

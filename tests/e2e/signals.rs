@@ -106,7 +106,7 @@ fn hup_takes_a_good_configuration_and_refuses_a_bad_one() {
     builder.gbsup(&["sync"]).ok();
     builder.wait_cycle(2);
     builder.wait_waiting();
-    assert!(builder.step_log(2, "build").contains("--jobs=2 "));
+    assert!(builder.step_log(2, "plan").contains("--jobs=2 "));
 }
 
 #[test]

@@ -25,7 +25,7 @@ mod package;
 const ASIDE: Duration = Duration::from_secs(2);
 
 /// The steps in the order of a cycle; what is not among them comes last.
-const STEPS: [&str; 5] = ["preflight", "sync", "self-update", "build", "rebuild"];
+const STEPS: [&str; 6] = ["preflight", "sync", "self-update", "plan", "build", "rebuild"];
 
 pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Error> {
     if args.failed {

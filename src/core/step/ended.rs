@@ -1,14 +1,17 @@
 //! What follows when a job has ended.
 
+use std::sync::Arc;
+
 use super::Turn;
 use crate::config::OnFailure;
 use crate::core::failure::Failure;
 use crate::core::history::{Outcome, Record};
 use crate::core::job::{Job, Then};
 use crate::core::request::PauseMode;
-use crate::core::state::{Pause, Phase, Tally};
+use crate::core::state::{CyclePlan, Pause, Phase, Tally};
 use crate::core::status::Why;
 use crate::core::{Action, Exit, JobId, Report, Step, Work, classify, cycle, remedy};
+use crate::portage::plan::Plan;
 use crate::portage::sync;
 
 impl Turn {
@@ -18,10 +21,10 @@ impl Turn {
         let succeeded = succeeded(&report);
         let whole = !matches!(job.work, Work::Again { .. } | Work::Circle { .. } | Work::Untangle { .. });
         if let Some(cycle) = &mut self.state.durable.cycle {
-            if at == Step::Build && whole {
-                if succeeded {
-                    cycle.merge_again.clear();
-                }
+            if at == Step::Build && whole && succeeded {
+                cycle.merge_again.clear();
+            }
+            if matches!(at, Step::Plan | Step::Build) && whole {
                 cycle.passed_over = classify::passed_over(&report);
             }
             if at > Step::Sync {
@@ -58,16 +61,32 @@ impl Turn {
         }
         if succeeded {
             self.step_ended(&job, Outcome::Done);
-            self.next_after(at);
+            let done = match report {
+                Report::Planned { plan, .. } => self.planned(plan),
+                _ => at,
+            };
+            self.next_after(done);
         } else {
             self.step_ended(&job, Outcome::Failed);
-            if let Some(cycle) = &mut self.state.durable.cycle {
+            // A step before the build merges nothing of it, so what is half done stays so.
+            if let Some(cycle) = self.state.durable.cycle.as_mut().filter(|_| at >= Step::Build) {
                 cycle.merge_again = classify::half_done(&report);
             }
             let circle = remedy::circle(&report);
             let failures = classify::failures(&job, report);
             self.remedy_or_fail(failures, circle, None, at);
         }
+    }
+
+    /// Keeps the plan; returns the step that is done with it. A build of nothing is over before it
+    /// begins: the resolver would only say so a second time.
+    fn planned(&mut self, plan: Plan) -> Step {
+        let Some(cycle) = &mut self.state.durable.cycle else { return Step::Plan };
+        let packages = plan.packages.len() + cycle.merge_again.len();
+        cycle.planned = cycle.tally.done() + u64::try_from(packages).unwrap_or(u64::MAX);
+        self.state.plan = Some(Arc::new(CyclePlan { cycle: cycle.id, made: self.now.wall, plan }));
+        self.actions.push(Action::PersistPlan);
+        if packages == 0 { Step::Build } else { Step::Plan }
     }
 
     fn synced(&mut self, job: &Job, report: Report, succeeded: bool) {
@@ -148,7 +167,7 @@ fn succeeded(report: &Report) -> bool {
     match report {
         Report::Nothing | Report::Ready { .. } | Report::Circle(_) => true,
         Report::Failed(_) => false,
-        Report::Ran(ran) => ran.exit == Exit::Code(0),
+        Report::Ran(ran) | Report::Planned { ran, .. } => ran.exit == Exit::Code(0),
         Report::Synced { outcome, .. } => !matches!(outcome, sync::Outcome::Failed(_)),
     }
 }

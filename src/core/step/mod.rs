@@ -5,6 +5,7 @@ mod ended;
 mod onward;
 mod remedies;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
@@ -103,6 +104,8 @@ impl Turn {
         if let Some(durable) = claimed.durable {
             self.state.durable = durable;
         }
+        let cycle = self.state.durable.cycle.as_ref().map(|cycle| cycle.id);
+        self.state.plan = claimed.plan.filter(|plan| Some(plan.cycle) == cycle).map(Arc::new);
         let same_root = self.state.durable.root.as_deref() == Some(claimed.root.as_str());
         self.state.durable.root = Some(claimed.root);
         if fresh {
@@ -139,7 +142,7 @@ impl Turn {
 
     /// Deadlines of the durable state, in this process's time.
     fn schedule(&mut self) {
-        let State { durable, live } = &mut self.state;
+        let State { durable, live, .. } = &mut self.state;
         live.next = match (&durable.phase, live.config.cycle.interval) {
             (Phase::Waiting(Some(next)), Some(interval)) => Some(cycle::rearm(*next, interval, self.now)),
             _ => None,
@@ -174,7 +177,7 @@ impl Turn {
 
     /// The end of the wait by the interval in force, which counts from the end of the cycle.
     fn measure_wait(&mut self) {
-        let State { durable, live } = &mut self.state;
+        let State { durable, live, .. } = &mut self.state;
         if live.volume == Volume::Ours
             && let Phase::Waiting(next) = &mut durable.phase
         {

@@ -14,6 +14,7 @@ impl Turn {
         let known = self.state.durable.cycle.as_ref().map_or(0, |cycle| cycle.id);
         let id = known.max(self.state.live.last_cycle).saturating_add(1);
         self.end_cycle(Outcome::Interrupted);
+        self.state.plan = None;
         self.state.durable.cycle = Some(Cycle {
             id,
             started: self.now.wall,
@@ -52,11 +53,14 @@ impl Turn {
     }
 
     /// Goes to a step of the present cycle by way of the preflight: whatever was in between (a
-    /// repair, a restart) may have left something behind.
+    /// repair, a restart) may have left something behind. For the same reason a build gets another
+    /// plan: a person may have changed the configuration or merged something by hand, and what is
+    /// merged already is no longer part of it. A remedy at work goes on with its packages.
     pub(super) fn enter(&mut self, at: Step) {
         let Some(cycle) = &mut self.state.durable.cycle else {
             return self.new_cycle(Reason::First, false);
         };
+        let at = if at == Step::Build && cycle.remedy.is_none() { Step::Plan } else { at };
         cycle.goal = (at != Step::Preflight).then_some(at);
         self.set_phase(Phase::Running(Step::Preflight));
     }
@@ -161,6 +165,7 @@ impl Turn {
             (_, Step::Preflight) => Work::Preflight,
             (_, Step::Sync) => Work::Sync,
             (_, Step::SelfUpdate) => Work::SelfUpdate,
+            (_, Step::Plan) => Work::Plan { exclude },
             (_, Step::Build) => Work::Build { exclude, merge_again: cycle.merge_again.clone() },
             (_, Step::Rebuild) => Work::Rebuild { merged: cycle.merged.clone(), exclude },
         };

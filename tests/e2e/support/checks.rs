@@ -42,10 +42,10 @@ impl Builder {
         self.exec(&["test", "-e", &format!("/var/db/pkg/{package}/CONTENTS")]).code == 0
     }
 
-    /// The arguments of every emerge that was started in this container.
+    /// The arguments of every emerge that was started in this container to merge something.
     pub fn emerges(&self) -> Vec<String> {
         let lines = self.exec(&["cat", "/run/test/emerges"]).out;
-        lines.lines().map(str::to_owned).collect()
+        lines.lines().filter(|line| !line.contains("--pretend")).map(str::to_owned).collect()
     }
 
     /// Every package (`category/name-version`) that was built from source on this volume, as often as

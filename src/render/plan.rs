@@ -1,0 +1,249 @@
+//! `gbsup plan` and `gbsup why`: what a cycle merges, and for what reason.
+
+use anstyle::Style;
+use jiff::Timestamp;
+
+use super::layout::{Layout, plain, styled};
+use super::page::{CAREFUL, GOOD, LABEL, STRONG, ago};
+use super::table::{Cell, table};
+use super::{Look, clean, count, size};
+use crate::core::state::CyclePlan;
+use crate::portage::cpv::Cpv;
+use crate::portage::plan::{Action, Plan, Planned, Reason, Totals};
+
+const TITLES: [&str; 6] = ["", "package", "before", "from", "download", "why"];
+const NUMBERS: [usize; 1] = [4];
+
+/// The plan of a cycle as a table, and what it comes to. A pipe gets the rows alone.
+#[must_use]
+pub fn plan_of(made: &CyclePlan, now: Timestamp, look: Look) -> String {
+    let title = format!("cycle {}, planned {}", made.cycle, ago(now, made.made));
+    if look.width.is_none() {
+        return plan(&made.plan, look);
+    }
+    format!("{title}\n\n{}", plan(&made.plan, look))
+}
+
+/// A plan as a table, and what it comes to. A pipe gets the rows alone.
+#[must_use]
+pub fn plan(plan: &Plan, look: Look) -> String {
+    let rows: Vec<_> = plan.packages.iter().map(cells).collect();
+    if look.width.is_none() {
+        return table(TITLES, &NUMBERS, &rows, look);
+    }
+    let totals = totals(plan.totals());
+    let mut text = if rows.is_empty() {
+        format!("{totals}\n")
+    } else {
+        format!("{}\n{totals}\n", table(TITLES, &NUMBERS, &rows, look))
+    };
+    if !plan.removed.is_empty() {
+        text += &format!("removed, because in the way: {}\n", names(&plan.removed, " "));
+    }
+    text
+}
+
+/// `57 packages: 50 from source, 7 binary, 870 MiB to download`.
+pub(super) fn totals(totals: Totals) -> String {
+    let Totals { packages, source, binary, download } = totals;
+    if packages == 0 {
+        return "nothing is to be merged".to_owned();
+    }
+    let packages = count(usize::try_from(packages).unwrap_or(usize::MAX), "package");
+    format!("{packages}: {source} from source, {binary} binary{}", to_download(download))
+}
+
+fn to_download(bytes: u64) -> String {
+    if bytes > 0 { format!(", {} to download", size(bytes)) } else { String::new() }
+}
+
+/// Each package with everything that is known about it.
+#[must_use]
+pub fn why(packages: &[&Planned], look: Look) -> String {
+    let mut page = Layout::new(look);
+    for package in packages {
+        page.gap();
+        let replaced = match package.action {
+            Action::Update | Action::Downgrade => format!(" from {}", package.old.join(", ")),
+            Action::NewSlot => format!(" beside {}", package.old.join(", ")),
+            Action::New | Action::Reinstall | Action::Rebuild => String::new(),
+        };
+        let title = format!(": {}{replaced}", action(package.action).0);
+        let name = clean(package.cpv.as_str()).into_owned();
+        page.paragraph(2, &[styled(STRONG, name), plain(clean(&title))]);
+        for (index, reason) in package.why.iter().enumerate() {
+            page.row(if index == 0 { "why" } else { "" }, LABEL, &[plain(in_full(reason))]);
+        }
+        if !package.use_changes.is_empty() {
+            page.row("USE", LABEL, &[plain(clean(&package.use_changes.join(" ")))]);
+        }
+        page.row("from", LABEL, &[plain(from(package)), plain(to_download(package.download))]);
+        let slot = if package.slot == package.sub_slot {
+            package.slot.clone()
+        } else {
+            format!("{}/{}", package.slot, package.sub_slot)
+        };
+        page.row("slot", LABEL, &[plain(clean(&format!("{slot}, repository {}", package.repo)))]);
+    }
+    page.finish()
+}
+
+fn cells(package: &Planned) -> [Cell; 6] {
+    let style = Style::new();
+    let (word, colour) = action(package.action);
+    let why: Vec<_> = package.why.iter().map(|reason| in_short(reason, package)).collect();
+    [
+        (word.to_owned(), colour),
+        (clean(package.cpv.as_str()).into_owned(), STRONG),
+        (clean(&package.old.join(", ")).into_owned(), style),
+        (from(package).to_owned(), style),
+        (if package.download > 0 { size(package.download) } else { String::new() }, style),
+        (why.join("; "), style),
+    ]
+}
+
+fn action(action: Action) -> (&'static str, Style) {
+    match action {
+        Action::New => ("new", GOOD),
+        Action::NewSlot => ("new slot", GOOD),
+        Action::Update => ("update", GOOD),
+        Action::Downgrade => ("downgrade", CAREFUL),
+        Action::Reinstall => ("again", Style::new()),
+        Action::Rebuild => ("rebuild", Style::new()),
+    }
+}
+
+fn from(package: &Planned) -> &'static str {
+    if package.binary { "binary" } else { "source" }
+}
+
+/// A reason that shares a line with others.
+fn in_short(reason: &Reason, package: &Planned) -> String {
+    match reason {
+        Reason::UseChanged => format!("USE changed: {}", clean(&package.use_changes.join(" "))),
+        Reason::NeededBy { packages } => match packages.first() {
+            Some(first) => format!("needed by {}", clean(first.as_str())),
+            None => in_full(reason),
+        },
+        _ => in_full(reason),
+    }
+}
+
+/// A reason as half a sentence.
+fn in_full(reason: &Reason) -> String {
+    match reason {
+        Reason::SlotRebuild { because } if because.is_empty() => {
+            "the slot or sub-slot of a package it was built against changes".to_owned()
+        }
+        Reason::SlotRebuild { because } => {
+            format!("the slot or sub-slot of {} changes", names(because, ", "))
+        }
+        Reason::SlotChanged { from } => format!("its slot was {}", clean(from)),
+        Reason::UseChanged => "its USE flags changed".to_owned(),
+        Reason::DependenciesChanged => "its dependencies changed".to_owned(),
+        Reason::NoBinary => "there is no binary package of it".to_owned(),
+        Reason::BinaryUse { flags } => {
+            format!("its binary package was built with USE {}", clean(&flags.join(" ")))
+        }
+        Reason::BinaryUnfit => "its binary package does not fit its dependencies any more".to_owned(),
+        Reason::NeededBy { packages } => match packages.split_first() {
+            Some((first, others)) => {
+                let first = format!("needed by {}", clean(first.as_str()));
+                others.iter().fold(first, |chain, by| format!("{chain}, needed by {}", clean(by.as_str())))
+            }
+            None => "needed by others".to_owned(),
+        },
+        Reason::Target => "asked for".to_owned(),
+    }
+}
+
+fn names(packages: &[Cpv], separator: &str) -> String {
+    let names: Vec<_> = packages.iter().map(|cpv| clean(cpv.as_str())).collect();
+    names.join(separator)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::slice::from_ref;
+
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::portage::index;
+    use crate::portage::plan::Reader;
+
+    const WIDE: Look = Look { colour: false, unicode: true, width: Some(100) };
+
+    fn read(text: &str, packages: &str) -> Plan {
+        let mut reader = Reader::new();
+        text.lines().for_each(|line| reader.line(line.as_bytes()));
+        reader.finish(&index::binaries(packages.as_bytes()))
+    }
+
+    /// Several real plans as one of a cycle, so that it has packages of all kinds.
+    fn mixed() -> CyclePlan {
+        let mut mixed = Plan::default();
+        for (text, packages) in [
+            (include_str!("../../tests/captured/plan-new.txt"), ""),
+            (include_str!("../../tests/captured/plan-update.txt"), ""),
+            (include_str!("../../tests/captured/plan-subslot.txt"), ""),
+            (include_str!("../../tests/captured/plan-use.txt"), ""),
+            (include_str!("../../tests/captured/plan-downgrade.txt"), ""),
+            (
+                include_str!("../../tests/captured/plan-dependencies.txt"),
+                include_str!("../../tests/captured/plan-dependencies.packages"),
+            ),
+            (include_str!("../../tests/captured/plan-slot.txt"), ""),
+            (include_str!("../../tests/captured/plan-unpackaged.txt"), ""),
+            (
+                include_str!("../../tests/captured/plan-packaged.txt"),
+                include_str!("../../tests/captured/plan-packaged.packages"),
+            ),
+            (include_str!("../../tests/captured/plan-uninstall.txt"), ""),
+        ] {
+            let plan = read(text, packages);
+            mixed.packages.extend(plan.packages);
+            mixed.removed.extend(plan.removed);
+        }
+        CyclePlan { cycle: 3, made: Timestamp::UNIX_EPOCH, plan: mixed }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(150).unwrap()
+    }
+
+    #[test]
+    fn a_plan_as_a_table() {
+        assert_snapshot!(plan_of(&mixed(), now(), WIDE));
+    }
+
+    #[test]
+    fn a_pipe_gets_one_line_per_package() {
+        let mixed = mixed();
+        let piped = plan_of(&mixed, now(), Look::PLAIN);
+        assert_eq!(piped.lines().count(), mixed.plan.packages.len());
+        assert_eq!(piped.lines().next(), Some("new\ttest-quick/t1-1\t\tsource\t\tneeded by test-quick/t2-1"));
+        assert_eq!(plan(&Plan::default(), Look::PLAIN), "");
+        assert_eq!(plan(&Plan::default(), WIDE), "nothing is to be merged\n");
+    }
+
+    #[test]
+    fn every_package_in_full() {
+        let mixed = mixed().plan;
+        let pages: Vec<_> = mixed.packages.iter().map(|package| why(from_ref(&package), WIDE)).collect();
+        assert_snapshot!(pages.join("\n"));
+    }
+
+    #[test]
+    fn words_of_others_do_no_harm() {
+        let mut plan = mixed().plan;
+        plan.packages.truncate(1);
+        plan.packages[0].repo = "\u{1b}[2Jx".into();
+        plan.packages[0].old = vec!["1\u{1b}[2J".into()];
+        plan.packages[0].use_changes = vec!["a\u{1b}[2J*".into()];
+        plan.packages[0].why =
+            vec![Reason::UseChanged, Reason::BinaryUse { flags: vec!["\u{1b}[2J".into()] }];
+        let page = why(&[&plan.packages[0]], WIDE) + &super::plan(&plan, WIDE);
+        assert!(!page.contains('\u{1b}'), "{page}");
+    }
+}
