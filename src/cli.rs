@@ -35,7 +35,7 @@ Exit codes:
   2  wrong usage or configuration
   3  no supervisor answers
   4  not possible in this state
-  5  found something to look at (health)";
+  5  found something to look at (health, plan --now)";
 
 /// Builds Gentoo packages for others, forever, as PID 1 of a container.
 #[derive(Debug, Parser)]
@@ -79,6 +79,24 @@ Examples:
   gbsup logs --cycle 12 | less
   gbsup logs --failed")]
     Logs(LogsArgs),
+    /// Show what the newest cycle merges, and why; piped, one line per package
+    Plan(PlanArgs),
+    /// Say why a package is merged
+    #[command(after_help = "\
+Examples:
+  gbsup why zlib
+  gbsup why sys-libs/zlib
+  gbsup why =sys-libs/zlib-1.3.1
+
+It fails with 1 when the package is not in the plan of the newest cycle.")]
+    Why {
+        /// The package: zlib, sys-libs/zlib or =sys-libs/zlib-1.3.1
+        #[arg(value_name = "PACKAGE")]
+        package: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// List the cycles, newest first: when, why, how many packages, how it ended
     #[command(after_help = "\
 Piped, the columns are separated by tabs. --json also has the steps and packages of each cycle.")]
@@ -164,6 +182,26 @@ pub struct StatusArgs {
     /// Go on until interrupted
     #[arg(short, long)]
     pub watch: bool,
+}
+
+/// `gbsup plan`
+#[derive(Clone, Copy, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gbsup plan
+  gbsup plan --json | jq -r '.packages[].cpv'
+  gbsup plan --now && gbsup resume
+
+--now asks Portage here and now, which changes nothing and needs no supervisor. It fails with 1
+and the resolver's words when the configuration cannot be resolved, and with 5 when something of
+the world file would be left out.")]
+pub struct PlanArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Ask Portage what a build would do now
+    #[arg(long)]
+    pub now: bool,
 }
 
 /// `gbsup pause`

@@ -735,10 +735,15 @@ fn a_package_whose_postinst_failed_is_merged_again_on_resume() {
     story.print(Progress::Failed { package: cpv("a"), how: How::Postinst, log: None });
     let progress = story.status().progress;
     assert_eq!((progress.done, progress.failed), (0, 1), "Completed was not true");
-    let mut ran = ran(1);
-    ran.evidence.failed = vec![FailedPackage { package: cpv("a"), how: How::Postinst, log: None, die: None }];
-    story.end(Report::Ran(ran));
+    let mut failed = ran(1);
+    failed.evidence.failed =
+        vec![FailedPackage { package: cpv("a"), how: How::Postinst, log: None, die: None }];
+    story.end(Report::Ran(failed));
     story.expect(Mode::Paused, "app-misc/a-1");
+    story.ask(resume());
+    story.through(Step::Preflight);
+    // What the resolver meets meanwhile does not make it forget.
+    story.end(Report::Planned { ran: ran(1), plan: Plan::default() });
     story.ask(resume());
     story.through(Step::Preflight);
     // Portage has nothing to do any more, gbsup has.
@@ -798,13 +803,21 @@ fn a_build_of_nothing_is_left_out() {
     if let Report::Planned { ran, .. } = &mut report {
         ran.evidence = evidence(include_bytes!("captured/world-atom-gone.txt"));
     }
-    story.end(report);
+    story.end(report.clone());
     assert_eq!(story.running(), Step::Rebuild);
     story.through(Step::Rebuild);
     story.expect(Mode::Waiting, "everything else is up to date; next sync");
     let status = story.status();
     assert!(status.log.unwrap().ends_with("/plan.log"), "there is no other");
     assert!(status.warnings.iter().any(|warning| warning.contains("test-txt/gone")), "{:?}", status.warnings);
+
+    // A list that could not be read is not an empty one.
+    story.ask(Request::Sync);
+    story.through(Step::SelfUpdate);
+    story.print(Progress::Planned { total: 2 });
+    story.end(report);
+    assert_eq!(story.running(), Step::Build);
+    assert_eq!(story.status().progress.total, 2);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::core::status::Mode;
 use socket::Supervisor;
 
 mod logs;
+mod plan;
 mod records;
 mod socket;
 mod status;
@@ -43,6 +44,9 @@ pub enum Error {
     /// The configuration is wrong.
     #[error("{0}")]
     Config(#[from] Problems),
+    /// It is done, and found something to look at; one line each.
+    #[error("{0}")]
+    Findings(String),
     /// Anything else.
     #[error("{0}")]
     Failed(String),
@@ -58,6 +62,7 @@ impl Error {
         match self {
             Self::Nobody(_) | Self::Silent(..) => Exit::Unreachable,
             Self::Denied(_) => Exit::Denied,
+            Self::Findings(_) => Exit::Findings,
             Self::Usage(_) | Self::Config(_) => Exit::Usage,
             // Whoever read it has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
@@ -82,6 +87,8 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Sync => request(&supervisor, &Request::Sync),
         Verb::Stop => request(&supervisor, &Request::Stop),
         Verb::Logs(args) => logs::run(&supervisor, &args),
+        Verb::Plan(args) => plan::plan(&supervisor, args),
+        Verb::Why { package, json } => plan::why(&supervisor, &package, json),
         Verb::History { json, number } => records::history(&supervisor, json, number),
         Verb::Failures { json } => records::failures(&supervisor, json),
         Verb::Health { json, live } => records::health(&supervisor, json, live),

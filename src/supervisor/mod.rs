@@ -11,6 +11,7 @@ mod logging;
 mod perform;
 mod preflight;
 mod process;
+pub mod rehearse;
 mod repair;
 mod signals;
 pub mod socket;

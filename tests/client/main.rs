@@ -10,7 +10,9 @@ use fake::{Answer, Builder, failure, paused, reply, status};
 use gbsup::config::Config;
 use gbsup::core::history::{Outcome, PackageOutcome, Record};
 use gbsup::core::request::{PauseMode, Reply, Request};
+use gbsup::core::state::CyclePlan;
 use gbsup::core::status::{Mode, Status, Why};
+use gbsup::portage::plan::Reader;
 use gbsup::supervisor::history::History;
 use jiff::Timestamp;
 
@@ -260,4 +262,43 @@ fn completions_and_man_pages_are_printed() {
     assert_eq!(builder.run("man supervisor").0, 2);
     assert_eq!(builder.run("nothing").0, 2);
     assert_eq!(builder.run("").0, 2);
+}
+
+#[test]
+fn a_plan_is_read_from_the_volume_and_a_package_is_found_in_it() {
+    let builder = Builder::empty();
+    let missing = "gbsup: nothing is planned yet: <volume>/state/plan.json is not there\n".to_owned();
+    assert_eq!(builder.run("plan"), (1, String::new(), missing.clone()));
+    assert_eq!(builder.run("why zlib"), (1, String::new(), missing));
+
+    let mut reader = Reader::new();
+    for line in include_str!("../captured/plan-subslot.txt").lines() {
+        reader.line(line.as_bytes());
+    }
+    let made = Timestamp::from_second(1_795_000_000).unwrap();
+    let made = CyclePlan { cycle: 4, made, plan: reader.finish(&[]) };
+    builder.file("state/plan.json", &serde_json::to_string(&made).unwrap());
+    let (code, out, _) = builder.run("plan");
+    assert_eq!(code, 0);
+    assert_eq!(
+        out,
+        "update\ttest-quick/t1-2\t1\tsource\t\tneeded by test-quick/t2-1\n\
+         rebuild\ttest-quick/t2-1\t\tsource\t\tthe slot or sub-slot of test-quick/t1-2 changes\n"
+    );
+    let (_, json, _) = builder.run("plan --json");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((json["cycle"].as_u64(), json["totals"]["source"].as_u64()), (Some(4), Some(2)));
+    assert_eq!(json["packages"][1]["why"][0]["reason"], "slot-rebuild");
+
+    let (code, out, _) = builder.run("why t1");
+    assert!(code == 0 && out.contains("test-quick/t1-2: update from 1"), "{out}");
+    let (_, json, _) = builder.run("why --json =test-quick/t1-2");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((json[0]["action"].as_str(), json[0]["old"][0].as_str()), (Some("update"), Some("1")));
+    let absent = "gbsup: t3 is not in the plan of cycle 4; see: gbsup plan\n".to_owned();
+    assert_eq!(builder.run("why t3"), (1, String::new(), absent));
+
+    builder.file("state/plan.json", "{\"cycle\": 4");
+    let (code, _, err) = builder.run("plan");
+    assert!(code == 1 && err.contains("plan.json: is damaged"), "{err}");
 }

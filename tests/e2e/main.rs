@@ -12,6 +12,7 @@ mod flags;
 mod kill;
 mod orphans;
 mod pause;
+mod plan;
 mod records;
 mod remedy;
 mod signals;

@@ -62,7 +62,7 @@ impl Turn {
         if succeeded {
             self.step_ended(&job, Outcome::Done);
             let done = match report {
-                Report::Planned { plan, .. } => self.planned(plan),
+                Report::Planned { plan, .. } => self.planned(plan, job.total),
                 _ => at,
             };
             self.next_after(done);
@@ -79,11 +79,13 @@ impl Turn {
     }
 
     /// Keeps the plan; returns the step that is done with it. A build of nothing is over before it
-    /// begins: the resolver would only say so a second time.
-    fn planned(&mut self, plan: Plan) -> Step {
+    /// begins: the resolver would only say so a second time. `counted` is Portage's own total, which
+    /// has the last word should its list ever be written in another way.
+    fn planned(&mut self, plan: Plan, counted: u64) -> Step {
         let Some(cycle) = &mut self.state.durable.cycle else { return Step::Plan };
-        let packages = plan.packages.len() + cycle.merge_again.len();
-        cycle.planned = cycle.tally.done() + u64::try_from(packages).unwrap_or(u64::MAX);
+        let again = u64::try_from(cycle.merge_again.len()).unwrap_or(u64::MAX);
+        let packages = plan.totals().packages.max(counted).saturating_add(again);
+        cycle.planned = cycle.tally.done().saturating_add(packages);
         self.state.plan = Some(Arc::new(CyclePlan { cycle: cycle.id, made: self.now.wall, plan }));
         self.actions.push(Action::PersistPlan);
         if packages == 0 { Step::Build } else { Step::Plan }

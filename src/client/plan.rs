@@ -1,0 +1,87 @@
+//! `gbsup plan` and `gbsup why`: read from the volume, with or without a supervisor, or asked of Portage
+//! itself.
+
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::logs::volume;
+use super::socket::Supervisor;
+use super::{Error, json, print, terminal};
+use crate::cli::{Exit, PlanArgs};
+use crate::config;
+use crate::core::failure::Failure;
+use crate::core::state::CyclePlan;
+use crate::portage::plan::{Plan, Totals};
+use crate::render;
+use crate::supervisor::rehearse::rehearse;
+use crate::supervisor::store;
+
+/// A plan as `gbsup plan --json` has it.
+#[derive(Serialize)]
+struct Shown<'a, P> {
+    #[serde(flatten)]
+    plan: &'a P,
+    totals: Totals,
+}
+
+/// What the newest cycle set out to merge.
+pub(super) fn plan(supervisor: &Supervisor, args: PlanArgs) -> Result<Exit, Error> {
+    if args.now {
+        return now(args.json);
+    }
+    let made = read(&volume(supervisor).0)?;
+    if args.json {
+        return print(json(&Shown { plan: &made, totals: made.plan.totals() })?);
+    }
+    print(render::plan_of(&made, Timestamp::now(), terminal::look()))
+}
+
+/// What Portage says here and now. Fails with what the resolver says, and, with an exit code of its own,
+/// when it would go on without something that is wanted.
+fn now(as_json: bool) -> Result<Exit, Error> {
+    let rehearsal = match rehearse(&config::load()?) {
+        Ok(rehearsal) => rehearsal,
+        Err(failures) => {
+            let shown =
+                if as_json { json(&failures)? } else { render::failures(&failures, terminal::look()) };
+            print(shown)?;
+            return Err(Error::Failed(failures.first().map(Failure::headline).unwrap_or_default()));
+        }
+    };
+    let plan: &Plan = &rehearsal.plan;
+    print(if as_json {
+        json(&Shown { plan, totals: plan.totals() })?
+    } else {
+        render::plan(plan, terminal::look())
+    })?;
+    if rehearsal.passed_over.is_empty() {
+        return Ok(Exit::Done);
+    }
+    Err(Error::Findings(rehearsal.passed_over.join("\n")))
+}
+
+/// Why a package is in the plan.
+pub(super) fn why(supervisor: &Supervisor, name: &str, as_json: bool) -> Result<Exit, Error> {
+    let made = read(&volume(supervisor).0)?;
+    let packages: Vec<_> = made.plan.named(name).collect();
+    if packages.is_empty() {
+        let sentence = format!("{name} is not in the plan of cycle {}; see: gbsup plan", made.cycle);
+        return Err(Error::Failed(sentence));
+    }
+    print(if as_json { json(&packages)? } else { render::why(&packages, terminal::look()) })
+}
+
+fn read(volume: &Path) -> Result<CyclePlan, Error> {
+    let file = store::plan_file(volume);
+    let text = std::fs::read(&file).map_err(|error| {
+        Error::Failed(match error.kind() {
+            io::ErrorKind::NotFound => format!("nothing is planned yet: {} is not there", file.display()),
+            _ => format!("{}: cannot be read: {error}", file.display()),
+        })
+    })?;
+    serde_json::from_slice(&text)
+        .map_err(|error| Error::Failed(format!("{}: is damaged: {error}", file.display())))
+}

@@ -1,0 +1,107 @@
+//! The plan step by itself, for whoever wants to know whether the configuration resolves before a
+//! builder is told so: `gbsup plan --now`. Nothing is changed, and no volume is needed.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::perform::{binaries, options};
+use super::process::{Capture, Handle, Launch, Sink};
+use crate::config::Config;
+use crate::core::failure::{Class, Failure};
+use crate::core::job::Job;
+use crate::core::{Exit, JobId, Ran, Report, Work, classify};
+use crate::portage::command::{self, Command, Host};
+use crate::portage::output::Scanner;
+use crate::portage::plan::{Plan, Reader};
+use crate::portage::probe::{Capabilities, Version};
+use crate::portage::settings::{self, Settings};
+
+/// Where everything is that Portage says.
+const LOG: &str = "/run/gbsup/plan-now.log";
+
+/// What Portage would do.
+pub struct Rehearsal {
+    /// What it would merge.
+    pub plan: Plan,
+    /// What it would not build although it is wanted, one sentence each.
+    pub passed_over: Vec<String>,
+}
+
+/// Asks Portage what a build with this configuration would do. Fails with what stands in its way.
+pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
+    let log = open_log().map_err(|problem| {
+        vec![Failure::new(Class::Internal, format!("the log {LOG} cannot be written: {problem}"))]
+    })?;
+    let mut job = Rehearsing { log, scanner: Scanner::new(), reader: Reader::new() };
+    let host = job.host();
+    let settings = Settings::parse(&job.ask(&command::envvar(settings::KEYS)));
+    let command = command::plan(&host, &options(config, &[]));
+    let ended = launch(&command, &mut job);
+    let ran = Ran {
+        program: command.argv.first().cloned().unwrap_or_default(),
+        command: command.typed(),
+        log: LOG.to_owned(),
+        exit: ended,
+        evidence: job.scanner.finish(),
+        logs: BTreeMap::new(),
+        full: None,
+    };
+    let went_well = ran.exit == Exit::Code(0);
+    let plan = job.reader.finish(&binaries(&settings));
+    let report = Report::Planned { ran: Box::new(ran), plan: plan.clone() };
+    if went_well {
+        return Ok(Rehearsal { plan, passed_over: classify::passed_over(&report) });
+    }
+    let work = Work::Plan { exclude: Vec::new() };
+    Err(classify::failures(&Job::new(JobId(0), 0, work), report))
+}
+
+fn open_log() -> io::Result<File> {
+    if let Some(directory) = Path::new(LOG).parent() {
+        fs::create_dir_all(directory)?;
+    }
+    File::create(LOG)
+}
+
+fn launch(command: &Command, sink: &mut dyn Sink) -> Exit {
+    Launch { handle: &Handle::default(), job: 0, job_file: None }.run(command, sink).exit
+}
+
+/// Takes what Portage says.
+struct Rehearsing {
+    log: File,
+    scanner: Scanner,
+    reader: Reader,
+}
+
+impl Rehearsing {
+    /// The answer to a short question; empty when there was none.
+    fn ask(&mut self, command: &Command) -> Vec<u8> {
+        let mut sink = Capture { file: &mut self.log, text: Vec::new() };
+        launch(command, &mut sink);
+        sink.text
+    }
+
+    /// What this Portage can do. Sandboxes make no difference where nothing is built.
+    fn host(&mut self) -> Host {
+        let version = Version::parse(&String::from_utf8_lossy(&self.ask(&command::version())));
+        let features = std::env::var("FEATURES").unwrap_or_default();
+        Host { capabilities: version.map(Capabilities::of).unwrap_or_default(), features, ..Host::default() }
+    }
+}
+
+impl Sink for Rehearsing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.log.write_all(bytes)
+    }
+
+    fn lines(&mut self, lines: &[u8]) {
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            self.scanner.line(line);
+            self.reader.line(line);
+        }
+    }
+}
