@@ -1,5 +1,7 @@
 //! What emerge would do, from what it really said; see tests/captured/capture-plans.
 
+use proptest::prelude::*;
+
 use gbsup::portage::index;
 use gbsup::portage::plan::{Action, Plan, Planned, Reader, Reason, Totals};
 
@@ -106,6 +108,13 @@ fn every_kind_of_package() {
                 "New test-quick/t3-2 source 0/0 [] []: binary has doc, target",
             ],
         ),
+        (
+            captured!("unfit" with index),
+            &[
+                "New test-quick/t6-1 source 0/0 [] []: for test-quick/t4-2",
+                "New test-quick/t4-2 source 2/2 [] []: binary does not fit, target",
+            ],
+        ),
         (captured!("uninstall"), &["New test-quick/t7-2 source 0/0 [] []: target"]),
         (captured!("by-hand"), &["New test-quick/t8-1 source 0/0 [] []: target"]),
     ] {
@@ -171,4 +180,29 @@ fn damaged_lines_are_passed_over() {
         plan.packages.iter().map(|package| (package.cpv.as_str(), package.action)).collect();
     assert_eq!(packages, [("a/b-1", Action::New), ("a/b-2", Action::New)]);
     assert_eq!(plan.totals().download, 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_that_is_printed_does_harm(
+        lines in prop::collection::vec(
+            prop_oneof![
+                ".*",
+                r#"\[(ebuild|binary|nomerge|blocks|uninstall) [ NSRrUDfFgI~*#]{0,8}\] {0,4}[a-c]/[a-c0-9-]{1,6}(:[0-2](/[0-2])?)?(::x)? (\[[0-9:/, ]{0,8}\])? ?(USE="[abc()%* -]{0,12}"? )?[0-9]{0,25} KiB"#,
+                r"  ?\([a-c]/[a-c0-9-]{1,6}:0/0::x, ebuild scheduled for merge\)( causes rebuilds for:)?",
+                Just("The following packages are causing rebuilds:".to_owned()),
+                Just("These are the packages that would be merged, in reverse order:".to_owned()),
+            ],
+            0..20,
+        ),
+        packages in "(\n\n(CPV|USE): [a-c]/[a-c0-9-]{1,6}){0,4}",
+    ) {
+        let plan = read(&lines.join("\n"), &packages);
+        let entries = lines.iter().filter(|line| line.starts_with("[ebuild") || line.starts_with("[binary"));
+        prop_assert!(plan.packages.len() <= entries.count());
+        let json = serde_json::to_string(&plan).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
+    }
 }

@@ -145,7 +145,9 @@ fn in_full(reason: &Reason) -> String {
         Reason::BinaryUse { flags } => {
             format!("its binary package was built with USE {}", clean(&flags.join(" ")))
         }
-        Reason::BinaryUnfit => "its binary package does not fit its dependencies any more".to_owned(),
+        Reason::BinaryUnfit => {
+            "its binary package was built against something else, or an option leaves it out".to_owned()
+        }
         Reason::NeededBy { packages } => match packages.split_first() {
             Some((first, others)) => {
                 let first = format!("needed by {}", clean(first.as_str()));
