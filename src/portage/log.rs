@@ -4,8 +4,6 @@
 //! `Binpkg.py`, `PackageUninstall.py`, `post_emerge.py` and `portage/sync/controller.py` for the
 //! messages. A package that fails has no line for its end: it was started and never completed.
 
-use std::collections::BTreeMap;
-
 use super::cpv::Cpv;
 use super::die::find;
 
@@ -36,8 +34,14 @@ pub enum Event {
         /// The package.
         package: Cpv,
     },
-    /// ` === (1 of 5) Merging Binary (cat/pf::/path/x.gpkg.tar)`: what was started is a binary.
-    Binary(Cpv),
+    /// ` === (1 of 5) Merging (cat/pf::/path/x.ebuild)`, or `Merging Binary` for a binary package:
+    /// its files begin to be copied to the system.
+    Merging {
+        /// The package.
+        package: Cpv,
+        /// Whether it is installed from a binary package.
+        binary: bool,
+    },
     /// ` ::: completed emerge (1 of 5) cat/pf to /`
     Completed {
         /// Its place in this pass.
@@ -78,8 +82,8 @@ fn event(text: &[u8]) -> Option<Event> {
     match text.get(..4)? {
         b">>> " => start(&text[4..]).or_else(|| unmerged(&text[4..])).or_else(|| syncing(&text[4..])),
         b"::: " => completed(&text[4..]),
-        b"=== " => binary(&text[4..]).or_else(|| synced(&text[4..])),
-        b"*** " => Some(session(&text[4..])),
+        b"=== " => merging(&text[4..]).or_else(|| synced(&text[4..])),
+        b"*** " => session(&text[4..]),
         b"!!! " => package(text.strip_prefix(b"!!! unmerge FAILURE: ")?).map(Event::UnmergeFailed),
         _ => text.starts_with(b"Started emerge on: ").then_some(Event::Started),
     }
@@ -98,9 +102,13 @@ fn completed(text: &[u8]) -> Option<Event> {
 }
 
 /// `(1 of 5) Merging Binary (cat/pf::/var/cache/binpkgs/cat/pn/pf-1.gpkg.tar)`
-fn binary(text: &[u8]) -> Option<Event> {
-    let at = find(text, b") Merging Binary (")?;
-    package(&text[at + b") Merging Binary (".len()..]).map(Event::Binary)
+fn merging(text: &[u8]) -> Option<Event> {
+    let (_, text) = text.split_at(find(text, b") Merging ")? + b") Merging ".len());
+    let (binary, text) = match text.strip_prefix(b"Binary ") {
+        Some(text) => (true, text),
+        None => (false, text),
+    };
+    package(text.strip_prefix(b"(")?).map(|package| Event::Merging { package, binary })
 }
 
 /// `unmerge success: cat/pf`
@@ -122,14 +130,15 @@ fn synced(text: &[u8]) -> Option<Event> {
 }
 
 /// `emerge --update @world`, `Resuming merge...`, `exiting successfully.`, `terminating.`
-fn session(text: &[u8]) -> Event {
+fn session(text: &[u8]) -> Option<Event> {
     match text {
-        b"terminating." => Event::Terminating,
-        b"Resuming merge..." => Event::Resuming,
+        b"terminating." => Some(Event::Terminating),
+        b"Resuming merge..." => Some(Event::Resuming),
         _ if text.starts_with(b"exiting ") => {
-            Event::Exit { success: text.starts_with(b"exiting successfully") }
+            Some(Event::Exit { success: text.starts_with(b"exiting successfully") })
         }
-        _ => Event::Command(String::from_utf8_lossy(text).into_owned()),
+        _ if text.starts_with(b"emerge") => Some(Event::Command(String::from_utf8_lossy(text).into_owned())),
+        _ => None,
     }
 }
 
@@ -174,60 +183,6 @@ impl Reader {
     }
 }
 
-/// One package from start to end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Merge {
-    /// The package.
-    pub package: Cpv,
-    /// When work on it began, in seconds since 1970.
-    pub started: i64,
-    /// When it was installed. Before `started` when the clock was set back in between.
-    pub ended: i64,
-    /// Whether it was installed from a binary package.
-    pub binary: bool,
-}
-
-/// Puts starts and ends together. With several jobs they are mixed, so they go by name.
-#[derive(Clone, Debug, Default)]
-pub struct Merges {
-    open: BTreeMap<Cpv, (i64, bool)>,
-}
-
-impl Merges {
-    /// Takes the next entry; a package that is complete with it is returned.
-    pub fn entry(&mut self, entry: &Entry) -> Option<Merge> {
-        match &entry.event {
-            Event::Start { package, .. } => {
-                self.open.insert(package.clone(), (entry.time, false));
-            }
-            Event::Binary(package) => {
-                if let Some((_, binary)) = self.open.get_mut(package) {
-                    *binary = true;
-                }
-            }
-            Event::Completed { package, .. } => {
-                let (package, (started, binary)) = self.open.remove_entry(package)?;
-                return Some(Merge { package, started, ended: entry.time, binary });
-            }
-            _ => {}
-        }
-        None
-    }
-
-    /// What was started and not completed: in the works, or failed once emerge has ended.
-    pub fn unfinished(&self) -> impl Iterator<Item = &Cpv> {
-        self.open.keys()
-    }
-}
-
-/// Every package whose installation ended at or after `since`, in the order of the log.
-#[must_use]
-pub fn merged_since(text: &[u8], since: i64) -> Vec<Merge> {
-    let mut merges = Merges::default();
-    let entries = text.split(|&b| b == b'\n').filter_map(line);
-    entries.filter_map(|entry| merges.entry(&entry)).filter(|merge| merge.ended >= since).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,7 +207,11 @@ mod tests {
             ("1795352400:  === (1 of 5) Cleaning (sys-libs/zlib-1.3::/r/zlib-1.3.ebuild)", None),
             (
                 "1795352400:  === (1 of 5) Merging Binary (sys-libs/zlib-1.3::/p/zlib-1.3-1.gpkg.tar)",
-                Some(Event::Binary(cpv("sys-libs/zlib-1.3"))),
+                Some(Event::Merging { package: cpv("sys-libs/zlib-1.3"), binary: true }),
+            ),
+            (
+                "1795352400:  === (1 of 5) Merging (sys-libs/zlib-1.3::/r/zlib-1.3.ebuild)",
+                Some(Event::Merging { package: cpv("sys-libs/zlib-1.3"), binary: false }),
             ),
             (
                 "1795352400:  ::: completed emerge (1 of 5) sys-libs/zlib-1.3 to /",
@@ -272,6 +231,7 @@ mod tests {
                 "1795352400:  *** exiting unsuccessfully with status '1'.",
                 Some(Event::Exit { success: false }),
             ),
+            ("1795352400:  *** Finished. Cleaning up...", None),
             ("1795352400:  *** terminating.", Some(Event::Terminating)),
             (
                 "1795352400: >>> Syncing repository 'gentoo' into '/var/db/repos/gentoo'...",
@@ -292,47 +252,22 @@ mod tests {
         }
     }
 
-    const LOG: &str = "100:  >>> emerge (1 of 3) a/a-1 to /\n\
-        101:  >>> emerge (2 of 3) a/b-1 to /\n\
-        102:  === (2 of 3) Merging Binary (a/b-1::/p/b-1-1.gpkg.tar)\n\
-        103:  ::: completed emerge (2 of 3) a/b-1 to /\n\
+    /// What a power loss leaves: zeros where the end of a line was.
+    const DAMAGED: &str = "100:  >>> emerge (1 of 3) a/a-1 to /\n\
+        101:  >>> emerge (2 of 3) a/b\x00\x00\x00102:  ::: completed emerge (2 of 3) a/b-1 to /\n\
         \0\0\0\0\n\
         104:  ::: completed emerge (1 of 3) a/a-1 to /\n\
-        104:  >>> emerge (3 of 3) a/c-1 to /\n\
-        105:  ::: completed emerge (9 of 9) a/never-started-1 to /\n\
         50:  *** terminating.\n";
 
     #[test]
-    fn merges_are_put_together_by_name() {
-        let merge = |name, started, ended, binary| Merge { package: cpv(name), started, ended, binary };
-        assert_eq!(
-            merged_since(LOG.as_bytes(), 0),
-            [merge("a/b-1", 101, 103, true), merge("a/a-1", 100, 104, false)]
-        );
-        assert_eq!(merged_since(LOG.as_bytes(), 104), [merge("a/a-1", 100, 104, false)]);
-    }
-
-    /// A package that failed after it was merged has no end either.
-    #[test]
-    fn a_real_log() {
-        let text = include_bytes!("../../tests/captured/emerge.log");
-        let merged = merged_since(text, 0);
-        let names: Vec<&str> = merged.iter().map(|merge| merge.package.pf()).collect();
-        assert!(names.contains(&"zlib-1.2.13") && !names.contains(&"broken-1"), "{names:?}");
-        assert!(!names.contains(&"broken-postinst-1"), "{names:?}");
-        assert!(merged.iter().all(|merge| merge.ended >= merge.started));
-    }
-
-    #[test]
     fn a_growing_file_gives_the_same_in_any_pieces() {
-        for size in [1, 3, 7, 64, LOG.len()] {
+        let whole = Reader::default().feed(DAMAGED.as_bytes());
+        assert_eq!(whole.iter().map(|entry| entry.time).collect::<Vec<_>>(), [100, 104, 50]);
+        for size in [1, 3, 7, 64] {
             let mut reader = Reader::default();
-            let mut merges = Merges::default();
-            let entries: Vec<Entry> =
-                LOG.as_bytes().chunks(size).flat_map(|piece| reader.feed(piece)).collect();
-            let done: Vec<Merge> = entries.iter().filter_map(|entry| merges.entry(entry)).collect();
-            assert_eq!(done, merged_since(LOG.as_bytes(), 0), "{size}");
-            assert_eq!(merges.unfinished().map(Cpv::as_str).collect::<Vec<_>>(), ["a/c-1"]);
+            let pieces: Vec<Entry> =
+                DAMAGED.as_bytes().chunks(size).flat_map(|piece| reader.feed(piece)).collect();
+            assert_eq!(pieces, whole, "{size}");
         }
     }
 

@@ -10,6 +10,7 @@ pub mod command;
 pub mod cpv;
 pub mod die;
 pub mod fetch;
+pub mod durations;
 pub mod gpkg;
 pub mod index;
 pub mod leftovers;
