@@ -9,6 +9,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod core;
+mod emerge_log;
 pub mod init;
 pub mod portage;
 mod procs;

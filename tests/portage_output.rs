@@ -19,7 +19,7 @@ fn scan(text: &[u8]) -> (String, Evidence) {
 
 fn word(progress: &Progress) -> String {
     match progress {
-        Progress::Planned { total } => format!("planned {total}"),
+        Progress::Planned { total, .. } => format!("planned {total}"),
         Progress::Emerging { n, total, package, binary } => {
             format!("emerging{} {n}/{total} {package}", if *binary { " binary" } else { "" })
         }
@@ -217,6 +217,31 @@ fn a_real_run_without_failure() {
     assert!(evidence.main_problem().is_none());
     let (said, evidence) = scan(include_bytes!("captured/nothing-to-do.txt"));
     assert_eq!((said.as_str(), evidence.nothing_to_merge), ("planned 0\n", true));
+}
+
+/// What will be merged, as Portage lists it before each pass.
+#[test]
+fn real_merge_lists() {
+    let lists = |text: &[u8]| -> Vec<(u32, Vec<String>)> {
+        let mut scanner = Scanner::new();
+        let said = text.split(|&b| b == b'\n').filter_map(|line| scanner.line(line));
+        let kind = |binary| if binary { "binary " } else { "" };
+        said.filter_map(|progress| match progress {
+            Progress::Planned { total, list } => {
+                let list = list.iter().map(|listed| format!("{}{}", kind(listed.binary), listed.package));
+                Some((total, list.collect()))
+            }
+            _ => None,
+        })
+        .collect()
+    };
+    let [(total, list)] = &lists(include_bytes!("captured/good.txt"))[..] else { panic!("one list") };
+    assert_eq!((list.len().to_string(), list[0].as_str()), (total.to_string(), "sys-libs/zlib-1.2.13"));
+    let [first, second] = &lists(include_bytes!("captured/compile-failure.txt"))[..] else { panic!("two") };
+    assert!(first.0 > second.0 && first.1.len() > second.1.len(), "{first:?} {second:?}");
+    let [rebuilt] = &lists(include_bytes!("captured/rebuild-subslot.txt"))[..] else { panic!("one") };
+    let all = ["test-quick/t1-2", "test-quick/t2-1", "binary media-libs/freetype-2.12.1"];
+    assert_eq!(*rebuilt, (3, all.map(str::to_owned).to_vec()));
 }
 
 #[test]

@@ -313,7 +313,7 @@ fn report(end: End, work: &Work) -> Report {
 fn progress(kind: u8, package: u8) -> Progress {
     let package = Cpv::parse(format!("app-misc/p{package}-1").as_bytes()).unwrap();
     match kind {
-        0 => Progress::Planned { total: 3 },
+        0 => Progress::Planned { total: 3, list: Vec::new() },
         1 => Progress::Emerging { n: 1, total: 4, package, binary: false },
         2 => Progress::Emerging { n: 1, total: 4, package, binary: true },
         3 => Progress::Installing { n: 1, total: 4, package },

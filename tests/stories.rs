@@ -242,7 +242,7 @@ fn five_syncs_while_building_are_one_cycle_more() {
 fn a_failure_pauses_and_resume_runs_that_step_again() {
     let mut story = Story::begin(|_| {});
     story.through(Step::Plan);
-    story.print(Progress::Planned { total: 3 });
+    story.print(Progress::Planned { total: 3, list: Vec::new() });
     story.print(emerging("a"));
     story.print(completed("a"));
     let failure = Failure { package: Some("app-misc/b-1".into()), ..Failure::new(Class::Compile, "no luck") };
@@ -814,7 +814,7 @@ fn a_build_of_nothing_is_left_out() {
     // A list that could not be read is not an empty one.
     story.ask(Request::Sync);
     story.through(Step::SelfUpdate);
-    story.print(Progress::Planned { total: 2 });
+    story.print(Progress::Planned { total: 2, list: Vec::new() });
     story.end(report);
     assert_eq!(story.running(), Step::Build);
     assert_eq!(story.status().progress.total, 2);
@@ -845,11 +845,11 @@ fn the_total_is_that_of_the_plan_whatever_a_part_of_the_build_says() {
     let mut story = Story::begin(|_| {});
     story.through(Step::Plan);
     for (said, total) in [(1, 3), (3, 3), (4, 4)] {
-        story.print(Progress::Planned { total: said });
+        story.print(Progress::Planned { total: said, list: Vec::new() });
         assert_eq!(story.status().progress.total, total, "after a list of {said}");
     }
     story.print(emerging("a"));
     story.print(completed("a"));
     story.restart("one", false);
-    assert_eq!(story.status().progress.total, 3);
+    assert_eq!(story.status().progress.total, 4);
 }

@@ -6,6 +6,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::status::Eta;
+
 /// One fact worth remembering.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
@@ -27,6 +29,22 @@ pub enum Record {
         at: Timestamp,
         /// How.
         outcome: Outcome,
+        /// Seconds that its build worked, pauses not counted: what its predictions are measured by.
+        /// Absent when it was not let finish.
+        worked: Option<u64>,
+    },
+    /// A build began, and this is how long it should take.
+    Predicted {
+        /// The cycle's number.
+        cycle: u64,
+        /// When.
+        at: Timestamp,
+        /// Seconds that the build of this cycle had worked before.
+        after: u64,
+        /// How many packages it set out to merge.
+        packages: u64,
+        /// How long it should take.
+        eta: Eta,
     },
     /// A step began; one that is resumed begins again.
     StepStarted {
@@ -147,6 +165,8 @@ pub struct CycleRow {
     pub steps: Vec<StepRow>,
     /// Its packages with their last outcome, in the order in which they ended.
     pub packages: Vec<PackageRow>,
+    /// How long its build should take, each time one began.
+    pub predictions: Vec<PredictionRow>,
 }
 
 impl CycleRow {
@@ -170,6 +190,36 @@ impl CycleRow {
 
     fn count(&self, which: impl Fn(&PackageRow) -> bool) -> usize {
         self.packages.iter().filter(|package| which(package)).count()
+    }
+}
+
+/// A prediction as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PredictionRow {
+    /// When the build began.
+    pub at: Timestamp,
+    /// How many packages it set out to merge.
+    pub packages: u64,
+    /// How long it should take, in seconds.
+    #[serde(flatten)]
+    pub eta: Eta,
+    /// How long it took, in seconds, pauses not counted; absent until the cycle is done.
+    pub took: Option<u64>,
+}
+
+impl PredictionRow {
+    /// By which part of the time it took the likely time was wrong, in per cent; nothing when it is
+    /// not over or took less than a second.
+    #[must_use]
+    pub fn error(&self) -> Option<u64> {
+        let took = self.took?;
+        (self.eta.likely.abs_diff(took) * 100).checked_div(took)
+    }
+
+    /// Whether it took as long as was said, from the low to the high end.
+    #[must_use]
+    pub fn in_range(&self) -> bool {
+        self.took.is_some_and(|took| (self.eta.low..=self.eta.high).contains(&took))
     }
 }
 

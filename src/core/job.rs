@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use super::history::{PackageOutcome, Record};
 use super::state::Tally;
 use super::{Force, JobId, Now, Work};
+use crate::portage::cpv::Cpv;
 use crate::portage::live::LiveJob;
-use crate::portage::output::Progress;
+use crate::portage::output::{Listed, Progress};
 
 /// A merge that a pause waits for has this long at least; a stop has only its grace.
 const PAUSE_PATIENCE: Duration = Duration::from_mins(10);
@@ -35,19 +36,38 @@ pub struct Job {
     pub failed: BTreeMap<String, Option<String>>,
     /// Counts.
     pub tally: Tally,
-    /// How many packages Portage set out to merge, over all keep-going passes.
+    /// How many packages Portage set out to merge, over all its passes.
     pub total: u64,
-    /// Merged or failed before the present keep-going pass.
+    /// Merged or failed before the present pass.
     before_pass: u64,
+    /// What Portage set out to merge in this pass and has not begun, in its order; absent as long
+    /// as it has not said so.
+    pub rest: Option<Vec<Listed>>,
+    /// What the cycle had merged when the job began.
+    pub(super) before: Before,
+    /// Since when its time counts as that of the build: since its first list.
+    pub(super) measured: Option<Duration>,
     /// A pause waits for these packages.
     pub awaited: Option<BTreeSet<String>>,
     /// It is being stopped.
     pub halt: Option<Halt>,
 }
 
+/// What the cycle counted before a job added to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Before {
+    pub(super) tally: Tally,
+    /// How many packages it had merged.
+    pub(super) merged: usize,
+    /// See [`Cycle::worked`](super::state::Cycle::worked).
+    pub(super) worked: u64,
+}
+
 /// A package in work.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Package {
+    /// Its name.
+    pub cpv: Cpv,
     /// When it began, for elapsed time.
     pub since: Duration,
     /// When it began, for the history.
@@ -107,7 +127,7 @@ impl Stage {
 }
 
 impl Job {
-    /// A job that has just been given its number.
+    /// A job that has just been given its number, of a cycle that has merged nothing yet.
     #[must_use]
     pub fn new(id: JobId, cycle: u64, work: Work) -> Self {
         Self {
@@ -120,6 +140,9 @@ impl Job {
             tally: Tally::default(),
             total: 0,
             before_pass: 0,
+            rest: None,
+            before: Before::default(),
+            measured: None,
             awaited: None,
             halt: None,
         }
@@ -139,13 +162,20 @@ impl Job {
     /// Takes in what the output told. Returns what belongs into the history.
     pub fn note(&mut self, progress: &Progress, now: Now) -> Option<Record> {
         match progress {
-            Progress::Planned { total } => {
+            Progress::Planned { total, list } => {
+                // Another pass, or another run of emerge in this step: it counts from one again.
+                self.before_pass = self.tally.done() + self.tally.failed;
                 self.expect(*total);
+                self.rest = Some(list.clone());
                 None
             }
             Progress::Emerging { total, package, binary, .. } => {
                 self.expect(*total);
+                if let Some(rest) = &mut self.rest {
+                    rest.retain(|listed| listed.package != *package);
+                }
                 let begun = Package {
+                    cpv: package.clone(),
                     since: now.mono,
                     started: now.wall,
                     binary: *binary,
@@ -167,7 +197,6 @@ impl Job {
                 self.fail(package.as_str(), log, now)
             }
             Progress::Resuming => {
-                // A keep-going pass starts counting at one again.
                 self.before_pass = self.tally.done() + self.tally.failed;
                 None
             }
@@ -181,6 +210,17 @@ impl Job {
             if let Some(package) = self.packages.get_mut(live.package.as_str()) {
                 package.phase.clone_from(&live.phase);
             }
+        }
+    }
+
+    /// How many packages the cycle sets out to merge, of which it was thought that there are so many:
+    /// what only tries a few again, or repairs, says nothing about the others.
+    pub(super) fn planned(&self, so_far: u64) -> u64 {
+        let own = self.before.tally.done() + self.total;
+        match self.work {
+            _ if self.total == 0 => so_far,
+            Work::SelfUpdate | Work::Build { .. } | Work::Rebuild { .. } => own,
+            _ => own.max(so_far),
         }
     }
 
@@ -200,6 +240,9 @@ impl Job {
     /// comes after `Completed`, which then was not true.
     fn fail(&mut self, cpv: &str, log: Option<String>, now: Now) -> Option<Record> {
         let package = self.packages.remove(cpv);
+        if let Some(rest) = &mut self.rest {
+            rest.retain(|listed| listed.package.as_str() != cpv);
+        }
         if let Some(at) = self.merged.iter().position(|(merged, _)| merged == cpv) {
             let (_, binary) = self.merged.remove(at);
             *self.tally.merged(binary) -= 1;

@@ -22,6 +22,7 @@
 
 pub mod classify;
 pub mod cycle;
+pub mod eta;
 pub mod failure;
 pub mod history;
 pub mod job;
@@ -34,6 +35,7 @@ pub mod untangle;
 pub mod view;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -47,6 +49,7 @@ use crate::portage::output::{Evidence, Progress};
 use crate::portage::plan::Plan;
 use crate::portage::sync;
 
+use eta::Estimates;
 use failure::Failure;
 use history::Record;
 use request::{Reply, Request};
@@ -302,6 +305,8 @@ pub enum Event {
     Terminate,
     /// The volume was looked at.
     Volume(VolumeInfo),
+    /// How long things take here, looked up before packages are merged.
+    Estimates(Arc<Estimates>),
     /// Portage was asked what it is doing; see [`crate::portage::live`].
     Live(Vec<LiveJob>),
     /// Something an operator should know began (a sentence) or ended (nothing).

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::eta::Estimates;
 use super::failure::Failure;
 use super::job::Job;
 use super::remedy::{Remedy, Treated};
@@ -119,13 +120,17 @@ pub struct Cycle {
     /// to them, so they are merged again when the build is resumed.
     #[serde(default)]
     pub merge_again: Vec<String>,
-    /// Counts of its finished jobs.
+    /// What was counted so far; failures only of jobs that are over.
     pub tally: Tally,
     /// How many packages it sets out to merge in all, those that are merged already among them:
     /// from its plan, or from a job that did not get through all of them. What was left out because
     /// of a failure counts too. Zero when nothing is left.
     #[serde(default)]
     pub planned: u64,
+    /// Seconds that its build has worked since it was first predicted how long it would take; neither
+    /// pauses nor the time between a kill and the last package before it.
+    #[serde(default)]
+    pub worked: u64,
     /// What its build did not build although it is wanted, one sentence each: Portage passes that
     /// over without failing.
     #[serde(default)]
@@ -284,6 +289,8 @@ pub struct Live {
     pub retry: Option<Duration>,
     /// When the next cycle begins, in monotonic time.
     pub next: Option<Duration>,
+    /// How long things take here; known while a cycle builds.
+    pub estimates: Arc<Estimates>,
     /// What an operator should know, by key.
     pub warnings: BTreeMap<&'static str, String>,
 }
@@ -315,6 +322,7 @@ impl State {
                 stopping: false,
                 retry: None,
                 next: None,
+                estimates: Arc::default(),
                 warnings: BTreeMap::new(),
             },
         }

@@ -73,7 +73,7 @@ pub struct Progress {
     pub eta: Option<Eta>,
 }
 
-/// Seconds that remain.
+/// Seconds that something takes, or that remain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Eta {
     /// If all goes well.
@@ -82,6 +82,8 @@ pub struct Eta {
     pub likely: u64,
     /// If all goes slowly.
     pub high: u64,
+    /// How many of the packages were never built here in this way, so that others stand for them.
+    pub unknown: u64,
 }
 
 /// A package in work.

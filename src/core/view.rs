@@ -3,19 +3,22 @@
 use std::time::Duration;
 
 use super::cycle;
+use super::eta::Task;
 use super::job::{Job, Stage, Then};
 use super::remedy::{Remedy, Treated};
 use super::state::{Cycle, Live, Pause, Phase, State, Tally, Volume};
-use super::status::{self, CycleInfo, JobInfo, Mode, PauseInfo, Progress, Status, SyncInfo, Why, in_words};
+use super::status::{
+    self, CycleInfo, Eta, JobInfo, Mode, PauseInfo, Progress, Status, SyncInfo, Why, in_words,
+};
 use super::untangle::Untangled;
-use super::{Now, Step};
+use super::{Now, Step, Work};
 
 /// The snapshot of this moment.
 #[must_use]
 pub fn status(state: &State, now: Now) -> Status {
     let State { durable, live, .. } = state;
     let mode = mode(state);
-    let progress = progress(state);
+    let progress = progress(state, now);
     Status {
         schema: status::SCHEMA,
         version: crate::VERSION.to_owned(),
@@ -31,7 +34,7 @@ pub fn status(state: &State, now: Now) -> Status {
         }),
         progress,
         plan: state.plan.as_ref().map(|made| made.plan.totals()),
-        jobs: live.job.as_ref().map(|job| jobs(job, now)).unwrap_or_default(),
+        jobs: jobs(live, now),
         pause: (mode == Mode::Paused).then(|| pause(state)),
         pending: pending(state),
         next_cycle: match durable.phase {
@@ -83,30 +86,40 @@ fn log(state: &State) -> Option<String> {
     Some(cycle::step_log(&state.live.config.volume.path, cycle.id, step).display().to_string())
 }
 
-fn progress(state: &State) -> Progress {
+fn progress(state: &State, now: Now) -> Progress {
     let cycle = state.durable.cycle.as_ref();
-    let settled = cycle.map(|cycle| cycle.tally).unwrap_or_default();
     let job = state.live.job.as_ref();
-    let tally = settled.plus(job.map(|job| job.tally).unwrap_or_default());
+    let tally = cycle.map(|cycle| cycle.tally).unwrap_or_default();
     let planned = cycle.map_or(0, |cycle| cycle.planned);
-    let planned = match job {
-        // It has the cycle's plan; what emerge says may be about a part of it only.
-        Some(job) if job.work.step() == Step::Build => planned.max(settled.done() + job.total),
-        Some(job) if job.total > 0 => settled.done() + job.total,
-        _ => planned,
-    };
+    let planned = job.map_or(planned, |job| job.planned(planned));
     let Tally { binary, source, failed } = tally;
+    let failed = failed + job.map_or(0, |job| job.tally.failed);
     Progress {
         done: tally.done(),
         total: (tally.done() + failed).max(planned),
         failed,
         binary,
         source,
-        eta: None,
+        eta: eta(state, now),
     }
 }
 
-fn jobs(job: &Job, now: Now) -> Vec<JobInfo> {
+/// How long the packages of this step will still take. Nothing while Portage has not said which
+/// ones they are, or when there is no earlier build to go by.
+pub(super) fn eta(state: &State, now: Now) -> Option<Eta> {
+    let job = state.live.job.as_ref()?;
+    let (Work::Build { .. } | Work::Rebuild { .. }) = job.work else { return None };
+    let running = job.packages.values().map(|package| {
+        let task = Task { package: &package.cpv, binary: package.binary };
+        (task, now.mono.saturating_sub(package.since).as_secs())
+    });
+    let rest = job.rest.as_ref()?.iter();
+    let rest = rest.map(|listed| Task { package: &listed.package, binary: listed.binary });
+    state.live.estimates.eta(running, rest)
+}
+
+fn jobs(live: &Live, now: Now) -> Vec<JobInfo> {
+    let Some(job) = &live.job else { return Vec::new() };
     let mut packages: Vec<_> = job.packages.iter().collect();
     packages.sort_by_key(|(_, package)| package.since);
     packages
@@ -119,7 +132,7 @@ fn jobs(job: &Job, now: Now) -> Vec<JobInfo> {
                 None => "build".to_owned(),
             },
             elapsed: now.mono.saturating_sub(package.since).as_secs(),
-            estimate: None,
+            estimate: live.estimates.of(&package.cpv, package.binary).map(|estimate| estimate.likely),
             binary: package.binary,
         })
         .collect()
@@ -166,7 +179,8 @@ fn stopping(job: Option<&Job>) -> String {
 }
 
 fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
-    let Live { job, retry, config, .. } = &state.live;
+    let live = &state.live;
+    let Live { job, retry, config, .. } = live;
     if let Some(job) = job
         && let Some(halt) = &job.halt
         && let Then::Pause(_) = halt.then
@@ -206,30 +220,36 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
         Step::Build => match remedy(state) {
             Some(remedy @ Remedy::Again(_)) if retry.is_some() => remedy.sentence(left(*retry, now), config),
             Some(Remedy::Again(_)) => {
-                packages("trying again", "trying again what failed", job.as_ref(), progress, now)
+                packages("trying again", "trying again what failed", live, progress, now)
             }
             _ => {
                 let before = format!("getting ready to build {}", count(progress.total - progress.done));
-                packages("building", &before, job.as_ref(), progress, now)
+                packages("building", &before, live, progress, now)
             }
         },
-        Step::Rebuild => {
-            packages("rebuilding", "looking for what has to be rebuilt", job.as_ref(), progress, now)
-        }
+        Step::Rebuild => packages("rebuilding", "looking for what has to be rebuilt", live, progress, now),
     }
 }
 
-fn packages(verb: &str, before: &str, job: Option<&Job>, progress: Progress, now: Now) -> String {
-    let Some(job) = job.filter(|job| job.total > 0) else { return before.to_owned() };
+fn packages(verb: &str, before: &str, live: &Live, progress: Progress, now: Now) -> String {
+    if live.job.as_ref().is_none_or(|job| job.total == 0) {
+        return before.to_owned();
+    }
     let position = (progress.done + progress.failed + 1).min(progress.total);
     let mut sentence = format!("{verb} {position} of {}", progress.total);
-    let newest = jobs(job, now);
-    if let Some(oldest) = newest.first() {
-        let elapsed = in_words(Duration::from_secs(oldest.elapsed));
-        sentence += &format!(", {} ({}, {elapsed})", oldest.package, oldest.phase);
-        if newest.len() > 1 {
-            sentence += &format!(" and {} more", newest.len() - 1);
+    let jobs = jobs(live, now);
+    let words = |seconds| in_words(Duration::from_secs(seconds));
+    if let Some(oldest) = jobs.first() {
+        let elapsed = words(oldest.elapsed);
+        let estimate = oldest.estimate.map(|estimate| format!(" of about {}", words(estimate)));
+        let estimate = estimate.unwrap_or_default();
+        sentence += &format!(", {} ({}, {elapsed}{estimate})", oldest.package, oldest.phase);
+        if jobs.len() > 1 {
+            sentence += &format!(" and {} more", jobs.len() - 1);
         }
+    }
+    if let Some(eta) = progress.eta {
+        sentence += &format!(", all done in about {}", words(eta.likely));
     }
     if progress.failed > 0 {
         sentence += &format!("; {} failed so far", progress.failed);

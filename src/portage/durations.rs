@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::cpv::Cpv;
+use super::index::Binary;
 use super::log::{Entry, Event, Reader};
 
 /// How many durations of a package, and how many runs, are remembered: the last ones.
@@ -25,7 +26,7 @@ const MAX_OPEN: usize = 1024;
 #[derive(Clone, Debug, Default)]
 pub struct Durations {
     reader: Reader,
-    built: BTreeMap<String, Vec<i64>>,
+    built: BTreeMap<Cpv, Vec<i64>>,
     packages: BTreeMap<String, Kinds>,
     run: Run,
     runs: BTreeMap<u32, VecDeque<Measured>>,
@@ -76,19 +77,10 @@ struct Measured {
 }
 
 impl Durations {
-    /// Takes a whole package index (`Packages`), which has to come before the log.
-    pub fn read_index(&mut self, index: &[u8]) {
-        let (mut package, mut time) = (None, None);
-        for line in index.split(|&b| b == b'\n').chain([&b""[..]]) {
-            if let Some(name) = line.strip_prefix(b"CPV: ") {
-                package = Cpv::parse(name);
-            } else if let Some(value) = line.strip_prefix(b"BUILD_TIME: ") {
-                time = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
-            } else if line.is_empty()
-                && let (Some(package), Some(time)) = (package.take(), time.take())
-            {
-                self.built.entry(package.into()).or_default().push(time);
-            }
+    /// Takes the package index (see [`index`](super::index)), which has to come before the log.
+    pub fn read_index(&mut self, index: &[Binary]) {
+        for binary in index {
+            self.built.entry(binary.cpv.clone()).or_default().extend(binary.built);
         }
     }
 
@@ -164,7 +156,7 @@ impl Durations {
     /// The seconds from the end of the build to the begin of the merge.
     fn waited(&self, package: &Cpv, open: Open) -> i64 {
         let Some(merging) = open.merging.filter(|_| !open.binary) else { return 0 };
-        let ends = self.built.get(package.as_str()).into_iter().flatten();
+        let ends = self.built.get(package).into_iter().flatten();
         let end = ends.filter(|&&end| (open.began..=merging).contains(&end)).max();
         end.map_or(0, |end| merging - end)
     }

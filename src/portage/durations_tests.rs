@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::portage::index::binaries;
 
 /// The durations of one package after reading a log, from source and from binary packages.
 fn took(log: &str, name: &str) -> (Vec<u32>, Vec<u32>) {
@@ -101,7 +102,7 @@ fn waiting_for_the_merge_is_no_work_where_the_end_of_the_build_is_known() {
         ("\0\n", [205, 205, 100, 100], 2975),
     ] {
         let mut read = Durations::default();
-        read.read_index(index.as_bytes());
+        read.read_index(&binaries(index.as_bytes()));
         read.read(WAITING.as_bytes());
         let all: Vec<u32> = read.names().flat_map(|name| read.of(name, false)).collect();
         assert_eq!(all, durations);

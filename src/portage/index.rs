@@ -14,6 +14,9 @@ pub struct Binary {
     pub cpv: Cpv,
     /// The USE flags it was built with, expanded ones among them.
     pub flags: BTreeSet<String>,
+    /// When its build ended, in seconds since 1970: Portage writes it down after `src_install`
+    /// (`portage/package/ebuild/doebuild.py`).
+    pub built: Option<i64>,
 }
 
 /// The packages of an index, in its order: of one version the newest build last. A damaged block is
@@ -28,7 +31,8 @@ pub fn binaries(text: &[u8]) -> Vec<Binary> {
     let binary = |block: &str| {
         let cpv = Cpv::parse(value(block, "CPV")?.trim().as_bytes())?;
         let flags = value(block, "USE").unwrap_or_default();
-        Some(Binary { cpv, flags: flags.split_whitespace().map(str::to_owned).collect() })
+        let built = value(block, "BUILD_TIME").and_then(|time| time.trim().parse().ok());
+        Some(Binary { cpv, flags: flags.split_whitespace().map(str::to_owned).collect(), built })
     };
     blocks.filter_map(binary).collect()
 }
@@ -43,6 +47,7 @@ mod tests {
         assert_eq!(real.len(), 29);
         let flags = |name: &str| real.iter().find(|b| b.cpv.as_str() == name).map(|b| b.flags.clone());
         assert_eq!(flags("app-admin/logrotate-3.21.0"), Some(BTreeSet::new()));
+        assert!(real.iter().all(|binary| binary.built.is_some_and(|time| time > 1_795_000_000)));
         let freetype = flags("media-libs/freetype-2.12.1").expect("it is there");
         assert!(freetype.contains("bzip2") && !freetype.contains("harfbuzz"), "{freetype:?}");
         let damaged = binaries(b"VERSION: 0\n\nCPV: no name\n\nUSE: a\n\nCPV: a/b-1\nUSE: c d\n\nCPV");

@@ -55,6 +55,31 @@ impl Snapshot {
     }
 }
 
+impl LiveJob {
+    /// A package of which nothing is known but its phase.
+    #[must_use]
+    pub fn in_phase(package: Cpv, phase: &str) -> Self {
+        let phase = Some(phase.to_owned());
+        Self { package, phase, binary: false, merging: false, elapsed: None, build_elapsed: None }
+    }
+}
+
+/// The phase of a build by the marks it has left in its directory, one at the end of each phase
+/// (`bin/phase-functions.sh`). `None`: it has left none yet.
+pub fn phase_after(has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    const MARKS: &[(&str, &str)] = &[
+        (".packaged", "package"),
+        (".installed", "package"),
+        (".tested", "install"),
+        (".compiled", "install"),
+        (".configured", "compile"),
+        (".prepared", "configure"),
+        (".unpacked", "prepare"),
+        (".setuped", "unpack"),
+    ];
+    MARKS.iter().find(|(mark, _)| has(mark)).map(|(_, next)| *next)
+}
+
 /// Reads one snapshot. `None` for other types of message, other schemas and damaged text.
 #[must_use]
 pub fn snapshot(text: &[u8]) -> Option<Snapshot> {
@@ -139,6 +164,18 @@ mod tests {
         let bare =
             snapshot(br#"{"type":"snapshot","schema":1,"emerge_pid":1,"tasks":[]}"#).expect("a snapshot");
         assert_eq!(bare, Snapshot { pid: 1, ..Snapshot::default() });
+    }
+
+    #[test]
+    fn the_phase_follows_the_last_mark() {
+        for (marks, phase) in [
+            (&[][..], None),
+            (&[".setuped"], Some("unpack")),
+            (&[".setuped", ".unpacked", ".prepared", ".configured"], Some("compile")),
+            (&[".unpacked", ".installed"], Some("package")),
+        ] {
+            assert_eq!(phase_after(|mark| marks.contains(&mark)), phase, "{marks:?}");
+        }
     }
 
     #[test]

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 
 use super::cpv::Cpv;
 use super::die::{Die, DieReader, find, starred, starts_summary};
+use super::plan::listed;
 use super::problem::{Block, Problem, ProblemKind, lossy};
-pub use super::status::{How, Progress};
+pub use super::status::{How, Listed, Progress};
 use super::status::{dropped, number_after, package, package_in_parentheses, progress, quoted_path, status};
 
 /// One package that is not there at the end, or not as it should be.
@@ -50,6 +51,7 @@ impl Evidence {
 
 const MAX_PROBLEMS: usize = 32;
 const MAX_BLOCKS: usize = 40;
+const MAX_LISTED: usize = 20_000;
 const TAIL_LINES: usize = 60;
 const TAIL_BYTES: usize = 400;
 
@@ -68,6 +70,8 @@ pub struct Scanner {
     messages_for: Option<Cpv>,
     /// `[blocks B` lines of the merge list, which stand before the error about them.
     blockers: Vec<String>,
+    /// The merge list as far as it was printed.
+    list: Vec<Listed>,
     /// What the next call returns because the last one had two things to say.
     late: Option<Progress>,
 }
@@ -115,7 +119,8 @@ impl Scanner {
             Some(b'>') => status(line).and_then(|status| self.status(status)),
             Some(b'*') if line.starts_with(b"*** Resuming merge") => Some(Progress::Resuming),
             Some(b'T') if line.starts_with(b"Total: ") => {
-                number_after(line, b"Total: ").map(|total| Progress::Planned { total })
+                let list = std::mem::take(&mut self.list);
+                number_after(line, b"Total: ").map(|total| Progress::Planned { total, list })
             }
             Some(b'N') if line.starts_with(b"Nothing to merge; quitting") => {
                 self.nothing_to_merge = true;
@@ -124,6 +129,12 @@ impl Scanner {
             Some(b'[') if line.starts_with(b"[blocks B") => {
                 if self.blockers.len() < MAX_BLOCKS {
                     self.blockers.push(lossy(line));
+                }
+                None
+            }
+            Some(b'[') => {
+                if self.list.len() < MAX_LISTED {
+                    self.list.extend(listed(line));
                 }
                 None
             }

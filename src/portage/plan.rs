@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cpv::Cpv;
 
 pub use reader::Reader;
+pub(super) use reader::listed;
 
 /// What emerge would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

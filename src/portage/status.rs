@@ -19,6 +19,8 @@ pub enum Progress {
     Planned {
         /// Packages in the merge list.
         total: u32,
+        /// The list itself, in the order of merging.
+        list: Vec<Listed>,
     },
     /// Work on a package began: `>>> Emerging (1 of 5) cat/pf::repo`.
     Emerging {
@@ -88,6 +90,15 @@ pub enum Progress {
         /// Built, and waiting to be merged.
         merge_wait: u32,
     },
+}
+
+/// A package in the list of what will be merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Which.
+    pub package: Cpv,
+    /// Whether it is installed from a binary package.
+    pub binary: bool,
 }
 
 /// Where on its way a package failed.

@@ -1,17 +1,18 @@
-//! `gbsup history`: one line per cycle.
+//! `gbsup history`: one line per cycle, and how good the predictions were.
 
 use std::time::Duration;
 
 use anstyle::Style;
 use jiff::Timestamp;
 
-use super::page::{BAD, CAREFUL, GOOD};
+use super::page::{BAD, CAREFUL, GOOD, LABEL};
 use super::table::{Cell, table};
-use super::{Look, clean};
+use super::{Look, clean, count};
 use crate::core::history::{CycleRow, Outcome};
 use crate::core::status::in_words;
 
-const TITLES: [&str; 8] = ["cycle", "started (UTC)", "took", "why", "built", "binary", "failed", "outcome"];
+const TITLES: [&str; 9] =
+    ["cycle", "started (UTC)", "took", "why", "built", "binary", "failed", "outcome", "time to build"];
 const NUMBERS: [usize; 4] = [0, 4, 5, 6];
 
 /// Cycles as a table. A pipe gets the same columns, separated by tabs.
@@ -19,10 +20,43 @@ const NUMBERS: [usize; 4] = [0, 4, 5, 6];
 pub fn history(cycles: &[CycleRow], now: Timestamp, look: Look) -> String {
     let rows: Vec<_> =
         cycles.iter().enumerate().map(|(index, cycle)| cells(cycle, index == 0, now)).collect();
-    table(TITLES, &NUMBERS, &rows, look)
+    let table = table(TITLES, &NUMBERS, &rows, look);
+    match judgement(cycles).filter(|_| look.width.is_some()) {
+        Some(sentence) => {
+            let style = look.style(LABEL);
+            format!("{table}\n{style}{sentence}{style:#}\n")
+        }
+        None => table,
+    }
 }
 
-fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 8] {
+/// The prediction that a cycle's build began with, and what came of it.
+fn predicted(cycle: &CycleRow) -> String {
+    let Some(prediction) = cycle.predictions.first() else { return String::new() };
+    let words = |seconds| in_words(Duration::from_secs(seconds));
+    let likely = words(prediction.eta.likely);
+    match prediction.took {
+        Some(took) => format!("predicted {likely}, took {}", words(took)),
+        None => format!("predicted {likely}"),
+    }
+}
+
+/// How good the predictions of these cycles were; nothing when none of them is over.
+fn judgement(cycles: &[CycleRow]) -> Option<String> {
+    let judged: Vec<_> = cycles
+        .iter()
+        .filter_map(|cycle| cycle.predictions.first())
+        .filter_map(|prediction| Some((prediction.error()?, prediction.in_range())))
+        .collect();
+    let mut errors: Vec<u64> = judged.iter().map(|(error, _)| *error).collect();
+    errors.sort_unstable();
+    let middle = errors.get(errors.len() / 2)?;
+    let builds = count(judged.len(), "build");
+    let in_range = judged.iter().filter(|(_, in_range)| *in_range).count();
+    Some(format!("predictions of {builds}: off by {middle} % (median), {in_range} within the range given"))
+}
+
+fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 9] {
     let style = Style::new();
     let took = |until: Timestamp| {
         in_words(Duration::try_from(until.duration_since(cycle.started)).unwrap_or_default())
@@ -49,5 +83,6 @@ fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 8] {
         (cycle.binary().to_string(), style),
         (failed.to_string(), if failed > 0 { BAD } else { style }),
         (outcome.into(), colour),
+        (predicted(cycle), style),
     ]
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::layout::{Layout, Span, columns, pad, plain, styled};
 use super::plan::totals;
-use super::{Look, clean, headline, size, state_style};
+use super::{Look, clean, count, headline, size, state_style};
 use crate::core::failure::Failure;
 use crate::core::status::{JobInfo, Mode, Progress, Status, in_words};
 
@@ -68,7 +68,14 @@ fn progress(page: &mut Layout, status: &Status) {
     if let Some(eta) = progress.eta {
         let words = |seconds| in_words(Duration::from_secs(seconds));
         let range = format!(" ({} to {})", words(eta.low), words(eta.high));
-        page.row("left", LABEL, &[plain(format!("about {}", words(eta.likely))), styled(LABEL, range)]);
+        let mut spans = vec![plain(format!("about {}", words(eta.likely))), styled(LABEL, range)];
+        if eta.unknown > 0 {
+            let unknown = usize::try_from(eta.unknown).unwrap_or(usize::MAX);
+            spans.push(plain(format!(", {} never built here", count(unknown, "package"))));
+        }
+        page.row("left", LABEL, &spans);
+    } else if !status.jobs.is_empty() && matches!(status.step.as_str(), "build" | "rebuild") {
+        page.row("left", LABEL, &[plain("unknown: there is no earlier build to go by")]);
     }
 }
 

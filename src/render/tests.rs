@@ -3,7 +3,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::core::failure::{Class, Failure};
-use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow};
+use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow};
 use crate::core::status::{
     CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, SyncInfo, VolumeInfo,
 };
@@ -60,7 +60,7 @@ fn building() -> Status {
         job("sys-libs/zlib-1.3.1-r1", "merge", 12, None, true),
     ];
     status.plan = Some(Totals { packages: 57, source: 50, binary: 7, download: 912_000_000 });
-    status.progress.eta = Some(Eta { low: 6600, likely: 7800, high: 10_800 });
+    status.progress.eta = Some(Eta { low: 6600, likely: 7800, high: 10_800, unknown: 0 });
     status
 }
 
@@ -334,7 +334,13 @@ fn cycle(id: u64, ended: Option<i64>, outcome: Option<Outcome>) -> CycleRow {
             package("a/b-1", true, PackageOutcome::Built),
             package("a/c-1", false, PackageOutcome::Failed),
         ],
+        predictions: Vec::new(),
     }
+}
+
+fn prediction(likely: u64, took: Option<u64>) -> PredictionRow {
+    let eta = Eta { low: likely * 3 / 4, likely, high: likely * 3 / 2, unknown: 0 };
+    PredictionRow { at: at(60), packages: 3, eta, took }
 }
 
 #[test]
@@ -342,16 +348,22 @@ fn history_as_a_table() {
     let mut first = cycle(1, Some(90), Some(Outcome::Done));
     first.reason = "first".into();
     first.packages.truncate(2);
-    let cycles = [
+    let mut cycles = [
         cycle(12, None, None),
         cycle(11, Some(10), Some(Outcome::Failed)),
         cycle(10, None, Some(Outcome::Interrupted)),
+        cycle(2, Some(80), Some(Outcome::Done)),
         first,
     ];
+    cycles[0].predictions = vec![prediction(7800, None)];
+    // What was predicted when it went on after a failure is not the whole.
+    cycles[1].predictions = vec![prediction(2460, Some(2640)), prediction(60, Some(61))];
+    cycles[3].predictions = vec![prediction(100, Some(400))];
     assert_snapshot!(history(&cycles, at(0), WIDE));
     assert_eq!(
         history(&cycles[3..], at(0), Look::PLAIN),
-        "1\t2026-11-18 09:26\t10 min\tfirst\t1\t1\t0\tdone\n"
+        "2\t2026-11-18 09:26\t20 min\trequested\t1\t1\t1\tdone\tpredicted 1 min, took 6 min\n\
+         1\t2026-11-18 09:26\t10 min\tfirst\t1\t1\t0\tdone\t\n"
     );
 }
 

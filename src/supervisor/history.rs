@@ -14,13 +14,17 @@ use std::{fs, io};
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 
-use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow, Record, StepRow};
+use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, Record, StepRow};
+use crate::core::status::Eta;
 
 /// The version of the tables, kept in the database's `user_version`.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
+
+/// What makes each version of the tables from the one before, beginning with an empty file.
+const VERSIONS: &[&str] = &[CYCLES, PREDICTIONS];
 
 /// A cycle's number is not its key: numbers begin again at 1 when the state was lost.
-const TABLES: &str = "
+const CYCLES: &str = "
     CREATE TABLE cycles (
         key INTEGER PRIMARY KEY, number INTEGER NOT NULL, started INTEGER NOT NULL, reason TEXT NOT NULL,
         ended INTEGER, outcome TEXT
@@ -37,6 +41,17 @@ const TABLES: &str = "
         outcome TEXT NOT NULL, log TEXT, message TEXT
     ) STRICT;
     CREATE INDEX packages_by_cycle ON packages (cycle);
+";
+
+/// `after` and `took` are seconds in which the build of the cycle worked: before the prediction, and
+/// from it to the end.
+const PREDICTIONS: &str = "
+    CREATE TABLE predictions (
+        key INTEGER PRIMARY KEY, cycle INTEGER NOT NULL REFERENCES cycles (key), at INTEGER NOT NULL,
+        after INTEGER NOT NULL, packages INTEGER NOT NULL, low INTEGER NOT NULL, likely INTEGER NOT NULL,
+        high INTEGER NOT NULL, unknown INTEGER NOT NULL, took INTEGER
+    ) STRICT;
+    CREATE INDEX predictions_by_cycle ON predictions (cycle);
 ";
 
 /// How long to wait for the other side's lock before giving up.
@@ -92,7 +107,8 @@ impl History {
             other => other,
         };
         match opened.map_err(|error| HistoryError::Database(path.into(), error))? {
-            (database, 0 | SCHEMA) => Ok(Self { path: path.into(), database }),
+            // An older one is read as it is; only its builder may change it.
+            (database, 0..=SCHEMA) => Ok(Self { path: path.into(), database }),
             (_, newer) => Err(HistoryError::TooNew(path.into(), newer)),
         }
     }
@@ -107,7 +123,7 @@ impl History {
         }
     }
 
-    /// Makes the tables in a new file; returns the version of what is there.
+    /// Brings the tables of a new or older file up to date; returns the version of what is there.
     fn prepare(&mut self) -> rusqlite::Result<i64> {
         let database = &mut self.database;
         database.busy_timeout(PATIENCE)?;
@@ -119,9 +135,13 @@ impl History {
             let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
             return Err(rusqlite::Error::SqliteFailure(code, Some(verdict)));
         }
-        if version(database)? == 0 {
+        let found = version(database)?;
+        let known = usize::try_from(found).unwrap_or(usize::MAX);
+        if let Some(missing) = VERSIONS.get(known..).filter(|missing| !missing.is_empty()) {
             let change = database.transaction()?;
-            change.execute_batch(TABLES)?;
+            for tables in missing {
+                change.execute_batch(tables)?;
+            }
             change.pragma_update(None, "user_version", SCHEMA)?;
             change.commit()?;
         }
@@ -143,11 +163,34 @@ impl History {
             Record::CycleStarted { cycle, at, reason } => {
                 begin_cycle(&change, *cycle, *at, reason)?;
             }
-            Record::CycleEnded { cycle, at, outcome } => {
+            Record::CycleEnded { cycle, at, outcome, worked } => {
                 let key = cycle_key(&change, *cycle, *at)?;
                 change.execute(
                     "UPDATE cycles SET ended = ?2, outcome = ?3 WHERE key = ?1",
                     params![key, at.as_microsecond(), outcome.name()],
+                )?;
+                if let Some(worked) = worked {
+                    change.execute(
+                        "UPDATE predictions SET took = max(0, ?2 - after) WHERE cycle = ?1",
+                        params![key, worked.cast_signed()],
+                    )?;
+                }
+            }
+            Record::Predicted { cycle, at, after, packages, eta } => {
+                let key = cycle_key(&change, *cycle, *at)?;
+                change.execute(
+                    "INSERT INTO predictions (cycle, at, after, packages, low, likely, high, unknown)
+                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    params![
+                        key,
+                        at.as_microsecond(),
+                        after.cast_signed(),
+                        packages.cast_signed(),
+                        eta.low.cast_signed(),
+                        eta.likely.cast_signed(),
+                        eta.high.cast_signed(),
+                        eta.unknown.cast_signed()
+                    ],
                 )?;
             }
             Record::StepStarted { cycle, step, at, log } => {
@@ -202,12 +245,13 @@ impl History {
     }
 
     fn select(&self, limit: Option<u32>) -> rusqlite::Result<Vec<CycleRow>> {
+        // One transaction, so that all queries see the same moment.
+        let moment = self.database.unchecked_transaction()?;
+        let version = version(&moment)?;
         // A reader may come after the file was made and before its tables were.
-        if version(&self.database)? == 0 {
+        if version == 0 {
             return Ok(Vec::new());
         }
-        // One transaction, so that the three queries see the same moment.
-        let moment = self.database.unchecked_transaction()?;
         let mut query = moment.prepare_cached(
             "SELECT key, number, started, reason, ended, outcome FROM cycles ORDER BY key DESC LIMIT ?1",
         )?;
@@ -220,6 +264,7 @@ impl History {
                 outcome: row.get::<_, Option<String>>(5)?.and_then(|name| Outcome::from_name(&name)),
                 steps: Vec::new(),
                 packages: Vec::new(),
+                predictions: Vec::new(),
             };
             Ok((row.get::<_, i64>(0)?, cycle))
         })?;
@@ -228,6 +273,9 @@ impl History {
             let (key, mut cycle) = row?;
             cycle.steps = steps(&moment, key)?;
             cycle.packages = packages(&moment, key)?;
+            if version >= 2 {
+                cycle.predictions = predictions(&moment, key)?;
+            }
             cycles.push(cycle);
         }
         Ok(cycles)
@@ -266,6 +314,27 @@ fn packages(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<PackageRo
             outcome: PackageOutcome::from_name(&row.get::<_, String>(5)?).unwrap_or(PackageOutcome::Failed),
             log: row.get(6)?,
             message: row.get(7)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn predictions(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<PredictionRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT at, packages, low, likely, high, unknown, took FROM predictions WHERE cycle = ?1 ORDER BY key",
+    )?;
+    let number = |row: &Row, column| row.get::<_, i64>(column).map(|number| number.max(0).cast_unsigned());
+    let rows = query.query_map([cycle], |row| {
+        Ok(PredictionRow {
+            at: time(row, 0)?,
+            packages: number(row, 1)?,
+            eta: Eta {
+                low: number(row, 2)?,
+                likely: number(row, 3)?,
+                high: number(row, 4)?,
+                unknown: number(row, 5)?,
+            },
+            took: row.get::<_, Option<i64>>(6)?.map(|took| took.max(0).cast_unsigned()),
         })
     })?;
     rows.collect()

@@ -47,7 +47,7 @@ fn what_was_recorded_is_read_back() {
         Record::StepStarted { cycle: 1, step: "build".into(), at: at(10), log },
         package("app/d-1", false, PackageOutcome::Built),
         Record::StepEnded { cycle: 1, step: "build".into(), at: at(11), outcome: Outcome::Done },
-        Record::CycleEnded { cycle: 1, at: at(12), outcome: Outcome::Done },
+        Record::CycleEnded { cycle: 1, at: at(12), outcome: Outcome::Done, worked: Some(44) },
     ] {
         history.record(&record).unwrap();
     }
@@ -98,7 +98,9 @@ fn numbers_that_begin_again_do_not_touch_the_old_cycles() {
     history.record(&started(1, 0)).unwrap();
     history.record(&package("app/a-1", false, PackageOutcome::Built)).unwrap();
     history.record(&started(1, 50)).unwrap();
-    history.record(&Record::CycleEnded { cycle: 1, at: at(60), outcome: Outcome::Done }).unwrap();
+    history
+        .record(&Record::CycleEnded { cycle: 1, at: at(60), outcome: Outcome::Done, worked: Some(44) })
+        .unwrap();
     let cycles = history.cycles(None).unwrap();
     assert_eq!((cycles[0].built(), cycles[0].outcome), (0, Some(Outcome::Done)));
     assert_eq!((cycles[1].built(), cycles[1].outcome), (1, Some(Outcome::Interrupted)));
@@ -176,4 +178,77 @@ fn what_cannot_change_can_still_be_read() {
     let (database, _) = open_unchanging(&path).unwrap();
     let history = History { path, database };
     assert_eq!(history.cycles(None).unwrap().len(), 1);
+}
+
+fn predicted(cycle: u64, second: i64, after: u64, likely: u64) -> Record {
+    let eta = Eta { low: likely / 2, likely, high: likely * 2, unknown: 1 };
+    Record::Predicted { cycle, at: at(second), after, packages: 3, eta }
+}
+
+#[test]
+fn a_prediction_is_measured_when_its_cycle_is_done() {
+    let (_dir, path) = place();
+    let (mut history, _) = History::open(&path).unwrap();
+    for record in [
+        started(1, 0),
+        predicted(1, 1, 0, 50),
+        Record::CycleEnded { cycle: 1, at: at(9), outcome: Outcome::Interrupted, worked: None },
+        started(2, 10),
+        predicted(2, 11, 0, 41),
+        predicted(2, 500, 30, 12),
+    ] {
+        history.record(&record).unwrap();
+    }
+    let took = |history: &History| -> Vec<Vec<Option<u64>>> {
+        let cycles = history.cycles(None).unwrap();
+        cycles.iter().map(|cycle| cycle.predictions.iter().map(|made| made.took).collect()).collect()
+    };
+    assert_eq!(took(&history), [vec![None, None], vec![None]]);
+    let done = Record::CycleEnded { cycle: 2, at: at(600), outcome: Outcome::Done, worked: Some(44) };
+    history.record(&done).unwrap();
+    assert_eq!(took(&history), [vec![Some(44), Some(14)], vec![None]]);
+    let prediction = &history.cycles(None).unwrap()[0].predictions[0];
+    assert_eq!((prediction.at, prediction.packages, prediction.error()), (at(11), 3, Some(6)));
+    assert!(prediction.in_range());
+    assert_eq!(prediction.eta, Eta { low: 20, likely: 41, high: 82, unknown: 1 });
+}
+
+/// A history of the first version, as it was before there were predictions.
+fn older(path: &Path) {
+    let database = Connection::open(path).unwrap();
+    database.execute_batch(CYCLES).unwrap();
+    database.pragma_update(None, "user_version", 1).unwrap();
+    database
+        .execute("INSERT INTO cycles (number, started, reason) VALUES (7, 1790000000000000, 'first')", [])
+        .unwrap();
+}
+
+#[test]
+fn an_older_history_is_brought_up_to_date_in_place() {
+    let (dir, path) = place();
+    older(&path);
+    let (mut history, warning) = History::open(&path).unwrap();
+    assert_eq!(warning, None);
+    history.record(&predicted(7, 1, 0, 50)).unwrap();
+    let cycles = history.cycles(None).unwrap();
+    assert_eq!((cycles[0].id, cycles[0].predictions.len()), (7, 1));
+    assert_eq!(version(&history.database).unwrap(), SCHEMA);
+    drop(history);
+    assert_eq!(History::open(&path).unwrap().0.cycles(None).unwrap(), cycles, "once is enough");
+    let names = fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.file_name());
+    assert!(names.into_iter().all(|name| !name.to_string_lossy().contains("damaged")));
+}
+
+#[test]
+fn an_older_history_can_be_read_by_who_may_not_change_it() {
+    let (_dir, path) = place();
+    older(&path);
+    let cycles = History::read(&path).unwrap().cycles(None).unwrap();
+    assert_eq!((cycles[0].id, cycles[0].predictions.as_slice()), (7, &[][..]));
+    assert_eq!(version(&Connection::open(&path).unwrap()).unwrap(), 1);
+}
+
+#[test]
+fn every_version_has_its_tables() {
+    assert_eq!(VERSIONS.len(), usize::try_from(SCHEMA).unwrap());
 }

@@ -7,6 +7,7 @@
 pub mod console;
 mod flags;
 pub mod history;
+mod live;
 mod logging;
 mod perform;
 mod preflight;
@@ -196,20 +197,20 @@ impl Supervisor {
         let wake = until_wake(&self.state, self.now());
         tokio::select! {
             Some(event) = inputs.events.recv() => Some(event),
-            Some(asked) = inputs.requests.recv() => self.asked(asked),
+            Some(asked) = inputs.requests.recv() => self.asked(asked).await,
             Some(()) = inputs.flags.recv() => {
                 while inputs.flags.try_recv().is_ok() {}
                 self.look_at_flags();
                 None
             }
-            meaning = inputs.signals.next() => self.meant(meaning),
+            meaning = inputs.signals.next() => self.meant(meaning).await,
             () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => Some(Event::Timer),
         }
     }
 
-    fn asked(&mut self, asked: Asked) -> Option<Event> {
+    async fn asked(&mut self, asked: Asked) -> Option<Event> {
         if matches!(asked.request, Request::Status | Request::Watch) {
-            self.refresh();
+            self.refresh().await;
             let status = Box::new(view::status(&self.state, self.now()));
             drop(asked.reply.send(Reply::Status { status }));
             return None;
@@ -219,7 +220,7 @@ impl Supervisor {
         Some(Event::Asked { by: Asker::Client(self.requests), request: asked.request })
     }
 
-    fn meant(&mut self, meaning: Meaning) -> Option<Event> {
+    async fn meant(&mut self, meaning: Meaning) -> Option<Event> {
         let ask = |request| Some(Event::Asked { by: Asker::Signal, request });
         match meaning {
             Meaning::Leave => Some(Event::Terminate),
@@ -229,7 +230,7 @@ impl Supervisor {
                 Some(Event::Reloaded(config::load().map(Box::new).map_err(|problems| problems.to_string())))
             }
             Meaning::Dump => {
-                self.refresh();
+                self.refresh().await;
                 let status = view::status(&self.state, self.now());
                 info!("status:\n{}", render::page(&status, Look::PLAIN));
                 None
@@ -238,7 +239,7 @@ impl Supervisor {
     }
 
     /// What changes without telling, brought up to date for somebody who looks. It moves nothing.
-    fn refresh(&mut self) {
+    async fn refresh(&mut self) {
         let space = volume::look(&self.state.live.config.volume.path);
         self.take(Event::Volume(space));
         let lost = self.console.lost();
@@ -248,8 +249,9 @@ impl Supervisor {
             );
             self.take(Event::Warning { key: "stdout", text: Some(text) });
         }
-        if self.state.live.job.is_some() {
-            self.take(Event::Live(perform::portage_jobs()));
+        if let Some(job) = self.state.live.job.as_ref().filter(|job| !job.packages.is_empty()) {
+            let jobs = live::jobs(job).await;
+            self.take(Event::Live(jobs));
         }
     }
 

@@ -17,14 +17,15 @@ use super::process::{Capture, Handle, Launch, Sink};
 use super::store::Store;
 use super::temporary_use::TemporaryUse;
 use crate::config::{self, Config};
+use crate::core::eta::Estimates;
 use crate::core::failure::{Class, Failure};
 use crate::core::{Event, Exit, Force, JobId, Ran, Report, Step, Work, cycle};
+use crate::emerge_log;
 use crate::portage::buildlog::{self, BuildLog};
 use crate::portage::circular::{self, Solution};
 use crate::portage::command::{self, BuildOptions, Command, Host, Syncer};
 use crate::portage::cpv::Cpv;
 use crate::portage::index::{self, Binary};
-use crate::portage::live::{self, LiveJob};
 use crate::portage::output::{Evidence, Progress, Scanner};
 use crate::portage::plan;
 use crate::portage::settings::Settings;
@@ -180,6 +181,7 @@ impl Task {
 
     fn build(&mut self, exclude: &[String], merge_again: &[String]) -> Result<Report, Trouble> {
         let options = self.options(exclude);
+        self.tell_estimates(&options);
         let host = self.host()?;
         for package in merge_again.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())) {
             let ran = self.run(&command::remerge(&package, &host, &options))?;
@@ -192,6 +194,7 @@ impl Task {
 
     fn again(&mut self, packages: &[String], exclude: &[String]) -> Result<Report, Trouble> {
         let options = self.options(exclude);
+        self.tell_estimates(&options);
         let host = self.host()?;
         let packages: Vec<Cpv> = packages.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).collect();
         self.run(&command::again(&packages, &host, &options)).map(|ran| Report::Ran(Box::new(ran)))
@@ -227,6 +230,7 @@ impl Task {
         let host = self.host()?;
         let mut last = Report::Nothing;
         if self.capture(&command::preserved_libs())?.0 == Exit::Code(0) {
+            self.tell_estimates(&options);
             last = Report::Ran(Box::new(self.run(&command::rebuild(&host, &options))?));
         }
         for follow_up in self.config.rebuild.commands.clone() {
@@ -248,6 +252,12 @@ impl Task {
 
     pub(super) fn options(&self, exclude: &[String]) -> BuildOptions {
         options(&self.config, exclude)
+    }
+
+    /// Looks up how long packages took, which the log of this very cycle may have told.
+    fn tell_estimates(&self, options: &BuildOptions) {
+        let estimates = Estimates::new(&emerge_log::durations(&self.volume), options.jobs);
+        drop(self.events.send(Event::Estimates(Arc::new(estimates))));
     }
 
     /// What this Portage and this container can do; found out once.
@@ -397,16 +407,6 @@ fn went_well(report: &Report) -> bool {
 fn wanted(follow_up: &config::FollowUp, merged: &[String]) -> bool {
     let Some(when) = &follow_up.when else { return true };
     merged.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).any(|cpv| cpv.cp() == when)
-}
-
-/// What the running emerge says of its packages; nothing where it does not say
-/// (FEATURES=observability).
-#[must_use]
-pub(super) fn portage_jobs() -> Vec<LiveJob> {
-    let Ok(entries) = fs::read_dir(preflight::STATUS_FILES) else { return Vec::new() };
-    let files = entries.flatten().filter(|entry| entry.path().extension().is_some_and(|name| name == "json"));
-    let texts = files.filter_map(|entry| fs::read(entry.path()).ok());
-    texts.filter_map(|text| live::snapshot(&text)).flat_map(|snapshot| snapshot.jobs).collect()
 }
 
 /// Whether a program can be found the way a job would find it.

@@ -11,7 +11,7 @@ use gbsup::config::Config;
 use gbsup::core::history::{Outcome, PackageOutcome, Record};
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::state::CyclePlan;
-use gbsup::core::status::{Mode, Status, Why};
+use gbsup::core::status::{Eta, Mode, Status, Why};
 use gbsup::portage::plan::Reader;
 use gbsup::supervisor::history::History;
 use jiff::Timestamp;
@@ -200,10 +200,12 @@ fn history_is_read_from_the_volume() {
             log: None,
             message: None,
         };
+        let eta = Eta { low: 30, likely: 41, high: 60, unknown: 0 };
         for record in [
             Record::CycleStarted { cycle, at: at(0), reason: "interval".into() },
+            Record::Predicted { cycle, at: at(1), after: 0, packages: 1, eta },
             package,
-            Record::CycleEnded { cycle, at: at(600), outcome: Outcome::Done },
+            Record::CycleEnded { cycle, at: at(600), outcome: Outcome::Done, worked: Some(44) },
         ] {
             history.record(&record).unwrap();
         }
@@ -211,12 +213,19 @@ fn history_is_read_from_the_volume() {
     let (code, out, _) = builder.run("history");
     assert_eq!(code, 0);
     assert_eq!(out.lines().count(), 20);
-    assert_eq!(out.lines().next(), Some("30\t2026-11-18 11:06\t10 min\tinterval\t0\t1\t0\tdone"));
+    assert_eq!(
+        out.lines().next(),
+        Some("30\t2026-11-18 11:06\t10 min\tinterval\t0\t1\t0\tdone\tpredicted 41 s, took 44 s")
+    );
     let (_, json, _) = builder.run("history --json -n 2");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json.as_array().map(Vec::len), Some(2));
     assert_eq!((json[0]["id"].as_u64(), json[0]["binary"].as_u64()), (Some(30), Some(1)));
     assert_eq!(json[0]["packages"][0]["package"], "a/b-1");
+    assert_eq!(
+        (&json[0]["predictions"][0]["likely"], &json[0]["predictions"][0]["took"]),
+        (&41.into(), &44.into())
+    );
     assert_eq!(builder.run("history -n 0").0, 2);
 }
 

@@ -8,7 +8,7 @@ use crate::core::failure::Failure;
 use crate::core::history::{Outcome, Record};
 use crate::core::job::{Job, Then};
 use crate::core::request::PauseMode;
-use crate::core::state::{CyclePlan, Pause, Phase, Tally};
+use crate::core::state::{CyclePlan, Pause, Phase};
 use crate::core::status::Why;
 use crate::core::{Action, Exit, JobId, Report, Step, Work, classify, cycle, remedy};
 use crate::portage::plan::Plan;
@@ -16,6 +16,9 @@ use crate::portage::sync;
 
 impl Turn {
     pub(super) fn ended(&mut self, id: JobId, report: Report) {
+        if self.job(id).is_some() {
+            self.settle();
+        }
         let Some(job) = self.state.live.job.take_if(|job| job.id == id) else { return };
         let at = job.work.step();
         let succeeded = succeeded(&report);
@@ -27,17 +30,14 @@ impl Turn {
             if matches!(at, Step::Plan | Step::Build) && whole {
                 cycle.passed_over = classify::passed_over(&report);
             }
-            if at > Step::Sync {
-                let planned = cycle.planned.max(cycle.tally.done() + job.total);
-                cycle.planned = if succeeded && whole { 0 } else { planned };
+            if succeeded && whole && matches!(at, Step::SelfUpdate | Step::Build | Step::Rebuild) {
+                cycle.planned = 0;
             }
             for (package, _) in &job.merged {
                 remedy::merged(package, &mut cycle.treated);
             }
-            cycle.tally = cycle.tally.plus(Tally { failed: 0, ..job.tally });
             // The preflight merges again whatever it finds unfinished.
             cycle.merge_again.retain(|again| !job.merged.iter().any(|(package, _)| package == again));
-            cycle.merged.extend(job.merged.iter().map(|(package, _)| package.clone()));
         }
         if let Report::Ready { repairs } = &report {
             for repair in repairs {

@@ -2,6 +2,7 @@
 
 mod asked;
 mod ended;
+mod measured;
 mod onward;
 mod remedies;
 
@@ -14,6 +15,7 @@ use crate::core::job::{Job, Then};
 use crate::core::remedy::{self, Remedy};
 use crate::core::state::{Phase, Reason, State, Volume};
 use crate::core::{Action, Claimed, Event, JobId, Now, Step, cycle};
+use crate::portage::output::Progress;
 
 /// Takes one event in. Total: every event is legal in every state, and one that makes no sense
 /// there changes nothing.
@@ -47,7 +49,14 @@ impl Turn {
                 let now = self.now;
                 if let Some(live) = self.job(job) {
                     let record = live.note(&progress, now);
-                    self.actions.extend(record.map(Action::Record));
+                    let planned = matches!(progress, Progress::Planned { .. });
+                    if planned || record.is_some() {
+                        self.actions.extend(record.map(Action::Record));
+                        self.settle();
+                    }
+                    if planned {
+                        self.predict();
+                    }
                     self.reached_package_boundary();
                     self.escalate();
                 }
@@ -64,6 +73,7 @@ impl Turn {
             }
             Event::Terminate => self.leave(),
             Event::Volume(space) => self.state.live.space = space,
+            Event::Estimates(estimates) => self.state.live.estimates = estimates,
             Event::Live(jobs) => {
                 if let Some(job) = &mut self.state.live.job {
                     job.look(&jobs);

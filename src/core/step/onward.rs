@@ -1,8 +1,10 @@
 //! The way through a cycle and from one to the next.
 
+use std::sync::Arc;
+
 use super::Turn;
 use crate::core::history::{Outcome, Record};
-use crate::core::job::Job;
+use crate::core::job::{Before, Job};
 use crate::core::remedy::{self, Remedy};
 use crate::core::request::PauseMode;
 use crate::core::state::{Cycle, Live, Pause, PendingPause, Phase, Reason, Tally, Volume};
@@ -26,6 +28,7 @@ impl Turn {
             merge_again: Vec::new(),
             tally: Tally::default(),
             planned: 0,
+            worked: 0,
             passed_over: Vec::new(),
             remedy: None,
             treated: Vec::new(),
@@ -48,8 +51,11 @@ impl Turn {
     pub(super) fn end_cycle(&mut self, outcome: Outcome) {
         let Some(cycle) = self.state.durable.cycle.as_mut().filter(|cycle| !cycle.over) else { return };
         cycle.over = true;
-        let record = Record::CycleEnded { cycle: cycle.id, at: self.now.wall, outcome };
+        let worked = (outcome == Outcome::Done).then_some(cycle.worked);
+        let record = Record::CycleEnded { cycle: cycle.id, at: self.now.wall, outcome, worked };
         self.actions.push(Action::Record(record));
+        // Only a build needs them, and a log of years makes them large.
+        self.state.live.estimates = Arc::default();
     }
 
     /// Goes to a step of the present cycle by way of the preflight: whatever was in between (a
@@ -169,10 +175,13 @@ impl Turn {
             (_, Step::Build) => Work::Build { exclude, merge_again: cycle.merge_again.clone() },
             (_, Step::Rebuild) => Work::Rebuild { merged: cycle.merged.clone(), exclude },
         };
+        let before = Before { tally: cycle.tally, merged: cycle.merged.len(), worked: cycle.worked };
         let cycle = cycle.id;
         let job = JobId(self.state.durable.last_job.0.saturating_add(1));
         self.state.durable.last_job = job;
-        self.state.live.job = Some(Job::new(job, cycle, work.clone()));
+        let mut begun = Job::new(job, cycle, work.clone());
+        begun.before = before;
+        self.state.live.job = Some(begun);
         let log = cycle::step_log(&self.state.live.config.volume.path, cycle, at);
         self.actions.push(Action::Record(Record::StepStarted {
             cycle,

@@ -16,7 +16,7 @@
 use super::{Action, Plan, Planned, Reason};
 use crate::portage::cpv::Cpv;
 use crate::portage::index::Binary;
-use crate::portage::status::package_in_parentheses;
+use crate::portage::status::{Listed, package_in_parentheses};
 
 /// A plan has at most as many packages as this: the whole tree of Gentoo has fewer.
 const MAX_PACKAGES: usize = 30_000;
@@ -177,6 +177,13 @@ fn explain(package: &mut Planned, because: Vec<Cpv>, unfit: Unfit) {
     }
     why.append(&mut package.why);
     package.why = why;
+}
+
+/// A package in the list that emerge prints before it merges.
+pub(in crate::portage) fn listed(line: &[u8]) -> Option<Listed> {
+    let entry = Entry::parse(std::str::from_utf8(line).ok()?)?;
+    let Kind::Merge { binary } = entry.kind else { return None };
+    Some(Listed { package: Package::parse(entry.rest)?.cpv, binary })
 }
 
 // --- A line of the list -----------------------------------------------------------------------------

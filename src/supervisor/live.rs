@@ -1,0 +1,124 @@
+//! Asks a running emerge what it does, when somebody wants to know.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::preflight::STATUS_FILES;
+use crate::core::job::Job;
+use crate::portage::live::{self, LiveJob, Snapshot};
+
+/// How long emerge may take to answer. Its file, which it may be too busy to write, is then not
+/// much older than two seconds; the loop must not wait for it.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// The longest snapshot worth reading.
+const LONGEST: u64 = 1 << 20;
+/// Where packages are built (PORTAGE_TMPDIR of every Gentoo, below it `portage`).
+const BUILDS: &str = "/var/tmp/portage";
+
+/// The packages in the works, as far as anybody knows more of them than their names: from emerge's
+/// socket, which makes a snapshot of this moment, else from its file; and from what each build has
+/// left in its directory where this Portage has neither (before 3.0.82, or FEATURES=-observability).
+pub(super) async fn jobs(job: &Job) -> Vec<LiveJob> {
+    let directory = Path::new(STATUS_FILES);
+    let mut jobs = Vec::new();
+    for pid in pids(directory) {
+        let Some(snapshot) = snapshot(directory, pid, PATIENCE).await else { continue };
+        jobs.extend(snapshot.jobs);
+    }
+    if jobs.is_empty() {
+        let built = job.packages.values().filter(|package| !package.binary && !package.merging);
+        jobs.extend(built.filter_map(|package| {
+            let directory = PathBuf::from(BUILDS).join(package.cpv.category()).join(package.cpv.pf());
+            let phase = live::phase_after(|mark| directory.join(mark).exists())?;
+            Some(LiveJob::in_phase(package.cpv.clone(), phase))
+        }));
+    }
+    jobs
+}
+
+/// The processes that publish what they do. A file that is left of one that is gone does not count.
+fn pids(directory: &Path) -> BTreeSet<u32> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| live::pid_of(entry.file_name().to_str()?));
+    pids.filter(|&pid| i32::try_from(pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None).is_ok())).collect()
+}
+
+async fn snapshot(directory: &Path, pid: u32, patience: Duration) -> Option<Snapshot> {
+    let asked = timeout(patience, ask(directory.join(format!("emerge-{pid}.sock")))).await;
+    let text = match asked {
+        Ok(Some(text)) => text,
+        _ => fs::read(directory.join(format!("emerge-{pid}.json"))).ok()?,
+    };
+    live::snapshot(&text).filter(|snapshot| snapshot.pid == pid)
+}
+
+/// The first line that is sent to whoever connects.
+async fn ask(socket: PathBuf) -> Option<Vec<u8>> {
+    let stream = UnixStream::connect(socket).await.ok()?;
+    let mut line = Vec::new();
+    BufReader::new(stream.take(LONGEST)).read_until(b'\n', &mut line).await.ok()?;
+    line.ends_with(b"\n").then_some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    fn text(pid: u32, phase: &str) -> String {
+        let task = format!(r#"{{"cpv":"a/b-1","kind":"build","phase":"{phase}"}}"#);
+        format!(r#"{{"type":"snapshot","schema":1,"emerge_pid":{pid},"tasks":[{task}]}}"#) + "\n"
+    }
+
+    fn phase(directory: &Path, pid: u32, patience: Duration) -> Option<String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(snapshot(directory, pid, patience))?.jobs.pop()?.phase
+    }
+
+    #[test]
+    fn the_socket_is_asked_first_and_the_file_is_there_for_when_it_is_silent() {
+        let directory = tempfile::tempdir().unwrap();
+        let pid = std::process::id();
+        let (soon, late) = (Duration::from_millis(1), Duration::from_mins(1));
+        assert_eq!(phase(directory.path(), pid, late), None);
+        let file = directory.path().join(format!("emerge-{pid}.json"));
+        fs::write(&file, text(pid, "unpack")).unwrap();
+        assert_eq!(phase(directory.path(), pid, late).as_deref(), Some("unpack"));
+
+        let socket = directory.path().join(format!("emerge-{pid}.sock"));
+        let listener = UnixListener::bind(&socket).unwrap();
+        assert_eq!(phase(directory.path(), pid, soon).as_deref(), Some("unpack"), "it does not answer");
+        drop(listener.accept().unwrap());
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(text(pid, "compile").as_bytes()).unwrap();
+        });
+        assert_eq!(phase(directory.path(), pid, late).as_deref(), Some("compile"));
+        answering.join().unwrap();
+
+        fs::remove_file(&socket).unwrap();
+        fs::write(&file, text(pid + 1, "install")).unwrap();
+        assert_eq!(phase(directory.path(), pid, late), None, "somebody else's");
+    }
+
+    #[test]
+    fn those_that_are_gone_publish_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut gone = std::process::Command::new("true").spawn().unwrap();
+        gone.wait().unwrap();
+        for name in [std::process::id(), gone.id()] {
+            fs::write(directory.path().join(format!("emerge-{name}.json")), "").unwrap();
+        }
+        assert_eq!(pids(directory.path()), [std::process::id()].into());
+    }
+}
