@@ -9,6 +9,7 @@ mod damage;
 mod engine;
 mod failure;
 mod flags;
+mod forecast;
 mod kill;
 mod orphans;
 mod pause;
