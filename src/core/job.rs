@@ -213,15 +213,10 @@ impl Job {
         }
     }
 
-    /// How many packages the cycle sets out to merge, of which it was thought that there are so many:
-    /// what only tries a few again, or repairs, says nothing about the others.
+    /// How many packages the cycle sets out to merge in all, when it was thought that there are so
+    /// many: emerge may have been told to merge only a part of them.
     pub(super) fn planned(&self, so_far: u64) -> u64 {
-        let own = self.before.tally.done() + self.total;
-        match self.work {
-            _ if self.total == 0 => so_far,
-            Work::SelfUpdate | Work::Build { .. } | Work::Rebuild { .. } => own,
-            _ => own.max(so_far),
-        }
+        if self.total == 0 { so_far } else { so_far.max(self.before.tally.done() + self.total) }
     }
 
     fn expect(&mut self, in_this_pass: u32) {

@@ -76,3 +76,24 @@ fn the_phase_is_known_with_and_without_emerge_saying_it() {
     builder.go("compile");
     builder.wait_waiting();
 }
+
+/// A power loss in the middle of a cycle: what it had merged before still counts.
+#[test]
+fn a_kill_forgets_no_package() {
+    let mut builder =
+        Recipe::new(&["test-slow/compile", "test-quick/t1"]).env("GBSUP_BUILD_JOBS", "1").start();
+    builder.wait_at("compile");
+    let status = builder.wait_building("test-slow/compile");
+    assert_eq!((status.progress.done, status.progress.total), (1, 2), "{}", status.headline);
+    builder.kill();
+    builder.start();
+    let status = builder.wait_for("it runs", |status| status.progress.total > 0);
+    assert_eq!((status.progress.done, status.progress.total), (1, 2), "{}", status.headline);
+    let status = builder.wait_building("test-slow/compile");
+    assert_eq!((status.progress.done, status.progress.total), (1, 2), "{}", status.headline);
+    builder.go("compile");
+    let status = builder.wait_waiting();
+    assert_eq!((status.progress.source, status.progress.total), (2, 2), "{}", status.headline);
+    assert_eq!(status.cycle.map(|cycle| cycle.id), Some(1));
+    builder.assert_tidy();
+}
