@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A made-up run works as Portage does: as many builds at a time as there are jobs, each merged as soon as
-//! it is built, except for packages of the system, which wait until nothing is built any more. How long a
+//! it is built, except for packages of the system, which wait until nothing else is built any more. How long a
 //! package takes varies by some 15 per cent from build to build.
 
 use std::error::Error;
@@ -140,7 +140,7 @@ impl History {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hours")]
                 let seconds = if binary { 1 + self.below(3) } else { (usual * noise) as u64 };
                 let (major, minor) = (1 + self.below(9), self.lines);
-                let name = format!("cat-{}/package{number}-{major}.{minor}", number % 30);
+                let name = format!("cat{}-misc/package{number}-{major}.{minor}", number % 30);
                 Build { name, system: number.is_multiple_of(SYSTEM), seconds, binary }
             })
             .collect()
@@ -155,6 +155,7 @@ impl History {
         let (began, of) = (self.time, builds.len());
         self.line(began, "Started emerge on: Nov 22, 2026 16:46:37");
         self.line(began, &format!(" *** emerge --update --deep --jobs={} @world", self.jobs));
+        let waits = |build: &Build| build.system && self.jobs > 1;
         let mut events = Vec::new();
         let mut places = vec![began; self.jobs as usize];
         for (build, n) in builds.iter().zip(1..) {
@@ -167,13 +168,13 @@ impl History {
                 events.push((start, n, text));
                 let _ = write!(self.index, "BUILD_TIME: {}\nCPV: {}\n\n", places[0], build.name);
             }
-            if !build.system {
+            if !waits(build) {
                 events.extend(merge(build, n, of, places[0]));
             }
         }
         let mut end = places.into_iter().max().unwrap_or(began);
         // Started first, built last: where the order is another one, they wait a little less.
-        for (build, n) in builds.iter().zip(1..).filter(|(build, _)| build.system) {
+        for (build, n) in builds.iter().zip(1..).filter(|(build, _)| waits(build)) {
             events.extend(merge(build, n, of, end));
             end += 1;
         }

@@ -72,7 +72,7 @@ pub struct Estimates {
     source: Kind,
     binary: Kind,
     /// How many packages may be in work at the same time.
-    places: u64,
+    jobs: u64,
     /// How many really are, in thousandths.
     at_once: u64,
 }
@@ -103,13 +103,13 @@ impl Estimates {
     #[must_use]
     pub fn new(durations: &Durations, jobs: u32) -> Self {
         let jobs = jobs.max(1);
-        let at_once = durations.at_once(jobs).unwrap_or(u64::from(jobs) * 1000).max(1000);
+        let most = u64::from(jobs) * 1000;
         Self {
             source: Kind::of(durations, false),
             binary: Kind::of(durations, true),
-            // Waiting for a merge takes no job.
-            places: u64::from(jobs).max(at_once.div_ceil(1000)),
-            at_once,
+            jobs: u64::from(jobs),
+            // More seem to be in work where some only waited for their merge.
+            at_once: durations.at_once(jobs).unwrap_or(most).clamp(1000, most),
         }
     }
 
@@ -154,11 +154,11 @@ impl Estimates {
     fn run(&self, mut running: Vec<u64>, rest: Vec<u64>) -> u64 {
         let work: u64 = running.iter().chain(&rest).sum();
         running.sort_unstable_by_key(|&seconds| Reverse(seconds));
-        // More than there are places: those have only their merge before them and free none.
-        let places = usize::try_from(self.places).unwrap_or(usize::MAX);
+        // More than there are jobs: those have only their merge before them and free no place.
+        let jobs = usize::try_from(self.jobs).unwrap_or(usize::MAX);
         let mut end = running.first().copied().unwrap_or(0);
-        running.truncate(places);
-        running.resize(places.min(running.len() + rest.len()), 0);
+        running.truncate(jobs);
+        running.resize(jobs.min(running.len() + rest.len()), 0);
         let mut places: BinaryHeap<Reverse<u64>> = running.into_iter().map(Reverse).collect();
         for seconds in rest {
             let free = places.pop().map_or(0, |Reverse(free)| free);

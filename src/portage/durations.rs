@@ -5,7 +5,8 @@
 //! and the end of the merge, and a package that the system itself depends on waits for its merge
 //! until nothing else is built (`_emerge/Scheduler.py:_build_exit`), which can take hours. When its
 //! build really ended stands in its binary package, and so in the package index: the `BUILD_TIME`
-//! that Portage writes after `src_install` (`portage/package/ebuild/doebuild.py`).
+//! that Portage writes after `src_install` (`portage/package/ebuild/doebuild.py`). Durations that may
+//! have such a wait in them count only for a package of which there are no others.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -32,11 +33,18 @@ pub struct Durations {
     runs: BTreeMap<u32, VecDeque<Measured>>,
 }
 
-/// The last durations of one package, in seconds, the newest last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The last durations of one package, the newest last.
+#[derive(Clone, Debug, Default)]
 struct Kinds {
-    source: VecDeque<u32>,
-    binary: VecDeque<u32>,
+    source: VecDeque<Took>,
+    binary: VecDeque<Took>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Took {
+    seconds: u32,
+    /// It may have waited for its merge meanwhile.
+    waited: bool,
 }
 
 /// The run of emerge that is being read, from its start or its last keep-going pass. Times are
@@ -94,8 +102,11 @@ impl Durations {
     /// The last durations of a package, in seconds, in the order of the log. `name` is
     /// `category/package`; merges of binary packages are apart.
     pub fn of(&self, name: &str, binary: bool) -> impl Iterator<Item = u32> {
-        let kinds = self.packages.get(name);
-        kinds.into_iter().flat_map(move |kinds| kinds.get(binary).iter().copied())
+        let all = self.packages.get(name).map(|kinds| kinds.get(binary)).into_iter();
+        all.flat_map(|all| {
+            let exact = all.iter().any(|took| !took.waited);
+            all.iter().filter(move |took| !(exact && took.waited)).map(|took| took.seconds)
+        })
     }
 
     /// Every package that was ever completed.
@@ -136,10 +147,10 @@ impl Durations {
 
     fn complete(&mut self, package: &Cpv, ended: i64) {
         let Some(open) = self.run.open.remove(package) else { return };
-        let took = ended - open.began - self.waited(package, open);
-        let Some(seconds) = u32::try_from(took).ok().filter(|&took| u64::from(took) <= LONGEST) else {
-            return;
-        };
+        let waited = self.waited(package, open);
+        let seconds = u32::try_from(ended - open.began - waited.unwrap_or(0));
+        let Some(seconds) = seconds.ok().filter(|&seconds| u64::from(seconds) <= LONGEST) else { return };
+        let took = Took { seconds, waited: waited.is_none() };
         self.run.completed += 1;
         self.run.measured.work += u64::from(seconds);
         if !self.packages.contains_key(package.cp()) {
@@ -149,16 +160,24 @@ impl Durations {
             self.packages.insert(package.cp().to_owned(), Kinds::default());
         }
         if let Some(kinds) = self.packages.get_mut(package.cp()) {
-            keep(kinds.get_mut(open.binary), seconds);
+            keep(kinds.get_mut(open.binary), took);
         }
     }
 
-    /// The seconds from the end of the build to the begin of the merge.
-    fn waited(&self, package: &Cpv, open: Open) -> i64 {
-        let Some(merging) = open.merging.filter(|_| !open.binary) else { return 0 };
+    /// The seconds from the end of the build to the begin of the merge, where they are known.
+    fn waited(&self, package: &Cpv, open: Open) -> Option<i64> {
+        // Alone there is nothing to wait for.
+        if self.run.jobs == 1 {
+            return Some(0);
+        }
+        let merging = open.merging?;
+        // A binary package is unpacked in moments.
+        if open.binary {
+            return Some(merging - open.began);
+        }
         let ends = self.built.get(package).into_iter().flatten();
-        let end = ends.filter(|&&end| (open.began..=merging).contains(&end)).max();
-        end.map_or(0, |end| merging - end)
+        let end = ends.filter(|&&end| (open.began..=merging).contains(&end)).max()?;
+        Some(merging - end)
     }
 
     /// What is open now will never be completed: it failed, or its emerge was killed.
@@ -174,11 +193,11 @@ impl Durations {
 }
 
 impl Kinds {
-    fn get(&self, binary: bool) -> &VecDeque<u32> {
+    fn get(&self, binary: bool) -> &VecDeque<Took> {
         if binary { &self.binary } else { &self.source }
     }
 
-    fn get_mut(&mut self, binary: bool) -> &mut VecDeque<u32> {
+    fn get_mut(&mut self, binary: bool) -> &mut VecDeque<Took> {
         if binary { &mut self.binary } else { &mut self.source }
     }
 }

@@ -112,6 +112,26 @@ fn waiting_for_the_merge_is_no_work_where_the_end_of_the_build_is_known() {
 }
 
 #[test]
+fn what_may_have_waited_counts_only_where_there_is_nothing_better() {
+    let mut read = Durations::default();
+    read.read(WAITING.as_bytes());
+    assert_eq!(read.of("a/a", false).collect::<Vec<_>>(), [205]);
+    // The next time it is built alone.
+    read.read(
+        b"2000: Started emerge on: x\n2000:  *** emerge a/a\n2000:  >>> emerge (1 of 1) a/a-2 to /\n\
+          2090:  ::: completed emerge (1 of 1) a/a-2 to /\n",
+    );
+    assert_eq!(read.of("a/a", false).collect::<Vec<_>>(), [90]);
+    assert_eq!(read.of("a/b", false).collect::<Vec<_>>(), [205]);
+    // A binary package that waited.
+    read.read(
+        b"3000: Started emerge on: x\n3000:  *** emerge --jobs=2 a/a\n3000:  >>> emerge (1 of 1) a/a-2 to /\n\
+          3500:  === (1 of 1) Merging Binary (a/a-2::/p)\n3502:  ::: completed emerge (1 of 1) a/a-2 to /\n",
+    );
+    assert_eq!(read.of("a/a", true).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
 fn how_much_is_done_at_a_time_is_measured() {
     let run = |jobs: &str| {
         format!(

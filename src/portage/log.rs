@@ -103,7 +103,8 @@ fn completed(text: &[u8]) -> Option<Event> {
 
 /// `(1 of 5) Merging Binary (cat/pf::/var/cache/binpkgs/cat/pn/pf-1.gpkg.tar)`
 fn merging(text: &[u8]) -> Option<Event> {
-    let (_, text) = text.split_at(find(text, b") Merging ")? + b") Merging ".len());
+    let close = text.iter().position(|&b| b == b')')?;
+    let text = text[close..].strip_prefix(b") Merging ")?;
     let (binary, text) = match text.strip_prefix(b"Binary ") {
         Some(text) => (true, text),
         None => (false, text),
