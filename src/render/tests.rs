@@ -129,6 +129,23 @@ fn building_with_two_jobs() {
 }
 
 #[test]
+fn what_is_left_is_said_with_what_is_not_known() {
+    let mut status = building();
+    let left = |status: &Status| {
+        let page = page(status, Look::PLAIN);
+        page.lines().find(|line| line.starts_with("  left ")).map(|line| line[11..].to_owned())
+    };
+    assert_eq!(left(&status).as_deref(), Some("about 2 h 10 min (1 h 50 min to 3 h)"));
+    status.progress.eta = Some(Eta { low: 50, likely: 60, high: 600, unknown: 1 });
+    assert_eq!(left(&status).as_deref(), Some("about 1 min (50 s to 10 min), 1 package never built here"));
+    status.progress.eta = None;
+    assert_eq!(left(&status).as_deref(), Some("unknown: there is no earlier build to go by"));
+    // What is merged again before the build was not predicted, and need not be.
+    status.step = "preflight".into();
+    assert_eq!(left(&status), None);
+}
+
+#[test]
 fn paused_by_two_failures() {
     assert_snapshot!(page(&broken(), WIDE));
 }
@@ -373,6 +390,9 @@ fn time_alone_is_no_change() {
     assert_eq!(timeless(line), "running: building 2 of 6, a/b-1 (build, 1 failed so far");
     assert_eq!(timeless(line), timeless(&line.replace("1 h 10 min", "59 s")));
     assert_ne!(timeless(line), timeless(&line.replace("2 of 6", "3 of 6")));
+    let estimated =
+        "running: building 2 of 6, a/b-1 (build, 7 s of about 1 min), all done in about 2 h 10 min";
+    assert_eq!(timeless(estimated), timeless(&estimated.replace("7 s", "59 s").replace("2 h 10 min", "2 h")));
     assert_ne!(timeless(line), timeless(&line.replace("1 failed", "2 failed")));
 }
 
