@@ -1,6 +1,7 @@
 //! Properties of the transition function under any sequence of events.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,6 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use gbsup::config::{Config, OnFailure};
+use gbsup::core::eta::Estimates;
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::{Job, Stage};
 use gbsup::core::request::{PauseMode, Reply, Request};
@@ -16,7 +18,8 @@ use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
 use gbsup::core::{Action, Asker, Claimed, Event, Exit, JobId, Now, Ran, Report, Step, Work, view};
 use gbsup::portage::cpv::Cpv;
-use gbsup::portage::output::{Evidence, How, Progress};
+use gbsup::portage::durations::Durations;
+use gbsup::portage::output::{Evidence, How, Listed, Progress};
 use gbsup::portage::plan::{Plan, Reader};
 use gbsup::portage::sync::Outcome;
 
@@ -33,6 +36,7 @@ enum Move {
     Reload(bool),
     Terminate,
     Print(u8, u8),
+    Learn(u32),
     Restart { root: u8, boot: bool },
 }
 
@@ -77,6 +81,7 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => any::<bool>().prop_map(Move::Reload),
         1 => Just(Move::Terminate),
         6 => (0..7u8, 0..4u8).prop_map(|(kind, package)| Move::Print(kind, package)),
+        2 => (0..5000u32).prop_map(Move::Learn),
         1 => (0..2u8, any::<bool>()).prop_map(|(root, boot)| Move::Restart { root, boot }),
     ]
 }
@@ -138,6 +143,7 @@ impl World {
                 Some((job, _)) => Event::Progress { job: *job, progress: progress(kind, package) },
                 None => return,
             },
+            Move::Learn(seconds) => Event::Estimates(Arc::new(estimates(seconds))),
             Move::Restart { root, boot } => self.restart(root, boot),
         };
         self.take(event);
@@ -237,6 +243,10 @@ impl World {
         assert!(!headline.contains('\n'), "{headline}");
         let progress = status.progress;
         assert!(progress.done + progress.failed <= progress.total, "{progress:?}");
+        assert!(
+            progress.eta.is_none_or(|eta| eta.low <= eta.likely && eta.likely <= eta.high),
+            "{progress:?}"
+        );
     }
 }
 
@@ -310,10 +320,23 @@ fn report(end: End, work: &Work) -> Report {
     }
 }
 
+/// One package took so long once; the others were never built.
+fn estimates(seconds: u32) -> Estimates {
+    let log = format!(
+        "9:  >>> emerge (1 of 1) app-misc/p1-1 to /\n{}:  ::: completed emerge (1 of 1) app-misc/p1-1 to /\n",
+        9 + seconds
+    );
+    let mut durations = Durations::default();
+    durations.read(log.as_bytes());
+    Estimates::new(&durations, 2)
+}
+
 fn progress(kind: u8, package: u8) -> Progress {
+    let listed =
+        |n| Listed { package: Cpv::parse(format!("app-misc/p{n}-1").as_bytes()).unwrap(), binary: false };
     let package = Cpv::parse(format!("app-misc/p{package}-1").as_bytes()).unwrap();
     match kind {
-        0 => Progress::Planned { total: 3, list: Vec::new() },
+        0 => Progress::Planned { total: 3, list: (0..3).map(listed).collect() },
         1 => Progress::Emerging { n: 1, total: 4, package, binary: false },
         2 => Progress::Emerging { n: 1, total: 4, package, binary: true },
         3 => Progress::Installing { n: 1, total: 4, package },
