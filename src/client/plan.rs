@@ -1,6 +1,7 @@
 //! `gbsup plan` and `gbsup why`: read from the volume, with or without a supervisor, or asked of Portage
 //! itself.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -12,10 +13,14 @@ use super::socket::Supervisor;
 use super::{Error, json, print, terminal};
 use crate::cli::{Exit, PlanArgs};
 use crate::config;
+use crate::core::eta::Estimates;
 use crate::core::failure::Failure;
 use crate::core::state::CyclePlan;
-use crate::portage::plan::{Plan, Totals};
+use crate::core::status::Eta;
+use crate::emerge_log;
+use crate::portage::plan::{Plan, Planned, Totals};
 use crate::render;
+use crate::supervisor::build_options;
 use crate::supervisor::rehearse::rehearse;
 use crate::supervisor::store;
 
@@ -25,23 +30,47 @@ struct Shown<'a, P> {
     #[serde(flatten)]
     plan: &'a P,
     totals: Totals,
+    /// Seconds that each package takes, as far as that is known.
+    estimates: BTreeMap<&'a str, u64>,
+    eta: Option<Eta>,
+}
+
+fn shown<'a, P>(whole: &'a P, plan: &'a Plan, estimates: &Estimates) -> Shown<'a, P> {
+    let estimate = |planned: &'a Planned| {
+        Some((planned.cpv.as_str(), estimates.of(&planned.cpv, planned.binary)?.likely))
+    };
+    Shown {
+        plan: whole,
+        totals: plan.totals(),
+        estimates: plan.packages.iter().filter_map(estimate).collect(),
+        eta: estimates.of_plan(plan),
+    }
+}
+
+/// How long things take here, by the log on this volume.
+fn estimates(volume: &Path) -> Estimates {
+    // Without a configuration that can be used there is no builder either.
+    let config = config::load().unwrap_or_default();
+    Estimates::new(&emerge_log::durations(volume), build_options(&config, &[]).jobs)
 }
 
 /// What the newest cycle set out to merge.
 pub(super) fn plan(supervisor: &Supervisor, args: PlanArgs) -> Result<Exit, Error> {
     if args.now {
-        return now(args.json);
+        return now(supervisor, args.json);
     }
-    let made = read(&volume(supervisor).0)?;
+    let volume = volume(supervisor).0;
+    let made = read(&volume)?;
+    let estimates = estimates(&volume);
     if args.json {
-        return print(json(&Shown { plan: &made, totals: made.plan.totals() })?);
+        return print(json(&shown(&made, &made.plan, &estimates))?);
     }
-    print(render::plan_of(&made, Timestamp::now(), terminal::look()))
+    print(render::plan_of(&made, &estimates, Timestamp::now(), terminal::look()))
 }
 
 /// What Portage says here and now. Fails with what the resolver says, and, with an exit code of its own,
 /// when it would go on without something that is wanted.
-fn now(as_json: bool) -> Result<Exit, Error> {
+fn now(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     let rehearsal = match rehearse(&config::load()?) {
         Ok(rehearsal) => rehearsal,
         Err(failures) => {
@@ -52,10 +81,11 @@ fn now(as_json: bool) -> Result<Exit, Error> {
         }
     };
     let plan: &Plan = &rehearsal.plan;
+    let estimates = estimates(&volume(supervisor).0);
     print(if as_json {
-        json(&Shown { plan, totals: plan.totals() })?
+        json(&shown(plan, plan, &estimates))?
     } else {
-        render::plan(plan, terminal::look())
+        render::plan(plan, &estimates, terminal::look())
     })?;
     if rehearsal.passed_over.is_empty() {
         return Ok(Exit::Done);

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use super::status::Eta;
 use crate::portage::cpv::Cpv;
 use crate::portage::durations::Durations;
+use crate::portage::plan::Plan;
 
 /// How long a package takes, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +67,9 @@ fn quantile(sorted: &[u64], part: usize, parts: usize) -> Option<u64> {
     Some(low + ((high - low) * rest + parts / 2) / parts)
 }
 
+/// A binary package, as long as none was merged here: moments, next to what is built.
+const UNPACKED: Estimate = Estimate { low: 1, likely: 5, high: 30 };
+
 /// What is known about how long things take on this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Estimates {
@@ -119,8 +123,23 @@ impl Estimates {
         self.kind(binary).packages.get(package.cp()).copied()
     }
 
+    /// What stands for a package that was never completed here in this way.
+    fn typical(&self, binary: bool) -> Option<Estimate> {
+        let first_binary = self.source.typical.filter(|_| binary).map(|_| UNPACKED);
+        self.kind(binary).typical.or(first_binary)
+    }
+
     fn kind(&self, binary: bool) -> &Kind {
         if binary { &self.binary } else { &self.source }
+    }
+
+    /// How long the packages of a plan take together; as [`Estimates::eta`].
+    #[must_use]
+    pub fn of_plan(&self, plan: &Plan) -> Option<Eta> {
+        self.eta(
+            [],
+            plan.packages.iter().map(|planned| Task { package: &planned.cpv, binary: planned.binary }),
+        )
     }
 
     /// Until everything is done: `running` with the seconds that each is in work already, and `rest`
@@ -132,10 +151,9 @@ impl Estimates {
     ) -> Option<Eta> {
         let mut unknown = 0;
         let mut estimate = |task: Task| {
-            let kind = self.kind(task.binary);
-            kind.packages.get(task.package.cp()).copied().or_else(|| {
+            self.of(task.package, task.binary).or_else(|| {
                 unknown += 1;
-                kind.typical
+                self.typical(task.binary)
             })
         };
         let running: Option<Vec<Estimate>> =
@@ -260,6 +278,16 @@ mod tests {
         assert_eq!(remaining(&Estimates::default(), &[], &["a/a-1"]), None);
         let nothing = remaining(&Estimates::default(), &[], &[]).unwrap();
         assert_eq!((nothing.likely, nothing.unknown), (0, 0));
+    }
+
+    #[test]
+    fn the_first_binary_packages_do_not_spoil_what_is_known() {
+        let estimates = known(&[("a/a-1", 10)], 1);
+        let (a, b) = (cpv("a/a-2"), cpv("a/b-1"));
+        let rest = [Task { package: &a, binary: false }, Task { package: &b, binary: true }];
+        let eta = estimates.eta([], rest).unwrap();
+        assert_eq!((eta.likely, eta.unknown), (15, 1));
+        assert_eq!(Estimates::default().eta([], rest), None);
     }
 
     /// The names of twelve packages, of which the odd ones were never built.

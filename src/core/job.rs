@@ -40,8 +40,8 @@ pub struct Job {
     pub total: u64,
     /// Merged or failed before the present pass.
     before_pass: u64,
-    /// What Portage set out to merge in this pass and has not begun, in its order; absent as long
-    /// as it has not said so.
+    /// What Portage set out to merge in this pass and has not begun, in its order: by the plan, and
+    /// then by what it lists itself. Absent as long as neither is known.
     pub rest: Option<Vec<Listed>>,
     /// What the cycle had merged when the job began.
     pub(super) before: Before,

@@ -1,5 +1,7 @@
 //! `gbsup plan` and `gbsup why`: what a cycle merges, and for what reason.
 
+use std::time::Duration;
+
 use anstyle::Style;
 use jiff::Timestamp;
 
@@ -7,31 +9,33 @@ use super::layout::{Layout, plain, styled};
 use super::page::{CAREFUL, GOOD, LABEL, STRONG, ago};
 use super::table::{Cell, table};
 use super::{Look, clean, count, size};
+use crate::core::eta::Estimates;
 use crate::core::state::CyclePlan;
+use crate::core::status::in_words;
 use crate::portage::cpv::Cpv;
 use crate::portage::plan::{Action, Plan, Planned, Reason, Totals};
 
-const TITLES: [&str; 6] = ["", "package", "before", "from", "download", "why"];
-const NUMBERS: [usize; 1] = [4];
+const TITLES: [&str; 7] = ["", "package", "before", "from", "download", "takes", "why"];
+const NUMBERS: [usize; 2] = [4, 5];
 
 /// The plan of a cycle as a table, and what it comes to. A pipe gets the rows alone.
 #[must_use]
-pub fn plan_of(made: &CyclePlan, now: Timestamp, look: Look) -> String {
+pub fn plan_of(made: &CyclePlan, estimates: &Estimates, now: Timestamp, look: Look) -> String {
     let title = format!("cycle {}, planned {}", made.cycle, ago(now, made.made));
     if look.width.is_none() {
-        return plan(&made.plan, look);
+        return plan(&made.plan, estimates, look);
     }
-    format!("{title}\n\n{}", plan(&made.plan, look))
+    format!("{title}\n\n{}", plan(&made.plan, estimates, look))
 }
 
 /// A plan as a table, and what it comes to. A pipe gets the rows alone.
 #[must_use]
-pub fn plan(plan: &Plan, look: Look) -> String {
-    let rows: Vec<_> = plan.packages.iter().map(cells).collect();
+pub fn plan(plan: &Plan, estimates: &Estimates, look: Look) -> String {
+    let rows: Vec<_> = plan.packages.iter().map(|package| cells(package, estimates)).collect();
     if look.width.is_none() {
         return table(TITLES, &NUMBERS, &rows, look);
     }
-    let totals = totals(plan.totals());
+    let totals = totals(plan.totals()) + &time(plan, estimates);
     let mut text = if rows.is_empty() {
         format!("{totals}\n")
     } else {
@@ -51,6 +55,18 @@ pub(super) fn totals(totals: Totals) -> String {
     }
     let packages = count(usize::try_from(packages).unwrap_or(usize::MAX), "package");
     format!("{packages}: {source} from source, {binary} binary{}", to_download(download))
+}
+
+/// `; about 2 h 10 min (1 h 50 min to 3 h)`; nothing when nothing is known.
+fn time(plan: &Plan, estimates: &Estimates) -> String {
+    let Some(eta) = estimates.of_plan(plan).filter(|_| !plan.packages.is_empty()) else {
+        return String::new();
+    };
+    let words = |seconds| in_words(Duration::from_secs(seconds));
+    let unknown = usize::try_from(eta.unknown).unwrap_or(usize::MAX);
+    let unknown =
+        if unknown > 0 { format!(", {} never built here", count(unknown, "package")) } else { String::new() };
+    format!("; about {} ({} to {}){unknown}", words(eta.likely), words(eta.low), words(eta.high))
 }
 
 fn to_download(bytes: u64) -> String {
@@ -88,16 +104,19 @@ pub fn why(packages: &[&Planned], look: Look) -> String {
     page.finish()
 }
 
-fn cells(package: &Planned) -> [Cell; 6] {
+fn cells(package: &Planned, estimates: &Estimates) -> [Cell; 7] {
     let style = Style::new();
     let (word, colour) = action(package.action);
     let why: Vec<_> = package.why.iter().map(|reason| in_short(reason, package)).collect();
+    let takes = estimates.of(&package.cpv, package.binary);
+    let takes = takes.map(|estimate| in_words(Duration::from_secs(estimate.likely)));
     [
         (word.to_owned(), colour),
         (clean(package.cpv.as_str()).into_owned(), STRONG),
         (clean(&package.old.join(", ")).into_owned(), style),
         (from(package).to_owned(), style),
         (if package.download > 0 { size(package.download) } else { String::new() }, style),
+        (takes.unwrap_or_default(), style),
         (why.join("; "), style),
     ]
 }
@@ -171,6 +190,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::portage::durations::Durations;
     use crate::portage::index;
     use crate::portage::plan::Reader;
 
@@ -210,23 +230,38 @@ mod tests {
         CyclePlan { cycle: 3, made: Timestamp::UNIX_EPOCH, plan: mixed }
     }
 
+    /// One of the packages was built before, in a minute.
+    fn known() -> Estimates {
+        let mut durations = Durations::default();
+        durations.read(
+            b"100:  >>> emerge (1 of 1) test-quick/t1-1 to /\n\
+              160:  ::: completed emerge (1 of 1) test-quick/t1-1 to /\n",
+        );
+        Estimates::new(&durations, 1)
+    }
+
     fn now() -> Timestamp {
         Timestamp::from_second(150).unwrap()
     }
 
     #[test]
     fn a_plan_as_a_table() {
-        assert_snapshot!(plan_of(&mixed(), now(), WIDE));
+        assert_snapshot!(plan_of(&mixed(), &known(), now(), WIDE));
     }
 
     #[test]
     fn a_pipe_gets_one_line_per_package() {
         let mixed = mixed();
-        let piped = plan_of(&mixed, now(), Look::PLAIN);
+        let piped = plan_of(&mixed, &known(), now(), Look::PLAIN);
         assert_eq!(piped.lines().count(), mixed.plan.packages.len());
-        assert_eq!(piped.lines().next(), Some("new\ttest-quick/t1-1\t\tsource\t\tneeded by test-quick/t2-1"));
-        assert_eq!(plan(&Plan::default(), Look::PLAIN), "");
-        assert_eq!(plan(&Plan::default(), WIDE), "nothing is to be merged\n");
+        assert_eq!(
+            piped.lines().next(),
+            Some("new\ttest-quick/t1-1\t\tsource\t\t1 min\tneeded by test-quick/t2-1")
+        );
+        assert_eq!(plan(&Plan::default(), &known(), Look::PLAIN), "");
+        assert_eq!(plan(&Plan::default(), &known(), WIDE), "nothing is to be merged\n");
+        let unknown = plan(&mixed.plan, &Estimates::default(), WIDE);
+        assert!(!unknown.contains("about") && unknown.contains("18 packages"), "{unknown}");
     }
 
     #[test]
@@ -245,7 +280,7 @@ mod tests {
         plan.packages[0].use_changes = vec!["a\u{1b}[2J*".into()];
         plan.packages[0].why =
             vec![Reason::UseChanged, Reason::BinaryUse { flags: vec!["\u{1b}[2J".into()] }];
-        let page = why(&[&plan.packages[0]], WIDE) + &super::plan(&plan, WIDE);
+        let page = why(&[&plan.packages[0]], WIDE) + &super::plan(&plan, &known(), WIDE);
         assert!(!page.contains('\u{1b}'), "{page}");
     }
 }

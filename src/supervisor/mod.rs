@@ -40,6 +40,8 @@ use crate::core::{Action, Asker, Event, Now, Report, view};
 use crate::render::{self, Look, clean};
 use crate::volume;
 
+pub(crate) use perform::options as build_options;
+
 use console::Console;
 use flags::Flags;
 use history::History;

@@ -377,7 +377,7 @@ impl Task {
 }
 
 /// What the configuration says about a build, on this machine.
-pub(super) fn options(config: &Config, exclude: &[String]) -> BuildOptions {
+pub(crate) fn options(config: &Config, exclude: &[String]) -> BuildOptions {
     let cpus = thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
     let build = &config.build;
     BuildOptions {

@@ -291,13 +291,20 @@ fn a_plan_is_read_from_the_volume_and_a_package_is_found_in_it() {
     assert_eq!(code, 0);
     assert_eq!(
         out,
-        "update\ttest-quick/t1-2\t1\tsource\t\tneeded by test-quick/t2-1\n\
-         rebuild\ttest-quick/t2-1\t\tsource\t\tthe slot or sub-slot of test-quick/t1-2 changes\n"
+        "update\ttest-quick/t1-2\t1\tsource\t\t\tneeded by test-quick/t2-1\n\
+         rebuild\ttest-quick/t2-1\t\tsource\t\t\tthe slot or sub-slot of test-quick/t1-2 changes\n"
     );
+    // One of the two was built before, in a minute.
+    let log = "100:  >>> emerge (1 of 1) test-quick/t1-1 to /\n160:  ::: completed emerge (1 of 1) test-quick/t1-1 to /\n";
+    builder.file("log/emerge.log", log);
+    let (_, out, _) = builder.run("plan");
+    assert!(out.starts_with("update\ttest-quick/t1-2\t1\tsource\t\t1 min\tneeded by"), "{out}");
     let (_, json, _) = builder.run("plan --json");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((json["cycle"].as_u64(), json["totals"]["source"].as_u64()), (Some(4), Some(2)));
     assert_eq!(json["packages"][1]["why"][0]["reason"], "slot-rebuild");
+    assert_eq!(json["estimates"], serde_json::json!({ "test-quick/t1-2": 60 }));
+    assert_eq!(json["eta"]["unknown"], 1);
 
     let (code, out, _) = builder.run("why t1");
     assert!(code == 0 && out.contains("test-quick/t1-2: update from 1"), "{out}");

@@ -10,6 +10,8 @@ use crate::core::request::PauseMode;
 use crate::core::state::{Cycle, Live, Pause, PendingPause, Phase, Reason, Tally, Volume};
 use crate::core::untangle::Untangling;
 use crate::core::{Action, JobId, Step, Work, cycle};
+use crate::portage::output::Listed;
+use crate::portage::plan::Planned;
 
 impl Turn {
     pub(super) fn new_cycle(&mut self, reason: Reason, forced: bool) {
@@ -181,6 +183,11 @@ impl Turn {
         self.state.durable.last_job = job;
         let mut begun = Job::new(job, cycle, work.clone());
         begun.before = before;
+        if let (Work::Build { .. }, Some(made)) = (&work, &self.state.plan) {
+            // Until emerge lists it itself.
+            let listed = |planned: &Planned| Listed { package: planned.cpv.clone(), binary: planned.binary };
+            begun.rest = Some(made.plan.packages.iter().map(listed).collect());
+        }
         self.state.live.job = Some(begun);
         let log = cycle::step_log(&self.state.live.config.volume.path, cycle, at);
         self.actions.push(Action::Record(Record::StepStarted {
