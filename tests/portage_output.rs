@@ -268,16 +268,16 @@ fn a_real_collision() {
 #[test]
 fn real_words_of_emerge() {
     for (text, kind, subject, lines) in [
-        (&include_bytes!("captured/masked-package.txt")[..], ProblemKind::Masked, "test-mask/masked", 6),
-        (include_bytes!("captured/masked-keyword.txt"), ProblemKind::Masked, "test-mask/unstable", 3),
+        (&include_bytes!("captured/masked-package.txt")[..], ProblemKind::Masked, "test-mask/masked", 10),
+        (include_bytes!("captured/masked-keyword.txt"), ProblemKind::Masked, "test-mask/unstable", 6),
         (include_bytes!("captured/missing-dependency.txt"), ProblemKind::Missing, "test-none/gone", 3),
         (include_bytes!("captured/no-such-package.txt"), ProblemKind::Missing, "test-none/gone", 3),
         (include_bytes!("captured/circular.txt"), ProblemKind::Circular, "", 11),
-        (include_bytes!("captured/use-change.txt"), ProblemKind::UseChange, "test-txt/lib[foo]", 5),
-        (include_bytes!("captured/required-use.txt"), ProblemKind::RequiredUse, "test-txt/req", 5),
-        (include_bytes!("captured/slot-conflict.txt"), ProblemKind::SlotConflict, "test-txt/slotlib:0", 20),
+        (include_bytes!("captured/use-change.txt"), ProblemKind::UseChange, "test-fail/flagged[colour]", 5),
+        (include_bytes!("captured/required-use.txt"), ProblemKind::RequiredUse, "test-fail/torn", 5),
+        (include_bytes!("captured/slot-conflict.txt"), ProblemKind::SlotConflict, "test-fail/slotlib:0", 20),
         (include_bytes!("captured/blocker.txt"), ProblemKind::Blocker, "", 9),
-        (include_bytes!("captured/world-atom-gone.txt"), ProblemKind::WorldAtomGone, "test-txt/gone", 7),
+        (include_bytes!("captured/world-atom-gone.txt"), ProblemKind::WorldAtomGone, "test-none/gone", 7),
         (include_bytes!("captured/invalid-profile.txt"), ProblemKind::Profile, "", 4),
         (include_bytes!("captured/interrupted.txt"), ProblemKind::Interrupted, "15", 1),
         (

@@ -273,7 +273,7 @@ fn what_the_tree_has_nothing_for_is_not_passed_over_in_silence() {
     story.expect(Mode::Waiting, "everything else is up to date");
     let warnings = story.status().warnings;
     assert!(
-        warnings.iter().any(|warning| warning.contains("gone from the tree: test-txt/gone")),
+        warnings.iter().any(|warning| warning.contains("gone from the tree: test-none/gone")),
         "{warnings:?}"
     );
 }
@@ -809,7 +809,7 @@ fn a_build_of_nothing_is_left_out() {
     story.expect(Mode::Waiting, "everything else is up to date; next sync");
     let status = story.status();
     assert!(status.log.unwrap().ends_with("/plan.log"), "there is no other");
-    assert!(status.warnings.iter().any(|warning| warning.contains("test-txt/gone")), "{:?}", status.warnings);
+    assert!(status.warnings.iter().any(|warning| warning.contains("test-none/gone")), "{:?}", status.warnings);
 
     // A list that could not be read is not an empty one.
     story.ask(Request::Sync);

@@ -16,18 +16,16 @@ use super::problem::{Block, Problem, ProblemKind};
 pub struct BuildLog {
     /// The ebuild's last words.
     pub die: Option<Die>,
-    /// The signal that killed the whole phase; 9 is the kernel's answer to a lack of memory.
-    pub killed_by: Option<i32>,
-    /// A phase ended without a word.
-    pub unexpected_exit: bool,
     /// Some program of the build was killed by signal 9: `Killed`, `Error 137`.
     pub killed_program: bool,
+    /// The last attempt to fetch a file.
+    pub download: Option<fetch::Download>,
     /// `No space left on device`.
     pub no_space: bool,
     /// Whether fetching may work another time.
     pub fetch: fetch::Trouble,
     /// What Portage reported on the way, at most 8: files that could not be fetched or have a wrong
-    /// digest are named in the build log and nowhere else.
+    /// digest are named in the build log and nowhere else; phases that were killed or went away.
     pub problems: Vec<Problem>,
     /// Up to 14 lines: the first ones that look like errors, then the last ones before the end.
     pub evidence: Vec<String>,
@@ -43,7 +41,8 @@ const MAX_LINE: usize = 300;
 /// Reads a build log, or the end of one; 256 KiB are plenty.
 #[must_use]
 pub fn examine(text: &[u8]) -> BuildLog {
-    let mut log = BuildLog { fetch: fetch::trouble(text), ..BuildLog::default() };
+    let mut log =
+        BuildLog { fetch: fetch::trouble(text), download: fetch::download(text), ..BuildLog::default() };
     // An emerge typed by hand on a terminal writes its logs in colour.
     let lines: Vec<Cow<[u8]>> = text.split(|&b| b == b'\n').map(uncoloured).collect();
     let mut end = None;
@@ -80,6 +79,8 @@ impl Open {
                 ProblemKind::Fetch
                     | ProblemKind::FetchRestricted
                     | ProblemKind::Verify
+                    | ProblemKind::Binpkg
+                    | ProblemKind::Collision
                     | ProblemKind::DiskFull
                     | ProblemKind::Killed
                     | ProblemKind::UnexpectedExit
@@ -110,13 +111,8 @@ impl BuildLog {
             // Helpers die before the ebuild does; the first words name the cause.
             Open::Die(reader) => self.die = self.die.take().or_else(|| Some(reader.finish())),
             Open::Problem(block) => {
-                let problem = block.finish();
-                if problem.kind == ProblemKind::Killed && self.killed_by.is_none() {
-                    self.killed_by = problem.subject.as_deref().and_then(|signal| signal.parse().ok());
-                }
-                self.unexpected_exit |= problem.kind == ProblemKind::UnexpectedExit;
                 if self.problems.len() < PROBLEMS {
-                    self.problems.push(problem);
+                    self.problems.push(block.finish());
                 }
             }
         }
@@ -124,7 +120,9 @@ impl BuildLog {
 }
 
 /// `make: *** [Makefile:3: 1] Error 137`, `/bin/sh: line 1: 4711 Killed  cc1plus ...`,
-/// `c++: fatal error: Killed signal terminated program cc1plus`, `Killed`
+/// `c++: fatal error: Killed signal terminated program cc1plus`, `Killed`, rustc's
+/// `process didn't exit successfully: ... (signal: 9, SIGKILL: kill)`, the linker's
+/// `collect2: fatal error: ld terminated with signal 9 [Killed]`
 fn is_killed(line: &[u8]) -> bool {
     let make = line.ends_with(b"Error 137") && find(line, b"*** ").is_some();
     let shell = || {
@@ -134,7 +132,12 @@ fn is_killed(line: &[u8]) -> bool {
                 words[..at].rsplit(|&b| b == b' ').next().is_some_and(|w| w.iter().all(u8::is_ascii_digit))
             })
     };
-    make || find(line, b"Killed signal terminated program").is_some() || shell()
+    let told = [
+        &b"Killed signal terminated program"[..],
+        b"(signal: 9, SIGKILL",
+        b"terminated with signal 9 [Killed]",
+    ];
+    make || told.iter().any(|words| find(line, words).is_some()) || shell()
 }
 
 /// What compilers, linkers, make, ninja, cmake and shells say when they give up.
@@ -231,7 +234,7 @@ mod tests {
         assert_eq!(die.log.as_deref().and_then(|p| p.to_str()), Some("/log/x.log"));
         assert_eq!(log.evidence.last().map(String::as_str), Some("make: *** [Makefile:2: broken.o] Error 1"));
         assert!(log.evidence.iter().any(|line| line.contains("expected ';'")));
-        assert!(!log.killed_program && !log.no_space && log.killed_by.is_none());
+        assert!(!log.killed_program && !log.no_space && log.problems.is_empty());
     }
 
     #[test]
@@ -250,6 +253,12 @@ mod tests {
             ("/bin/sh: line 1:  4711 Killed                  ./hog", true, false),
             ("c++: fatal error: Killed signal terminated program cc1plus", true, false),
             ("Killed", true, false),
+            (
+                "error: process didn't exit successfully: `rustc --crate-name x` (signal: 9, SIGKILL: kill)",
+                true,
+                false,
+            ),
+            ("collect2: fatal error: ld terminated with signal 9 [Killed]", true, false),
             ("make: *** [Makefile:3: 1] Error 1", false, false),
             ("checking whether Killed jobs are reported... yes", false, false),
             ("cp: error writing 'x': No space left on device", false, true),
@@ -268,12 +277,12 @@ mod tests {
     #[test]
     fn a_phase_that_was_killed_or_went_away() {
         let log = examine(b"cc -c x.c\n * The ebuild phase 'compile' has been killed by signal 9.\n");
-        assert_eq!((log.killed_by, log.evidence), (Some(9), vec!["cc -c x.c".to_owned()]));
-        assert_eq!(log.problems.len(), 1);
+        let kinds = |log: &BuildLog| log.problems.iter().map(|problem| problem.kind).collect::<Vec<_>>();
+        assert_eq!((kinds(&log), &log.evidence), (vec![ProblemKind::Killed], &vec!["cc -c x.c".to_owned()]));
         let log = examine(
             b" * The ebuild phase 'unpack' has exited unexpectedly. This type of\n * behavior is known\n",
         );
-        assert!(log.unexpected_exit && log.die.is_none());
+        assert!(kinds(&log) == [ProblemKind::UnexpectedExit] && log.die.is_none());
     }
 
     /// The log and the kind and subject of what Portage reported in it.
@@ -281,12 +290,12 @@ mod tests {
     fn what_could_not_be_fetched() {
         for (text, kind, subject) in [
             (
-                &include_bytes!("../../tests/captured/build-log-nofetch.txt")[..],
+                &include_bytes!("../../tests/captured/build-log-fetch-failure.txt")[..],
                 ProblemKind::Fetch,
                 "nofetch-1.tar.gz",
             ),
             (
-                include_bytes!("../../tests/captured/build-log-baddigest.txt"),
+                include_bytes!("../../tests/captured/build-log-digest-failure.txt"),
                 ProblemKind::Verify,
                 "baddigest-1.tar.gz",
             ),
@@ -300,7 +309,7 @@ mod tests {
 
     #[test]
     fn real_logs_of_ebuilds_that_die() {
-        let log = examine(include_bytes!("../../tests/captured/build-log-broken.txt"));
+        let log = examine(include_bytes!("../../tests/captured/build-log-compile-failure-alone.txt"));
         let die = log.die.expect("last words");
         assert_eq!(die.phase.as_deref(), Some("compile"));
         assert_eq!(die.message, "the reactor has no coolant: touch /etc/gbsup-test/repaired");

@@ -398,8 +398,9 @@ fn plain(argv: &[&str]) -> Command {
     Command { argv: argv.iter().map(|&arg| arg.to_owned()).collect(), env: environment() }
 }
 
-/// Quotes for a shell, and for `shlex.split`, with which Portage reads `EMERGE_DEFAULT_OPTS`.
-fn shell_quote(arg: &str) -> String {
+/// Quotes a word for a shell, and for `shlex.split`, with which Portage reads `EMERGE_DEFAULT_OPTS`.
+#[must_use]
+pub fn shell_quote(arg: &str) -> String {
     let safe = |b: u8| b.is_ascii_alphanumeric() || b"@%+=:,./-_".contains(&b);
     if !arg.is_empty() && arg.bytes().all(safe) {
         arg.to_owned()

@@ -38,7 +38,9 @@ impl Cpv {
         }
         let dash = version_start(pf)?;
         let pn = &pf[..dash];
-        if !is_name(pn, b"+_-") {
+        // A name does not end in something like a version: `t1-1-1` is a binary package of `t1-1`.
+        let second_version = pn.rsplit_once('-').is_some_and(|(_, end)| is_version(end));
+        if !is_name(pn, b"+_-") || second_version {
             return None;
         }
         Some(Self { text: text.to_owned(), slash, dash: slash + 1 + dash })
@@ -209,6 +211,7 @@ mod tests {
                 Some(("virtual", "perl-Scalar-List-Utils", "1.630.0")),
             ),
             ("sys-devel/gcc-9999", Some(("sys-devel", "gcc", "9999"))),
+            ("test-quick/t1-1-1", None),
             ("sys-devel/gcc", None),
             ("gcc-13.2.0", None),
             ("a/b/c-1", None),

@@ -16,6 +16,41 @@ pub enum Trouble {
     Passing,
 }
 
+/// An attempt to fetch a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    /// From where.
+    pub url: String,
+    /// Why it failed, in wget's words: `Connection refused`, `ERROR 404: Not Found`.
+    pub why: Option<String>,
+}
+
+/// The last attempt in the log of a package: `>>> Downloading 'URL'` (`portage/package/ebuild/fetch.py`),
+/// and what wget says after it.
+#[must_use]
+pub fn download(log: &[u8]) -> Option<Download> {
+    let mut last: Option<Download> = None;
+    for line in log.split(|&b| b == b'\n') {
+        let line = String::from_utf8_lossy(line);
+        if let Some(url) = line.strip_prefix(">>> Downloading '").and_then(|rest| rest.strip_suffix('\'')) {
+            last = Some(Download { url: url.to_owned(), why: None });
+        } else if let Some(download) = &mut last
+            && let Some(why) = refusal(&line)
+        {
+            download.why = Some(why.trim_end_matches('.').to_owned());
+        }
+    }
+    last
+}
+
+/// `Connecting to a.example:80... failed: Connection refused.`, `2026-11-22 16:44:00 ERROR 404: Not Found.`
+fn refusal(line: &str) -> Option<&str> {
+    match line.split_once("... failed: ") {
+        Some((_, why)) => Some(why),
+        None => line.find(" ERROR ").map(|at| &line[at + 1..]),
+    }
+}
+
 /// Reads the log of a package, or the end of one.
 ///
 /// The words are those of wget 1.x (`src/connect.c`, `src/http.c`, `src/host.c`) and the exit messages
@@ -88,5 +123,17 @@ mod tests {
         ] {
             assert_eq!(trouble(log.as_bytes()) == Trouble::Passing, passes, "{log}");
         }
+    }
+
+    #[test]
+    fn the_last_attempt_and_why_it_failed() {
+        let log = b">>> Downloading 'http://a.example/x.tar.gz'\nResolving a.example... failed: Name or service not known.\n\
+                    >>> Downloading 'http://b.example/x.tar.gz'\n2026-11-22 14:30:00 ERROR 404: Not Found.\n\n\
+                    !!! Couldn't download 'x.tar.gz'. Aborting.\n";
+        let why = Some("ERROR 404: Not Found".to_owned());
+        assert_eq!(download(log), Some(Download { url: "http://b.example/x.tar.gz".into(), why }));
+        let log = b">>> Downloading 'http://a.example/x.tar.gz'\n";
+        assert_eq!(download(log).and_then(|download| download.why), None);
+        assert_eq!(download(b"x ERROR 404\n"), None);
     }
 }

@@ -4,6 +4,7 @@
 //! the clock; the supervisor does that and hands over what it got. What comes from Portage is
 //! bytes: a damaged line is skipped, never a reason to fail the rest.
 
+pub mod advice;
 pub mod buildlog;
 pub mod circular;
 pub mod command;
@@ -16,6 +17,7 @@ pub mod index;
 pub mod leftovers;
 pub mod live;
 pub mod log;
+mod markers;
 pub mod output;
 pub mod plan;
 pub mod probe;

@@ -42,10 +42,12 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// The first problem that is not only a notice.
+    /// The first problem that is not only a notice. A binary package that cannot be read comes last:
+    /// Portage goes on without it, and says so before anything else.
     #[must_use]
     pub fn main_problem(&self) -> Option<&Problem> {
-        self.problems.iter().find(|problem| !problem.kind.is_notice())
+        let problems = self.problems.iter().filter(|problem| !problem.kind.is_notice());
+        problems.min_by_key(|problem| problem.kind == ProblemKind::Binpkg)
     }
 }
 
