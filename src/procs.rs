@@ -120,9 +120,28 @@ pub(crate) fn family(leader: i32) -> Vec<i32> {
     trees(&all, &roots).into_iter().map(|process| process.pid).collect()
 }
 
+/// Programs of Portage.
+const PORTAGE: &[&str] = &["emerge", "ebuild", "emaint", "quickpkg", "ebuild.sh"];
+
 /// Portage's programs that run: they hold locks and work on files that look abandoned.
 pub(crate) fn portage_pids() -> Vec<u32> {
-    pids_of(&["emerge", "ebuild", "emaint", "quickpkg", "ebuild.sh"])
+    pids_of(PORTAGE)
+}
+
+/// The program of Portage that a process is or works for, with its command line.
+pub(crate) fn portage_above(pid: i32) -> Option<(i32, String)> {
+    let mut pid = pid;
+    // A tree of processes is not this deep; one that changes meanwhile must not lead in a circle.
+    for _ in 0..32 {
+        if runs_one_of(PORTAGE, pid) {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+            let words = words.map(String::from_utf8_lossy).skip_while(|word| word.contains("python"));
+            return Some((pid, words.collect::<Vec<_>>().join(" ")));
+        }
+        pid = Process::read(pid)?.parent;
+    }
+    None
 }
 
 /// The same of git.

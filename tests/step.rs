@@ -291,6 +291,8 @@ fn ran(code: i32) -> Box<Ran> {
         evidence: Evidence::default(),
         logs: BTreeMap::new(),
         full: None,
+        oom_kills: Some(0),
+        single_files: Vec::new(),
     })
 }
 

@@ -147,6 +147,8 @@ fn ran(code: i32) -> Box<Ran> {
         evidence: Evidence::default(),
         logs: BTreeMap::new(),
         full: None,
+        oom_kills: Some(0),
+        single_files: Vec::new(),
     })
 }
 
@@ -783,7 +785,7 @@ fn what_the_resolver_finds_pauses_before_anything_is_built() {
     let evidence = evidence(include_bytes!("captured/missing-dependency.txt"));
     let ran = Box::new(Ran { evidence, ..*ran(1) });
     story.end(Report::Planned { ran, plan: Plan::default() });
-    story.expect(Mode::Paused, "nothing in the repositories satisfies test-none/gone");
+    story.expect(Mode::Paused, "test-none/gone: nothing in the repositories satisfies it");
     let status = story.status();
     assert_eq!((status.step.as_str(), status.plan), ("plan", None));
     let failure = &status.pause.unwrap().failures[0];
@@ -809,7 +811,11 @@ fn a_build_of_nothing_is_left_out() {
     story.expect(Mode::Waiting, "everything else is up to date; next sync");
     let status = story.status();
     assert!(status.log.unwrap().ends_with("/plan.log"), "there is no other");
-    assert!(status.warnings.iter().any(|warning| warning.contains("test-none/gone")), "{:?}", status.warnings);
+    assert!(
+        status.warnings.iter().any(|warning| warning.contains("test-none/gone")),
+        "{:?}",
+        status.warnings
+    );
 
     // A list that could not be read is not an empty one.
     story.ask(Request::Sync);
@@ -852,4 +858,59 @@ fn the_total_is_that_of_the_plan_whatever_a_part_of_the_build_says() {
     story.print(completed("a"));
     story.restart("one", false);
     assert_eq!(story.status().progress.total, 4);
+}
+
+#[test]
+fn the_history_learns_why_a_package_failed() {
+    use gbsup::core::history::Record;
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    story.print(emerging("a"));
+    story.print(Progress::Failed { package: cpv("a"), how: How::Build, log: None });
+    let (job, _) = story.job.clone().unwrap();
+    let failure = Failure { package: Some("app-misc/a-1".into()), ..Failure::new(Class::Compile, "no luck") };
+    let actions = story.take(Event::Ended { job, report: Report::Failed(Box::new(failure)) });
+    let reason = actions.iter().find_map(|action| match action {
+        Action::Record(Record::Reason { package, message, .. }) => Some((package.as_str(), message.as_str())),
+        _ => None,
+    });
+    assert_eq!(reason, Some(("app-misc/a-1", "no luck")));
+
+    // What failed before its work began has no other record; an atom is no package.
+    for (package, recorded) in [("app-misc/b-1", true), ("app-misc/b", false)] {
+        story.ask(resume());
+        story.through(Step::Plan);
+        let (job, _) = story.job.clone().unwrap();
+        let failure = Failure { package: Some(package.into()), ..Failure::new(Class::Compile, "too small") };
+        let actions = story.take(Event::Ended { job, report: Report::Failed(Box::new(failure)) });
+        let found = actions.iter().any(|action| {
+            matches!(action, Action::Record(Record::Package { message: Some(words), .. }) if words == "too small")
+        });
+        assert_eq!(found, recorded, "{package}");
+    }
+}
+
+#[test]
+fn a_wait_for_another_portage_is_in_the_headline_and_no_failure() {
+    let waits = |text: Option<&str>| Event::Warning { key: view::LOCKED, text: text.map(str::to_owned) };
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    story.print(emerging("a"));
+    story.take(waits(Some("it waits for emerge b (pid 7)")));
+    story.expect(Mode::Running, ", waiting for another Portage");
+    story.take(waits(None));
+    assert!(!story.status().headline.contains("waiting"));
+    story.print(completed("a"));
+    story.end(Report::Ran(Box::new(Ran { exit: Exit::Signal(15), ..*ran(1) })));
+    story.expect(Mode::Paused, "emerge was told to stop by somebody else (signal 15)");
+    let class = |story: &Story| story.status().pause.unwrap().failures[0].class;
+    assert_eq!(class(&story), Class::Interrupted, "it had got on");
+
+    // Unless somebody ends the wait.
+    story.ask(resume());
+    story.through(Step::Plan);
+    story.take(waits(Some("it waits for emerge b (pid 7)")));
+    story.end(Report::Ran(Box::new(Ran { exit: Exit::Signal(15), ..*ran(1) })));
+    assert_eq!(class(&story), Class::PortageLocked);
+    assert_eq!(story.status().warnings, [""; 0]);
 }

@@ -14,8 +14,14 @@ pub enum Class {
     Sync,
     /// A source archive could not be fetched.
     Fetch,
+    /// A source archive is not the one that the Manifest describes.
+    Verify,
     /// A phase of an ebuild died.
     Compile,
+    /// The tests of a package failed.
+    Test,
+    /// A package wants to install files that another one owns.
+    Collision,
     /// Dependencies that need each other.
     Circular,
     /// Everything that satisfies an atom is masked.
@@ -30,18 +36,28 @@ pub enum Class {
     Blocker,
     /// Nothing in the repositories satisfies an atom.
     MissingPackage,
-    /// A world atom no longer exists.
+    /// A world atom no longer exists. Portage goes on without it, so this is told as a warning.
     WorldAtomGone,
     /// No space left on a file system that a build needs.
     DiskFull,
-    /// A process of the step was killed from outside.
+    /// The kernel killed processes of the step because memory ran out.
+    OutOfMemory,
+    /// A process of the step was killed by a signal, and not for lack of memory.
     Killed,
+    /// A build printed nothing and used no CPU for as long as `build.stall`.
+    Stalled,
+    /// A binary package is damaged.
+    BinpkgCorrupt,
     /// `/etc/portage/make.profile` does not lead to a profile.
     ProfileInvalid,
+    /// Another Portage held a lock that the step needed, and the step ended while it waited for it.
+    PortageLocked,
     /// The volume cannot be used: read-only, not a directory, or held by another builder.
     Volume,
     /// Portage's or gbsup's own configuration.
     Config,
+    /// Somebody else than gbsup told Portage to stop.
+    Interrupted,
     /// A defect of gbsup itself or of the container (a command that is not there).
     Internal,
     /// Not recognised.
@@ -55,7 +71,10 @@ impl Class {
         match self {
             Self::Sync => "sync",
             Self::Fetch => "fetch",
+            Self::Verify => "verify",
             Self::Compile => "compile",
+            Self::Test => "test",
+            Self::Collision => "collision",
             Self::Circular => "circular",
             Self::Masked => "masked",
             Self::UseChange => "use-change",
@@ -65,10 +84,15 @@ impl Class {
             Self::MissingPackage => "missing-package",
             Self::WorldAtomGone => "world-atom-gone",
             Self::DiskFull => "disk-full",
+            Self::OutOfMemory => "out-of-memory",
             Self::Killed => "killed",
+            Self::Stalled => "stalled",
+            Self::BinpkgCorrupt => "binpkg-corrupt",
             Self::ProfileInvalid => "profile-invalid",
+            Self::PortageLocked => "portage-locked",
             Self::Volume => "volume",
             Self::Config => "config",
+            Self::Interrupted => "interrupted",
             Self::Internal => "internal",
             Self::Unknown => "unknown",
         }
@@ -117,6 +141,8 @@ impl Failure {
     #[must_use]
     pub fn headline(&self) -> String {
         match (&self.package, &self.phase) {
+            // What was killed is a detail, and the phase is where chance had it.
+            (Some(package), _) if self.class == Class::OutOfMemory => format!("{package} ran out of memory"),
             (Some(package), Some(phase)) => format!("{package} failed in {phase}: {}", self.message),
             (Some(package), None) => format!("{package}: {}", self.message),
             (None, _) => self.message.clone(),

@@ -89,6 +89,19 @@ pub enum Record {
         /// Why it failed, in one sentence.
         message: Option<String>,
     },
+    /// Why a package failed, found out when its step had ended.
+    Reason {
+        /// The cycle's number.
+        cycle: u64,
+        /// `category/name-version`.
+        package: String,
+        /// When it was found out.
+        at: Timestamp,
+        /// One sentence.
+        message: String,
+        /// Its log, as a path inside the container.
+        log: Option<String>,
+    },
 }
 
 /// How a cycle or a step ended.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::failure::Failure;
 use super::history::{PackageOutcome, Record};
 use super::state::Tally;
 use super::{Force, JobId, Now, Work};
@@ -47,6 +48,8 @@ pub struct Job {
     pub(super) before: Before,
     /// Since when its time counts as that of the build: since its first list.
     pub(super) measured: Option<Duration>,
+    /// Who holds a lock that it waits for, in one sentence, as long as nothing else is known to move.
+    pub locked: Option<String>,
     /// A pause waits for these packages.
     pub awaited: Option<BTreeSet<String>>,
     /// It is being stopped.
@@ -143,6 +146,7 @@ impl Job {
             rest: None,
             before: Before::default(),
             measured: None,
+            locked: None,
             awaited: None,
             halt: None,
         }
@@ -161,6 +165,9 @@ impl Job {
 
     /// Takes in what the output told. Returns what belongs into the history.
     pub fn note(&mut self, progress: &Progress, now: Now) -> Option<Record> {
+        if !matches!(progress, Progress::Jobs { .. }) {
+            self.locked = None;
+        }
         match progress {
             Progress::Planned { total, list } => {
                 // Another pass, or another run of emerge in this step: it counts from one again.
@@ -228,7 +235,7 @@ impl Job {
         *self.tally.merged(package.binary) += 1;
         self.merged.push((cpv.to_owned(), package.binary));
         self.arrived(cpv);
-        Some(self.record(cpv, Some(&package), PackageOutcome::Built, None, now))
+        Some(self.record(cpv, Some(&package), PackageOutcome::Built, None, None, now))
     }
 
     /// Counts a failure once, however often Portage names it. A collision or a failing postinst
@@ -253,9 +260,25 @@ impl Job {
             None => {
                 self.tally.failed += 1;
                 self.failed.insert(cpv.to_owned(), log.clone());
-                Some(self.record(cpv, package.as_ref(), PackageOutcome::Failed, log, now))
+                Some(self.record(cpv, package.as_ref(), PackageOutcome::Failed, log, None, now))
             }
         }
+    }
+
+    /// What the history is told about the packages that failed, once it is known why. A package that
+    /// failed before its work began (in `pkg_pretend`) is in no other record.
+    #[must_use]
+    pub fn reasons(&self, failures: &[Failure], now: Now) -> Vec<Record> {
+        let reason = |failure: &Failure| {
+            // An atom that nothing satisfies is no package.
+            let package = Cpv::parse(failure.package.as_ref()?.as_bytes())?.to_string();
+            let (log, message) = (failure.log.clone(), failure.message.clone());
+            if self.failed.contains_key(&package) {
+                return Some(Record::Reason { cycle: self.cycle, package, at: now.wall, message, log });
+            }
+            Some(self.record(&package, None, PackageOutcome::Failed, log, Some(message), now))
+        };
+        failures.iter().filter_map(reason).collect()
     }
 
     fn arrived(&mut self, cpv: &str) {
@@ -270,6 +293,7 @@ impl Job {
         package: Option<&Package>,
         outcome: PackageOutcome,
         log: Option<String>,
+        message: Option<String>,
         now: Now,
     ) -> Record {
         Record::Package {
@@ -281,7 +305,7 @@ impl Job {
             ended: now.wall,
             outcome,
             log,
-            message: None,
+            message,
         }
     }
 

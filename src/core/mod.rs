@@ -203,6 +203,12 @@ pub struct Ran {
     pub logs: BTreeMap<String, BuildLog>,
     /// A file system a build needs that has no space left, as its mount path.
     pub full: Option<String>,
+    /// How many processes of the container the kernel killed for lack of memory while it ran; absent
+    /// where it does not count them.
+    pub oom_kills: Option<u64>,
+    /// Which of Portage's settings for packages (`package.use` and the like, portage(5)) are one file
+    /// and not a directory of files.
+    pub single_files: Vec<String>,
 }
 
 /// How a step's work ended.

@@ -13,6 +13,10 @@ use super::status::{
 use super::untangle::Untangled;
 use super::{Now, Step, Work};
 
+/// The warning that a job waits for a lock of another Portage: that is no failure, but the reason why
+/// nothing moves, so it is in the headline as well.
+pub const LOCKED: &str = "portage-locked";
+
 /// The snapshot of this moment.
 #[must_use]
 pub fn status(state: &State, now: Now) -> Status {
@@ -159,7 +163,14 @@ fn sentence(state: &State, progress: Progress, now: Now) -> String {
         Volume::Ours => {}
     }
     match &state.durable.phase {
-        Phase::Running(step) => running(state, *step, progress, now),
+        Phase::Running(step) => {
+            let sentence = running(state, *step, progress, now);
+            if state.live.warnings.contains_key(LOCKED) {
+                format!("{sentence}, waiting for another Portage")
+            } else {
+                sentence
+            }
+        }
         Phase::Paused(pause) => paused(state, pause, progress),
         Phase::Waiting(next) => {
             let left = next.map(|next| Duration::try_from(next.duration_since(now.wall)).unwrap_or_default());
@@ -322,7 +333,9 @@ fn pause(state: &State) -> PauseInfo {
     if failures.iter().any(|failure| failure.log.is_some()) {
         actions.push("read what happened: gbsup logs --failed".to_owned());
     }
-    for command in failures.iter().flat_map(|failure| &failure.suggestions) {
+    // Of several failures the first suggestion each; `gbsup failures` has them all.
+    let each = if failures.len() > 1 { 1 } else { usize::MAX };
+    for command in failures.iter().flat_map(|failure| failure.suggestions.iter().take(each)) {
         let action = format!("try: {command}");
         if !actions.contains(&action) {
             actions.push(action);

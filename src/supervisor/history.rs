@@ -227,6 +227,14 @@ impl History {
                     ],
                 )?;
             }
+            Record::Reason { cycle, package, at, message, log } => {
+                let key = cycle_key(&change, *cycle, *at)?;
+                change.execute(
+                    "UPDATE packages SET message = ?3, log = coalesce(log, ?4) WHERE key =
+                        (SELECT max(key) FROM packages WHERE cycle = ?1 AND package = ?2)",
+                    params![key, package, message, log],
+                )?;
+            }
         }
         change.commit()
     }

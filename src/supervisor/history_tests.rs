@@ -24,6 +24,37 @@ fn package(name: &str, binary: bool, outcome: PackageOutcome) -> Record {
     }
 }
 
+#[test]
+fn why_a_package_failed_is_told_later() {
+    let (_dir, path) = place();
+    let (mut history, _) = History::open(&path).unwrap();
+    let failed = |message: Option<String>| Record::Package {
+        cycle: 1,
+        step: "build".into(),
+        package: "app/a-1".into(),
+        binary: false,
+        started: at(1),
+        ended: at(2),
+        outcome: PackageOutcome::Failed,
+        log: None,
+        message,
+    };
+    let reason = |message: &str| Record::Reason {
+        cycle: 1,
+        package: "app/a-1".into(),
+        at: at(3),
+        message: message.into(),
+        log: Some("/v/log/a.log".into()),
+    };
+    for record in [started(1, 0), failed(None), reason("no luck"), failed(None), reason("no luck again")] {
+        history.record(&record).unwrap();
+    }
+    let cycles = History::read(&path).unwrap().cycles(None).unwrap();
+    let [package] = cycles[0].packages.as_slice() else { panic!("{cycles:?}") };
+    assert_eq!(package.message.as_deref(), Some("no luck again"));
+    assert_eq!(package.log.as_deref(), Some("/v/log/a.log"));
+}
+
 fn place() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("history.db");

@@ -5,10 +5,13 @@
 //! each have a session of their own and write to our pipes; see `process`.
 
 pub mod console;
+mod facts;
 mod flags;
 pub mod history;
 mod live;
+mod locks;
 mod logging;
+mod memory;
 mod perform;
 mod preflight;
 mod process;
@@ -254,6 +257,10 @@ impl Supervisor {
         if let Some(job) = self.state.live.job.as_ref().filter(|job| !job.packages.is_empty()) {
             let jobs = live::jobs(job).await;
             self.take(Event::Live(jobs));
+        }
+        if self.state.live.job.is_some() {
+            let text = self.performer.waits_for();
+            self.take(Event::Warning { key: view::LOCKED, text });
         }
     }
 

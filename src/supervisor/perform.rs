@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use jiff::Timestamp;
-use nix::sys::statvfs::statvfs;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::console::Console;
+use super::facts;
+use super::locks;
+use super::memory;
 use super::preflight;
 use super::process::{Capture, Handle, Launch, Sink};
 use super::store::Store;
@@ -21,20 +23,15 @@ use crate::core::eta::Estimates;
 use crate::core::failure::{Class, Failure};
 use crate::core::{Event, Exit, Force, JobId, Ran, Report, Step, Work, cycle};
 use crate::emerge_log;
-use crate::portage::buildlog::{self, BuildLog};
 use crate::portage::circular::{self, Solution};
 use crate::portage::command::{self, BuildOptions, Command, Host, Syncer};
 use crate::portage::cpv::Cpv;
 use crate::portage::index::{self, Binary};
-use crate::portage::output::{Evidence, Progress, Scanner};
+use crate::portage::output::{Progress, Scanner};
 use crate::portage::plan;
 use crate::portage::settings::Settings;
 use crate::portage::sync;
 
-/// How much of a package's log is read for the ebuild's last words.
-const LOG_TAIL: u64 = 256 << 10;
-/// A file system with less than this is full for a build.
-const FULL: u64 = 1 << 20;
 /// Where Portage writes down which revision each sync brought, newest first
 /// (`portage/util/_repo_revisions` of Portage 3.0.65 and later).
 const REVISIONS: &str = "/var/lib/portage/repo_revisions";
@@ -88,6 +85,13 @@ impl Performer {
             let failure = Failure::new(Class::Internal, format!("no thread could be started: {problem}"));
             drop(events.send(Event::Ended { job, report: Report::Failed(Box::new(failure)) }));
         }
+    }
+
+    /// Who holds a lock that the job waits for; see [`locks`].
+    #[must_use]
+    pub(super) fn waits_for(&self) -> Option<String> {
+        let (_, handle) = self.running.as_ref()?;
+        locks::wait_of(handle.leader()?)
     }
 
     /// Signals a job's process group, if it still runs.
@@ -295,19 +299,33 @@ impl Task {
             step: self.step,
         };
         let launch = Launch { handle: &self.handle, job: self.job.0, job_file: self.job_file.as_deref() };
+        let before = memory::oom_kills();
         let ended = launch.run(command, &mut sink);
+        let oom_kills = before.zip(memory::oom_kills()).map(|(before, after)| after.saturating_sub(before));
         let evidence = sink.scanner.finish();
         if !self.volume.join("state").exists() {
             return Err(self.bereft(&typed));
         }
         let incomplete = |problem| format!("the log {} is not complete: {problem}", self.log.display());
         self.warn("log", ended.log_error.map(incomplete));
-        let logs = build_logs(&evidence);
-        let full = (ended.exit != Exit::Code(0)).then(|| self.full(&evidence, &logs)).flatten();
+        let logs = facts::build_logs(&evidence);
+        let full =
+            (ended.exit != Exit::Code(0)).then(|| facts::full(&self.volume, &evidence, &logs)).flatten();
         let program = command.argv.first().map_or("", String::as_str);
         let program = program.rsplit('/').next().unwrap_or(program).to_owned();
         let log = self.log.display().to_string();
-        Ok(Ran { program, command: typed, log, exit: ended.exit, evidence, logs, full })
+        let single_files = facts::single_files();
+        Ok(Ran {
+            program,
+            command: typed,
+            log,
+            exit: ended.exit,
+            evidence,
+            logs,
+            full,
+            oom_kills,
+            single_files,
+        })
     }
 
     /// Runs a command for its answer. Its output goes to the step's log only.
@@ -352,20 +370,6 @@ impl Task {
         let evidence = vec![command.to_owned()];
         let suggestions = vec![format!("ls -la {volume}; mount | grep {volume}")];
         Box::new(Failure { evidence, suggestions, ..Failure::new(Class::Volume, message) })
-    }
-
-    /// A file system that a build needs and that is full, or that the output says was full.
-    fn full(&self, evidence: &Evidence, logs: &BTreeMap<String, BuildLog>) -> Option<String> {
-        let free =
-            |path: &str| statvfs(path).map_or(u64::MAX, |fs| fs.blocks_available() * fs.fragment_size());
-        let volume = self.volume.display().to_string();
-        let places = [volume.as_str(), "/var/tmp", "/"];
-        if let Some(place) = places.iter().find(|place| free(place) < FULL) {
-            return Some((*place).to_owned());
-        }
-        let said = evidence.tail.iter().any(|line| line.contains("No space left on device"))
-            || logs.values().any(|log| log.no_space);
-        said.then(|| places.iter().min_by_key(|place| free(place)).map(|place| (*place).to_owned())).flatten()
     }
 
     /// Portage never syncs what it writes: after a power loss a finished package could be short.
@@ -418,25 +422,9 @@ fn installed(program: &str) -> bool {
     places.iter().any(|place| Path::new(place).join(program).exists())
 }
 
-/// What the log of each failed package says.
-fn build_logs(evidence: &Evidence) -> BTreeMap<String, BuildLog> {
-    let logs =
-        evidence.failed.iter().filter_map(|failed| Some((failed.package.to_string(), failed.log.as_ref()?)));
-    logs.filter_map(|(package, log)| Some((package, buildlog::examine(&tail(log).ok()?)))).collect()
-}
-
 /// The revision of the repository that most of what is built comes from.
 fn main_revision(revisions: &BTreeMap<String, String>) -> Option<String> {
     revisions.get("gentoo").or_else(|| revisions.values().next()).cloned()
-}
-
-fn tail(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
-    let mut text = Vec::new();
-    file.take(LOG_TAIL).read_to_end(&mut text)?;
-    Ok(text)
 }
 
 /// The output of a step's command.

@@ -9,6 +9,7 @@ use std::path::Path;
 use super::perform::{Task, Trouble};
 use super::repair;
 use crate::core::Exit;
+use crate::core::classify::PROFILE_COMMANDS;
 use crate::core::failure::{Class, Failure};
 use crate::portage::command::{self, Host, Sandbox};
 use crate::portage::probe::{Capabilities, Version};
@@ -134,7 +135,7 @@ pub(super) fn profile(settings: &Settings) -> Result<(), Trouble> {
         Ok(_) => ProfileEntry::Other,
     };
     settings::check_profile(entry, settings).map_err(|problem| {
-        let suggestions = vec!["eselect profile list".to_owned(), "eselect profile set NUMBER".to_owned()];
+        let suggestions = PROFILE_COMMANDS.map(str::to_owned).to_vec();
         Box::new(Failure { suggestions, ..Failure::new(Class::ProfileInvalid, problem.to_string()) })
     })
 }

@@ -71,6 +71,12 @@ impl Handle {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).stopped
     }
 
+    /// The process that leads the job's session, while one runs.
+    #[must_use]
+    pub(super) fn leader(&self) -> Option<i32> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).leader.map(Pid::as_raw)
+    }
+
     fn set_leader(&self, leader: Option<Pid>) {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).leader = leader;
     }

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::facts;
 use super::perform::{binaries, options};
 use super::process::{Capture, Handle, Launch, Sink};
 use crate::config::Config;
@@ -47,6 +48,8 @@ pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
         evidence: job.scanner.finish(),
         logs: BTreeMap::new(),
         full: None,
+        oom_kills: None,
+        single_files: facts::single_files(),
     };
     let went_well = ran.exit == Exit::Code(0);
     let plan = job.reader.finish(&binaries(&settings));

@@ -108,7 +108,7 @@ fn other_failures_are_told_apart() {
     let mut builder = Recipe::new(&["test-quick/t1"]).config("[remedy]\nfetch = []\n").start();
     builder.wait_waiting();
     for (cycle, (atom, class, words)) in (2..).zip([
-        ("test-fail/nofetch", Class::Fetch, "could not be downloaded"),
+        ("test-fail/nofetch", Class::Fetch, "could not be downloaded (Connection refused)"),
         ("test-fail/broken-install", Class::Compile, "there is no shelf to put it on"),
         ("test-fail/broken-pretend", Class::Compile, "this machine is too small"),
         ("test-fail/broken-postinst", Class::Compile, "the bell does not ring"),

@@ -75,7 +75,7 @@ fn a_file_that_is_not_what_it_should_be_is_left_to_a_person() {
     let failures = status.pause.map(|pause| pause.failures).unwrap_or_default();
     assert_eq!(
         failures.first().map(|failure| (failure.class, failure.may_pass)),
-        Some((Class::Fetch, false))
+        Some((Class::Verify, false))
     );
     assert_eq!(status.remedies, [""; 0]);
 }

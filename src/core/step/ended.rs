@@ -10,7 +10,7 @@ use crate::core::job::{Job, Then};
 use crate::core::request::PauseMode;
 use crate::core::state::{CyclePlan, Pause, Phase};
 use crate::core::status::Why;
-use crate::core::{Action, Exit, JobId, Report, Step, Work, classify, cycle, remedy};
+use crate::core::{Action, Exit, JobId, Report, Step, Work, classify, cycle, remedy, view};
 use crate::portage::plan::Plan;
 use crate::portage::sync;
 
@@ -23,6 +23,7 @@ impl Turn {
         let at = job.work.step();
         let succeeded = succeeded(&report);
         let whole = !matches!(job.work, Work::Again { .. } | Work::Circle { .. } | Work::Untangle { .. });
+        self.state.live.warnings.remove(view::LOCKED);
         if let Some(cycle) = &mut self.state.durable.cycle {
             if at == Step::Build && whole && succeeded {
                 cycle.merge_again.clear();
@@ -73,7 +74,7 @@ impl Turn {
                 cycle.merge_again = classify::half_done(&report);
             }
             let circle = remedy::circle(&report);
-            let failures = classify::failures(&job, report);
+            let failures = self.explained(&job, report);
             self.remedy_or_fail(failures, circle, None, at);
         }
     }
@@ -89,6 +90,16 @@ impl Turn {
         self.state.plan = Some(Arc::new(CyclePlan { cycle: cycle.id, made: self.now.wall, plan }));
         self.actions.push(Action::PersistPlan);
         if packages == 0 { Step::Build } else { Step::Plan }
+    }
+
+    /// What stopped a job; the history is told as well.
+    pub(super) fn explained(&mut self, job: &Job, report: Report) -> Vec<Failure> {
+        let mut failures = classify::failures(job, report);
+        if let Some(sentence) = &job.locked {
+            classify::while_locked(&mut failures, sentence);
+        }
+        self.actions.extend(job.reasons(&failures, self.now).into_iter().map(Action::Record));
+        failures
     }
 
     fn synced(&mut self, job: &Job, report: Report, succeeded: bool) {

@@ -14,7 +14,7 @@ use crate::core::failure::Failure;
 use crate::core::job::{Job, Then};
 use crate::core::remedy::{self, Remedy};
 use crate::core::state::{Phase, Reason, State, Volume};
-use crate::core::{Action, Claimed, Event, JobId, Now, Step, cycle};
+use crate::core::{Action, Claimed, Event, JobId, Now, Step, cycle, view};
 use crate::portage::output::Progress;
 
 /// Takes one event in. Total: every event is legal in every state, and one that makes no sense
@@ -80,6 +80,10 @@ impl Turn {
                 }
             }
             Event::Warning { key, text: Some(text) } => {
+                // Somebody who ends the wait also ends what can be seen of it.
+                if let Some(job) = self.state.live.job.as_mut().filter(|_| key == view::LOCKED) {
+                    job.locked = Some(text.clone());
+                }
                 self.state.live.warnings.insert(key, text);
             }
             Event::Warning { key, text: None } => {

@@ -54,7 +54,7 @@ impl Turn {
             (Work::Circle { .. }, Report::Circle(circle)) => self.circle_known(&circle),
             (Work::Circle { .. }, report) => {
                 let remedy = self.state.durable.cycle.as_mut().and_then(|cycle| cycle.remedy.take());
-                let mut failures = classify::failures(job, report);
+                let mut failures = self.explained(job, report);
                 if let Some(Remedy::Untangle(untangling)) = remedy {
                     failures.insert(0, untangling.failure);
                 }
@@ -66,7 +66,8 @@ impl Turn {
                 if let Some(cycle) = &mut self.state.durable.cycle {
                     cycle.merge_again = classify::half_done(&report);
                 }
-                self.remedy_or_fail(classify::failures(job, report), None, None, at);
+                let failures = self.explained(job, report);
+                self.remedy_or_fail(failures, None, None, at);
             }
         }
     }
@@ -108,7 +109,7 @@ impl Turn {
         if succeeded {
             self.set_phase(Phase::Running(at));
         } else {
-            let failures = classify::failures(job, report);
+            let failures = self.explained(job, report);
             self.remedy_or_fail(failures, circle, Some(solution.clone()), at);
         }
     }

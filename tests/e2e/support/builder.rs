@@ -166,6 +166,12 @@ impl Builder {
         assert_eq!(ran.code, 0, "waited in vain for {path} {}", ran.err);
     }
 
+    /// Another world, for the next step that looks at it.
+    #[track_caller]
+    pub fn set_world(&self, atoms: &[&str]) {
+        self.sh(&format!("printf '%s\\n' {} >/var/lib/portage/world", atoms.join(" ")));
+    }
+
     /// The repair that the packages of `test-fail` ask for.
     #[track_caller]
     pub fn repair(&self) {

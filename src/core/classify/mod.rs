@@ -1,0 +1,176 @@
+//! [`Report`] → failures: which package, which phase, whose words, and what to type.
+
+mod package;
+mod paste;
+mod resolver;
+
+use super::failure::{Class, Failure};
+use super::job::Job;
+use super::{Exit, Ran, Report, Step};
+use crate::portage::output::How;
+use crate::portage::problem::{Problem, ProblemKind};
+use crate::portage::sync;
+
+/// What shows where the profile leads, and where it may lead.
+pub const PROFILE_COMMANDS: [&str; 2] = ["ls -l /etc/portage/make.profile", "eselect profile list"];
+
+/// Lines of output shown where nothing better is known.
+const LAST_LINES: usize = 15;
+
+/// What stopped the job; never empty.
+#[must_use]
+pub fn failures(job: &Job, report: Report) -> Vec<Failure> {
+    match report {
+        Report::Failed(failure) => vec![*failure],
+        Report::Ran(ran) | Report::Planned { ran, .. } => ran_failures(job, &ran),
+        Report::Synced { ran, outcome, .. } => vec![sync_failure(&ran, outcome)],
+        Report::Nothing | Report::Ready { .. } | Report::Circle(_) => Vec::new(),
+    }
+}
+
+/// Packages that are installed although their postinst failed. Portage counts them as done.
+#[must_use]
+pub fn half_done(report: &Report) -> Vec<String> {
+    let Report::Ran(ran) = report else { return Vec::new() };
+    let failed = ran.evidence.failed.iter().filter(|failed| failed.how == How::Postinst);
+    failed.map(|failed| failed.package.to_string()).collect()
+}
+
+/// What emerge does not build although it is wanted, and goes on without failing.
+#[must_use]
+pub fn passed_over(report: &Report) -> Vec<String> {
+    let (Report::Ran(ran) | Report::Planned { ran, .. }) = report else { return Vec::new() };
+    let sentence = |problem: &Problem| match (problem.kind, &problem.subject) {
+        (ProblemKind::WorldAtomGone, Some(atoms)) => Some(format!(
+            "not built, because it is masked or gone from the tree: {atoms} (see: emerge --pretend --verbose {atoms})"
+        )),
+        (ProblemKind::Skipped, Some(package)) => Some(format!(
+            "an update was skipped because of its dependencies: {package} (see: less {})",
+            ran.log
+        )),
+        (ProblemKind::Skipped, None) => {
+            Some(format!("updates were skipped because of a dependency conflict (see: less {})", ran.log))
+        }
+        _ => None,
+    };
+    ran.evidence.problems.iter().filter_map(sentence).collect()
+}
+
+fn sync_failure(ran: &Ran, outcome: sync::Outcome) -> Failure {
+    let message = match (broken_off(ran), outcome) {
+        (Some(failure), _) => failure.message,
+        (None, sync::Outcome::Failed(why)) => format!("the sync failed: {why}"),
+        (None, _) => "the sync failed".to_owned(),
+    };
+    let evidence = last(&ran.evidence.tail);
+    let suggestions = vec![ran.command.clone()];
+    Failure { evidence, log: Some(ran.log.clone()), suggestions, ..Failure::new(Class::Sync, message) }
+}
+
+fn ran_failures(job: &Job, ran: &Ran) -> Vec<Failure> {
+    let tried = ran.evidence.failed.iter().filter(|failed| !matches!(failed.how, How::Dropped(_)));
+    let mut failures: Vec<Failure> = match broken_off(ran) {
+        Some(failure) => vec![failure],
+        None => tried.map(|failed| package::failure(failed, ran)).collect(),
+    };
+    if failures.is_empty() {
+        failures.push(match ran.evidence.main_problem() {
+            Some(problem) => resolver::failure(problem, ran),
+            None => unknown(job, ran),
+        });
+    }
+    let told = failures.iter().any(|failure| failure.class == Class::DiskFull);
+    if let Some(first) = failures.first_mut() {
+        first.evidence.extend(dropped(ran));
+        // Whatever a full file system did to emerge, nothing else has to be looked for.
+        if let Some(path) = ran.full.as_ref().filter(|_| !told) {
+            first.class = Class::DiskFull;
+            first.message = format!("no space is left on {path} ({})", first.message);
+            first.suggestions.insert(0, format!("df -h {path}"));
+        }
+    }
+    failures
+}
+
+/// The command did not come to an end of its own.
+fn broken_off(ran: &Ran) -> Option<Failure> {
+    /// The signals by which a process is asked to end: HUP, INT, TERM.
+    const ASKED: [i32; 3] = [1, 2, 15];
+    let program = &ran.program;
+    let mut evidence = last(&ran.evidence.tail);
+    let (class, message) = match &ran.exit {
+        Exit::NotStarted(why) => (Class::Internal, why.clone()),
+        Exit::Signal(9) if memory(ran).is_some() => {
+            evidence.extend(memory(ran));
+            (Class::OutOfMemory, format!("{program} was killed because memory ran out"))
+        }
+        Exit::Signal(number) if ASKED.contains(number) => stopped(program, *number),
+        Exit::Signal(number) => (Class::Killed, format!("{program} was killed by signal {number}")),
+        // Portage winds down and says so.
+        Exit::Code(_) => {
+            let mut problems = ran.evidence.problems.iter();
+            let told = problems.find(|problem| problem.kind == ProblemKind::Interrupted)?;
+            stopped(program, told.subject.as_ref()?.parse().ok()?)
+        }
+    };
+    // Nothing has to be repaired, or nothing is known: there is only to go on.
+    Some(Failure { evidence, log: Some(ran.log.clone()), ..Failure::new(class, message) })
+}
+
+fn stopped(program: &str, signal: i32) -> (Class, String) {
+    (Class::Interrupted, format!("{program} was told to stop by somebody else (signal {signal})"))
+}
+
+/// Somebody ended what did nothing but wait for a lock; the sentence says for whose. The wait itself is no
+/// failure: it is over when the other Portage is.
+pub fn while_locked(failures: &mut [Failure], sentence: &str) {
+    for failure in failures {
+        if matches!(failure.class, Class::Interrupted | Class::Killed) && failure.package.is_none() {
+            failure.class = Class::PortageLocked;
+            failure.evidence.push(sentence.to_owned());
+            failure.suggestions = vec!["ps -e -o pid,lstart,args".to_owned()];
+            failure.message += " while it waited for another Portage";
+        }
+    }
+}
+
+/// What the counter of the container's memory group says, when memory ran out.
+fn memory(ran: &Ran) -> Option<String> {
+    let kills = ran.oom_kills.filter(|kills| *kills > 0)?;
+    let processes = if kills == 1 { "process" } else { "processes" };
+    Some(format!("killed by the kernel for lack of memory meanwhile: {kills} {processes} (oom_kill)"))
+}
+
+/// What keep-going left out because of the packages that failed.
+fn dropped(ran: &Ran) -> impl Iterator<Item = String> {
+    ran.evidence.failed.iter().filter_map(|failed| match &failed.how {
+        How::Dropped(Some(why)) => Some(format!("not tried: {} ({why})", failed.package)),
+        How::Dropped(None) => Some(format!("not tried: {}", failed.package)),
+        _ => None,
+    })
+}
+
+fn unknown(job: &Job, ran: &Ran) -> Failure {
+    let code = match ran.exit {
+        Exit::Code(code) => code,
+        _ => 1,
+    };
+    let message = format!(
+        "{} ended with code {code} in {}, for a reason not recognised",
+        ran.program,
+        job.work.step().name()
+    );
+    let suggestions = if job.work.step() == Step::Preflight { Vec::new() } else { vec![ran.command.clone()] };
+    Failure {
+        evidence: last(&ran.evidence.tail),
+        log: Some(ran.log.clone()),
+        suggestions,
+        ..Failure::new(Class::Unknown, message)
+    }
+}
+
+/// The last lines that say anything.
+fn last(lines: &[String]) -> Vec<String> {
+    let meant: Vec<&String> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
+    meant[meant.len().saturating_sub(LAST_LINES)..].iter().map(|line| (*line).clone()).collect()
+}

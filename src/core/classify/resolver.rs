@@ -1,0 +1,225 @@
+//! Why nothing could be built: the resolver's or the configuration's trouble, in Portage's own words, with
+//! what it proposes as commands.
+
+use super::{PROFILE_COMMANDS, memory, paste};
+use crate::core::Ran;
+use crate::core::failure::{Class, Failure};
+use crate::portage::advice::{self, Mask};
+use crate::portage::circular;
+use crate::portage::cpv::Cpv;
+use crate::portage::problem::{Problem, ProblemKind};
+
+/// Lines of an explanation shown; the log has the rest.
+const LINES: usize = 40;
+
+/// What a problem means, and what to type.
+pub(super) fn failure(problem: &Problem, ran: &Ran) -> Failure {
+    let told = match problem.kind {
+        ProblemKind::Circular => circular(problem, ran),
+        ProblemKind::SlotConflict => slot_conflict(problem),
+        ProblemKind::Blocker => blocker(problem),
+        ProblemKind::Masked => masked(problem, ran),
+        ProblemKind::Missing => missing(problem),
+        ProblemKind::UseChange => use_change(problem, ran),
+        ProblemKind::RequiredUse => required_use(problem, ran),
+        ProblemKind::Autounmask => autounmask(problem, ran),
+        ProblemKind::Resolver => resolver(problem, ran),
+        _ => plain(problem, ran),
+    };
+    let about_it = matches!(
+        problem.kind,
+        ProblemKind::Masked | ProblemKind::Missing | ProblemKind::UseChange | ProblemKind::RequiredUse
+    );
+    let lines = problem.lines.iter().filter(|line| !line.trim().is_empty()).take(LINES);
+    Failure {
+        package: problem.subject.clone().filter(|_| about_it),
+        evidence: lines.cloned().chain(told.evidence).collect(),
+        log: Some(ran.log.clone()),
+        suggestions: told.suggestions,
+        ..Failure::new(told.class, told.message)
+    }
+}
+
+/// Package settings that make one candidate of a masked atom acceptable.
+fn masked(problem: &Problem, ran: &Ran) -> Failure {
+    let candidate = advice::candidate(&problem.lines);
+    let mut reasons = Vec::new();
+    let mut suggestions = Vec::new();
+    let atom = problem.subject.as_deref().unwrap_or_default();
+    if let Some(advice::Candidate { package, masks }) = &candidate {
+        for mask in masks {
+            let (reason, setting) = match mask {
+                Mask::Keyword(keyword) => {
+                    let line = format!("{} {keyword}", package.atom());
+                    (format!("the keyword {keyword}"), Some(("package.accept_keywords", line)))
+                }
+                Mask::Entry => ("package.mask".to_owned(), Some(("package.unmask", package.atom()))),
+                Mask::Licence(names) => {
+                    let names = names.join(" ");
+                    let line = format!("{} {names}", package.atom());
+                    (format!("the licence {names}"), Some(("package.license", line)))
+                }
+                Mask::Other(words) => (words.clone(), None),
+            };
+            reasons.push(reason);
+            suggestions.extend(setting.map(|(name, line)| paste::setting(name, package, &line, ran)));
+        }
+        // Half a way out is none.
+        if suggestions.len() < masks.len() {
+            suggestions.clear();
+        }
+    }
+    if suggestions.is_empty() {
+        suggestions.push(paste::look_at(atom));
+    }
+    let why = if reasons.is_empty() { String::new() } else { format!(" by {}", reasons.join(" and ")) };
+    told(Class::Masked, format!("masked{why}{}", needed(problem)), suggestions)
+}
+
+fn missing(problem: &Problem) -> Failure {
+    let parents = advice::required_by(&problem.lines);
+    let suggestions = match parents.last() {
+        // The last one is what the world itself asks for.
+        Some(wanted) => vec![paste::skip([wanted])],
+        None => vec![paste::look_at(problem.subject.as_deref().unwrap_or_default())],
+    };
+    let message = format!("nothing in the repositories satisfies it{}", needed(problem));
+    told(Class::MissingPackage, message, suggestions)
+}
+
+fn use_change(problem: &Problem, ran: &Ran) -> Failure {
+    let changes = advice::use_changes(&problem.lines);
+    let line = |change: &advice::UseChange| format!("{} {}", change.package.cp(), change.flags.join(" "));
+    let suggestions = match changes.first() {
+        Some(change) => vec![paste::setting("package.use", &change.package, &line(change), ran)],
+        None => vec![paste::look_at(problem.subject.as_deref().unwrap_or_default())],
+    };
+    let message = format!("not there with these USE flags{}", needed(problem));
+    told(Class::UseChange, message, suggestions)
+}
+
+fn required_use(problem: &Problem, ran: &Ran) -> Failure {
+    let atom = problem.subject.as_deref().unwrap_or_default();
+    let constraint = advice::unmet(&problem.lines).unwrap_or("its REQUIRED_USE");
+    let change = advice::contradicting(&problem.lines).zip(advice::meeting(constraint));
+    let suggestions = match change {
+        Some((package, flags)) => {
+            let line = format!("{} {}", package.cp(), flags.join(" "));
+            vec![paste::setting("package.use", &package, &line, ran)]
+        }
+        None => vec![paste::look_at(atom)],
+    };
+    told(Class::RequiredUse, format!("its USE flags do not meet {constraint}"), suggestions)
+}
+
+/// Portage's own way out, for one run: the package is built with a flag less and, as the next run finds its
+/// flags changed, properly after that. What is built this way is not packaged.
+fn circular(problem: &Problem, ran: &Ran) -> Failure {
+    let circle = circular::from_text(problem.lines.iter().map(String::as_str));
+    let suggestion = match circle.solution(&[]) {
+        Some(solution) => {
+            let (package, flags) = (&solution.package, solution.flags());
+            format!("USE='{flags}' emerge --oneshot --buildpkg-exclude={} {}", package.cp(), package.atom())
+        }
+        None => ran.command.clone(),
+    };
+    let message = match circle.sentence() {
+        Some(sentence) => format!("packages need each other to be built: {sentence}"),
+        None => "packages need each other to be built".to_owned(),
+    };
+    told(Class::Circular, message, vec![suggestion])
+}
+
+fn slot_conflict(problem: &Problem) -> Failure {
+    let slot = problem.subject.as_deref().unwrap_or("a package");
+    let requirers = advice::requirers(&problem.lines);
+    let by = if requirers.is_empty() { String::new() } else { format!(" by {}", names(&requirers)) };
+    // One of them less, and there is no conflict.
+    let suggestions = requirers.iter().take(2).map(|package| paste::skip([package])).collect();
+    told(Class::SlotConflict, format!("different versions of {slot} are wanted{by}"), suggestions)
+}
+
+fn blocker(problem: &Problem) -> Failure {
+    let packages = advice::in_brackets(&problem.lines);
+    let installed = packages.iter().find(|(_, installed)| *installed);
+    let suggestions = match installed {
+        Some((package, _)) => vec![format!("emerge --unmerge {}", package.atom())],
+        None => packages.iter().take(2).map(|(package, _)| paste::skip([package])).collect(),
+    };
+    let which = names(packages.iter().map(|(package, _)| package));
+    told(Class::Blocker, format!("these cannot be installed together: {which}"), suggestions)
+}
+
+/// Only where an operator's own options let Portage propose changes: its lines are ready to be added.
+fn autounmask(problem: &Problem, ran: &Ran) -> Failure {
+    let (class, name) = match problem.subject.as_deref() {
+        Some("USE") => (Class::UseChange, "package.use"),
+        Some("keyword") => (Class::Masked, "package.accept_keywords"),
+        Some("license") => (Class::Masked, "package.license"),
+        _ => (Class::Masked, "package.unmask"),
+    };
+    let settings = problem.lines.iter().filter_map(|line| {
+        let atom = line.split(' ').next()?.trim_start_matches(['<', '>', '=', '~']);
+        Some(paste::setting(name, &Cpv::parse(atom.as_bytes())?, line, ran))
+    });
+    told(class, words(problem), settings.collect())
+}
+
+/// The process that resolves died without a result; only a signal in its words is a reason.
+fn resolver(problem: &Problem, ran: &Ran) -> Failure {
+    let mut failure = told(Class::Unknown, words(problem), vec![ran.command.clone()]);
+    let killed = problem.subject.as_deref().is_some_and(|words| words.ends_with("status 137"));
+    if killed && memory(ran).is_some() {
+        failure.class = Class::OutOfMemory;
+        failure.evidence.extend(memory(ran));
+    } else if killed {
+        failure.class = Class::Killed;
+    }
+    failure
+}
+
+fn plain(problem: &Problem, ran: &Ran) -> Failure {
+    let (class, suggestions) = match problem.kind {
+        ProblemKind::Fetch | ProblemKind::FetchRestricted => (Class::Fetch, vec![ran.command.clone()]),
+        ProblemKind::Verify => (Class::Verify, vec!["gbsup sync".to_owned()]),
+        ProblemKind::Profile => (Class::ProfileInvalid, PROFILE_COMMANDS.map(str::to_owned).to_vec()),
+        ProblemKind::DiskFull => (Class::DiskFull, vec!["df -h".to_owned()]),
+        ProblemKind::Killed => (Class::Killed, vec![ran.command.clone()]),
+        ProblemKind::Binpkg => (Class::BinpkgCorrupt, vec!["emaint --fix binhost".to_owned()]),
+        ProblemKind::ReadOnly | ProblemKind::Tmpdir | ProblemKind::Config => {
+            (Class::Config, vec!["emerge --info".to_owned()])
+        }
+        _ => (Class::Unknown, vec![ran.command.clone()]),
+    };
+    told(class, words(problem), suggestions)
+}
+
+/// `; app-misc/x-1 needs it`, where Portage says who.
+fn needed(problem: &Problem) -> String {
+    match advice::required_by(&problem.lines).first() {
+        Some(parent) => format!("; {parent} needs it"),
+        None => String::new(),
+    }
+}
+
+/// The marker line without what only marks it.
+fn words(problem: &Problem) -> String {
+    let line = problem.lines.first().map_or("", String::as_str);
+    let line = line.trim_start_matches(['!', '*', ' ']);
+    let line = line.strip_prefix("Error: ").or(line.strip_prefix("emerge: ")).unwrap_or(line);
+    line.trim_end_matches([':', '.', ' ']).to_owned()
+}
+
+/// `a/b-1, a/c-1 and a/d-1`
+fn names<'a>(packages: impl IntoIterator<Item = &'a Cpv>) -> String {
+    let names: Vec<&str> = packages.into_iter().map(Cpv::as_str).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
+}
+
+fn told(class: Class, message: impl Into<String>, suggestions: Vec<String>) -> Failure {
+    Failure { suggestions, ..Failure::new(class, message) }
+}
