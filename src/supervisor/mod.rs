@@ -40,6 +40,7 @@ use crate::core::state::State;
 use crate::core::status::{Mode, Status, Why};
 use crate::core::step::{step, until_wake};
 use crate::core::{Action, Asker, Event, Now, Report, view};
+use crate::procs;
 use crate::render::{self, Look, clean};
 use crate::volume;
 
@@ -257,6 +258,9 @@ impl Supervisor {
         if let Some(job) = self.state.live.job.as_ref().filter(|job| !job.packages.is_empty()) {
             let jobs = live::jobs(job).await;
             self.take(Event::Live(jobs));
+        }
+        if self.state.live.warnings.contains_key(repair::OTHER_PORTAGE) && procs::portage_pids().is_empty() {
+            self.take(Event::Warning { key: repair::OTHER_PORTAGE, text: None });
         }
         if self.state.live.job.is_some() {
             let text = self.performer.waits_for();

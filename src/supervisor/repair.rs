@@ -22,6 +22,8 @@ use crate::procs;
 const INSTALLED: &str = "/var/db/pkg";
 /// How much a binpkg's time of change may lie before the moment it was written: Portage sets it.
 const SLACK: Duration = Duration::from_hours(24);
+/// The warning that another Portage runs; it is withdrawn when somebody looks and none does.
+pub(super) const OTHER_PORTAGE: &str = "other-portage";
 /// Lines shown of what emaint said.
 const LAST_LINES: usize = 10;
 
@@ -29,7 +31,7 @@ const LAST_LINES: usize = 10;
 pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, Trouble> {
     let running = procs::portage_pids();
     let text = "another Portage runs in this container: what it may be using is not repaired";
-    task.warn("other-portage", (!running.is_empty()).then(|| text.to_owned()));
+    task.warn(OTHER_PORTAGE, (!running.is_empty()).then(|| text.to_owned()));
     let mut done = Vec::new();
     if temporary_use::remove().map_err(|problem| unreadable(Path::new("/etc/portage"), &problem))? {
         done.push("USE flags that broke a circular dependency were still in force: removed".to_owned());
