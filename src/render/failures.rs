@@ -16,7 +16,9 @@ pub fn failures(failures: &[Failure], look: Look) -> String {
         let name = failure.package.as_deref().map_or_else(|| failure.class.name().into(), clean);
         page.paragraph(2, &[styled(STRONG, name)]);
         page.row("what", LABEL, &[styled(BAD, clean(&failure.message))]);
-        let phase = failure.phase.as_deref().map(|phase| format!(", in the {} phase", clean(phase)));
+        // `compile` says it already.
+        let phase = failure.phase.as_deref().filter(|phase| *phase != failure.class.name());
+        let phase = phase.map(|phase| format!(", in the {} phase", clean(phase)));
         page.row("kind", LABEL, &[plain(format!("{}{}", failure.class.name(), phase.unwrap_or_default()))]);
         for (index, evidence) in failure.evidence.iter().enumerate() {
             page.row(if index == 0 { "evidence" } else { "" }, LABEL, &[plain(clean(evidence))]);

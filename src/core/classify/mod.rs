@@ -14,6 +14,8 @@ use crate::portage::sync;
 /// What shows where the profile leads, and where it may lead.
 pub const PROFILE_COMMANDS: [&str; 2] = ["ls -l /etc/portage/make.profile", "eselect profile list"];
 
+/// Lines of Portage's explanation shown; the log has the rest.
+const EXPLANATION: usize = 40;
 /// Lines of output shown where nothing better is known.
 const LAST_LINES: usize = 15;
 

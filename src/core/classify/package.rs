@@ -3,7 +3,7 @@
 //! The log is asked first what Portage itself reports of the build (a file that could not be fetched, a
 //! phase that was killed), then for the ebuild's last words. Only what is said nowhere is unknown.
 
-use super::{last, memory, paste};
+use super::{EXPLANATION, last, memory, paste};
 use crate::core::Ran;
 use crate::core::failure::{Class, Failure};
 use crate::portage::advice;
@@ -25,7 +25,10 @@ pub(super) fn failure(failed: &FailedPackage, ran: &Ran) -> Failure {
     let problems = log.problems.iter().chain(repeated).collect();
     let case = Case { failed, ran, log, problems, die: failed.die.as_ref().or(log.die.as_ref()) };
     let mut failure = case.failure();
-    failure.evidence.extend(log.evidence.iter().cloned());
+    // Where Portage has explained it all, what the build printed before is no evidence.
+    if !matches!(failure.class, Class::Collision | Class::Verify | Class::BinpkgCorrupt) {
+        failure.evidence.extend(log.evidence.iter().cloned());
+    }
     if failure.evidence.is_empty() {
         failure.evidence = last(&ran.evidence.tail);
     }
@@ -106,7 +109,7 @@ impl Case<'_> {
             suggestions.push(format!("wget -P \"$(portageq distdir)\" {url}"));
         }
         let may_pass = self.log.fetch == Trouble::Passing && problem.kind == ProblemKind::Fetch;
-        let failure = told(Class::Fetch, Some("fetch"), message, problem.lines.clone(), suggestions);
+        let failure = told(Class::Fetch, Some("fetch"), message, words(problem), suggestions);
         Failure { may_pass, ..failure }
     }
 
@@ -116,7 +119,7 @@ impl Case<'_> {
         let suggestions =
             vec![format!("emerge --fetchonly ={}", self.failed.package), "gbsup sync".to_owned()];
         let message = format!("{file} is not what the Manifest says");
-        told(Class::Verify, Some("fetch"), message, problem.lines.clone(), suggestions)
+        told(Class::Verify, Some("fetch"), message, words(problem), suggestions)
     }
 
     fn damaged(&self, problem: &Problem) -> Failure {
@@ -127,7 +130,7 @@ impl Case<'_> {
             // Portage keeps what it found damaged under another name.
             suggestions.push(format!("rm -f {}._checksum_failure_.*", shell_quote(file)));
         }
-        told(Class::BinpkgCorrupt, None, message, problem.lines.clone(), suggestions)
+        told(Class::BinpkgCorrupt, None, message, words(problem), suggestions)
     }
 
     fn collision(&self, problem: &Problem) -> Failure {
@@ -142,8 +145,7 @@ impl Case<'_> {
             suggestions.push(format!("portageq owners / {}", shell_quote(file)));
         }
         suggestions.push(paste::skip([&self.failed.package]));
-        // The explanation before the list is the same for every collision.
-        told(Class::Collision, None, message, problem.lines.clone(), suggestions)
+        told(Class::Collision, None, message, words(problem), suggestions)
     }
 
     fn no_space(&self) -> Failure {
@@ -165,7 +167,7 @@ impl Case<'_> {
     fn out_of_memory(&self) -> Failure {
         let killed = self.problem(ProblemKind::Killed);
         let phase = self.die.and_then(|die| die.phase.as_deref()).or(killed.and_then(phase));
-        let mut evidence = killed.map(|problem| problem.lines.clone()).unwrap_or_default();
+        let mut evidence = killed.map(words).unwrap_or_default();
         evidence.extend(memory(self.ran));
         let message = "the kernel killed what it was doing because memory ran out";
         let slowly = format!("MAKEOPTS=-j1 {}", self.build());
@@ -176,7 +178,7 @@ impl Case<'_> {
         let why = if self.ran.oom_kills == Some(0) { ", and not for lack of memory" } else { "" };
         let message = format!("it was killed by signal {signal}{why}");
         let killed = self.problem(ProblemKind::Killed);
-        let evidence = killed.map(|problem| problem.lines.clone()).unwrap_or_default();
+        let evidence = killed.map(words).unwrap_or_default();
         told(Class::Killed, killed.and_then(phase), message, evidence, vec![self.build()])
     }
 
@@ -202,7 +204,7 @@ impl Case<'_> {
 
     fn vanished(&self, problem: &Problem) -> Failure {
         let message = "its build ended without a word: the ebuild called exit, or bash could not go on";
-        told(Class::Compile, phase(problem), message, problem.lines.clone(), vec![self.build()])
+        told(Class::Compile, phase(problem), message, words(problem), vec![self.build()])
     }
 
     fn unknown(&self) -> Failure {
@@ -214,6 +216,12 @@ impl Case<'_> {
         };
         told(Class::Unknown, None, message, Vec::new(), vec![self.build()])
     }
+}
+
+/// What Portage says of it, without the lines that only space it.
+fn words(problem: &Problem) -> Vec<String> {
+    let meant = problem.lines.iter().filter(|line| !line.trim_matches([' ', '*']).is_empty());
+    meant.take(EXPLANATION).cloned().collect()
 }
 
 /// The phase that Portage says was killed or went away: ` * The ebuild phase 'compile' has ...`.

@@ -1,16 +1,13 @@
 //! Why nothing could be built: the resolver's or the configuration's trouble, in Portage's own words, with
 //! what it proposes as commands.
 
-use super::{PROFILE_COMMANDS, memory, paste};
+use super::{EXPLANATION, PROFILE_COMMANDS, memory, paste};
 use crate::core::Ran;
 use crate::core::failure::{Class, Failure};
 use crate::portage::advice::{self, Mask};
 use crate::portage::circular;
 use crate::portage::cpv::Cpv;
 use crate::portage::problem::{Problem, ProblemKind};
-
-/// Lines of an explanation shown; the log has the rest.
-const LINES: usize = 40;
 
 /// What a problem means, and what to type.
 pub(super) fn failure(problem: &Problem, ran: &Ran) -> Failure {
@@ -30,7 +27,7 @@ pub(super) fn failure(problem: &Problem, ran: &Ran) -> Failure {
         problem.kind,
         ProblemKind::Masked | ProblemKind::Missing | ProblemKind::UseChange | ProblemKind::RequiredUse
     );
-    let lines = problem.lines.iter().filter(|line| !line.trim().is_empty()).take(LINES);
+    let lines = problem.lines.iter().filter(|line| !line.trim().is_empty()).take(EXPLANATION);
     Failure {
         package: problem.subject.clone().filter(|_| about_it),
         evidence: lines.cloned().chain(told.evidence).collect(),
