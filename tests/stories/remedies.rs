@@ -1,0 +1,236 @@
+//! What is done about failures before a person is asked.
+
+use std::collections::BTreeMap;
+
+use gbsup::core::request::Reply;
+use gbsup::core::status::Mode;
+use gbsup::core::{Report, Step, Work};
+use gbsup::portage::buildlog::BuildLog;
+use gbsup::portage::circular::{Circle, Solution};
+use gbsup::portage::fetch::Trouble;
+use gbsup::portage::output::{FailedPackage, How};
+use gbsup::portage::plan::Plan;
+use gbsup::portage::problem::{Problem, ProblemKind};
+
+use crate::story::{Story, completed, cpv, emerging, ran, resume};
+
+/// A build in which these packages failed to be fetched, for a reason that may pass or not.
+fn unfetched(packages: &[(&str, bool)]) -> Report {
+    let mut ran = ran(1);
+    for (name, may_pass) in packages {
+        let package = cpv(name);
+        let log = BuildLog {
+            fetch: if *may_pass { Trouble::Passing } else { Trouble::Lasting },
+            problems: vec![Problem {
+                kind: ProblemKind::Fetch,
+                subject: Some(format!("{name}.tar.gz")),
+                package: None,
+                lines: vec![format!("!!! Couldn't download '{name}.tar.gz'. Aborting.")],
+                omitted: 0,
+            }],
+            ..BuildLog::default()
+        };
+        ran.logs.insert(package.to_string(), log);
+        ran.evidence.failed.push(FailedPackage { package, how: How::Build, log: None, die: None });
+    }
+    Report::Ran(ran)
+}
+
+#[track_caller]
+fn again(story: &Story) -> Vec<String> {
+    match &story.job.as_ref().expect("a job runs").1 {
+        Work::Again { packages, .. } => packages.clone(),
+        other => panic!("it is not tried again but {other:?}"),
+    }
+}
+
+#[test]
+fn what_could_not_be_fetched_is_fetched_later_and_then_all_is_built() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    story.end(unfetched(&[("a", true)]));
+    story.expect(Mode::Running, "app-misc/a-1 could not be fetched; trying again in 1 min (attempt 2 of 4)");
+    assert!(story.job.is_none());
+    // In the middle of the wait the container is started again.
+    story.seconds += 20;
+    story.restart("one", true);
+    story.through(Step::Preflight);
+    story.expect(Mode::Running, "trying again in 40 s");
+    story.pass(40);
+    assert_eq!(again(&story), ["app-misc/a-1"]);
+    story.end(unfetched(&[("a", true)]));
+    story.expect(Mode::Running, "trying again in 5 min (attempt 3 of 4)");
+    story.pass(300);
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    story.end(Report::Ran(ran(0)));
+    assert!(matches!(story.job, Some((_, Work::Build { .. }))), "what waited for it is built");
+    story.through(Step::Rebuild);
+    story.expect(Mode::Waiting, "everything is up to date");
+    assert_eq!(story.status().remedies, ["app-misc/a-1 could not be fetched at first; attempt 3 worked"]);
+}
+
+#[test]
+fn a_server_that_does_not_come_back_is_left_to_a_person() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    for minutes in [1, 5, 15] {
+        story.end(unfetched(&[("a", true)]));
+        story.pass(minutes * 60);
+        assert_eq!(again(&story), ["app-misc/a-1"]);
+    }
+    story.end(unfetched(&[("a", true)]));
+    story.expect(Mode::Paused, "app-misc/a-1 failed in fetch");
+    let evidence = &story.status().pause.unwrap().failures[0].evidence;
+    assert_eq!(evidence.last().map(String::as_str), Some("tried again 3 times, in vain"));
+    // Somebody who says resume wants all of it again.
+    story.ask(resume());
+    story.through(Step::Plan);
+    story.end(unfetched(&[("a", true)]));
+    story.expect(Mode::Running, "attempt 2 of 4");
+}
+
+#[test]
+fn only_what_may_pass_is_tried_again_and_the_rest_waits_for_a_person() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    story.end(unfetched(&[("a", true), ("b", false)]));
+    assert_eq!(story.status().remedies.len(), 1);
+    assert_eq!(story.ask(resume()), Reply::Accepted { message: "trying the build again now".into() });
+    assert_eq!(again(&story), ["app-misc/a-1"]);
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    story.end(Report::Ran(ran(0)));
+    story.expect(Mode::Paused, "app-misc/b-1 failed in fetch");
+    assert_eq!(story.status().progress.failed, 1);
+}
+
+/// A plan that met a circular dependency.
+fn tangled() -> Report {
+    let Report::Ran(ran) = tangled_within() else { panic!("emerge was run") };
+    Report::Planned { ran, plan: Plan::default() }
+}
+
+/// The same, of a package that was built to break one.
+fn tangled_within() -> Report {
+    let mut ran = ran(1);
+    ran.evidence.problems.push(Problem {
+        kind: ProblemKind::Circular,
+        subject: None,
+        package: None,
+        lines: vec![" * Error: circular dependencies:".to_owned()],
+        omitted: 0,
+    });
+    Report::Ran(ran)
+}
+
+fn circle(solutions: &[&str]) -> Report {
+    let solution =
+        |name: &&str| Solution { package: cpv(name), flags: BTreeMap::from([("loop".to_owned(), false)]) };
+    Report::Circle(Circle {
+        packages: vec![cpv("a"), cpv("b")],
+        solutions: solutions.iter().map(solution).collect(),
+    })
+}
+
+#[track_caller]
+fn untangled(story: &Story) -> String {
+    match &story.job.as_ref().expect("a job runs").1 {
+        Work::Untangle { solution, .. } => solution.package.to_string(),
+        other => panic!("nothing is untangled but {other:?}"),
+    }
+}
+
+#[test]
+fn a_circle_is_broken_and_the_build_goes_on() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.end(tangled());
+    assert!(matches!(story.job, Some((_, Work::Circle { .. }))));
+    story.end(circle(&["a", "b"]));
+    story.expect(Mode::Running, "packages need each other; app-misc/a-1 is built with USE=\"-loop\" first");
+    // Killed meanwhile, it does the same again.
+    story.restart("one", true);
+    story.through(Step::Preflight);
+    assert_eq!(untangled(&story), "app-misc/a-1");
+    story.end(Report::Ran(ran(0)));
+    assert!(matches!(story.job, Some((_, Work::Plan { .. }))));
+    story.through(Step::Rebuild);
+    story.expect(Mode::Waiting, "everything is up to date");
+    assert_eq!(
+        story.status().remedies,
+        ["app-misc/a-1 was built with USE=\"-loop\" for a while, because packages needed each other"]
+    );
+}
+
+#[test]
+fn a_circle_within_a_circle_is_broken_first() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.end(tangled());
+    story.end(circle(&["a"]));
+    assert_eq!(untangled(&story), "app-misc/a-1");
+    story.end(tangled_within());
+    let Some((_, Work::Circle { within: Some(within), .. })) = &story.job else { panic!("{:?}", story.job) };
+    assert_eq!(within.package, cpv("a"));
+    story.end(circle(&["b"]));
+    assert_eq!(untangled(&story), "app-misc/b-1");
+    story.end(Report::Ran(ran(0)));
+    story.end(tangled());
+    story.end(circle(&["a"]));
+    assert_eq!(untangled(&story), "app-misc/a-1", "it was not the solution that was wrong");
+    story.end(Report::Ran(ran(0)));
+    story.through(Step::Rebuild);
+    assert_eq!(story.status().remedies.len(), 2);
+}
+
+#[test]
+fn a_circle_that_cannot_be_broken_is_named() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    story.end(tangled());
+    story.end(circle(&["b"]));
+    // It builds, and the circle is still there.
+    story.end(Report::Ran(ran(0)));
+    story.end(tangled());
+    story.end(circle(&["b"]));
+    story.expect(
+        Mode::Paused,
+        "packages need each other to be built: app-misc/a-1 needs app-misc/b-1 needs app-misc/a-1",
+    );
+    let evidence = &story.status().pause.unwrap().failures[0].evidence;
+    assert_eq!(evidence.last().map(String::as_str), Some("tried in vain: app-misc/b-1 with USE=\"-loop\""));
+
+    let mut story = Story::begin(|config| config.remedy.circular = false);
+    story.through(Step::SelfUpdate);
+    story.end(tangled());
+    story.expect(Mode::Paused, "packages need each other to be built");
+}
+
+/// Each way out leads to the next circle, for ever if it were let.
+#[test]
+fn circles_come_to_an_end() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::SelfUpdate);
+    let names: Vec<String> = (0..30).map(|n| format!("p{n}")).collect();
+    let mut attempts = 0;
+    for name in &names {
+        story.end(tangled());
+        story.end(circle(&[name]));
+        if story.job.is_none() {
+            break;
+        }
+        story.end(Report::Ran(ran(0)));
+        attempts += 1;
+    }
+    assert_eq!(attempts, 10);
+    story.expect(Mode::Paused, "packages need each other to be built");
+}
+
+#[test]
+fn without_the_remedy_a_person_is_asked_at_once() {
+    let mut story = Story::begin(|config| config.remedy.fetch.clear());
+    story.through(Step::Plan);
+    story.end(unfetched(&[("a", true)]));
+    story.expect(Mode::Paused, "app-misc/a-1 failed in fetch");
+}

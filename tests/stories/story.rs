@@ -1,0 +1,207 @@
+//! The one that is told about, and the events it meets.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gbsup::config::Config;
+use gbsup::core::request::{PauseMode, Reply, Request};
+use gbsup::core::state::{CyclePlan, State};
+use gbsup::core::status::{Mode, Status};
+use gbsup::core::step::step;
+use gbsup::core::{Action, Asker, Claimed, Event, Exit, Force, JobId, Now, Ran, Report, Step, Work, view};
+use gbsup::portage::cpv::Cpv;
+use gbsup::portage::output::{Evidence, Progress, Scanner};
+use gbsup::portage::plan::{Action as Merge, Plan, Planned, Reason};
+use gbsup::portage::sync::Outcome;
+use jiff::Timestamp;
+
+/// The core, and what a story needs to know of what it asked for.
+pub(crate) struct Story {
+    pub state: State,
+    pub seconds: u64,
+    pub job: Option<(JobId, Work)>,
+    pub plan: Option<CyclePlan>,
+    pub forces: Vec<Force>,
+    pub gone: bool,
+}
+
+impl Story {
+    /// A container that has just started on this volume.
+    pub(crate) fn begin(configure: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        configure(&mut config);
+        let now = Now { mono: Duration::ZERO, wall: Timestamp::from_second(1_800_000_000).unwrap() };
+        let state = State::new(config, now);
+        let mut story = Self { state, seconds: 0, job: None, plan: None, forces: Vec::new(), gone: false };
+        story.claim(None, "one", true);
+        story
+    }
+
+    pub(crate) fn claim(&mut self, durable: Option<gbsup::core::state::Durable>, root: &str, boot: bool) {
+        let plan = self.plan.clone();
+        let claimed = Claimed { durable, plan, last_cycle: 0, root: root.to_owned(), boot };
+        self.take(Event::Claimed(Box::new(claimed)));
+    }
+
+    /// The process ends and another one begins on the same volume.
+    pub(crate) fn restart(&mut self, root: &str, boot: bool) {
+        let durable = self.state.durable.clone();
+        let held = self.state.live.hold;
+        self.state = State::new(self.state.live.config.clone(), self.now());
+        self.job = None;
+        // The flag file is looked for before the volume's state is told.
+        self.take(Event::Hold(held));
+        self.claim(Some(durable), root, boot);
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let wall = 1_800_000_000 + i64::try_from(self.seconds).unwrap();
+        Now { mono: Duration::from_secs(self.seconds), wall: Timestamp::from_second(wall).unwrap() }
+    }
+
+    pub(crate) fn take(&mut self, event: Event) -> Vec<Action> {
+        let (state, actions) = step(self.state.clone(), event, self.now());
+        self.state = state;
+        for action in &actions {
+            match action {
+                Action::Start { job, work, .. } => self.job = Some((*job, work.clone())),
+                Action::Signal { force, .. } => self.forces.push(*force),
+                Action::PersistPlan => self.plan = self.state.plan.as_deref().cloned(),
+                Action::Exit(_) => self.gone = true,
+                _ => {}
+            }
+        }
+        actions
+    }
+
+    pub(crate) fn ask(&mut self, request: Request) -> Reply {
+        let actions = self.take(Event::Asked { by: Asker::Client(1), request });
+        let answer = |action| match action {
+            Action::Answer { reply, .. } => Some(reply),
+            _ => None,
+        };
+        actions.into_iter().find_map(answer).unwrap()
+    }
+
+    pub(crate) fn pass(&mut self, seconds: u64) {
+        self.seconds += seconds;
+        self.take(Event::Timer);
+    }
+
+    #[track_caller]
+    pub(crate) fn running(&self) -> Step {
+        self.job.as_ref().expect("a job runs").1.step()
+    }
+
+    #[track_caller]
+    pub(crate) fn end(&mut self, report: Report) {
+        let (job, _) = self.job.take().expect("a job runs");
+        self.take(Event::Ended { job, report });
+    }
+
+    /// Lets this step and those before it go well.
+    #[track_caller]
+    pub(crate) fn through(&mut self, last: Step) {
+        loop {
+            let now = self.running();
+            self.end(match now {
+                Step::Sync => synced(Outcome::Synced),
+                Step::Plan => planned(&["a", "b", "c"]),
+                Step::Build => Report::Ran(ran(0)),
+                _ => Report::Nothing,
+            });
+            if now == last {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn print(&mut self, progress: Progress) {
+        let (job, _) = self.job.clone().expect("a job runs");
+        self.take(Event::Progress { job, progress });
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        view::status(&self.state, self.now())
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(&self, state: Mode, headline: &str) {
+        let status = self.status();
+        assert_eq!(status.state, state, "{}", status.headline);
+        assert!(status.headline.contains(headline), "{} lacks {headline}", status.headline);
+    }
+}
+
+pub(crate) fn ran(code: i32) -> Box<Ran> {
+    Box::new(Ran {
+        program: "emerge".into(),
+        command: "emerge @world".into(),
+        log: "/v/log".into(),
+        exit: Exit::Code(code),
+        evidence: Evidence::default(),
+        logs: BTreeMap::new(),
+        full: None,
+        oom_kills: Some(0),
+        single_files: Vec::new(),
+    })
+}
+
+pub(crate) fn planned(names: &[&str]) -> Report {
+    let package = |name: &&str| Planned {
+        cpv: cpv(name),
+        slot: "0".into(),
+        sub_slot: "0".into(),
+        repo: "pocket".into(),
+        binary: false,
+        action: Merge::New,
+        old: Vec::new(),
+        use_changes: Vec::new(),
+        why: vec![Reason::Target],
+        download: 1024,
+    };
+    let packages = names.iter().map(package).collect();
+    Report::Planned { ran: ran(0), plan: Plan { packages, removed: Vec::new() } }
+}
+
+/// What a run with this output leaves.
+pub(crate) fn evidence(text: &[u8]) -> Evidence {
+    let mut scanner = Scanner::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        scanner.line(line);
+    }
+    scanner.finish()
+}
+
+pub(crate) fn synced(outcome: Outcome) -> Report {
+    let code = i32::from(matches!(outcome, Outcome::Failed(_)));
+    Report::Synced { ran: ran(code), outcome, revision: Some("abc".into()) }
+}
+
+pub(crate) fn unreachable() -> Report {
+    synced(Outcome::Failed("no route to host".into()))
+}
+
+pub(crate) fn cpv(name: &str) -> Cpv {
+    Cpv::parse(format!("app-misc/{name}-1").as_bytes()).unwrap()
+}
+
+pub(crate) fn emerging(name: &str) -> Progress {
+    Progress::Emerging { n: 1, total: 3, package: cpv(name), binary: false }
+}
+
+pub(crate) fn installing(name: &str) -> Progress {
+    Progress::Installing { n: 1, total: 3, package: cpv(name) }
+}
+
+pub(crate) fn completed(name: &str) -> Progress {
+    Progress::Completed { n: 1, total: 3, package: cpv(name) }
+}
+
+pub(crate) fn resume() -> Request {
+    Request::Resume { skip: Vec::new() }
+}
+
+pub(crate) fn pause(mode: PauseMode) -> Request {
+    Request::Pause { mode, reason: Some("lunch".into()) }
+}
