@@ -260,6 +260,7 @@ impl Walk {
             ("build", "keep_going") => slot.one(values::boolean, &mut config.build.keep_going),
             ("rebuild", "commands") => slot.follow_ups(&mut config.rebuild.commands),
             ("remedy", "fetch") => slot.list(values::retry, &mut config.remedy.fetch),
+            ("remedy", "out_of_memory") => slot.one(values::boolean, &mut config.remedy.out_of_memory),
             ("remedy", "circular") => slot.one(values::boolean, &mut config.remedy.circular),
             ("stop", "grace") => slot.one(values::grace, &mut config.stop.grace),
             ("log", "level") => slot.one(values::level, &mut config.log.level),

@@ -32,7 +32,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("sync", &["command", "min_interval", "retries", "on_failure"]),
     ("build", &["targets", "jobs", "load_average", "args", "keep_going"]),
     ("rebuild", &["commands"]),
-    ("remedy", &["fetch", "circular"]),
+    ("remedy", &["fetch", "out_of_memory", "circular"]),
     ("stop", &["grace"]),
     ("log", &["level", "format"]),
 ];
@@ -176,6 +176,8 @@ pub struct Remedy {
     /// fetched for a reason that may pass; empty: no further attempt.
     #[serde(serialize_with = "values::serialize_durations")]
     pub fetch: Vec<Duration>,
+    /// Build a package that ran out of memory again, alone: with half the jobs, then with one.
+    pub out_of_memory: bool,
     /// Build one of several packages that need each other with other USE flags first, as Portage suggests.
     pub circular: bool,
 }
@@ -256,7 +258,7 @@ impl Default for Sync {
 
 impl Default for Remedy {
     fn default() -> Self {
-        Self { fetch: [1, 5, 15].map(Duration::from_mins).to_vec(), circular: true }
+        Self { fetch: [1, 5, 15].map(Duration::from_mins).to_vec(), out_of_memory: true, circular: true }
     }
 }
 

@@ -52,6 +52,7 @@ use crate::portage::sync;
 use eta::Estimates;
 use failure::Failure;
 use history::Record;
+use remedy::Fewer;
 use request::{Reply, Request};
 use state::{CyclePlan, Durable};
 use status::VolumeInfo;
@@ -127,6 +128,8 @@ pub enum Work {
     Again {
         /// Those packages, as `category/name-version`.
         packages: Vec<String>,
+        /// One at a time and with fewer processes each.
+        fewer: Option<Fewer>,
         /// Atoms that an operator asked to leave out of this cycle.
         exclude: Vec<String>,
     },

@@ -63,6 +63,7 @@ pub struct Treated {
 fn attempts(class: Class, config: &Config) -> usize {
     match class {
         Class::Fetch => config.remedy.fetch.len(),
+        Class::OutOfMemory if config.remedy.out_of_memory => 2,
         _ => 0,
     }
 }
@@ -76,7 +77,10 @@ fn wait(class: Class, before: u32, config: &Config) -> Option<Duration> {
 }
 
 fn is_for(failure: &Failure) -> bool {
-    failure.class == Class::Fetch && failure.may_pass
+    match failure.class {
+        Class::Fetch => failure.may_pass,
+        class => class == Class::OutOfMemory,
+    }
 }
 
 /// What to do about these failures, or all of them back when only a person can do something.
@@ -90,21 +94,21 @@ pub fn choose(
     config: &Config,
     now: Now,
 ) -> Result<Treatment, Vec<Failure>> {
-    let before = |failure: &Failure| {
+    let tried = |failure: &Failure| {
         let same =
             |past: &&Treated| past.class == failure.class && Some(&past.package) == failure.package.as_ref();
         treated.iter().find(same).map_or(0, |past| past.attempts)
     };
     let helps = |failure: &Failure| {
-        let left = usize::try_from(before(failure)).is_ok_and(|n| n < attempts(failure.class, config));
+        let left = usize::try_from(tried(failure)).is_ok_and(|n| n < attempts(failure.class, config));
         failure.package.is_some() && is_for(failure) && left
     };
     let Some(first) = failures.iter().find(|failure| helps(failure)) else {
-        return Err(failures.into_iter().map(|failure| in_vain(before(&failure), failure)).collect());
+        return Err(failures.into_iter().map(|failure| in_vain(tried(&failure), failure)).collect());
     };
-    let (class, before) = (first.class, before(first));
+    let (class, before) = (first.class, tried(first));
     let (mine, others): (Vec<_>, Vec<_>) =
-        failures.into_iter().partition(|failure| failure.class == class && helps(failure));
+        failures.into_iter().partition(|f| f.class == class && helps(f) && tried(f) == before);
     Ok(Treatment {
         class,
         packages: mine.into_iter().filter_map(|failure| failure.package).collect(),
@@ -173,6 +177,12 @@ impl Remedy {
 }
 
 impl Treatment {
+    /// What goes easier on memory than the attempt before.
+    #[must_use]
+    pub fn fewer(&self) -> Option<Fewer> {
+        (self.class == Class::OutOfMemory).then(|| Fewer::after(self.before))
+    }
+
     /// What is going on, in one sentence: `a/b-1 could not be fetched; trying again in 55 s (attempt 2 of 4)`.
     fn sentence(&self, left: Option<Duration>, config: &Config) -> String {
         let more = match self.packages.len() {
@@ -184,9 +194,13 @@ impl Treatment {
             Some(left) if !left.is_zero() => format!("trying again in {}", in_words(left)),
             _ => "trying again now".to_owned(),
         };
+        let trouble = match self.fewer() {
+            Some(fewer) => format!("ran out of memory; {when} with {}", fewer.in_words()),
+            None => format!("could not be fetched; {when}"),
+        };
         // The first attempt was the build's own.
         let (attempt, of) = (self.before + 2, attempts(self.class, config) + 1);
-        format!("{first}{more} could not be fetched; {when} (attempt {attempt} of {of})")
+        format!("{first}{more} {trouble} (attempt {attempt} of {of})")
     }
 }
 
@@ -194,7 +208,45 @@ impl Treated {
     /// What became of it, in one sentence; nothing while it is not known.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
-        let Self { package, attempts, cured, .. } = self;
-        cured.then(|| format!("{package} could not be fetched at first; attempt {} worked", attempts + 1))
+        let Self { class, package, attempts, cured } = self;
+        cured.then(|| match class {
+            Class::OutOfMemory => {
+                let fewer = Fewer::after(attempts.saturating_sub(1));
+                format!("{package} ran out of memory at first; it was built with {}", fewer.in_words())
+            }
+            _ => format!("{package} could not be fetched at first; attempt {} worked", attempts + 1),
+        })
+    }
+}
+
+/// How many processes a build runs that ran out of memory with all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fewer {
+    /// Half as many as MAKEOPTS says.
+    Half,
+    /// One.
+    One,
+}
+
+impl Fewer {
+    /// What follows so many attempts that were in vain.
+    fn after(attempts: u32) -> Self {
+        if attempts == 0 { Self::Half } else { Self::One }
+    }
+
+    /// So many, when there were `jobs`.
+    #[must_use]
+    pub fn of(self, jobs: u32) -> u32 {
+        match self {
+            Self::Half => (jobs / 2).max(1),
+            Self::One => 1,
+        }
+    }
+
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Half => "half the jobs",
+            Self::One => "one job",
+        }
     }
 }

@@ -202,13 +202,21 @@ fn update(host: &Host, options: &BuildOptions, only: &[&str]) -> Command {
     finish(argv, options, &options.targets, features(host, proactive))
 }
 
-/// Builds these versions, which failed in [`build`], once more, and what they need.
+/// Builds these versions, which failed in [`build`], once more, and what they need. With MAKEOPTS they are
+/// built one at a time and with those: what the environment says wins over make.conf and `package.env`
+/// (`portage/package/ebuild/config.py`, `configlist`).
 #[must_use]
-pub fn again(packages: &[Cpv], host: &Host, options: &BuildOptions) -> Command {
-    let mut argv = emerge(options, Binaries::Use);
+pub fn again(packages: &[Cpv], makeopts: Option<&str>, host: &Host, options: &BuildOptions) -> Command {
+    let jobs = if makeopts.is_some() { 1 } else { options.jobs };
+    let options = BuildOptions { jobs, ..options.clone() };
+    let mut argv = emerge(&options, Binaries::Use);
     argv.extend(["--oneshot", "--changed-use", "--changed-deps=y", "--changed-slot=y"].map(str::to_owned));
     let targets: Vec<String> = packages.iter().map(Cpv::atom).collect();
-    finish(argv, options, &targets, features(host, &[]))
+    let mut command = finish(argv, &options, &targets, features(host, &[]));
+    if let Some(makeopts) = makeopts {
+        set(&mut command.env, "MAKEOPTS", makeopts.to_owned());
+    }
+    command
 }
 
 /// Builds one package of a circular dependency, whose flags were changed for that, and what it needs. It

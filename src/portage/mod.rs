@@ -17,6 +17,7 @@ pub mod index;
 pub mod leftovers;
 pub mod live;
 pub mod log;
+pub mod makeopts;
 mod markers;
 pub mod output;
 pub mod plan;

@@ -14,6 +14,7 @@ pub const KEYS: &[&str] = &[
     "DISTDIR",
     "EMERGE_LOG_DIR",
     "FEATURES",
+    "MAKEOPTS",
     "PKGDIR",
     "PORTAGE_LOGDIR",
     "PORTAGE_TMPDIR",
@@ -36,6 +37,8 @@ pub struct Settings {
     pub tmpdir: PathBuf,
     /// FEATURES in effect.
     pub features: BTreeSet<String>,
+    /// MAKEOPTS; empty when unset.
+    pub makeopts: String,
     /// `CHOST`; empty when the profile is invalid.
     pub chost: String,
     /// `ARCH`; empty when the profile is invalid.
@@ -57,6 +60,7 @@ impl Settings {
             emerge_log_dir: path(take("EMERGE_LOG_DIR"), "/var/log"),
             tmpdir: path(take("PORTAGE_TMPDIR"), "/var/tmp"),
             features: take("FEATURES").unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+            makeopts: take("MAKEOPTS").unwrap_or_default(),
             chost: take("CHOST").unwrap_or_default(),
             arch: take("ARCH").unwrap_or_default(),
         }

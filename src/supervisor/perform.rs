@@ -21,12 +21,14 @@ use super::temporary_use::TemporaryUse;
 use crate::config::{self, Config};
 use crate::core::eta::Estimates;
 use crate::core::failure::{Class, Failure};
+use crate::core::remedy::Fewer;
 use crate::core::{Event, Exit, Force, JobId, Ran, Report, Step, Work, cycle};
 use crate::emerge_log;
 use crate::portage::circular::{self, Solution};
 use crate::portage::command::{self, BuildOptions, Command, Host, Syncer};
 use crate::portage::cpv::Cpv;
 use crate::portage::index::{self, Binary};
+use crate::portage::makeopts;
 use crate::portage::output::{Progress, Scanner};
 use crate::portage::plan;
 use crate::portage::settings::Settings;
@@ -131,7 +133,7 @@ impl Task {
             Work::Build { exclude, merge_again } => self.build(exclude, merge_again),
             Work::Circle { text, within, exclude, .. } => self.circle(text, within.as_ref(), exclude),
             Work::Untangle { solution, exclude, .. } => self.untangle(solution, exclude),
-            Work::Again { packages, exclude } => self.again(packages, exclude),
+            Work::Again { packages, fewer, exclude } => self.again(packages, *fewer, exclude),
             Work::Rebuild { merged, exclude } => self.rebuild(merged, exclude),
         };
         self.settle();
@@ -196,12 +198,24 @@ impl Task {
         self.run(&command::build(&host, &options)).map(|ran| Report::Ran(Box::new(ran)))
     }
 
-    fn again(&mut self, packages: &[String], exclude: &[String]) -> Result<Report, Trouble> {
+    fn again(
+        &mut self,
+        packages: &[String],
+        fewer: Option<Fewer>,
+        exclude: &[String],
+    ) -> Result<Report, Trouble> {
         let options = self.options(exclude);
-        self.tell_estimates(&options);
         let host = self.host()?;
+        let makeopts = fewer.map(|fewer| self.makeopts(fewer)).transpose()?;
         let packages: Vec<Cpv> = packages.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).collect();
-        self.run(&command::again(&packages, &host, &options)).map(|ran| Report::Ran(Box::new(ran)))
+        let command = command::again(&packages, makeopts.as_deref(), &host, &options);
+        self.run(&command).map(|ran| Report::Ran(Box::new(ran)))
+    }
+
+    fn makeopts(&mut self, fewer: Fewer) -> Result<String, Trouble> {
+        let makeopts = preflight::settings(self)?.makeopts;
+        let jobs = makeopts::jobs(&makeopts).unwrap_or_else(cpus);
+        Ok(makeopts::with_jobs(&makeopts, fewer.of(jobs)))
     }
 
     fn circle(
@@ -380,10 +394,13 @@ impl Task {
     }
 }
 
+fn cpus() -> u32 {
+    thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
+}
+
 /// What the configuration says about a build, on this machine.
 pub(crate) fn options(config: &Config, exclude: &[String]) -> BuildOptions {
-    let cpus = thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
-    let build = &config.build;
+    let (cpus, build) = (cpus(), &config.build);
     BuildOptions {
         targets: build.targets.clone(),
         jobs: build.jobs.on(cpus),

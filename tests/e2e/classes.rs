@@ -192,7 +192,11 @@ fn resolver() {
 #[test]
 fn scarcity() {
     let limits = ["--memory", "512m", "--memory-swap", "512m", "--tmpfs", "/var/tmp:exec,size=16m"];
-    let mut builder = Recipe::new(&["test-fail/hungry"]).args(&limits).env("MAKEOPTS", "-j8").start();
+    let mut builder = Recipe::new(&["test-fail/hungry"])
+        .args(&limits)
+        .env("MAKEOPTS", "-j8")
+        .config("[remedy]\nout_of_memory = false\n")
+        .start();
     let status = builder.wait_paused();
     let failure = only(&status);
     assert_eq!(failure.class, Class::DiskFull, "{failure:#?}");

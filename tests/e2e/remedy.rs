@@ -67,6 +67,30 @@ fn a_server_that_fails_twice_needs_no_person() {
     builder.assert_tidy();
 }
 
+/// Eight processes of 90 MB have no room together; four have. The others keep their eight.
+#[test]
+fn what_ran_out_of_memory_is_built_with_fewer_jobs() {
+    let limits = ["--memory", "512m", "--memory-swap", "512m"];
+    let world = ["test-fail/oom", "app-text/tree"];
+    let mut builder = Recipe::new(&world).args(&limits).env("MAKEOPTS", "-j8").start();
+    let status = builder.wait_waiting();
+    let [remedy] = status.remedies.as_slice() else { panic!("{:?}", status.remedies) };
+    assert!(remedy.starts_with("test-fail/oom-1 ran out of memory at first; it was built with "), "{remedy}");
+    let makes = |package: &str| {
+        let logs = builder.sh(&format!("grep -h '^make -j' /var/lib/gbsup/log/{package}:*.log"));
+        logs.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>()
+    };
+    let tried = makes("test-fail:oom-1");
+    assert_eq!(tried[0], "make -j8", "{tried:?}");
+    assert!(["make -j8 -j4", "make -j8 -j1"].contains(&tried.last().unwrap().as_str()), "{tried:?}");
+    let others = makes("app-text:tree-*");
+    assert!(
+        !others.is_empty() && others.iter().all(|make| make.contains("-j8") && !make.contains("-j4")),
+        "{others:?}"
+    );
+    builder.assert_tidy();
+}
+
 /// It is not there, and trying again would not bring it.
 #[test]
 fn a_file_that_is_not_what_it_should_be_is_left_to_a_person() {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use gbsup::core::failure::{Class, Failure};
+use gbsup::core::remedy::Fewer;
 use gbsup::core::request::Reply;
 use gbsup::core::status::Mode;
 use gbsup::core::{Report, Step, Work};
@@ -103,6 +105,46 @@ fn only_what_may_pass_is_tried_again_and_the_rest_waits_for_a_person() {
     story.end(Report::Ran(ran(0)));
     story.expect(Mode::Paused, "app-misc/b-1 failed in fetch");
     assert_eq!(story.status().progress.failed, 1);
+}
+
+/// A build in which memory ran out for this package.
+fn starved(name: &str) -> Report {
+    let failure =
+        Failure { package: Some(cpv(name).to_string()), ..Failure::new(Class::OutOfMemory, "no memory") };
+    Report::Failed(Box::new(failure))
+}
+
+#[test]
+fn what_ran_out_of_memory_is_built_with_fewer_jobs() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    for (fewer, words) in
+        [(Fewer::Half, "half the jobs (attempt 2 of 3)"), (Fewer::One, "one job (attempt 3 of 3)")]
+    {
+        story.end(starved("a"));
+        assert!(story.status().remedies[0].ends_with(words), "{:?}", story.status().remedies);
+        let Some((_, Work::Again { packages, fewer: Some(given), .. })) = &story.job else {
+            panic!("{:?}", story.job)
+        };
+        assert_eq!((packages.as_slice(), *given), (&["app-misc/a-1".to_owned()][..], fewer));
+    }
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    story.end(Report::Ran(ran(0)));
+    story.through(Step::Rebuild);
+    assert_eq!(
+        story.status().remedies,
+        ["app-misc/a-1 ran out of memory at first; it was built with one job"]
+    );
+
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    (0..3).for_each(|_| story.end(starved("a")));
+    story.expect(Mode::Paused, "app-misc/a-1 ran out of memory");
+    let mut story = Story::begin(|config| config.remedy.out_of_memory = false);
+    story.through(Step::Plan);
+    story.end(starved("a"));
+    story.expect(Mode::Paused, "app-misc/a-1 ran out of memory");
 }
 
 /// A plan that met a circular dependency.

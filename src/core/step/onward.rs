@@ -159,7 +159,7 @@ impl Turn {
         let work = match (&cycle.remedy, at) {
             (Some(Remedy::Again(treatment)), Step::Build) => {
                 remedy::count(treatment, &mut cycle.treated);
-                Work::Again { packages: treatment.packages.clone(), exclude }
+                Work::Again { packages: treatment.packages.clone(), fewer: treatment.fewer(), exclude }
             }
             (Some(Remedy::Untangle(untangling)), at) if untangling.at == at => {
                 match untangling.solution.clone() {
