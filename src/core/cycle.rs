@@ -53,10 +53,9 @@ pub fn tree_is_in_doubt(sync: &SyncRecord, root: Option<&str>) -> bool {
 /// and again does not hammer a mirror. Nothing while no wait is called for.
 #[must_use]
 pub fn after_cut_short(sync: &SyncRecord, config: &Config) -> Option<Timestamp> {
-    let again = sync.cut_short.checked_sub(1).filter(|&again| again > 0)?;
-    let wait = backoff(again, config).or_else(|| config.sync.retries.last().copied())?;
-    let attempted = sync.attempted?;
-    attempted.checked_add(SignedDuration::try_from(wait).ok()?).ok()
+    let again = usize::try_from(sync.cut_short.checked_sub(2)?).ok()?;
+    let wait = config.sync.retries.get(again).or(config.sync.retries.last())?;
+    Some(later(sync.attempted?, *wait))
 }
 
 /// How long to wait before the attempt that follows this many failed ones; nothing when the
@@ -73,11 +72,11 @@ pub fn step_log(volume: &Path, cycle: u64, step: Step) -> PathBuf {
     volume.join("log/cycle").join(cycle.to_string()).join(step.name()).with_extension("log")
 }
 
-/// The time of day that lies this far ahead, at the latest the last one there is.
+/// The time of day that lies this far behind another, at the latest the last one there is.
 #[must_use]
-pub fn later(now: Now, by: Duration) -> Timestamp {
+pub fn later(than: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-    now.wall.checked_add(by).unwrap_or(Timestamp::MAX)
+    than.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// A deadline written down in wall time, in this process's monotonic time. It is never farther

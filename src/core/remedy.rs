@@ -95,8 +95,8 @@ pub fn choose(
     now: Now,
 ) -> Result<Treatment, Vec<Failure>> {
     let tried = |failure: &Failure| {
-        let same =
-            |past: &&Treated| past.class == failure.class && Some(&past.package) == failure.package.as_ref();
+        let package = failure.package.as_deref();
+        let same = |past: &&Treated| package.is_some_and(|package| past.is_of(failure.class, package));
         treated.iter().find(same).map_or(0, |past| past.attempts)
     };
     let helps = |failure: &Failure| {
@@ -113,7 +113,7 @@ pub fn choose(
         class,
         packages: mine.into_iter().filter_map(|failure| failure.package).collect(),
         before,
-        due: wait(class, before, config).map(|wait| cycle::later(now, wait)),
+        due: wait(class, before, config).map(|wait| cycle::later(now.wall, wait)),
         others,
     })
 }
@@ -137,7 +137,7 @@ fn in_vain(attempts: u32, mut failure: Failure) -> Failure {
 /// Counts an attempt of a treatment.
 pub fn count(treatment: &Treatment, treated: &mut Vec<Treated>) {
     for package in &treatment.packages {
-        match treated.iter_mut().find(|past| past.class == treatment.class && past.package == *package) {
+        match treated.iter_mut().find(|past| past.is_of(treatment.class, package)) {
             Some(past) => past.attempts = past.attempts.saturating_add(1),
             None => treated.push(Treated {
                 class: treatment.class,
@@ -205,6 +205,10 @@ impl Treatment {
 }
 
 impl Treated {
+    fn is_of(&self, class: Class, package: &str) -> bool {
+        self.class == class && self.package == package
+    }
+
     /// What became of it, in one sentence; nothing while it is not known.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {

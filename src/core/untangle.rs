@@ -80,8 +80,8 @@ pub fn next(circle: &Circle, cycle: &mut Cycle) -> Option<Solution> {
 /// What a person is told: the circle by name, and what was tried.
 #[must_use]
 pub fn given_up(mut failure: Failure, circle: &Circle, cycle: &Cycle) -> Failure {
-    if let Some(sentence) = circle.sentence() {
-        failure.message = format!("packages need each other to be built: {sentence}");
+    if !circle.packages.is_empty() {
+        failure.message = circle.complaint();
     }
     for past in &cycle.untangled {
         let solution = &past.solution;

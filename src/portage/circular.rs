@@ -41,12 +41,14 @@ impl Solution {
 }
 
 impl Circle {
-    /// The circle in one line: `a/a-1 needs b/b-1 needs a/a-1`.
+    /// What is wrong, with the circle where it is known: `packages need each other to be built: a/a-1 needs
+    /// b/b-1 needs a/a-1`.
     #[must_use]
-    pub fn sentence(&self) -> Option<String> {
-        let first = self.packages.first()?;
-        let names: Vec<String> = self.packages.iter().chain([first]).map(ToString::to_string).collect();
-        Some(names.join(" needs "))
+    pub fn complaint(&self) -> String {
+        let complaint = "packages need each other to be built";
+        let Some(first) = self.packages.first() else { return complaint.to_owned() };
+        let names: Vec<&str> = self.packages.iter().chain([first]).map(Cpv::as_str).collect();
+        format!("{complaint}: {}", names.join(" needs "))
     }
 
     /// The solution to try next: a package of the circle, with the fewest flags to change, and rather one
@@ -148,10 +150,9 @@ mod tests {
     fn both_reports_say_the_same() {
         let mut json = from_json(include_bytes!("../../tests/captured/circular-report.txt")).unwrap();
         assert_eq!(
-            json.sentence().as_deref(),
-            Some(
-                "media-libs/harfbuzz-6.0.0 needs media-libs/freetype-2.12.1 needs media-libs/harfbuzz-6.0.0"
-            )
+            json.complaint(),
+            "packages need each other to be built: media-libs/harfbuzz-6.0.0 needs \
+             media-libs/freetype-2.12.1 needs media-libs/harfbuzz-6.0.0"
         );
         assert_eq!(json.solutions, [solution("media-libs/freetype-2.12.1", &[("harfbuzz", false)])]);
         assert_eq!(json.solutions[0].flags(), "-harfbuzz");

@@ -87,6 +87,13 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// What the Portage can do that `portageq --version` printed this of; nothing special where no version
+    /// is in it.
+    #[must_use]
+    pub fn read(text: &[u8]) -> Self {
+        Version::parse(&String::from_utf8_lossy(text)).map(Self::of).unwrap_or_default()
+    }
+
     /// What a version can do.
     #[must_use]
     pub fn of(version: Version) -> Self {

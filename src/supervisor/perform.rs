@@ -299,9 +299,8 @@ impl Task {
 
     /// The same, with every line also shown to `read`.
     fn run_reading(&mut self, command: &Command, read: impl FnMut(&[u8]) + Send) -> Result<Ran, Trouble> {
-        let mut file = self.open_log()?;
         let typed = command.typed();
-        drop(writeln!(file, "{} $ {typed}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")));
+        let file = self.open_log(&typed)?;
         let mut sink = Output {
             file,
             json: self.config.log.format == config::Format::Json,
@@ -344,8 +343,7 @@ impl Task {
 
     /// Runs a command for its answer. Its output goes to the step's log only.
     pub(super) fn capture(&mut self, command: &Command) -> Result<(Exit, Vec<u8>), Trouble> {
-        let mut file = self.open_log()?;
-        drop(writeln!(file, "{} $ {}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ"), command.typed()));
+        let mut file = self.open_log(&command.typed())?;
         let mut sink = Capture { file: &mut file, text: Vec::new() };
         let launch = Launch { handle: &self.handle, job: self.job.0, job_file: self.job_file.as_deref() };
         let ended = launch.run(command, &mut sink);
@@ -360,11 +358,12 @@ impl Task {
         drop(self.events.send(Event::Warning { key, text }));
     }
 
-    fn open_log(&self) -> Result<File, Trouble> {
+    /// The log of the step, with the line of a command that is about to be run.
+    fn open_log(&self, typed: &str) -> Result<File, Trouble> {
         let parent = self.log.parent().unwrap_or(&self.volume);
         let opened = fs::create_dir_all(parent)
             .and_then(|()| OpenOptions::new().create(true).append(true).open(&self.log));
-        opened.map_err(|problem| {
+        let mut file = opened.map_err(|problem| {
             let class = match problem.kind() {
                 io::ErrorKind::StorageFull => Class::DiskFull,
                 _ => Class::Volume,
@@ -373,7 +372,9 @@ impl Task {
                 class,
                 format!("the log {} cannot be written: {problem}", self.log.display()),
             ))
-        })
+        })?;
+        drop(writeln!(file, "{} $ {typed}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")));
+        Ok(file)
     }
 
     /// Somebody removed the files of the volume, or unmounted it, under a command; whatever that says

@@ -12,7 +12,7 @@ use crate::core::Exit;
 use crate::core::classify::PROFILE_COMMANDS;
 use crate::core::failure::{Class, Failure};
 use crate::portage::command::{self, Host, Sandbox};
-use crate::portage::probe::{Capabilities, Version};
+use crate::portage::probe::Capabilities;
 use crate::portage::settings::{self, ProfileEntry, Settings};
 
 use crate::volume;
@@ -111,8 +111,7 @@ fn outside(task: &mut Task, settings: &Settings) {
 /// Finds out, once, what this Portage and this container can do.
 pub(super) fn probe(task: &mut Task) -> Result<Host, Trouble> {
     let (_, text) = task.capture(&command::version())?;
-    let capabilities =
-        Version::parse(&String::from_utf8_lossy(&text)).map(Capabilities::of).unwrap_or_default();
+    let capabilities = Capabilities::read(&text);
     // `unshare` is in util-linux, so it is as good as always there; without it nothing is known.
     let sandbox = match task.capture(&command::probe_namespaces()) {
         Ok((Exit::Code(0), _)) => Sandbox::Namespaces,

@@ -16,7 +16,7 @@ use crate::core::{Exit, JobId, Ran, Report, Work, classify};
 use crate::portage::command::{self, Command, Host};
 use crate::portage::output::Scanner;
 use crate::portage::plan::{Plan, Reader};
-use crate::portage::probe::{Capabilities, Version};
+use crate::portage::probe::Capabilities;
 use crate::portage::settings::{self, Settings};
 
 /// Where everything is that Portage says.
@@ -89,9 +89,9 @@ impl Rehearsing {
 
     /// What this Portage can do. Sandboxes make no difference where nothing is built.
     fn host(&mut self) -> Host {
-        let version = Version::parse(&String::from_utf8_lossy(&self.ask(&command::version())));
+        let capabilities = Capabilities::read(&self.ask(&command::version()));
         let features = std::env::var("FEATURES").unwrap_or_default();
-        Host { capabilities: version.map(Capabilities::of).unwrap_or_default(), features, ..Host::default() }
+        Host { capabilities, features, ..Host::default() }
     }
 }
 

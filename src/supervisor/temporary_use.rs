@@ -3,7 +3,7 @@
 //! The file is the only one gbsup ever writes below `/etc/portage`. It goes with its guard, and when the
 //! process dies before that, the next preflight removes it.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -49,7 +49,7 @@ impl Drop for TemporaryUse {
 }
 
 fn write(directory: &Path, solution: &Solution) -> io::Result<()> {
-    DirBuilder::new().recursive(true).create(directory)?;
+    fs::create_dir_all(directory)?;
     let mut file = File::create(directory.join(NAME))?;
     writeln!(
         file,

@@ -120,11 +120,7 @@ fn circular(problem: &Problem, ran: &Ran) -> Failure {
         }
         None => ran.command.clone(),
     };
-    let message = match circle.sentence() {
-        Some(sentence) => format!("packages need each other to be built: {sentence}"),
-        None => "packages need each other to be built".to_owned(),
-    };
-    told(Class::Circular, message, vec![suggestion])
+    told(Class::Circular, circle.complaint(), vec![suggestion])
 }
 
 fn slot_conflict(problem: &Problem) -> Failure {

@@ -123,7 +123,7 @@ impl Turn {
         sync.failures = sync.failures.saturating_add(1);
         sync.error = failures.first().map(|f| f.message.clone());
         if let Some(wait) = cycle::backoff(sync.failures, &self.state.live.config) {
-            sync.retry = Some(cycle::later(self.now, wait));
+            sync.retry = Some(cycle::later(self.now.wall, wait));
             self.state.live.retry = Some(self.now.mono.saturating_add(wait));
             self.state.durable.since = self.now.wall;
             return;

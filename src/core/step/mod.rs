@@ -195,8 +195,7 @@ impl Turn {
         if live.volume == Volume::Ours
             && let Phase::Waiting(next) = &mut durable.phase
         {
-            let ended = Now { wall: durable.since, ..self.now };
-            *next = live.config.cycle.interval.map(|by| cycle::later(ended, by));
+            *next = live.config.cycle.interval.map(|by| cycle::later(durable.since, by));
         }
     }
 

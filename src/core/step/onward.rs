@@ -86,7 +86,7 @@ impl Turn {
     }
 
     pub(super) fn wait(&mut self) {
-        let next = self.state.live.config.cycle.interval.map(|by| cycle::later(self.now, by));
+        let next = self.state.live.config.cycle.interval.map(|by| cycle::later(self.now.wall, by));
         self.set_phase(Phase::Waiting(next));
         self.schedule();
     }
