@@ -47,8 +47,7 @@ fn packages() {
     builder.sh("mkdir /etc/portage/env && echo 'FEATURES=\"test\"' >/etc/portage/env/test && \
          mkdir -p /etc/portage/package.env && echo 'test-fail/tested test' >/etc/portage/package.env/tests");
     // The server that has no such file; it answers before it is needed.
-    builder.sh("cd /srv/distfiles && setsid python3 -m http.server --bind 127.0.0.1 8765 >/dev/null 2>&1 & \
-         until (exec 3<>/dev/tcp/127.0.0.1/8765) 2>/dev/null; do sleep 0.05; done");
+    builder.serve("python3 -m http.server --bind 127.0.0.1 --directory /srv/distfiles 8765", 8765);
     let expected = [
         ("test-fail/baddigest-1", Class::Verify, "baddigest-1.tar.gz is not what the Manifest says"),
         ("test-fail/broken-1", Class::Compile, "the reactor has no coolant"),

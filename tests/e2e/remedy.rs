@@ -2,6 +2,7 @@
 
 use gbsup::core::failure::Class;
 use gbsup::core::status::Mode;
+use gbsup::portage::index;
 
 use crate::support::{Builder, Recipe};
 
@@ -27,10 +28,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(('127.0.0.1', 9), Server).serve_forever()
 "
     );
-    builder.sh(&format!(
-        "setsid python3 -c \"{server}\" >/dev/null 2>&1 & \
-         until (exec 3<>/dev/tcp/127.0.0.1/9) 2>/dev/null; do sleep 0.05; done"
-    ));
+    builder.serve(&format!("python3 -c \"{server}\""), 9);
 }
 
 #[test]
@@ -104,25 +102,19 @@ fn a_file_that_is_not_what_it_should_be_is_left_to_a_person() {
     assert_eq!(status.remedies, [""; 0]);
 }
 
-/// The index has these packages, all with this flag, and the flags of the meantime are gone.
+/// The index has these packages once each, these with this flag, and the flags of the meantime are gone.
 #[track_caller]
 fn assert_untangled(builder: &Builder, packages: &[&str], flagged: &[(&str, &str)]) {
-    let index = builder.sh("cat /var/lib/gbsup/binpkgs/Packages");
-    let records: Vec<&str> = index.split("\n\n").collect();
-    let of = |package: &str| -> Vec<&str> {
-        records.iter().copied().filter(|record| record.contains(&format!("CPV: {package}\n"))).collect()
-    };
+    let index = index::binaries(builder.sh("cat /var/lib/gbsup/binpkgs/Packages").as_bytes());
     for package in packages {
-        assert_eq!(of(package).len(), 1, "{package} in {index}");
+        let instances = index.iter().filter(|binary| binary.cpv.as_str() == *package);
+        assert_eq!(instances.count(), 1, "{package} in {index:?}");
         assert!(builder.has(package));
     }
     for (package, flag) in flagged {
-        let record = of(package)[0];
-        let uses = record.lines().find_map(|line| line.strip_prefix("USE: ")).unwrap_or_default();
-        assert!(
-            uses.split(' ').any(|known| known == *flag),
-            "{package} was packaged without {flag}: {record}"
-        );
+        let with_flag =
+            |binary: &index::Binary| binary.cpv.as_str() == *package && binary.flags.contains(*flag);
+        assert!(index.iter().any(with_flag), "{package} was packaged without {flag}: {index:?}");
     }
     assert_ne!(builder.exec(&["test", "-e", FLAGS]).code, 0, "{FLAGS} is left");
     builder.assert_tidy();

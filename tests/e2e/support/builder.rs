@@ -172,6 +172,15 @@ impl Builder {
         self.sh(&format!("printf '%s\\n' {} >/var/lib/portage/world", atoms.join(" ")));
     }
 
+    /// Starts a server in the container and waits until it listens on this port of 127.0.0.1.
+    #[track_caller]
+    pub fn serve(&self, command: &str, port: u16) {
+        self.sh(&format!(
+            "setsid {command} >/dev/null 2>&1 & \
+             until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.05; done"
+        ));
+    }
+
     /// The repair that the packages of `test-fail` ask for.
     #[track_caller]
     pub fn repair(&self) {
