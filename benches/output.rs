@@ -1,14 +1,17 @@
-//! The two ends of a pipe for scripts/bench-output: a child that prints as fast as it can, and a
-//! reader that says when everything has arrived.
+//! The two ends of a pipe for scripts/bench-output: a child that prints, as fast as it can or at a pace,
+//! and a reader that says when everything has arrived.
 //!
 //! ```text
-//! output print BYTES WIDTH BEGAN   print so many bytes of lines this wide; the time into the file BEGAN
-//! output read ENDED                read up to the last line; then the time and the bytes into the file ENDED
+//! output print BYTES WIDTH BEGAN CPU        print so many bytes of lines this wide; the time into the file BEGAN, and in
+//!                                           the end the nanoseconds of processor time it took into the file CPU
+//! output pace BYTES WIDTH BEGAN CPU RATE    the same, so many lines a second
+//! output read ENDED                         read up to the last line; then the time, the bytes, and the nanoseconds of
+//!                                           processor time that this took into the file ENDED
 //! ```
 
 use std::io::{self, Read, Write};
-use std::time::SystemTime;
-use std::{env, fs, process};
+use std::time::{Duration, Instant, SystemTime};
+use std::{env, fs, process, thread};
 
 /// What a build prints, more or less: compilers, configure, meson, make and Portage itself.
 const LINES: &[&str] = &[
@@ -29,7 +32,11 @@ const CHUNK: usize = 64 << 10;
 fn main() -> io::Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["print", bytes, width, began] => print(number(bytes), number(width), began),
+        ["print", bytes, width, began, cpu] => print(number(bytes), number(width), began, cpu, None),
+        ["pace", bytes, width, began, cpu, rate] => {
+            let rate = number(rate).saturating_mul(number(width));
+            print(number(bytes), number(width), began, cpu, Some(rate))
+        }
         ["read", ended] => read(ended),
         // `cargo bench` and `cargo test --benches` call it with arguments of their own.
         _ => {
@@ -51,22 +58,32 @@ fn now() -> u128 {
     SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_micros())
 }
 
-/// Prints `bytes` bytes in all, the last line being [`LAST`].
-fn print(bytes: usize, width: usize, began: &str) -> io::Result<()> {
-    let mut chunk = Vec::with_capacity(CHUNK + width);
+/// Prints `bytes` bytes in all, the last line being [`LAST`]; `rate` is in bytes a second.
+fn print(bytes: usize, width: usize, began: &str, cpu: &str, rate: Option<usize>) -> io::Result<()> {
+    // A hundred times a second is often enough to look like a steady stream.
+    let size = rate.map_or(CHUNK, |rate| rate / 100);
+    let mut chunk = Vec::with_capacity(size + width);
     for line in LINES.iter().cycle() {
-        if chunk.len() >= CHUNK {
+        if chunk.len() >= size {
             break;
         }
         chunk.extend(line.bytes().chain(std::iter::repeat(b'.')).take(width.max(2) - 1));
         chunk.push(b'\n');
     }
     fs::write(began, format!("{}\n", now()))?;
+    let start = Instant::now();
     let mut output = io::stdout().lock();
     let mut left = bytes.saturating_sub(LAST.len());
+    let mut printed = 0;
     while left > chunk.len() {
         output.write_all(&chunk)?;
         left -= chunk.len();
+        printed += chunk.len();
+        if let Some(rate) = rate {
+            output.flush()?;
+            let due = start + Duration::from_secs_f64(printed as f64 / rate as f64);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
     }
     // One more line, however long, makes up for what is left.
     chunk.truncate(left.saturating_sub(1));
@@ -74,7 +91,14 @@ fn print(bytes: usize, width: usize, began: &str) -> io::Result<()> {
         chunk.push(b'\n');
     }
     output.write_all(&[&chunk, LAST].concat())?;
-    output.flush()
+    output.flush()?;
+    fs::write(cpu, processor_time()?)
+}
+
+/// The nanoseconds that this process, which has one thread, has run (proc(5), `/proc/pid/schedstat`).
+fn processor_time() -> io::Result<String> {
+    let stat = fs::read_to_string("/proc/self/schedstat")?;
+    Ok(stat.split(' ').next().unwrap_or_default().to_owned())
 }
 
 fn read(ended: &str) -> io::Result<()> {
@@ -92,7 +116,7 @@ fn read(ended: &str) -> io::Result<()> {
         // gbsup may have said a word or two after it.
         let tail = &buffer[count.saturating_sub(1024)..count];
         if tail.windows(LAST.len()).any(|window| window == LAST) {
-            return fs::write(ended, format!("{} {total}\n", now()));
+            return fs::write(ended, format!("{} {total} {}\n", now(), processor_time()?));
         }
     }
 }

@@ -77,7 +77,7 @@ follow() {
 }
 # shellcheck disable=SC2034 # for those who source this
 # What gbsup says when it has nothing more to do.
-END_OF_CYCLE='^gbsup [^ ]+ (waiting|paused|degraded|stopped)'
+END_OF_CYCLE='^gbsup [^ ]+ ([a-z]+: )?(waiting|paused|degraded|stopped)'
 
 row() {
     local cell
