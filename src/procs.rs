@@ -14,7 +14,10 @@ pub(crate) struct Process {
     pub(crate) session: i32,
     /// Clock ticks since the machine booted; with the pid it names a process for good.
     pub(crate) started: u64,
-    state: char,
+    /// Clock ticks of processor time, with those of the children it has waited for.
+    pub(crate) cpu: u64,
+    /// One letter; see proc(5).
+    pub(crate) state: char,
 }
 
 impl Process {
@@ -33,9 +36,11 @@ impl Process {
         let parent = fields.next()?.parse().ok()?;
         let group = fields.next()?.parse().ok()?;
         let session = fields.next()?.parse().ok()?;
-        // Field 22 of the line, the state being field 3.
-        let started = fields.nth(22 - 7)?.parse().ok()?;
-        Some(Process { pid: pid.parse().ok()?, parent, group, session, started, state })
+        // Fields 14 to 17 of the line, the state being field 3: utime, stime, cutime, cstime.
+        let mut times = fields.by_ref().skip(14 - 7).take(4).map(str::parse::<u64>);
+        let cpu = (0..4).map(|_| times.next()?.ok()).sum::<Option<u64>>()?;
+        let started = fields.nth(22 - 18)?.parse().ok()?;
+        Some(Process { pid: pid.parse().ok()?, parent, group, session, started, cpu, state })
     }
 
     /// Whether it still runs: a zombie only waits for its parent to look.
@@ -112,12 +117,12 @@ pub(crate) fn group(group: i32) -> Vec<i32> {
 }
 
 /// The members of the session and of the group that a process leads, and all that descends from them.
-pub(crate) fn family(leader: i32) -> Vec<i32> {
+pub(crate) fn family(leader: i32) -> Vec<Process> {
     let all = all().unwrap_or_default();
     let belongs =
         |process: &&Process| process.session == leader || process.group == leader || process.pid == leader;
     let roots = all.iter().filter(belongs).map(|process| process.pid).collect();
-    trees(&all, &roots).into_iter().map(|process| process.pid).collect()
+    trees(&all, &roots)
 }
 
 /// Programs of Portage.
@@ -171,10 +176,10 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_spaces_and_parentheses() {
-        let line = "57 (a) b (c) S 1 50 40 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2";
+        let line = "57 (a) b (c) S 1 50 40 0 -1 4194560 1 2 3 4 5 6 70 800 20 0 1 0 98765 1 2";
         let process = Process::parse(line).expect("parses");
         assert_eq!((process.pid, process.parent, process.group, process.session), (57, 1, 50, 40));
-        assert_eq!(process.started, 98765);
+        assert_eq!((process.started, process.cpu), (98765, 5 + 6 + 70 + 800));
         assert!(process.lives());
     }
 

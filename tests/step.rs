@@ -13,6 +13,7 @@ use gbsup::core::eta::Estimates;
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::{Job, Stage};
 use gbsup::core::request::{PauseMode, Reply, Request};
+use gbsup::core::stall::Pulse;
 use gbsup::core::state::{CyclePlan, Durable, Phase, State, Volume};
 use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
@@ -37,6 +38,8 @@ enum Move {
     Terminate,
     Print(u8, u8),
     Learn(u32),
+    Look(u64),
+    Examine,
     Restart { root: u8, boot: bool },
 }
 
@@ -82,6 +85,8 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => Just(Move::Terminate),
         6 => (0..7u8, 0..4u8).prop_map(|(kind, package)| Move::Print(kind, package)),
         2 => (0..5000u32).prop_map(Move::Learn),
+        4 => (0..3u64).prop_map(Move::Look),
+        1 => Just(Move::Examine),
         1 => (0..2u8, any::<bool>()).prop_map(|(root, boot)| Move::Restart { root, boot }),
     ]
 }
@@ -144,6 +149,14 @@ impl World {
                 None => return,
             },
             Move::Learn(seconds) => Event::Estimates(Arc::new(estimates(seconds))),
+            Move::Look(output) => match &self.running {
+                Some((job, _)) => Event::Pulse { job: *job, pulse: Pulse { output, ..Pulse::default() } },
+                None => return,
+            },
+            Move::Examine => match &self.running {
+                Some((job, _)) => Event::Examined { job: *job, processes: vec!["7 sleep".into()] },
+                None => return,
+            },
             Move::Restart { root, boot } => self.restart(root, boot),
         };
         self.take(event);
@@ -204,7 +217,7 @@ impl World {
                 self.newest = job.0;
                 self.running = Some((*job, work.clone()));
             }
-            Action::Signal { job, .. } => {
+            Action::Signal { job, .. } | Action::Look { job } | Action::Examine { job } => {
                 assert_eq!(self.running.as_ref().map(|(id, _)| *id), Some(*job), "a signal to nobody");
             }
             Action::PersistPlan => self.plan = self.state.plan.as_deref().cloned(),

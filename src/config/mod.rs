@@ -30,9 +30,9 @@ const KEYS: &[(&str, &[&str])] = &[
     ("volume", &["path"]),
     ("cycle", &["interval", "on_start"]),
     ("sync", &["command", "min_interval", "retries", "on_failure"]),
-    ("build", &["targets", "jobs", "load_average", "args", "keep_going"]),
+    ("build", &["targets", "jobs", "load_average", "args", "keep_going", "stall"]),
     ("rebuild", &["commands"]),
-    ("remedy", &["fetch", "out_of_memory", "circular"]),
+    ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt"]),
     ("stop", &["grace"]),
     ("log", &["level", "format"]),
 ];
@@ -114,6 +114,9 @@ pub struct Build {
     pub args: Vec<String>,
     /// Build what can be built although a package failed.
     pub keep_going: bool,
+    /// What prints nothing and uses no processor for so long is stopped; `None`: nothing is.
+    #[serde(serialize_with = "values::serialize_interval")]
+    pub stall: Option<Duration>,
 }
 
 /// `build.jobs`
@@ -171,6 +174,7 @@ pub struct Rebuild {
 
 /// `[remedy]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each remedy")]
 pub struct Remedy {
     /// How long to wait before each further attempt to build a package whose sources could not be
     /// fetched for a reason that may pass; empty: no further attempt.
@@ -180,6 +184,10 @@ pub struct Remedy {
     pub out_of_memory: bool,
     /// Build one of several packages that need each other with other USE flags first, as Portage suggests.
     pub circular: bool,
+    /// Build a package that had stalled once more.
+    pub stalled: bool,
+    /// Set a damaged binary package aside and build it from source.
+    pub binpkg_corrupt: bool,
 }
 
 /// A command of `rebuild.commands`. It is left out when its program is not installed.
@@ -258,7 +266,13 @@ impl Default for Sync {
 
 impl Default for Remedy {
     fn default() -> Self {
-        Self { fetch: [1, 5, 15].map(Duration::from_mins).to_vec(), out_of_memory: true, circular: true }
+        Self {
+            fetch: [1, 5, 15].map(Duration::from_mins).to_vec(),
+            out_of_memory: true,
+            circular: true,
+            stalled: true,
+            binpkg_corrupt: true,
+        }
     }
 }
 
@@ -270,6 +284,7 @@ impl Default for Build {
             load_average: LoadAverage::Auto,
             args: Vec::new(),
             keep_going: true,
+            stall: Some(Duration::from_hours(2)),
         }
     }
 }

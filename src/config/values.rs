@@ -84,7 +84,7 @@ pub(super) fn duration_within(value: &DeValue, least: Duration, most: Duration) 
 const SECOND: Duration = Duration::from_secs(1);
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// `cycle.interval`
+/// `cycle.interval`, `build.stall`
 pub(super) fn interval(value: &DeValue) -> Read<Option<Duration>> {
     match value {
         DeValue::String(text) if text == "never" => Ok(None),

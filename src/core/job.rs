@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::failure::Failure;
 use super::history::{PackageOutcome, Record};
+use super::stall::{Stalled, Watch};
 use super::state::Tally;
 use super::{Force, JobId, Now, Work};
 use crate::portage::cpv::Cpv;
@@ -54,6 +55,10 @@ pub struct Job {
     pub awaited: Option<BTreeSet<String>>,
     /// It is being stopped.
     pub halt: Option<Halt>,
+    /// Whether it still works is looked at from time to time.
+    pub watch: Option<Watch>,
+    /// It did not, and is being stopped for that.
+    pub stalled: Option<Stalled>,
 }
 
 /// What the cycle counted before a job added to it.
@@ -83,11 +88,21 @@ pub struct Package {
     pub phase: Option<String>,
 }
 
+impl Package {
+    /// The ebuild phase, or what is known instead.
+    #[must_use]
+    pub fn phase_in_words(&self) -> Option<String> {
+        if self.merging { Some("merge".to_owned()) } else { self.phase.clone() }
+    }
+}
+
 /// Why a job is stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Then {
     /// To be held; the operator's words.
     Pause(Option<String>),
+    /// To fail, since it has stalled, and to be treated for it.
+    Treat,
     /// To end the process.
     Leave,
 }
@@ -123,6 +138,8 @@ impl Stage {
         match (self, then) {
             (Self::Merging, Then::Leave) => grace.mul_f64(0.6),
             (Self::Merging, Then::Pause(_)) => grace.max(PAUSE_PATIENCE),
+            // A merge that does nothing is not waited for.
+            (Self::Merging, Then::Treat) => Duration::ZERO,
             (Self::Interrupted, _) => grace.mul_f64(0.15),
             (Self::Terminated | Self::Killed, _) => grace.mul_f64(0.1),
         }
@@ -149,6 +166,8 @@ impl Job {
             locked: None,
             awaited: None,
             halt: None,
+            watch: None,
+            stalled: None,
         }
     }
 

@@ -28,6 +28,7 @@ pub mod history;
 pub mod job;
 pub mod remedy;
 pub mod request;
+pub mod stall;
 pub mod state;
 pub mod status;
 pub mod step;
@@ -52,8 +53,9 @@ use crate::portage::sync;
 use eta::Estimates;
 use failure::Failure;
 use history::Record;
-use remedy::Fewer;
+use remedy::Change;
 use request::{Reply, Request};
+use stall::Pulse;
 use state::{CyclePlan, Durable};
 use status::VolumeInfo;
 
@@ -128,8 +130,8 @@ pub enum Work {
     Again {
         /// Those packages, as `category/name-version`.
         packages: Vec<String>,
-        /// One at a time and with fewer processes each.
-        fewer: Option<Fewer>,
+        /// What is done otherwise this time.
+        change: Change,
         /// Atoms that an operator asked to leave out of this cycle.
         exclude: Vec<String>,
     },
@@ -318,6 +320,20 @@ pub enum Event {
     Estimates(Arc<Estimates>),
     /// Portage was asked what it is doing; see [`crate::portage::live`].
     Live(Vec<LiveJob>),
+    /// A job was looked at, as [`Action::Look`] asked.
+    Pulse {
+        /// The job.
+        job: JobId,
+        /// What was to be seen.
+        pulse: Pulse,
+    },
+    /// The processes of a job were written down, as [`Action::Examine`] asked.
+    Examined {
+        /// The job.
+        job: JobId,
+        /// One line for each process; see [`stall::tree`].
+        processes: Vec<String>,
+    },
     /// Something an operator should know began (a sentence) or ended (nothing).
     Warning {
         /// Which, so that it can end.
@@ -362,6 +378,17 @@ pub enum Action {
         job: JobId,
         /// How hard.
         force: Force,
+    },
+    /// See whether a job gives a sign of life; the answer is an [`Event::Pulse`].
+    Look {
+        /// The job.
+        job: JobId,
+    },
+    /// Write down what the processes of a job are doing, in the log of its step; then comes an
+    /// [`Event::Examined`].
+    Examine {
+        /// The job.
+        job: JobId,
     },
     /// Answer a request; exactly one of these for each [`Event::Asked`].
     Answer {

@@ -64,6 +64,8 @@ fn attempts(class: Class, config: &Config) -> usize {
     match class {
         Class::Fetch => config.remedy.fetch.len(),
         Class::OutOfMemory if config.remedy.out_of_memory => 2,
+        Class::Stalled if config.remedy.stalled => 1,
+        Class::BinpkgCorrupt if config.remedy.binpkg_corrupt => 1,
         _ => 0,
     }
 }
@@ -79,7 +81,7 @@ fn wait(class: Class, before: u32, config: &Config) -> Option<Duration> {
 fn is_for(failure: &Failure) -> bool {
     match failure.class {
         Class::Fetch => failure.may_pass,
-        class => class == Class::OutOfMemory,
+        class => matches!(class, Class::OutOfMemory | Class::Stalled | Class::BinpkgCorrupt),
     }
 }
 
@@ -177,10 +179,14 @@ impl Remedy {
 }
 
 impl Treatment {
-    /// What goes easier on memory than the attempt before.
+    /// What this attempt does otherwise than the one before.
     #[must_use]
-    pub fn fewer(&self) -> Option<Fewer> {
-        (self.class == Class::OutOfMemory).then(|| Fewer::after(self.before))
+    pub fn change(&self) -> Change {
+        match self.class {
+            Class::OutOfMemory => Change::Fewer(Fewer::after(self.before)),
+            Class::BinpkgCorrupt => Change::SetAside,
+            _ => Change::Nothing,
+        }
     }
 
     /// What is going on, in one sentence: `a/b-1 could not be fetched; trying again in 55 s (attempt 2 of 4)`.
@@ -194,9 +200,15 @@ impl Treatment {
             Some(left) if !left.is_zero() => format!("trying again in {}", in_words(left)),
             _ => "trying again now".to_owned(),
         };
-        let trouble = match self.fewer() {
-            Some(fewer) => format!("ran out of memory; {when} with {}", fewer.in_words()),
-            None => format!("could not be fetched; {when}"),
+        let trouble = match (self.change(), self.class) {
+            (Change::Fewer(fewer), _) => format!("ran out of memory; {when} with {}", fewer.in_words()),
+            (Change::SetAside, _) => {
+                return format!(
+                    "the binary package of {first}{more} is damaged; it is set aside and built from source"
+                );
+            }
+            (Change::Nothing, Class::Stalled) => format!("stalled; {when}"),
+            (Change::Nothing, _) => format!("could not be fetched; {when}"),
         };
         // The first attempt was the build's own.
         let (attempt, of) = (self.before + 2, attempts(self.class, config) + 1);
@@ -218,9 +230,24 @@ impl Treated {
                 let fewer = Fewer::after(attempts.saturating_sub(1));
                 format!("{package} ran out of memory at first; it was built with {}", fewer.in_words())
             }
+            Class::BinpkgCorrupt => {
+                format!("the binary package of {package} was damaged; it was set aside and built from source")
+            }
+            Class::Stalled => format!("{package} stalled at first; attempt {} worked", attempts + 1),
             _ => format!("{package} could not be fetched at first; attempt {} worked", attempts + 1),
         })
     }
+}
+
+/// What is done otherwise when packages are built again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing: it may go well this time.
+    Nothing,
+    /// They are built one at a time and with fewer processes each.
+    Fewer(Fewer),
+    /// What there is of binary packages of them is set aside first.
+    SetAside,
 }
 
 /// How many processes a build runs that ran out of memory with all of them.

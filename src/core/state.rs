@@ -332,7 +332,9 @@ impl State {
     /// process may sleep for ever.
     #[must_use]
     pub fn wake(&self) -> Option<Duration> {
-        let halt = self.live.job.as_ref().and_then(Job::deadline);
-        [halt, self.live.retry, self.live.next].into_iter().flatten().min()
+        let job = self.live.job.as_ref();
+        let halt = job.and_then(Job::deadline);
+        let watch = job.filter(|job| job.halt.is_none()).and_then(|job| job.watch).map(|watch| watch.due());
+        [halt, watch, self.live.retry, self.live.next].into_iter().flatten().min()
     }
 }

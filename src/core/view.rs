@@ -192,6 +192,11 @@ fn stopping(job: Option<&Job>) -> String {
 fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
     let live = &state.live;
     let Live { job, retry, config, .. } = live;
+    if let Some(stalled) = job.as_ref().and_then(|job| job.stalled.as_ref()) {
+        let what =
+            stalled.packages.first().map_or_else(|| step.name().to_owned(), |(package, _)| package.clone());
+        return format!("{what} {}; it is being stopped", stalled.sentence());
+    }
     if let Some(job) = job
         && let Some(halt) = &job.halt
         && let Then::Pause(_) = halt.then

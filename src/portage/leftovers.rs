@@ -10,6 +10,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::binpkg::{ENDINGS, named, number};
 use super::cpv::Cpv;
 use super::live;
 
@@ -89,10 +90,10 @@ pub fn pkgdir(entries: &[Entry], running: &[u32]) -> Vec<Repair> {
             return temporary.then_some(Leftover::TemporaryIndex);
         }
         if let Some((package, pid)) = temporary_package(file) {
-            let is_ours = is_package(directories, package) && !running.contains(&pid);
+            let is_ours = named(directories, package).is_some() && !running.contains(&pid);
             return is_ours.then_some(Leftover::TemporaryPackage);
         }
-        let reserved = entry.size == 0 && running.is_empty() && is_package(directories, file);
+        let reserved = entry.size == 0 && running.is_empty() && named(directories, file).is_some();
         reserved.then_some(Leftover::EmptyPackage)
     };
     let repair = |entry: &Entry| Some(Repair { path: entry.path.clone(), kind: kind(entry)? });
@@ -172,24 +173,6 @@ pub fn git_locks<'a>(files: impl IntoIterator<Item = &'a Path>, running: &[u32])
     files.into_iter().filter(is_lock).map(repair).collect()
 }
 
-/// What a finished binary package is called: its endings.
-const ENDINGS: &[&str] = &[".gpkg.tar", ".xpak", ".tbz2"];
-
-/// Whether these directories and this name are those of a binary package: `cat/pn/pf-N.gpkg.tar`
-/// with several instances, `cat/pf.gpkg.tar` without.
-fn is_package(directories: &[&str], file: &str) -> bool {
-    let Some(stem) = ENDINGS.iter().find_map(|ending| file.strip_suffix(ending)) else { return false };
-    match directories {
-        [category] => Cpv::parse(format!("{category}/{stem}").as_bytes()).is_some(),
-        [category, pn] => {
-            let Some((pf, build)) = stem.rsplit_once('-') else { return false };
-            let package = Cpv::parse(format!("{category}/{pf}").as_bytes());
-            number(build).is_some() && package.is_some_and(|package| package.pn() == *pn)
-        }
-        _ => false,
-    }
-}
-
 /// Takes the name of a temporary file apart into the package it would have become and the process
 /// that wrote it. A build makes `pf-N.gpkg.tarXXXXXXXX.PID`, a change of metadata
 /// `pf-N.gpkg.tar.PIDXXXXXXXX`.
@@ -212,10 +195,6 @@ fn is_temporary_index(file: &str) -> bool {
 /// The eight characters that Python's tempfile puts into a name.
 fn is_random(text: &str) -> bool {
     text.len() == 8 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-}
-
-fn number(text: &str) -> Option<u32> {
-    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! bytes: a damaged line is skipped, never a reason to fail the rest.
 
 pub mod advice;
+pub mod binpkg;
 pub mod buildlog;
 pub mod circular;
 pub mod command;

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::preflight::STATUS_FILES;
 use crate::core::job::Job;
+use crate::portage::cpv::Cpv;
 use crate::portage::live::{self, LiveJob, Snapshot};
 
 /// How long emerge may take to answer. Its file, which it may be too busy to write, is then not
@@ -36,12 +37,17 @@ pub(super) async fn jobs(job: &Job) -> Vec<LiveJob> {
     if jobs.is_empty() {
         let built = job.packages.values().filter(|package| !package.binary && !package.merging);
         jobs.extend(built.filter_map(|package| {
-            let directory = PathBuf::from(BUILDS).join(package.cpv.category()).join(package.cpv.pf());
+            let directory = build_directory(&package.cpv);
             let phase = live::phase_after(|mark| directory.join(mark).exists())?;
             Some(LiveJob::in_phase(package.cpv.clone(), phase))
         }));
     }
     jobs
+}
+
+/// Where Portage builds a package.
+pub(super) fn build_directory(package: &Cpv) -> PathBuf {
+    PathBuf::from(BUILDS).join(package.category()).join(package.pf())
 }
 
 /// The processes that publish what they do. A file that is left of one that is gone does not count.

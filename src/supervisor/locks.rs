@@ -17,7 +17,7 @@ pub(super) fn wait_of(leader: i32) -> Option<String> {
     if waits.is_empty() {
         return None;
     }
-    let family: HashSet<i32> = procs::family(leader).into_iter().collect();
+    let family: HashSet<i32> = procs::family(leader).iter().map(|process| process.pid).collect();
     let (_, holder) =
         waits.into_iter().find(|(waiter, holder)| family.contains(waiter) && !family.contains(holder))?;
     let (pid, command) = procs::portage_above(holder).unwrap_or((holder, "another process".to_owned()));

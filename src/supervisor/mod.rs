@@ -15,7 +15,10 @@ mod memory;
 mod perform;
 mod preflight;
 mod process;
+mod pulse;
+mod quarantine;
 pub mod rehearse;
+mod remedies;
 mod repair;
 mod signals;
 pub mod socket;
@@ -314,6 +317,8 @@ impl Supervisor {
                 self.performer.start(&self.state.live.config, self.store.as_ref(), job, cycle, work);
             }
             Action::Signal { job, force } => self.performer.signal(job, force),
+            Action::Look { job } => self.look(job),
+            Action::Examine { job } => self.examine(job),
             Action::Answer { to, reply } => self.answer(to, reply),
             Action::Record(record) => self.record(&record),
             Action::Say(text) => info!("{text}"),

@@ -17,18 +17,14 @@ use super::memory;
 use super::preflight;
 use super::process::{Capture, Handle, Launch, Sink};
 use super::store::Store;
-use super::temporary_use::TemporaryUse;
 use crate::config::{self, Config};
 use crate::core::eta::Estimates;
 use crate::core::failure::{Class, Failure};
-use crate::core::remedy::Fewer;
 use crate::core::{Event, Exit, Force, JobId, Ran, Report, Step, Work, cycle};
 use crate::emerge_log;
-use crate::portage::circular::{self, Solution};
 use crate::portage::command::{self, BuildOptions, Command, Host, Syncer};
 use crate::portage::cpv::Cpv;
 use crate::portage::index::{self, Binary};
-use crate::portage::makeopts;
 use crate::portage::output::{Progress, Scanner};
 use crate::portage::plan;
 use crate::portage::settings::Settings;
@@ -96,6 +92,12 @@ impl Performer {
         locks::wait_of(handle.leader()?)
     }
 
+    /// The process that leads a job, while one of its commands runs.
+    #[must_use]
+    pub(super) fn leader(&self, job: JobId) -> Option<i32> {
+        self.running.as_ref().filter(|(running, _)| *running == job)?.1.leader()
+    }
+
     /// Signals a job's process group, if it still runs.
     pub(super) fn signal(&self, job: JobId, force: Force) {
         if let Some((running, handle)) = &self.running
@@ -133,7 +135,7 @@ impl Task {
             Work::Build { exclude, merge_again } => self.build(exclude, merge_again),
             Work::Circle { text, within, exclude, .. } => self.circle(text, within.as_ref(), exclude),
             Work::Untangle { solution, exclude, .. } => self.untangle(solution, exclude),
-            Work::Again { packages, fewer, exclude } => self.again(packages, *fewer, exclude),
+            Work::Again { packages, change, exclude } => self.again(packages, *change, exclude),
             Work::Rebuild { merged, exclude } => self.rebuild(merged, exclude),
         };
         self.settle();
@@ -196,51 +198,6 @@ impl Task {
             }
         }
         self.run(&command::build(&host, &options)).map(|ran| Report::Ran(Box::new(ran)))
-    }
-
-    fn again(
-        &mut self,
-        packages: &[String],
-        fewer: Option<Fewer>,
-        exclude: &[String],
-    ) -> Result<Report, Trouble> {
-        let options = self.options(exclude);
-        let host = self.host()?;
-        let makeopts = fewer.map(|fewer| self.makeopts(fewer)).transpose()?;
-        let packages: Vec<Cpv> = packages.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).collect();
-        let command = command::again(&packages, makeopts.as_deref(), &host, &options);
-        self.run(&command).map(|ran| Report::Ran(Box::new(ran)))
-    }
-
-    fn makeopts(&mut self, fewer: Fewer) -> Result<String, Trouble> {
-        let makeopts = preflight::settings(self)?.makeopts;
-        let jobs = makeopts::jobs(&makeopts).unwrap_or_else(cpus);
-        Ok(makeopts::with_jobs(&makeopts, fewer.of(jobs)))
-    }
-
-    fn circle(
-        &mut self,
-        text: &[String],
-        within: Option<&Solution>,
-        exclude: &[String],
-    ) -> Result<Report, Trouble> {
-        let options = self.options(exclude);
-        let host = self.host()?;
-        if host.capabilities.circular_report {
-            let _in_force = within.map(TemporaryUse::of).transpose()?;
-            let (_, output) = self.capture(&command::circle(within, &host, &options))?;
-            if let Some(circle) = circular::from_json(&output) {
-                return Ok(Report::Circle(circle));
-            }
-        }
-        Ok(Report::Circle(circular::from_text(text.iter().map(String::as_str))))
-    }
-
-    fn untangle(&mut self, solution: &Solution, exclude: &[String]) -> Result<Report, Trouble> {
-        let options = self.options(exclude);
-        let host = self.host()?;
-        let _in_force = TemporaryUse::of(solution)?;
-        self.run(&command::untangle(solution, &host, &options)).map(|ran| Report::Ran(Box::new(ran)))
     }
 
     fn rebuild(&mut self, merged: &[String], exclude: &[String]) -> Result<Report, Trouble> {
@@ -395,7 +352,7 @@ impl Task {
     }
 }
 
-fn cpus() -> u32 {
+pub(super) fn cpus() -> u32 {
     thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
 }
 

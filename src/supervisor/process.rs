@@ -58,8 +58,8 @@ impl Handle {
             Force::Kill => Signal::SIGKILL,
         };
         if force == Force::Kill {
-            for pid in procs::family(leader.as_raw()) {
-                let _gone = kill(Pid::from_raw(pid), signal);
+            for process in procs::family(leader.as_raw()) {
+                let _gone = kill(Pid::from_raw(process.pid), signal);
             }
         }
         let _gone = killpg(leader, signal);

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::perform::{Task, Trouble};
 use super::preflight::{REPOSITORIES, STATUS_FILES};
+use super::quarantine;
 use super::temporary_use;
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
@@ -94,7 +95,8 @@ fn set_aside_damaged(
         }
         let Ok(file) = File::open(&path) else { continue };
         let Err(damage) = gpkg::check(file, entry.size) else { continue };
-        let aside = set_aside(task, &path, &entry.path).map_err(|problem| unreadable(&path, &problem))?;
+        let aside = quarantine::set_aside(&task.volume, &path, &entry.path, &damage.to_string());
+        let aside = aside.map_err(|problem| unreadable(&path, &problem))?;
         done.push(format!(
             "{} is damaged ({damage}): set aside as {}",
             entry.path.display(),
@@ -104,14 +106,6 @@ fn set_aside_damaged(
     // Without the stamp the next look is a longer one.
     drop(fs::write(stamp, ""));
     Ok(())
-}
-
-fn set_aside(task: &Task, path: &Path, name: &Path) -> io::Result<PathBuf> {
-    let quarantine = task.volume.join("quarantine");
-    let aside = quarantine.join(name.to_string_lossy().replace('/', "_"));
-    fs::create_dir_all(&quarantine)?;
-    fs::rename(path, &aside).or_else(|_| fs::copy(path, &aside).and_then(|_| fs::remove_file(path)))?;
-    Ok(aside)
 }
 
 fn is_gpkg(path: &Path) -> bool {
@@ -213,7 +207,7 @@ fn merge_again(task: &mut Task, packages: Vec<Cpv>, done: &mut Vec<String>) -> R
 }
 
 /// Every file below a directory, by its path from there.
-fn listing(root: &Path) -> io::Result<Vec<Entry>> {
+pub(super) fn listing(root: &Path) -> io::Result<Vec<Entry>> {
     let mut found = Vec::new();
     let mut directories = vec![PathBuf::new()];
     while let Some(directory) = directories.pop() {
@@ -251,7 +245,7 @@ fn names(directory: &Path) -> Vec<String> {
     entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
-fn unreadable(path: &Path, problem: &io::Error) -> Trouble {
+pub(super) fn unreadable(path: &Path, problem: &io::Error) -> Trouble {
     let message = format!("{} cannot be repaired: {problem}", path.display());
     Box::new(Failure::new(Class::Volume, message))
 }

@@ -18,6 +18,7 @@ mod plan;
 mod records;
 mod remedy;
 mod signals;
+mod stall;
 mod stop;
 mod stuck;
 mod support;

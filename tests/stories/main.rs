@@ -4,4 +4,5 @@ mod cycle;
 mod planning;
 mod remedies;
 mod requests;
+mod stall;
 mod story;

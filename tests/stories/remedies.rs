@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gbsup::core::failure::{Class, Failure};
-use gbsup::core::remedy::Fewer;
+use gbsup::core::remedy::{Change, Fewer};
 use gbsup::core::request::Reply;
 use gbsup::core::status::Mode;
 use gbsup::core::{Report, Step, Work};
@@ -123,7 +123,7 @@ fn what_ran_out_of_memory_is_built_with_fewer_jobs() {
     {
         story.end(starved("a"));
         assert!(story.status().remedies[0].ends_with(words), "{:?}", story.status().remedies);
-        let Some((_, Work::Again { packages, fewer: Some(given), .. })) = &story.job else {
+        let Some((_, Work::Again { packages, change: Change::Fewer(given), .. })) = &story.job else {
             panic!("{:?}", story.job)
         };
         assert_eq!((packages.as_slice(), *given), (&["app-misc/a-1".to_owned()][..], fewer));

@@ -93,6 +93,10 @@ impl Story {
         self.job.as_ref().expect("a job runs").1.step()
     }
 
+    pub(crate) fn running_step(&self) -> Option<Step> {
+        self.job.as_ref().map(|(_, work)| work.step())
+    }
+
     #[track_caller]
     pub(crate) fn end(&mut self, report: Report) {
         let (job, _) = self.job.take().expect("a job runs");

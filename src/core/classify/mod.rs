@@ -3,6 +3,7 @@
 mod package;
 mod paste;
 mod resolver;
+mod stalled;
 
 use super::failure::{Class, Failure};
 use super::job::Job;
@@ -22,6 +23,9 @@ const LAST_LINES: usize = 15;
 /// What stopped the job; never empty.
 #[must_use]
 pub fn failures(job: &Job, report: Report) -> Vec<Failure> {
+    if let Some(stalled) = &job.stalled {
+        return stalled::failures(stalled, job, &report);
+    }
     match report {
         Report::Failed(failure) => vec![*failure],
         Report::Ran(ran) | Report::Planned { ran, .. } => ran_failures(job, &ran),

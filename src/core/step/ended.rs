@@ -45,14 +45,13 @@ impl Turn {
                 self.actions.push(Action::Say(format!("repaired: {repair}")));
             }
         }
-        if job.halt.is_some() && !succeeded {
-            self.step_ended(&job, Outcome::Interrupted);
-            if let Some(halt) = job.halt
-                && let Then::Pause(reason) = halt.then
-            {
-                self.hold(reason, false, Some(at));
+        match job.halt.as_ref().filter(|_| !succeeded).map(|halt| halt.then.clone()) {
+            Some(Then::Leave) => return self.step_ended(&job, Outcome::Interrupted),
+            Some(Then::Pause(reason)) => {
+                self.step_ended(&job, Outcome::Interrupted);
+                return self.hold(reason, false, Some(at));
             }
-            return;
+            Some(Then::Treat) | None => {}
         }
         if at == Step::Sync {
             return self.synced(&job, report, succeeded);

@@ -5,6 +5,7 @@ mod ended;
 mod measured;
 mod onward;
 mod remedies;
+mod stall;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,6 +80,8 @@ impl Turn {
                     job.look(&jobs);
                 }
             }
+            Event::Pulse { job, pulse } => self.pulse(job, pulse),
+            Event::Examined { job, processes } => self.examined(job, processes),
             Event::Warning { key, text: Some(text) } => {
                 // Somebody who ends the wait also ends what can be seen of it.
                 if let Some(job) = self.state.live.job.as_mut().filter(|_| key == view::LOCKED) {
@@ -203,6 +206,7 @@ impl Turn {
 
     fn timer(&mut self) {
         self.escalate();
+        self.watch();
         let mono = self.now.mono;
         if self.state.live.retry.is_some_and(|at| mono >= at) {
             self.state.live.retry = None;

@@ -7,6 +7,7 @@ use crate::core::history::{Outcome, Record};
 use crate::core::job::{Before, Job};
 use crate::core::remedy::{self, Remedy};
 use crate::core::request::PauseMode;
+use crate::core::stall::Watch;
 use crate::core::state::{Cycle, Live, Pause, PendingPause, Phase, Reason, Tally, Volume};
 use crate::core::untangle::Untangling;
 use crate::core::{Action, JobId, Step, Work, cycle};
@@ -69,7 +70,10 @@ impl Turn {
             return self.new_cycle(Reason::First, false);
         };
         let at = if at == Step::Build && cycle.remedy.is_none() { Step::Plan } else { at };
-        cycle.goal = (at != Step::Preflight).then_some(at);
+        // A preflight that was cut short has its goal already.
+        if at != Step::Preflight {
+            cycle.goal = Some(at);
+        }
         self.set_phase(Phase::Running(Step::Preflight));
     }
 
@@ -159,7 +163,7 @@ impl Turn {
         let work = match (&cycle.remedy, at) {
             (Some(Remedy::Again(treatment)), Step::Build) => {
                 remedy::count(treatment, &mut cycle.treated);
-                Work::Again { packages: treatment.packages.clone(), fewer: treatment.fewer(), exclude }
+                Work::Again { packages: treatment.packages.clone(), change: treatment.change(), exclude }
             }
             (Some(Remedy::Untangle(untangling)), at) if untangling.at == at => {
                 match untangling.solution.clone() {
@@ -183,6 +187,7 @@ impl Turn {
         self.state.durable.last_job = job;
         let mut begun = Job::new(job, cycle, work.clone());
         begun.before = before;
+        begun.watch = self.state.live.config.build.stall.map(|stall| Watch::begin(stall, self.now.mono));
         if let (Work::Build { .. }, Some(made)) = (&work, &self.state.plan) {
             // Until emerge lists it itself.
             let listed = |planned: &Planned| Listed { package: planned.cpv.clone(), binary: planned.binary };

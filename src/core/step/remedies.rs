@@ -1,7 +1,7 @@
 //! What is done about a failure before a person is asked; see [`crate::core::remedy`].
 
 use super::Turn;
-use crate::core::failure::Failure;
+use crate::core::failure::{Class, Failure};
 use crate::core::history::Outcome;
 use crate::core::job::Job;
 use crate::core::remedy::{self, Remedy};
@@ -34,8 +34,14 @@ impl Turn {
         if at == Step::Build {
             match remedy::choose(failures, &cycle.treated, config, self.now) {
                 Ok(treatment) => {
+                    // What was stopped by force may have left something behind.
+                    let swept = treatment.class == Class::Stalled;
                     cycle.remedy = Some(Remedy::Again(treatment));
-                    self.set_phase(Phase::Running(at));
+                    if swept {
+                        self.enter(at);
+                    } else {
+                        self.set_phase(Phase::Running(at));
+                    }
                     return self.schedule();
                 }
                 Err(left) => failures = left,

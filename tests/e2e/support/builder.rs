@@ -194,6 +194,15 @@ impl Builder {
         assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.out, ran.err);
     }
 
+    /// Adds a version of a package to the repository that the container syncs from.
+    #[track_caller]
+    pub fn add_ebuild(&self, category: &str, package: &str, text: &str) {
+        let name = package.rsplit_once('-').map_or(package, |(name, _)| name);
+        let place = format!("/srv/tree/{category}/{name}");
+        self.sh(&format!("mkdir -p {place} && cat >{place}/{package}.ebuild <<'END'\n{text}END"));
+        self.tree(&["commit", &format!("{category}/{name}: add {package}")]);
+    }
+
     // --- What it says -------------------------------------------------------------------------------
 
     /// `docker logs`, both streams.

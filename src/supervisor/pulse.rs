@@ -1,0 +1,135 @@
+//! Looks at the running job, when the core wants to know whether it still works; see
+//! [`stall`](crate::core::stall).
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::unistd::{SysconfVar, sysconf};
+
+use super::{Supervisor, live};
+use crate::core::job::Job;
+use crate::core::stall::{self, Process, Pulse};
+use crate::core::{Event, JobId, cycle};
+use crate::procs;
+
+impl Supervisor {
+    /// Measures a sign of life of the job.
+    pub(super) fn look(&self, id: JobId) {
+        let Some((job, leader)) = self.at_work(id) else { return };
+        let pulse = Pulse {
+            cpu: cpu(leader),
+            output: written(job, &self.log_of(job)),
+            waits: self.performer.waits_for().is_some(),
+        };
+        self.send(Event::Pulse { job: id, pulse });
+    }
+
+    /// Writes down what the processes of the job are doing. emerge is asked for the phases, so this runs
+    /// beside the loop.
+    pub(super) fn examine(&self, id: JobId) {
+        let Some((job, leader)) = self.at_work(id) else { return };
+        let (job, log, events) = (job.clone(), self.log_of(job), self.events.clone());
+        let stall = job.watch.map(|watch| watch.stall()).unwrap_or_default();
+        tokio::spawn(async move {
+            // The loop may have ended meanwhile, and nobody wants to know.
+            drop(events.send(Event::Live(live::jobs(&job).await)));
+            let processes = processes(leader);
+            let mut told = OpenOptions::new().append(true).open(&log);
+            if let Ok(log) = &mut told {
+                drop(log.write_all(stall::scene(&processes, stall).as_bytes()));
+            }
+            drop(events.send(Event::Examined { job: id, processes: stall::tree(&processes) }));
+        });
+    }
+
+    /// The job, and the process that leads it. Between two commands there is none.
+    fn at_work(&self, id: JobId) -> Option<(&Job, i32)> {
+        let job = self.state.live.job.as_ref().filter(|job| job.id == id)?;
+        Some((job, self.performer.leader(id)?))
+    }
+
+    fn log_of(&self, job: &Job) -> PathBuf {
+        cycle::step_log(&self.state.live.config.volume.path, job.cycle, job.work.step())
+    }
+}
+
+/// The processor time that the job has used so far, as far as anybody still knows of it.
+fn cpu(leader: i32) -> Duration {
+    let ticks: u64 = procs::family(leader).iter().map(|process| process.cpu).sum();
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|n| u64::try_from(n).ok());
+    // 100 on every Linux that Gentoo runs on.
+    Duration::from_millis(ticks.saturating_mul(1000) / per_second.unwrap_or(100).max(1))
+}
+
+/// How much the job has written: to the log of its step, and to those of the packages in work. With
+/// several jobs emerge itself is silent between two packages.
+fn written(job: &Job, log: &Path) -> u64 {
+    let logs =
+        job.packages.values().map(|package| live::build_directory(&package.cpv).join("temp/build.log"));
+    logs.chain([log.to_owned()]).filter_map(|log| fs::metadata(log).ok()).map(|meta| meta.len()).sum()
+}
+
+/// What the processes of the job are doing. One that ends meanwhile is left out.
+fn processes(leader: i32) -> Vec<Process> {
+    let living = procs::family(leader).into_iter().filter(procs::Process::lives);
+    let seen = living.map(|process| {
+        let pid = process.pid;
+        let text = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let words = text("cmdline");
+        let words = words.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+        let command = words.map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
+        let waits_in = String::from_utf8_lossy(&text("wchan")).trim().to_owned();
+        Process {
+            pid,
+            parent: process.parent,
+            state: process.state,
+            // The kernel's way to say that it runs, or that it does not tell.
+            waits_in: if waits_in == "0" { String::new() } else { waits_in },
+            command,
+            files: open_files(pid),
+        }
+    });
+    seen.collect()
+}
+
+fn open_files(pid: i32) -> Vec<String> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let mut files: Vec<(u32, String)> = entries
+        .filter_map(|entry| {
+            let number = entry.file_name().to_str()?.parse().ok()?;
+            let file = fs::read_link(entry.path()).ok()?;
+            Some((number, format!("{number} -> {}", file.display())))
+        })
+        .collect();
+    files.sort();
+    files.into_iter().map(|(_, line)| line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_very_process_does() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("300").spawn().unwrap();
+        let seen = processes(own);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let sleep = seen.iter().find(|process| process.command == "sleep 300").expect("it runs");
+        assert_eq!(sleep.parent, own);
+        assert!(sleep.files.iter().any(|file| file.starts_with("1 -> ")), "{sleep:?}");
+    }
+
+    #[test]
+    fn work_takes_processor_time() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let before = cpu(own);
+        let deadline = std::time::Instant::now() + Duration::from_mins(1);
+        while cpu(own) < before + Duration::from_millis(30) {
+            assert!(std::time::Instant::now() < deadline);
+        }
+    }
+}

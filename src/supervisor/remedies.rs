@@ -1,0 +1,64 @@
+//! What the remedies of [`core`](crate::core::remedy) do to the system.
+
+use super::perform::{Task, Trouble, cpus};
+use super::preflight;
+use super::quarantine;
+use super::temporary_use::TemporaryUse;
+use crate::core::Report;
+use crate::core::remedy::{Change, Fewer};
+use crate::portage::circular::{self, Solution};
+use crate::portage::command;
+use crate::portage::cpv::Cpv;
+use crate::portage::makeopts;
+
+impl Task {
+    pub(super) fn again(
+        &mut self,
+        packages: &[String],
+        change: Change,
+        exclude: &[String],
+    ) -> Result<Report, Trouble> {
+        let options = self.options(exclude);
+        let host = self.host()?;
+        let packages: Vec<Cpv> = packages.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).collect();
+        let mut makeopts = None;
+        match change {
+            Change::Nothing => {}
+            Change::Fewer(fewer) => makeopts = Some(self.makeopts(fewer)?),
+            Change::SetAside => quarantine::packages(self, &packages)?,
+        }
+        let command = command::again(&packages, makeopts.as_deref(), &host, &options);
+        self.run(&command).map(|ran| Report::Ran(Box::new(ran)))
+    }
+
+    fn makeopts(&mut self, fewer: Fewer) -> Result<String, Trouble> {
+        let makeopts = preflight::settings(self)?.makeopts;
+        let jobs = makeopts::jobs(&makeopts).unwrap_or_else(cpus);
+        Ok(makeopts::with_jobs(&makeopts, fewer.of(jobs)))
+    }
+
+    pub(super) fn circle(
+        &mut self,
+        text: &[String],
+        within: Option<&Solution>,
+        exclude: &[String],
+    ) -> Result<Report, Trouble> {
+        let options = self.options(exclude);
+        let host = self.host()?;
+        if host.capabilities.circular_report {
+            let _in_force = within.map(TemporaryUse::of).transpose()?;
+            let (_, output) = self.capture(&command::circle(within, &host, &options))?;
+            if let Some(circle) = circular::from_json(&output) {
+                return Ok(Report::Circle(circle));
+            }
+        }
+        Ok(Report::Circle(circular::from_text(text.iter().map(String::as_str))))
+    }
+
+    pub(super) fn untangle(&mut self, solution: &Solution, exclude: &[String]) -> Result<Report, Trouble> {
+        let options = self.options(exclude);
+        let host = self.host()?;
+        let _in_force = TemporaryUse::of(solution)?;
+        self.run(&command::untangle(solution, &host, &options)).map(|ran| Report::Ran(Box::new(ran)))
+    }
+}
