@@ -1,7 +1,8 @@
 //! What a binary package is called: `cat/pn/pf-N.gpkg.tar` below PKGDIR with several instances of a version
 //! (FEATURES=binpkg-multi-instance), `cat/pf.gpkg.tar` without (`portage/dbapi/bintree.py:getname`).
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::cpv::Cpv;
 
@@ -27,6 +28,21 @@ pub fn has_wrong_digest(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.contains(WRONG_DIGEST)) && package_of(path).is_some()
 }
 
+/// The files that Portage cannot read as binary packages, each with its reason, from what emerge or emaint
+/// printed: `!!! Invalid binary package: 'PATH', REASON` (`portage/dbapi/bintree.py:_populate_local`).
+/// It leaves them out of the index, and where they are.
+#[must_use]
+pub fn invalid(text: &[u8]) -> BTreeMap<PathBuf, String> {
+    const MARK: &str = "!!! Invalid binary package: '";
+    let text = String::from_utf8_lossy(text);
+    let told = text.lines().filter_map(|line| line.split_once(MARK)?.1.split_once('\''));
+    let reason = |rest: &str| match rest.trim_start_matches(',').trim() {
+        "" => "Portage cannot read it".to_owned(),
+        reason => reason.to_owned(),
+    };
+    told.map(|(path, rest)| (PathBuf::from(path), reason(rest))).collect()
+}
+
 /// The package that a file of this name in these directories is a binary package of.
 pub(super) fn named(directories: &[&str], file: &str) -> Option<Cpv> {
     let stem = ENDINGS.iter().find_map(|ending| file.strip_suffix(ending))?;
@@ -49,6 +65,20 @@ pub(super) fn number(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What emaint of Portage 3.0.83 printed about a flipped bit and an empty file.
+    #[test]
+    fn what_portage_cannot_read() {
+        let text = b"\x1b[39;49;00m!!! Invalid binary package: '/b/a/t6/t6-1-1.gpkg.tar', Error reading binpkg '/b/a/t6/t6-1-1.gpkg.tar': [Errno 22] Invalid argument
+!!! Invalid binary package: '/b/a/t8/t8-1-1.gpkg.tar', t8-1-1/metadata.tar.zst checksum mismatched in /b/a/t8/t8-1-1.gpkg.tar
+!!! Invalid binary package: '/b/a/t9/t9-1-1.gpkg.tar'
+";
+        let found = invalid(text);
+        let paths: Vec<_> = found.keys().map(|path| path.display().to_string()).collect();
+        assert_eq!(paths, ["/b/a/t6/t6-1-1.gpkg.tar", "/b/a/t8/t8-1-1.gpkg.tar", "/b/a/t9/t9-1-1.gpkg.tar"]);
+        assert!(found[Path::new(&paths[1])].starts_with("t8-1-1/metadata.tar.zst checksum mismatched"));
+        assert_eq!(found[Path::new(&paths[2])], "Portage cannot read it");
+    }
 
     #[test]
     fn names_of_binary_packages() {

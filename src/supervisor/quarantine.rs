@@ -12,12 +12,13 @@ use crate::core::Exit;
 use crate::portage::binpkg;
 use crate::portage::command;
 use crate::portage::cpv::Cpv;
+use crate::portage::settings::Settings;
 
 /// The directory on the volume.
 pub(super) const DIRECTORY: &str = "quarantine";
 
 /// Moves a file of PKGDIR out of the way; returns where it is now. `name` is its path below PKGDIR.
-pub(super) fn set_aside(volume: &Path, path: &Path, name: &Path, reason: &str) -> io::Result<PathBuf> {
+fn set_aside(volume: &Path, path: &Path, name: &Path, reason: &str) -> io::Result<PathBuf> {
     let quarantine = volume.join(DIRECTORY);
     let flat = name.to_string_lossy().replace('/', "_");
     let aside = quarantine.join(&flat);
@@ -28,6 +29,18 @@ pub(super) fn set_aside(volume: &Path, path: &Path, name: &Path, reason: &str) -
     let moved = fs::File::options().append(true).open(&aside);
     moved.and_then(|file| file.set_modified(std::time::SystemTime::now()))?;
     Ok(aside)
+}
+
+/// Sets aside a file of PKGDIR that turned out damaged; says so in one sentence.
+pub(super) fn damaged(
+    task: &Task,
+    settings: &Settings,
+    path: &Path,
+    reason: &str,
+) -> Result<String, Trouble> {
+    let name = path.strip_prefix(&settings.pkgdir).unwrap_or(path);
+    let aside = set_aside(&task.volume, path, name, reason).map_err(|problem| unreadable(path, &problem))?;
+    Ok(format!("{} is damaged ({reason}): set aside as {}", name.display(), aside.display()))
 }
 
 /// Sets aside every build of these versions that there is, those among them that Portage has renamed

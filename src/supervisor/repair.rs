@@ -12,6 +12,7 @@ use super::quarantine;
 use super::temporary_use;
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
+use crate::portage::binpkg;
 use crate::portage::command;
 use crate::portage::cpv::Cpv;
 use crate::portage::gpkg;
@@ -54,7 +55,7 @@ pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, T
     if running.is_empty() {
         // Portage ends in a traceback where there is nothing to index.
         if !listing.is_empty() {
-            index(task, &mut done)?;
+            index(task, settings, &mut done)?;
         }
         merge_again(task, again, &mut done)?;
     }
@@ -88,20 +89,21 @@ fn set_aside_damaged(
 ) -> Result<(), Trouble> {
     let stamp = task.volume.join("state/checked");
     let since = changed(&stamp).and_then(|at| at.checked_sub(SLACK));
-    for entry in listing.iter().filter(|entry| entry.size > 0 && is_gpkg(&entry.path)) {
+    for entry in listing {
         let path = settings.pkgdir.join(&entry.path);
-        if since.is_some_and(|since| changed(&path).is_some_and(|at| at < since)) {
+        let damage = if binpkg::has_wrong_digest(&entry.path) {
+            "Portage found its digest wrong".to_owned()
+        } else if entry.size > 0 && is_gpkg(&entry.path) {
+            if since.is_some_and(|since| changed(&path).is_some_and(|at| at < since)) {
+                continue;
+            }
+            let Ok(file) = File::open(&path) else { continue };
+            let Err(damage) = gpkg::check(file, entry.size) else { continue };
+            damage.to_string()
+        } else {
             continue;
-        }
-        let Ok(file) = File::open(&path) else { continue };
-        let Err(damage) = gpkg::check(file, entry.size) else { continue };
-        let aside = quarantine::set_aside(&task.volume, &path, &entry.path, &damage.to_string());
-        let aside = aside.map_err(|problem| unreadable(&path, &problem))?;
-        done.push(format!(
-            "{} is damaged ({damage}): set aside as {}",
-            entry.path.display(),
-            aside.display()
-        ));
+        };
+        done.push(quarantine::damaged(task, settings, &path, &damage)?);
     }
     // Without the stamp the next look is a longer one.
     drop(fs::write(stamp, ""));
@@ -162,9 +164,14 @@ fn take(root: &Path, repairs: Vec<Repair>, done: &mut Vec<String>) -> Result<Vec
     Ok(packages)
 }
 
-/// Makes the index agree with the files. An operator may have deleted or added some by hand.
-fn index(task: &mut Task, done: &mut Vec<String>) -> Result<(), Trouble> {
-    if task.capture(&command::check_binhost())?.0 == Exit::Code(0) {
+/// Makes the index agree with the files. An operator may have deleted or added some by hand, and what
+/// Portage itself cannot read must not stay beside the others.
+fn index(task: &mut Task, settings: &Settings, done: &mut Vec<String>) -> Result<(), Trouble> {
+    let (exit, text) = task.capture(&command::check_binhost())?;
+    for (path, reason) in binpkg::invalid(&text) {
+        done.push(quarantine::damaged(task, settings, &path, &reason)?);
+    }
+    if exit == Exit::Code(0) {
         return Ok(());
     }
     match task.capture(&command::fix_binhost())? {

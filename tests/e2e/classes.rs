@@ -37,8 +37,9 @@ fn paste(builder: &Builder, failure: &Failure) {
 /// What several packages of one world die of, in one run.
 #[test]
 fn packages() {
-    let mut builder =
-        Recipe::new(&["test-quick/t1", "test-quick/t2"]).config("[remedy]\nfetch = []\n").start();
+    let mut builder = Recipe::new(&["test-quick/t1", "test-quick/t2"])
+        .config("[remedy]\nfetch = []\nbinpkg_corrupt = false\n")
+        .start();
     builder.wait_waiting();
     // Damage that neither the length nor the time of the file tells.
     builder.sh("emerge --quiet --unmerge test-quick/t2 && cd /var/lib/gbsup/binpkgs/test-quick/t2 && touch -r *.gpkg.tar /tmp/time && \

@@ -185,3 +185,54 @@ fn flags_that_a_killed_builder_left_are_withdrawn() {
         builder.logs().contains("USE flags that broke a circular dependency were still in force: removed")
     );
 }
+
+/// In all the ways in which files get damaged; what a power loss leaves, the preflight finds.
+#[test]
+fn damaged_binary_packages_are_set_aside_and_built_anew() {
+    let names = ["t4", "t5", "t6", "t7", "t8"];
+    let world = names.map(|name| format!("test-quick/{name}"));
+    let world: Vec<_> = world.iter().map(String::as_str).collect();
+    let mut builder = Builder::with_world(&world);
+    builder.wait_waiting();
+    let before = builder.packages();
+    // A bit flips in the image, in the metadata; one is cut short, one is emptied. Their times stay. Of the last one
+    // the index says something else.
+    builder.sh(&format!(
+        "export CLEAN_DELAY=0; emerge --quiet --unmerge {} && cd /var/lib/gbsup/binpkgs/test-quick && f() {{ echo $1/*.gpkg.tar; }} && \
+         for name in t4 t5 t6 t7; do touch -r $(f $name) /tmp/$name; done && \
+         flip() {{ at=$(grep --byte-offset --only-matching --text -m 1 $2.tar $1 | head -n 1 | cut -d : -f 1) && \
+           echo damage | dd of=$1 bs=1 seek=$((at + 600)) conv=notrunc status=none; }} && \
+         flip $(f t4) image && flip $(f t5) metadata && truncate --size 5000 $(f t6) && truncate --size 0 $(f t7) && \
+         for name in t4 t5 t6 t7; do touch -r /tmp/$name $(f $name); done && \
+         sed -i '/^CPV: test-quick.t8/,/^$/ s/^\\(MD5\\|SHA1\\): ./\\1: x/' ../Packages",
+        world.join(" ")
+    ));
+    // emerge has taken them out of it.
+    builder.set_world(&world);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(2);
+    let status = builder.wait_waiting();
+    // The others were found before the build.
+    for name in ["t4", "t8"] {
+        let told = format!(
+            "the binary package of test-quick/{name}-1 was damaged; it was set aside and built from source"
+        );
+        assert!(status.remedies.contains(&told), "{name}: {:?}", status.remedies);
+    }
+    assert_eq!(builder.compiled().len(), 10, "{:?}", builder.compiled());
+    let after = builder.packages();
+    assert_eq!(after.len(), 5, "{after:?}");
+    assert!(after.values().all(|inode| !before.values().any(|old| old == inode)), "{before:?} {after:?}");
+    let aside = builder.sh("cd /var/lib/gbsup/quarantine && ls");
+    for name in ["t4", "t5", "t6", "t8"] {
+        assert!(aside.contains(&format!("test-quick_{name}_{name}-1-1.gpkg.tar")), "{name}: {aside}");
+    }
+    let reasons = builder.sh("cat /var/lib/gbsup/quarantine/*.reason");
+    assert_eq!(reasons.lines().count(), 4, "{reasons}");
+    builder.assert_tidy();
+    // A client can install every one of them.
+    builder.sh(&format!(
+        "CLEAN_DELAY=0 emerge --quiet --unmerge {0} && emerge --usepkgonly --oneshot {0}",
+        world.join(" ")
+    ));
+}

@@ -276,3 +276,40 @@ fn without_the_remedy_a_person_is_asked_at_once() {
     story.end(unfetched(&[("a", true)]));
     story.expect(Mode::Paused, "app-misc/a-1 failed in fetch");
 }
+
+/// A build in which Portage found a binary package damaged.
+fn damaged(name: &str) -> Report {
+    let failure =
+        Failure { package: Some(cpv(name).to_string()), ..Failure::new(Class::BinpkgCorrupt, "damaged") };
+    Report::Failed(Box::new(failure))
+}
+
+#[test]
+fn a_damaged_binary_package_is_set_aside_and_built_from_source() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    story.end(damaged("a"));
+    let said = "the binary package of app-misc/a-1 is damaged; it is set aside and built from source";
+    assert_eq!(story.status().remedies, [said]);
+    // Killed before it was done, it is done again.
+    story.restart("one", true);
+    story.through(Step::Preflight);
+    let Some((_, Work::Again { change: Change::SetAside, .. })) = &story.job else {
+        panic!("{:?}", story.job)
+    };
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    story.end(Report::Ran(ran(0)));
+    story.through(Step::Rebuild);
+    let said = "the binary package of app-misc/a-1 was damaged; it was set aside and built from source";
+    assert_eq!(story.status().remedies, [said]);
+
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    (0..2).for_each(|_| story.end(damaged("a")));
+    story.expect(Mode::Paused, "app-misc/a-1: damaged");
+    let mut story = Story::begin(|config| config.remedy.binpkg_corrupt = false);
+    story.through(Step::Plan);
+    story.end(damaged("a"));
+    story.expect(Mode::Paused, "app-misc/a-1: damaged");
+}
