@@ -89,6 +89,30 @@ pub enum Record {
         /// Why it failed, in one sentence.
         message: Option<String>,
     },
+    /// Something is done about a failure before a person is asked.
+    RemedyStarted {
+        /// The cycle's number.
+        cycle: u64,
+        /// The step's name.
+        step: String,
+        /// The class of the failure, as in the status.
+        class: String,
+        /// The packages it is for, as `category/name-version`; empty when it is for the step.
+        packages: Vec<String>,
+        /// When.
+        at: Timestamp,
+        /// What is done, in a few words.
+        what: String,
+    },
+    /// It was done, whatever came of it.
+    RemedyEnded {
+        /// The cycle's number.
+        cycle: u64,
+        /// When.
+        at: Timestamp,
+        /// Done: it helped.
+        outcome: Outcome,
+    },
     /// Why a package failed, found out when its step had ended.
     Reason {
         /// The cycle's number.
@@ -180,6 +204,8 @@ pub struct CycleRow {
     pub packages: Vec<PackageRow>,
     /// How long its build should take, each time one began.
     pub predictions: Vec<PredictionRow>,
+    /// What was done about failures, in the order in which it began.
+    pub remedies: Vec<RemedyRow>,
 }
 
 impl CycleRow {
@@ -234,6 +260,25 @@ impl PredictionRow {
     pub fn in_range(&self) -> bool {
         self.took.is_some_and(|took| (self.eta.low..=self.eta.high).contains(&took))
     }
+}
+
+/// What was done about a failure, as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RemedyRow {
+    /// The step.
+    pub step: String,
+    /// The class of the failure.
+    pub class: String,
+    /// The packages it was for; empty when it was for the step.
+    pub packages: Vec<String>,
+    /// What was done.
+    pub what: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended; absent while it acts and when nobody saw it end.
+    pub ended: Option<Timestamp>,
+    /// Whether it helped.
+    pub outcome: Option<Outcome>,
 }
 
 /// A step as it is read back.

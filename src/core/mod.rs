@@ -165,6 +165,13 @@ pub enum Work {
 }
 
 impl Work {
+    /// Whether something is done about a failure, so that it belongs into the history; looking for what
+    /// could be done does not.
+    #[must_use]
+    pub fn is_remedy(&self) -> bool {
+        matches!(self, Self::Again { .. } | Self::Untangle { .. })
+    }
+
     /// The step this is the work of.
     #[must_use]
     pub fn step(&self) -> Step {

@@ -14,6 +14,7 @@ use super::status::in_words;
 use super::untangle::Untangling;
 use super::{Now, Report, cycle};
 use crate::config::Config;
+use crate::portage::circular::Solution;
 use crate::portage::problem::ProblemKind;
 
 /// No wait for an attempt is longer, whatever the clock says.
@@ -165,6 +166,27 @@ impl Remedy {
         match self {
             Self::Again(treatment) => treatment.due,
             Self::Untangle(_) => None,
+        }
+    }
+
+    /// The class of failure it is for, the packages, and what is done, in a few words: for the history.
+    #[must_use]
+    pub fn deed(&self) -> (Class, Vec<String>, String) {
+        match self {
+            Self::Again(treatment) => {
+                let what = match treatment.change() {
+                    Change::Nothing => "built again".to_owned(),
+                    Change::Fewer(fewer) => format!("built again with {}", fewer.in_words()),
+                    Change::SetAside => "binary package set aside, built from source".to_owned(),
+                };
+                (treatment.class, treatment.packages.clone(), what)
+            }
+            Self::Untangle(untangling) => {
+                let solution = untangling.solution.as_ref();
+                let packages = solution.map(|solution| solution.package.to_string()).into_iter().collect();
+                let flags = solution.map(Solution::flags).unwrap_or_default();
+                (Class::Circular, packages, format!("built with USE=\"{flags}\" for a while"))
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! `gbsup history`: one line per cycle, and how good the predictions were.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anstyle::Style;
@@ -11,8 +12,18 @@ use super::{Look, clean, count};
 use crate::core::history::{CycleRow, Outcome};
 use crate::core::status::in_words;
 
-const TITLES: [&str; 9] =
-    ["cycle", "started (UTC)", "took", "why", "built", "binary", "failed", "outcome", "time to build"];
+const TITLES: [&str; 10] = [
+    "cycle",
+    "started (UTC)",
+    "took",
+    "why",
+    "built",
+    "binary",
+    "failed",
+    "outcome",
+    "time to build",
+    "remedies",
+];
 const NUMBERS: [usize; 4] = [0, 4, 5, 6];
 
 /// Cycles as a table. A pipe gets the same columns, separated by tabs.
@@ -41,6 +52,19 @@ fn predicted(cycle: &CycleRow) -> String {
     }
 }
 
+/// For which classes of failure something was done, and how often: `circular 2, stalled`.
+fn remedied(cycle: &CycleRow) -> String {
+    let mut times = BTreeMap::<&str, usize>::new();
+    for remedy in &cycle.remedies {
+        *times.entry(&remedy.class).or_default() += 1;
+    }
+    let words = times.into_iter().map(|(class, times)| match times {
+        1 => clean(class).into_owned(),
+        times => format!("{} {times}", clean(class)),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
 /// How good the predictions of these cycles were; nothing when none of them is over.
 fn judgement(cycles: &[CycleRow]) -> Option<String> {
     let judged: Vec<_> = cycles
@@ -56,7 +80,7 @@ fn judgement(cycles: &[CycleRow]) -> Option<String> {
     Some(format!("predictions of {builds}: off by {middle} % (median), {in_range} within the range given"))
 }
 
-fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 9] {
+fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 10] {
     let style = Style::new();
     let took = |until: Timestamp| {
         in_words(Duration::try_from(until.duration_since(cycle.started)).unwrap_or_default())
@@ -84,5 +108,6 @@ fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 9] {
         (failed.to_string(), if failed > 0 { BAD } else { style }),
         (outcome.into(), colour),
         (predicted(cycle), style),
+        (remedied(cycle), style),
     ]
 }

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::core::failure::{Class, Failure};
-use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow};
+use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, RemedyRow};
 use crate::core::status::{
     CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, SyncInfo, VolumeInfo,
 };
@@ -352,12 +352,25 @@ fn cycle(id: u64, ended: Option<i64>, outcome: Option<Outcome>) -> CycleRow {
             package("a/c-1", false, PackageOutcome::Failed),
         ],
         predictions: Vec::new(),
+        remedies: Vec::new(),
     }
 }
 
 fn prediction(likely: u64, took: Option<u64>) -> PredictionRow {
     let eta = Eta { low: likely * 3 / 4, likely, high: likely * 3 / 2, unknown: 0 };
     PredictionRow { at: at(60), packages: 3, eta, took }
+}
+
+fn remedy(class: &str) -> RemedyRow {
+    RemedyRow {
+        step: "build".into(),
+        class: class.into(),
+        packages: vec!["a/a-1".into()],
+        what: "built again".into(),
+        started: at(60),
+        ended: Some(at(50)),
+        outcome: Some(Outcome::Done),
+    }
 }
 
 #[test]
@@ -376,11 +389,12 @@ fn history_as_a_table() {
     // What was predicted when it went on after a failure is not the whole.
     cycles[1].predictions = vec![prediction(2460, Some(2640)), prediction(60, Some(61))];
     cycles[3].predictions = vec![prediction(100, Some(400))];
+    cycles[1].remedies = vec![remedy("circular"), remedy("stalled"), remedy("circular")];
     assert_snapshot!(history(&cycles, at(0), WIDE));
     assert_eq!(
         history(&cycles[3..], at(0), Look::PLAIN),
-        "2\t2026-11-18 09:26\t20 min\trequested\t1\t1\t1\tdone\tpredicted 1 min, took 6 min\n\
-         1\t2026-11-18 09:26\t10 min\tfirst\t1\t1\t0\tdone\t\n"
+        "2\t2026-11-18 09:26\t20 min\trequested\t1\t1\t1\tdone\tpredicted 1 min, took 6 min\t\n\
+         1\t2026-11-18 09:26\t10 min\tfirst\t1\t1\t0\tdone\t\t\n"
     );
 }
 

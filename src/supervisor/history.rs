@@ -7,52 +7,19 @@
 //! A cycle of a thousand packages is about 200 kB; at one a day that is 70 MB a year at the very
 //! most, so nothing is pruned yet.
 
+mod rows;
+mod tables;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
-use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, Record, StepRow};
-use crate::core::status::Eta;
-
-/// The version of the tables, kept in the database's `user_version`.
-const SCHEMA: i64 = 2;
-
-/// What makes each version of the tables from the one before, beginning with an empty file.
-const VERSIONS: &[&str] = &[CYCLES, PREDICTIONS];
-
-/// A cycle's number is not its key: numbers begin again at 1 when the state was lost.
-const CYCLES: &str = "
-    CREATE TABLE cycles (
-        key INTEGER PRIMARY KEY, number INTEGER NOT NULL, started INTEGER NOT NULL, reason TEXT NOT NULL,
-        ended INTEGER, outcome TEXT
-    ) STRICT;
-    CREATE INDEX cycles_by_number ON cycles (number);
-    CREATE TABLE steps (
-        key INTEGER PRIMARY KEY, cycle INTEGER NOT NULL REFERENCES cycles (key), step TEXT NOT NULL,
-        started INTEGER NOT NULL, log TEXT, ended INTEGER, outcome TEXT
-    ) STRICT;
-    CREATE INDEX steps_by_cycle ON steps (cycle);
-    CREATE TABLE packages (
-        key INTEGER PRIMARY KEY, cycle INTEGER NOT NULL REFERENCES cycles (key), step TEXT NOT NULL,
-        package TEXT NOT NULL, binary INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,
-        outcome TEXT NOT NULL, log TEXT, message TEXT
-    ) STRICT;
-    CREATE INDEX packages_by_cycle ON packages (cycle);
-";
-
-/// `after` and `took` are seconds in which the build of the cycle worked: before the prediction, and
-/// from it to the end.
-const PREDICTIONS: &str = "
-    CREATE TABLE predictions (
-        key INTEGER PRIMARY KEY, cycle INTEGER NOT NULL REFERENCES cycles (key), at INTEGER NOT NULL,
-        after INTEGER NOT NULL, packages INTEGER NOT NULL, low INTEGER NOT NULL, likely INTEGER NOT NULL,
-        high INTEGER NOT NULL, unknown INTEGER NOT NULL, took INTEGER
-    ) STRICT;
-    CREATE INDEX predictions_by_cycle ON predictions (cycle);
-";
+use crate::core::history::{CycleRow, Outcome, Record};
+use rows::{maybe_time, packages, predictions, remedies, steps, time};
+use tables::{SCHEMA, VERSIONS};
 
 /// How long to wait for the other side's lock before giving up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -227,6 +194,26 @@ impl History {
                     ],
                 )?;
             }
+            Record::RemedyStarted { cycle, step, class, packages, at, what } => {
+                let key = cycle_key(&change, *cycle, *at)?;
+                // Nobody saw the end of one that is still open now.
+                change.execute(
+                    "UPDATE remedies SET outcome = ?2 WHERE cycle = ?1 AND outcome IS NULL",
+                    params![key, Outcome::Interrupted.name()],
+                )?;
+                change.execute(
+                    "INSERT INTO remedies (cycle, step, class, packages, what, started)
+                        VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    params![key, step, class, packages.join(" "), what, at.as_microsecond()],
+                )?;
+            }
+            Record::RemedyEnded { cycle, at, outcome } => {
+                let key = cycle_key(&change, *cycle, *at)?;
+                change.execute(
+                    "UPDATE remedies SET ended = ?2, outcome = ?3 WHERE cycle = ?1 AND outcome IS NULL",
+                    params![key, at.as_microsecond(), outcome.name()],
+                )?;
+            }
             Record::Reason { cycle, package, at, message, log } => {
                 let key = cycle_key(&change, *cycle, *at)?;
                 change.execute(
@@ -273,6 +260,7 @@ impl History {
                 steps: Vec::new(),
                 packages: Vec::new(),
                 predictions: Vec::new(),
+                remedies: Vec::new(),
             };
             Ok((row.get::<_, i64>(0)?, cycle))
         })?;
@@ -284,68 +272,13 @@ impl History {
             if version >= 2 {
                 cycle.predictions = predictions(&moment, key)?;
             }
+            if version >= 3 {
+                cycle.remedies = remedies(&moment, key)?;
+            }
             cycles.push(cycle);
         }
         Ok(cycles)
     }
-}
-
-fn steps(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<StepRow>> {
-    let mut query = database.prepare_cached(
-        "SELECT step, started, ended, outcome, log FROM steps WHERE cycle = ?1 ORDER BY key",
-    )?;
-    let rows = query.query_map([cycle], |row| {
-        Ok(StepRow {
-            step: row.get(0)?,
-            started: time(row, 1)?,
-            ended: maybe_time(row, 2)?,
-            outcome: row.get::<_, Option<String>>(3)?.and_then(|name| Outcome::from_name(&name)),
-            log: row.get(4)?,
-        })
-    })?;
-    rows.collect()
-}
-
-/// The last that is known of each package of a cycle.
-fn packages(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<PackageRow>> {
-    let mut query = database.prepare_cached(
-        "SELECT package, step, binary, started, ended, outcome, log, message FROM packages
-            WHERE key IN (SELECT max(key) FROM packages WHERE cycle = ?1 GROUP BY package) ORDER BY key",
-    )?;
-    let rows = query.query_map([cycle], |row| {
-        Ok(PackageRow {
-            package: row.get(0)?,
-            step: row.get(1)?,
-            binary: row.get(2)?,
-            started: time(row, 3)?,
-            ended: time(row, 4)?,
-            outcome: PackageOutcome::from_name(&row.get::<_, String>(5)?).unwrap_or(PackageOutcome::Failed),
-            log: row.get(6)?,
-            message: row.get(7)?,
-        })
-    })?;
-    rows.collect()
-}
-
-fn predictions(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<PredictionRow>> {
-    let mut query = database.prepare_cached(
-        "SELECT at, packages, low, likely, high, unknown, took FROM predictions WHERE cycle = ?1 ORDER BY key",
-    )?;
-    let number = |row: &Row, column| row.get::<_, i64>(column).map(|number| number.max(0).cast_unsigned());
-    let rows = query.query_map([cycle], |row| {
-        Ok(PredictionRow {
-            at: time(row, 0)?,
-            packages: number(row, 1)?,
-            eta: Eta {
-                low: number(row, 2)?,
-                likely: number(row, 3)?,
-                high: number(row, 4)?,
-                unknown: number(row, 5)?,
-            },
-            took: row.get::<_, Option<i64>>(6)?.map(|took| took.max(0).cast_unsigned()),
-        })
-    })?;
-    rows.collect()
 }
 
 fn begin_cycle(database: &Connection, number: u64, at: Timestamp, reason: &str) -> rusqlite::Result<i64> {
@@ -403,19 +336,6 @@ fn open_unchanging(path: &Path) -> rusqlite::Result<(Connection, i64)> {
 
 fn version(database: &Connection) -> rusqlite::Result<i64> {
     database.query_row("PRAGMA user_version", [], |row| row.get(0))
-}
-
-fn time(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
-    let microseconds = row.get(column)?;
-    Timestamp::from_microsecond(microseconds)
-        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, microseconds))
-}
-
-fn maybe_time(row: &Row, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    match row.get::<_, Option<i64>>(column)? {
-        Some(_) => time(row, column).map(Some),
-        None => Ok(None),
-    }
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {

@@ -1,6 +1,9 @@
 use std::thread;
 
+use super::tables::{CYCLES, PREDICTIONS};
 use super::*;
+use crate::core::history::PackageOutcome;
+use crate::core::status::Eta;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -244,11 +247,56 @@ fn a_prediction_is_measured_when_its_cycle_is_done() {
     assert_eq!(prediction.eta, Eta { low: 20, likely: 41, high: 82, unknown: 1 });
 }
 
-/// A history of the first version, as it was before there were predictions.
-fn older(path: &Path) {
+fn remedied(cycle: u64, second: i64, class: &str) -> Record {
+    Record::RemedyStarted {
+        cycle,
+        step: "build".into(),
+        class: class.into(),
+        packages: vec!["a/b-1".into(), "a/c-1".into()],
+        at: at(second),
+        what: "built again".into(),
+    }
+}
+
+#[test]
+fn what_was_done_about_failures_is_read_back() {
+    let (_dir, path) = place();
+    let (mut history, _) = History::open(&path).unwrap();
+    let over = |second, outcome| Record::RemedyEnded { cycle: 1, at: at(second), outcome };
+    for record in [
+        started(1, 0),
+        // The container was killed in the middle of the first.
+        remedied(1, 1, "stalled"),
+        remedied(1, 5, "stalled"),
+        over(7, Outcome::Failed),
+        remedied(1, 8, "circular"),
+        over(9, Outcome::Done),
+        remedied(1, 10, "fetch"),
+    ] {
+        history.record(&record).unwrap();
+    }
+    let remedies = &history.cycles(None).unwrap()[0].remedies;
+    let told: Vec<_> = remedies.iter().map(|row| (row.class.as_str(), row.ended, row.outcome)).collect();
+    assert_eq!(
+        told,
+        [
+            ("stalled", None, Some(Outcome::Interrupted)),
+            ("stalled", Some(at(7)), Some(Outcome::Failed)),
+            ("circular", Some(at(9)), Some(Outcome::Done)),
+            ("fetch", None, None),
+        ]
+    );
+    assert_eq!((remedies[0].packages.len(), remedies[0].started), (2, at(1)));
+    assert_eq!((remedies[0].step.as_str(), remedies[0].what.as_str()), ("build", "built again"));
+}
+
+/// A history of an earlier version: the first had no predictions, the second no remedies.
+fn older(path: &Path, version: i64) {
     let database = Connection::open(path).unwrap();
-    database.execute_batch(CYCLES).unwrap();
-    database.pragma_update(None, "user_version", 1).unwrap();
+    for tables in [CYCLES, PREDICTIONS].iter().take(usize::try_from(version).unwrap()) {
+        database.execute_batch(tables).unwrap();
+    }
+    database.pragma_update(None, "user_version", version).unwrap();
     database
         .execute("INSERT INTO cycles (number, started, reason) VALUES (7, 1790000000000000, 'first')", [])
         .unwrap();
@@ -256,27 +304,33 @@ fn older(path: &Path) {
 
 #[test]
 fn an_older_history_is_brought_up_to_date_in_place() {
-    let (dir, path) = place();
-    older(&path);
-    let (mut history, warning) = History::open(&path).unwrap();
-    assert_eq!(warning, None);
-    history.record(&predicted(7, 1, 0, 50)).unwrap();
-    let cycles = history.cycles(None).unwrap();
-    assert_eq!((cycles[0].id, cycles[0].predictions.len()), (7, 1));
-    assert_eq!(version(&history.database).unwrap(), SCHEMA);
-    drop(history);
-    assert_eq!(History::open(&path).unwrap().0.cycles(None).unwrap(), cycles, "once is enough");
-    let names = fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.file_name());
-    assert!(names.into_iter().all(|name| !name.to_string_lossy().contains("damaged")));
+    for found in 1..SCHEMA {
+        let (dir, path) = place();
+        older(&path, found);
+        let (mut history, warning) = History::open(&path).unwrap();
+        assert_eq!(warning, None);
+        history.record(&predicted(7, 1, 0, 50)).unwrap();
+        history.record(&remedied(7, 2, "fetch")).unwrap();
+        let cycles = history.cycles(None).unwrap();
+        assert_eq!((cycles[0].id, cycles[0].predictions.len(), cycles[0].remedies.len()), (7, 1, 1));
+        assert_eq!(version(&history.database).unwrap(), SCHEMA);
+        drop(history);
+        assert_eq!(History::open(&path).unwrap().0.cycles(None).unwrap(), cycles, "once is enough");
+        let names = fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.file_name());
+        assert!(names.into_iter().all(|name| !name.to_string_lossy().contains("damaged")));
+    }
 }
 
 #[test]
 fn an_older_history_can_be_read_by_who_may_not_change_it() {
-    let (_dir, path) = place();
-    older(&path);
-    let cycles = History::read(&path).unwrap().cycles(None).unwrap();
-    assert_eq!((cycles[0].id, cycles[0].predictions.as_slice()), (7, &[][..]));
-    assert_eq!(version(&Connection::open(&path).unwrap()).unwrap(), 1);
+    for found in 1..SCHEMA {
+        let (_dir, path) = place();
+        older(&path, found);
+        let cycles = History::read(&path).unwrap().cycles(None).unwrap();
+        assert_eq!((cycles[0].id, cycles[0].predictions.as_slice()), (7, &[][..]));
+        assert!(cycles[0].remedies.is_empty());
+        assert_eq!(version(&Connection::open(&path).unwrap()).unwrap(), found);
+    }
 }
 
 #[test]

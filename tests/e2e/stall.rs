@@ -36,6 +36,14 @@ fn what_hangs_is_stopped_and_what_works_is_let_alone() {
     });
     let status = builder.wait_waiting();
     assert_eq!(status.remedies, ["test-slow/once-1 stalled at first; attempt 2 worked"]);
+    let history = builder.gbsup(&["history", "--json"]).ok();
+    let history: serde_json::Value = serde_json::from_str(&history).expect("JSON");
+    let remedy = &history[0]["remedies"][0];
+    assert_eq!(
+        (remedy["class"].as_str(), remedy["packages"][0].as_str(), remedy["outcome"].as_str()),
+        (Some("stalled"), Some("test-slow/once-1"), Some("done")),
+        "{history:#}"
+    );
     let mut compiled = builder.compiled();
     compiled.sort();
     let times = |package: &str| compiled.iter().filter(|built| *built == package).count();

@@ -136,6 +136,8 @@ fn what_ran_out_of_memory_is_built_with_fewer_jobs() {
         story.status().remedies,
         ["app-misc/a-1 ran out of memory at first; it was built with one job"]
     );
+    let began = |jobs: &str| format!("out-of-memory app-misc/a-1: built again with {jobs}");
+    assert_eq!(story.remedies(), [began("half the jobs"), "failed".into(), began("one job"), "done".into()]);
 
     let mut story = Story::begin(|_| {});
     story.through(Step::Plan);
@@ -203,6 +205,8 @@ fn a_circle_is_broken_and_the_build_goes_on() {
         story.status().remedies,
         ["app-misc/a-1 was built with USE=\"-loop\" for a while, because packages needed each other"]
     );
+    let began = "circular app-misc/a-1: built with USE=\"-loop\" for a while";
+    assert_eq!(story.remedies(), [began, began, "done"], "the first was cut short");
 }
 
 #[test]
@@ -303,6 +307,8 @@ fn a_damaged_binary_package_is_set_aside_and_built_from_source() {
     story.through(Step::Rebuild);
     let said = "the binary package of app-misc/a-1 was damaged; it was set aside and built from source";
     assert_eq!(story.status().remedies, [said]);
+    let began = "binpkg-corrupt app-misc/a-1: binary package set aside, built from source";
+    assert_eq!(story.remedies(), [began, began, "done"], "the first was cut short");
 
     let mut story = Story::begin(|_| {});
     story.through(Step::Plan);

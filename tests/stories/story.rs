@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gbsup::config::Config;
+use gbsup::core::history::{Outcome as End, Record};
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::state::{CyclePlan, State};
 use gbsup::core::status::{Mode, Status};
@@ -22,6 +23,7 @@ pub(crate) struct Story {
     pub job: Option<(JobId, Work)>,
     pub plan: Option<CyclePlan>,
     pub forces: Vec<Force>,
+    pub records: Vec<Record>,
     pub gone: bool,
 }
 
@@ -32,7 +34,15 @@ impl Story {
         configure(&mut config);
         let now = Now { mono: Duration::ZERO, wall: Timestamp::from_second(1_800_000_000).unwrap() };
         let state = State::new(config, now);
-        let mut story = Self { state, seconds: 0, job: None, plan: None, forces: Vec::new(), gone: false };
+        let mut story = Self {
+            state,
+            seconds: 0,
+            job: None,
+            plan: None,
+            forces: Vec::new(),
+            records: Vec::new(),
+            gone: false,
+        };
         story.claim(None, "one", true);
         story
     }
@@ -67,6 +77,7 @@ impl Story {
                 Action::Start { job, work, .. } => self.job = Some((*job, work.clone())),
                 Action::Signal { force, .. } => self.forces.push(*force),
                 Action::PersistPlan => self.plan = self.state.plan.as_deref().cloned(),
+                Action::Record(record) => self.records.push(record.clone()),
                 Action::Exit(_) => self.gone = true,
                 _ => {}
             }
@@ -127,6 +138,18 @@ impl Story {
 
     pub(crate) fn status(&self) -> Status {
         view::status(&self.state, self.now())
+    }
+
+    /// What the history was told of remedies: what was done for which class, and what came of each.
+    pub(crate) fn remedies(&self) -> Vec<String> {
+        let told = self.records.iter().filter_map(|record| match record {
+            Record::RemedyStarted { class, packages, what, .. } => {
+                Some(format!("{class} {}: {what}", packages.join(" ")))
+            }
+            Record::RemedyEnded { outcome, .. } => Some(End::name(*outcome).to_owned()),
+            _ => None,
+        });
+        told.collect()
     }
 
     #[track_caller]

@@ -140,6 +140,7 @@ impl Turn {
     }
 
     pub(super) fn step_ended(&mut self, job: &Job, outcome: Outcome) {
+        self.remedy_over(job, outcome);
         self.actions.push(Action::Record(Record::StepEnded {
             cycle: job.cycle,
             step: job.work.step().name().to_owned(),

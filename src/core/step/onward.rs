@@ -201,6 +201,9 @@ impl Turn {
             at: self.now.wall,
             log: Some(log.display().to_string()),
         }));
+        if work.is_remedy() {
+            self.remedy_started(cycle, at);
+        }
         self.actions.push(Action::Start { job, cycle, work });
     }
 

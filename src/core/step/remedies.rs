@@ -2,12 +2,12 @@
 
 use super::Turn;
 use crate::core::failure::{Class, Failure};
-use crate::core::history::Outcome;
+use crate::core::history::{Outcome, Record};
 use crate::core::job::Job;
 use crate::core::remedy::{self, Remedy};
 use crate::core::state::Phase;
 use crate::core::untangle::{self, Untangled, Untangling};
-use crate::core::{Report, Step, Work, classify};
+use crate::core::{Action, Report, Step, Work, classify};
 use crate::portage::circular::{Circle, Solution};
 
 impl Turn {
@@ -50,6 +50,28 @@ impl Turn {
         let packages = failures.iter().filter(|failure| failure.package.is_some()).count();
         cycle.tally.failed += u64::try_from(packages).unwrap_or(0);
         self.fail(failures, at);
+    }
+
+    /// Tells the history that a remedy acts.
+    pub(super) fn remedy_started(&mut self, cycle: u64, at: Step) {
+        let remedy = self.state.durable.cycle.as_ref().and_then(|cycle| cycle.remedy.as_ref());
+        let Some((class, packages, what)) = remedy.map(Remedy::deed) else { return };
+        self.actions.push(Action::Record(Record::RemedyStarted {
+            cycle,
+            step: at.name().to_owned(),
+            class: class.name().to_owned(),
+            packages,
+            at: self.now.wall,
+            what,
+        }));
+    }
+
+    /// Tells the history what came of the remedy whose job has ended.
+    pub(super) fn remedy_over(&mut self, job: &Job, outcome: Outcome) {
+        if job.work.is_remedy() {
+            let record = Record::RemedyEnded { cycle: job.cycle, at: self.now.wall, outcome };
+            self.actions.push(Action::Record(record));
+        }
     }
 
     /// What follows when the job of a remedy has ended.

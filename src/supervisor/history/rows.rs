@@ -1,0 +1,97 @@
+//! What belongs to one cycle, read back.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row};
+
+use crate::core::history::{Outcome, PackageOutcome, PackageRow, PredictionRow, RemedyRow, StepRow};
+use crate::core::status::Eta;
+
+pub(super) fn steps(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<StepRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT step, started, ended, outcome, log FROM steps WHERE cycle = ?1 ORDER BY key",
+    )?;
+    let rows = query.query_map([cycle], |row| {
+        Ok(StepRow {
+            step: row.get(0)?,
+            started: time(row, 1)?,
+            ended: maybe_time(row, 2)?,
+            outcome: row.get::<_, Option<String>>(3)?.and_then(|name| Outcome::from_name(&name)),
+            log: row.get(4)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// The last that is known of each package of a cycle.
+pub(super) fn packages(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<PackageRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT package, step, binary, started, ended, outcome, log, message FROM packages
+            WHERE key IN (SELECT max(key) FROM packages WHERE cycle = ?1 GROUP BY package) ORDER BY key",
+    )?;
+    let rows = query.query_map([cycle], |row| {
+        Ok(PackageRow {
+            package: row.get(0)?,
+            step: row.get(1)?,
+            binary: row.get(2)?,
+            started: time(row, 3)?,
+            ended: time(row, 4)?,
+            outcome: PackageOutcome::from_name(&row.get::<_, String>(5)?).unwrap_or(PackageOutcome::Failed),
+            log: row.get(6)?,
+            message: row.get(7)?,
+        })
+    })?;
+    rows.collect()
+}
+
+pub(super) fn predictions(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<PredictionRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT at, packages, low, likely, high, unknown, took FROM predictions WHERE cycle = ?1 ORDER BY key",
+    )?;
+    let number = |row: &Row, column| row.get::<_, i64>(column).map(|number| number.max(0).cast_unsigned());
+    let rows = query.query_map([cycle], |row| {
+        Ok(PredictionRow {
+            at: time(row, 0)?,
+            packages: number(row, 1)?,
+            eta: Eta {
+                low: number(row, 2)?,
+                likely: number(row, 3)?,
+                high: number(row, 4)?,
+                unknown: number(row, 5)?,
+            },
+            took: row.get::<_, Option<i64>>(6)?.map(|took| took.max(0).cast_unsigned()),
+        })
+    })?;
+    rows.collect()
+}
+
+/// What was done about failures, in the order in which it began.
+pub(super) fn remedies(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<RemedyRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT step, class, packages, what, started, ended, outcome FROM remedies WHERE cycle = ?1 ORDER BY key",
+    )?;
+    let rows = query.query_map([cycle], |row| {
+        Ok(RemedyRow {
+            step: row.get(0)?,
+            class: row.get(1)?,
+            packages: row.get::<_, String>(2)?.split_whitespace().map(str::to_owned).collect(),
+            what: row.get(3)?,
+            started: time(row, 4)?,
+            ended: maybe_time(row, 5)?,
+            outcome: row.get::<_, Option<String>>(6)?.and_then(|name| Outcome::from_name(&name)),
+        })
+    })?;
+    rows.collect()
+}
+
+pub(super) fn time(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
+    let microseconds = row.get(column)?;
+    Timestamp::from_microsecond(microseconds)
+        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, microseconds))
+}
+
+pub(super) fn maybe_time(row: &Row, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    match row.get::<_, Option<i64>>(column)? {
+        Some(_) => time(row, column).map(Some),
+        None => Ok(None),
+    }
+}
