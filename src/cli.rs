@@ -35,7 +35,7 @@ Exit codes:
   2  wrong usage or configuration
   3  no supervisor answers
   4  not possible in this state
-  5  found something to look at (health, plan --now)";
+  5  found something to look at (health, plan --now, verify)";
 
 /// Builds Gentoo packages for others, forever, as PID 1 of a container.
 #[derive(Debug, Parser)]
@@ -130,6 +130,18 @@ It answers within 5 seconds.")]
         /// Only ask whether something answers
         #[arg(long)]
         live: bool,
+    },
+    /// Check that every binary package is what its Manifest and the package index say
+    #[command(after_help = "\
+A package that was found good is read again when its file has changed, or with --all, which also
+finds what a bad disk did. It fails with 5 when something is wrong.")]
+    Verify {
+        /// Read every package, whatever is known of it
+        #[arg(long)]
+        all: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Look at the configuration
     #[command(subcommand)]

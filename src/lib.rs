@@ -3,8 +3,9 @@
 //! gbsup is one static binary with three roles: PID 1 ([`init`]), the [`supervisor`] that decides
 //! and performs the build loop, and the [`client`] that asks it. What is decided is decided in
 //! [`core`]; what is known about Portage is in [`portage`]; what people read is made in [`render`].
-//! These three do no I/O, and a test keeps it so.
+//! These three do no I/O, and a test keeps it so. What clients are offered is looked into by [`binhost`].
 
+pub mod binhost;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -1,9 +1,11 @@
-//! What is mounted where the packages go.
+//! What is mounted where the packages go, and how a file is written there.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
+use serde::Serialize;
 
 use crate::core::status::VolumeInfo;
 
@@ -19,6 +21,20 @@ pub(crate) fn look(path: &Path) -> VolumeInfo {
 #[must_use]
 pub(crate) fn is_anonymous(path: &Path) -> bool {
     has_anonymous_root(path, &mount_table())
+}
+
+/// Writes a file so that it is whole at any instant: a new one, synced, renamed over the old one, the
+/// directory synced.
+pub(crate) fn replace(file: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let temp = file.with_file_name(format!(".{name}.new"));
+    let mut out = File::create(&temp)?;
+    out.write_all(&text)?;
+    out.sync_all()?;
+    fs::rename(&temp, file)?;
+    File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
 fn mount_table() -> String {

@@ -22,6 +22,7 @@ mod records;
 mod socket;
 mod status;
 mod terminal;
+mod verify;
 
 /// How long the supervisor may take to answer. `health` has to be through within 5 s.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -92,6 +93,7 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::History { json, number } => records::history(&supervisor, json, number),
         Verb::Failures { json } => records::failures(&supervisor, json),
         Verb::Health { json, live } => records::health(&supervisor, json, live),
+        Verb::Verify { all, json } => verify::run(&supervisor, all, json),
         Verb::Config(ConfigVerb::Check(args)) => config_check(&args),
         Verb::Config(ConfigVerb::Show(args)) => config_show(&args),
         Verb::Completions { shell } => {

@@ -17,11 +17,13 @@ mod layout;
 mod page;
 mod plan;
 mod table;
+mod verified;
 
 pub use failures::failures;
 pub use history::history;
 pub use page::page;
 pub use plan::{plan, plan_of, why};
+pub use verified::verified;
 
 /// What the reader's side can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,10 @@
+use std::path::Path;
+
 use insta::assert_snapshot;
 use jiff::Timestamp;
 
 use super::*;
+use crate::binhost::verify::{Finding, Kind, Verified};
 use crate::core::failure::{Class, Failure};
 use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, RemedyRow};
 use crate::core::status::{
@@ -430,4 +433,33 @@ fn sizes() {
     ] {
         assert_eq!(size(bytes), words);
     }
+}
+
+#[test]
+fn what_is_wrong_with_packages() {
+    let good = Verified { packages: 213, read: 23, bytes: 912_000_000, findings: Vec::new() };
+    let page = verified(&good, Path::new("/b"));
+    assert_eq!(
+        page,
+        "213 packages: as they should be (870 MiB read; 190 found good before and unchanged since)\n"
+    );
+    let finding = |path: &str, kind, what: &str| Finding { path: path.into(), kind, what: what.into() };
+    let findings = vec![
+        finding(
+            "a/x/x-1-1.gpkg.tar",
+            Kind::Damaged,
+            "is damaged: image.tar.zst is not what its Manifest says",
+        ),
+        finding("a/y/y-1-1.gpkg.tar", Kind::Index, "is whole, but its MD5 is not what the index says"),
+    ];
+    let page = verified(&Verified { packages: 2, read: 2, bytes: 2048, findings }, Path::new("/b"));
+    assert_snapshot!(page, @r"
+    2 packages: something is wrong with 2 of them (2.0 KiB read)
+      a/x/x-1-1.gpkg.tar is damaged: image.tar.zst is not what its Manifest says
+      a/y/y-1-1.gpkg.tar is whole, but its MD5 is not what the index says
+    try: rm /b/a/x/x-1-1.gpkg.tar
+    try: touch /b/a/y/y-1-1.gpkg.tar
+    try: emaint --fix binhost
+    what is gone then is built again in the next cycle: gbsup sync
+    ");
 }

@@ -6,11 +6,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::core::Claimed;
 use crate::core::failure::{Class, Failure};
 use crate::core::state::{self, CyclePlan, Durable};
+use crate::volume::replace;
 
 /// The identity of this root file system, on it and not on the volume: it stays through
 /// `docker stop` and `start` and goes along with `docker commit`; a new container has none.
@@ -81,20 +81,6 @@ impl Store {
 #[must_use]
 pub fn plan_file(volume: &Path) -> PathBuf {
     volume.join("state/plan.json")
-}
-
-/// Writes a file so that it is whole at any instant: a new one, synced, renamed over the old one, the
-/// directory synced.
-fn replace(file: &Path, value: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_vec_pretty(value)?;
-    text.push(b'\n');
-    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let temp = file.with_file_name(format!(".{name}.new"));
-    let mut out = File::create(&temp)?;
-    out.write_all(&text)?;
-    out.sync_all()?;
-    fs::rename(&temp, file)?;
-    File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
 fn lock(path: &Path) -> Result<File, Box<Failure>> {

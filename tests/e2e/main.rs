@@ -25,4 +25,5 @@ mod support;
 mod survival;
 mod sync;
 mod verbs;
+mod verify;
 mod volume;

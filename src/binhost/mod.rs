@@ -1,0 +1,3 @@
+//! What clients are offered: the binary packages of PKGDIR, and whether they can be trusted.
+
+pub mod verify;

@@ -1,0 +1,253 @@
+//! Whether every binary package that is offered is what its Manifest and the package index say.
+//!
+//! A file that was found good and has not changed since (its inode, time of change and size say so) is
+//! not read again, unless everything is to be read: a disk that rots changes none of the three.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io;
+use std::num::NonZero;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+use crate::portage::gpkg;
+use crate::portage::gpkg::digests::Whole;
+use crate::portage::index::{self, File};
+
+/// What was found good, by path below PKGDIR.
+pub type Known = BTreeMap<String, Good>;
+
+/// A file that was found good, as it was then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Good {
+    inode: u64,
+    /// The time of the last change, in seconds since 1970 and nanoseconds.
+    changed: (i64, i64),
+    #[serde(flatten)]
+    whole: Whole,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Packages in the index.
+    pub packages: usize,
+    /// How many of them were read.
+    pub read: usize,
+    /// How many bytes that were.
+    pub bytes: u64,
+    /// What is wrong, in the order of the index.
+    pub findings: Vec<Finding>,
+}
+
+/// Something wrong with one package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Below PKGDIR.
+    pub path: String,
+    /// What it is about.
+    pub kind: Kind,
+    /// What is wrong, in words that follow the path.
+    pub what: String,
+}
+
+/// What a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The file is damaged.
+    Damaged,
+    /// The file is not there, or cannot be read.
+    Missing,
+    /// The file is whole, and the index describes another one.
+    Index,
+}
+
+/// Verifies what the index of this PKGDIR offers. `known` is brought up to date; with `all` everything is
+/// read whatever is known.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn verify(pkgdir: &Path, all: bool, known: &mut Known) -> io::Result<Verified> {
+    let files = index::files(&fs::read(pkgdir.join("Packages"))?);
+    let before = std::mem::take(known);
+    let next = AtomicUsize::new(0);
+    let (send, results) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            let (send, next, files, before) = (send.clone(), &next, &files, &before);
+            scope.spawn(move || {
+                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let last = before.get(&file.path).filter(|_| !all);
+                    drop(send.send((file.path.as_str(), one(pkgdir, file, last))));
+                }
+            });
+        }
+    });
+    drop(send);
+    let mut verified = Verified { packages: files.len(), read: 0, bytes: 0, findings: Vec::new() };
+    let mut wrong = BTreeMap::new();
+    for (path, (bytes, outcome)) in results {
+        verified.read += usize::from(bytes > 0);
+        verified.bytes += bytes;
+        match outcome {
+            Ok(good) => drop(known.insert(path.to_owned(), good)),
+            Err(problem) => drop(wrong.insert(path, problem)),
+        }
+    }
+    let in_order =
+        files.iter().filter_map(|file| wrong.remove(file.path.as_str()).map(|wrong| (file, wrong)));
+    verified.findings =
+        in_order.map(|(file, (kind, what))| Finding { path: file.path.clone(), kind, what }).collect();
+    Ok(verified)
+}
+
+/// How many bytes of a file were read, and what it is or what is wrong with it.
+fn one(pkgdir: &Path, file: &File, last: Option<&Good>) -> (u64, Result<Good, (Kind, String)>) {
+    let missing = |problem: io::Error| (0, Err((Kind::Missing, format!("cannot be read: {problem}"))));
+    let opened = fs::File::open(pkgdir.join(&file.path)).and_then(|opened| Ok((opened.metadata()?, opened)));
+    let (meta, opened) = match opened {
+        Ok(opened) => opened,
+        Err(problem) => return missing(problem),
+    };
+    let (bytes, whole) = match last.filter(|last| last.is_still(&meta)) {
+        Some(last) => (0, last.whole.clone()),
+        None if file.path.ends_with(".gpkg.tar") => match gpkg::verify(opened, meta.len()) {
+            Ok(whole) => (whole.size, whole),
+            Err(damage) => return (meta.len(), Err((Kind::Damaged, format!("is damaged: {damage}")))),
+        },
+        // The older formats have no digests of their own.
+        None => match Whole::read(opened) {
+            Ok(whole) => (whole.size, whole),
+            Err(problem) => return missing(problem),
+        },
+    };
+    let outcome = match file.disagreement(&whole) {
+        None => Ok(Good { inode: meta.ino(), changed: (meta.mtime(), meta.mtime_nsec()), whole }),
+        Some(what) => Err((Kind::Index, format!("is whole, but {what} is not what the index says"))),
+    };
+    (bytes, outcome)
+}
+
+impl Good {
+    fn is_still(&self, meta: &Metadata) -> bool {
+        self.inode == meta.ino()
+            && self.changed == (meta.mtime(), meta.mtime_nsec())
+            && self.whole.size == meta.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::FileTimes;
+
+    use super::*;
+
+    const GOOD: &[u8] = include_bytes!("../../tests/captured/t1-1-1.gpkg.tar");
+
+    /// A PKGDIR with packages `a/x/x-N-1.gpkg.tar` and the index that belongs to them.
+    fn pkgdir(packages: u32) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("a/x")).unwrap();
+        let whole = Whole::read(GOOD).unwrap();
+        let mut index = "VERSION: 0\n".to_owned();
+        for n in 1..=packages {
+            fs::write(dir.path().join(path(n)), GOOD).unwrap();
+            let Whole { size, md5, sha1 } = &whole;
+            index += &format!("\nCPV: a/x-{n}\nMD5: {md5}\nPATH: {}\nSHA1: {sha1}\nSIZE: {size}\n", path(n));
+        }
+        fs::write(dir.path().join("Packages"), index).unwrap();
+        dir
+    }
+
+    fn path(n: u32) -> String {
+        format!("a/x/x-{n}-1.gpkg.tar")
+    }
+
+    fn found(verified: &Verified) -> Vec<(&str, Kind)> {
+        verified.findings.iter().map(|finding| (finding.path.as_str(), finding.kind)).collect()
+    }
+
+    #[test]
+    fn each_is_read_once_unless_all_are_asked_for() {
+        let dir = pkgdir(20);
+        let mut known = Known::new();
+        let mut read = |all| {
+            let verified = verify(dir.path(), all, &mut known).unwrap();
+            assert_eq!((verified.packages, found(&verified)), (20, Vec::new()));
+            (verified.read, verified.bytes)
+        };
+        let everything = (20, 20 * GOOD.len() as u64);
+        assert_eq!(read(false), everything);
+        assert_eq!(read(false), (0, 0));
+        assert_eq!(read(true), everything);
+        fs::write(dir.path().join(path(7)), GOOD).unwrap();
+        assert_eq!(read(false), (1, GOOD.len() as u64));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_apart() {
+        let dir = pkgdir(6);
+        let file = |n| dir.path().join(path(n));
+        fs::write(file(1), &GOOD[..GOOD.len() / 2]).unwrap();
+        fs::write(file(2), "").unwrap();
+        fs::remove_file(file(3)).unwrap();
+        // Padding behind the last member: Portage would not mind, but it is not the file of the index.
+        let mut longer = GOOD.to_vec();
+        longer.extend([0; 512]);
+        fs::write(file(4), longer).unwrap();
+        let index = fs::read_to_string(dir.path().join("Packages")).unwrap();
+        let lie = index.rfind("SHA1: ").unwrap() + "SHA1: ".len();
+        let lying = format!("{}0000{}", &index[..lie], &index[lie + 4..]);
+        fs::write(dir.path().join("Packages"), lying).unwrap();
+        let expected = [
+            (path(1), Kind::Damaged),
+            (path(2), Kind::Damaged),
+            (path(3), Kind::Missing),
+            (path(4), Kind::Index),
+            (path(6), Kind::Index),
+        ];
+        let mut known = Known::new();
+        for _ in 0..2 {
+            let verified = verify(dir.path(), false, &mut known).unwrap();
+            assert_eq!(found(&verified), expected.each_ref().map(|(path, kind)| (path.as_str(), *kind)));
+            assert_eq!(known.keys().collect::<Vec<_>>(), [&path(5)]);
+        }
+    }
+
+    /// A disk that rots changes neither the size nor the time.
+    #[test]
+    fn rot_is_seen_when_everything_is_read() {
+        let dir = pkgdir(1);
+        let mut known = Known::new();
+        verify(dir.path(), false, &mut known).unwrap();
+        let file = dir.path().join(path(1));
+        let changed = fs::metadata(&file).unwrap().modified().unwrap();
+        let mut rotten = GOOD.to_vec();
+        rotten[3000] ^= 1;
+        fs::write(&file, rotten).unwrap();
+        let opened = fs::File::options().append(true).open(&file).unwrap();
+        opened.set_times(FileTimes::new().set_modified(changed)).unwrap();
+        assert_eq!(found(&verify(dir.path(), false, &mut known).unwrap()), []);
+        assert_eq!(
+            found(&verify(dir.path(), true, &mut known).unwrap()),
+            [(path(1).as_str(), Kind::Damaged)]
+        );
+        // Once found, it stays found.
+        assert_eq!(
+            found(&verify(dir.path(), false, &mut known).unwrap()),
+            [(path(1).as_str(), Kind::Damaged)]
+        );
+    }
+
+    #[test]
+    fn without_an_index_nothing_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(verify(dir.path(), false, &mut Known::new()).is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! Whether a binary package is whole.
+//!
+//! A gpkg is an uncompressed tar with one directory level: `PF-N/gpkg-1` (empty), `metadata.tar*`,
+//! `image.tar*`, perhaps their `.sig`, and `Manifest` with a line `DATA name size HASH hex ...` for
+//! each of them (GLEP 78, `portage/gpkg.py:_verify_binpkg`).
+//!
+//! [`check`] looks at structure and sizes, which is what a killed write damages, and skips the rest.
+//! [`verify`] reads every byte, and finds what a disk or a person changed as well.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek};
+
+use tar::{Archive, Entries};
+
+use digests::{Member, Whole};
+
+pub mod digests;
+
+/// What is wrong with a file. The text is what the operator reads after its name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// Nothing was written into the reserved name.
+    #[error("it is empty")]
+    Empty,
+    /// The tar ends too early or is none.
+    #[error("it is cut short or not a tar file: {0}")]
+    Unreadable(String),
+    /// A member's data would lie beyond the end of the file.
+    #[error("it is cut short: {0} is incomplete")]
+    CutShort(String),
+    /// Not exactly one directory level, the same for all, or one name twice.
+    #[error("it is not laid out like a binary package: {0}")]
+    Layout(String),
+    /// A part that every package has is not there.
+    #[error("it has no {0}")]
+    Missing(&'static str),
+    /// A member and the Manifest do not agree.
+    #[error("{0} is not what its Manifest says")]
+    Mismatch(String),
+}
+
+/// More members, or a longer Manifest, than any package has.
+const MAX_MEMBERS: usize = 64;
+const MAX_MANIFEST: u64 = 1 << 20;
+
+/// Checks structure and sizes of one package; `size` is the length of the file.
+///
+/// # Errors
+/// The first [`Damage`] found. An error of the reader counts as damage, too.
+pub fn check<R: Read + Seek>(reader: R, size: u64) -> Result<(), Damage> {
+    if size == 0 {
+        return Err(Damage::Empty);
+    }
+    let mut archive = Archive::new(reader);
+    members(archive.entries_with_seek()?, size, |_| Ok(None))?.compare()
+}
+
+/// Checks one package to its last byte; `size` is the length of the file. What comes back is what the
+/// package index ought to say of it.
+///
+/// # Errors
+/// As for [`check`].
+pub fn verify<R: Read>(reader: R, size: u64) -> Result<Whole, Damage> {
+    if size == 0 {
+        return Err(Damage::Empty);
+    }
+    let mut archive = Archive::new(digests::Tee::new(reader));
+    members(archive.entries()?, size, |data| Member::read(data).map(Some))?.compare()?;
+    // Behind the last member there is padding, which the digests of the whole file cover.
+    Ok(archive.into_inner().finish()?)
+}
+
+impl From<io::Error> for Damage {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+/// What the members of a package are, and what its Manifest says that they are.
+struct Members {
+    /// By their names: how long they are, and their digests where those were worked out.
+    found: BTreeMap<String, (u64, Option<Member>)>,
+    manifest: String,
+}
+
+/// Goes through the members. `digest` may read their data.
+fn members<R: Read>(
+    entries: Entries<R>,
+    size: u64,
+    mut digest: impl FnMut(&mut dyn Read) -> io::Result<Option<Member>>,
+) -> Result<Members, Damage> {
+    let mut prefix: Option<String> = None;
+    let mut found = BTreeMap::new();
+    let mut manifest = None;
+    for entry in entries {
+        let mut entry = entry?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let Some((directory, name)) = path.split_once('/').filter(|(d, n)| !d.is_empty() && !n.contains('/'))
+        else {
+            return Err(Damage::Layout(path));
+        };
+        if prefix.get_or_insert_with(|| directory.to_owned()) != directory || found.len() >= MAX_MEMBERS {
+            return Err(Damage::Layout(path));
+        }
+        let length = entry.size();
+        if entry.raw_file_position().saturating_add(length) > size {
+            return Err(Damage::CutShort(name.to_owned()));
+        }
+        let digests = if name == "Manifest" {
+            let mut text = Vec::new();
+            entry.by_ref().take(MAX_MANIFEST).read_to_end(&mut text)?;
+            manifest = Some(String::from_utf8_lossy(&text).into_owned());
+            None
+        } else {
+            digest(&mut entry)?
+        };
+        if found.insert(name.to_owned(), (length, digests)).is_some() {
+            return Err(Damage::Layout(format!("{name} twice")));
+        }
+    }
+    found.remove("Manifest");
+    let manifest = manifest.ok_or(Damage::Missing("Manifest"))?;
+    for (part, start) in [("gpkg-1", "gpkg-1"), ("metadata", "metadata.tar"), ("image", "image.tar")] {
+        if !found.keys().any(|name| name.starts_with(start)) {
+            return Err(Damage::Missing(part));
+        }
+    }
+    Ok(Members { found, manifest })
+}
+
+impl Members {
+    /// Every member is listed as it is, and every listed file is a member.
+    fn compare(&self) -> Result<(), Damage> {
+        let mut listed = BTreeMap::new();
+        for line in self.manifest.lines() {
+            let mut words = line.split_whitespace();
+            // A signed Manifest has lines of the signature around these.
+            if words.next() != Some("DATA") {
+                continue;
+            }
+            if let (Some(name), Some(Ok(size))) = (words.next(), words.next().map(str::parse::<u64>)) {
+                listed.insert(name, (size, words));
+            }
+        }
+        for (name, (size, digests)) in &self.found {
+            let is_it = listed.remove(name.as_str()).is_some_and(|(listed, words)| {
+                listed == *size && digests.as_ref().is_none_or(|digests| digests.are(words))
+            });
+            if !is_it {
+                return Err(Damage::Mismatch(name.clone()));
+            }
+        }
+        match listed.keys().next() {
+            Some(name) => Err(Damage::Mismatch((*name).to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

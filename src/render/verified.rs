@@ -1,0 +1,41 @@
+//! `gbsup verify`: what is wrong with the binary packages, and what to do about it.
+
+use std::path::Path;
+
+use super::{clean, count, size};
+use crate::binhost::verify::{Finding, Kind, Verified};
+
+/// One line about all of them, one for each that something is wrong with, and what to type.
+#[must_use]
+pub fn verified(verified: &Verified, pkgdir: &Path) -> String {
+    let Verified { packages, read, bytes, findings } = verified;
+    let seen = match packages - read {
+        0 => format!("{} read", size(*bytes)),
+        old => format!("{} read; {old} found good before and unchanged since", size(*bytes)),
+    };
+    let good = match findings.len() {
+        0 => "as they should be".to_owned(),
+        1 => "something is wrong with one of them".to_owned(),
+        wrong => format!("something is wrong with {wrong} of them"),
+    };
+    let mut text = format!("{}: {good} ({seen})\n", count(*packages, "package"));
+    for Finding { path, what, .. } in findings {
+        text += &format!("  {} {}\n", clean(path), clean(what));
+    }
+    for Finding { path, kind, .. } in findings {
+        let path = pkgdir.join(path);
+        match kind {
+            Kind::Damaged => text += &format!("try: rm {}\n", clean(&path.to_string_lossy())),
+            // Portage looks again at what has another time than in the index, and at nothing else.
+            Kind::Index => text += &format!("try: touch {}\n", clean(&path.to_string_lossy())),
+            Kind::Missing => {}
+        }
+    }
+    if !findings.is_empty() {
+        text += "try: emaint --fix binhost\n";
+    }
+    if findings.iter().any(|finding| finding.kind != Kind::Index) {
+        text += "what is gone then is built again in the next cycle: gbsup sync\n";
+    }
+    text
+}
