@@ -55,7 +55,9 @@ pub enum Verb {
     #[command(after_help = "\
 Examples:
   gbsup resume
-  gbsup resume --skip www-client/chromium")]
+  gbsup resume --skip www-client/chromium
+
+What is known to fail is tried again as well. While the builder waits, resume does only that.")]
     Resume {
         /// Leave this package out for the rest of the cycle; may be given again
         #[arg(long, value_name = "ATOM", value_parser = atom)]

@@ -46,6 +46,7 @@ fn ran(name: &str) -> Ran {
         full: None,
         oom_kills: Some(0),
         single_files: Vec::new(),
+        toolchain: String::new(),
     }
 }
 

@@ -12,13 +12,14 @@ use gbsup::config::{Config, OnFailure};
 use gbsup::core::eta::Estimates;
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::{Job, Stage};
+use gbsup::core::narrowing::Narrowing;
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::stall::Pulse;
 use gbsup::core::state::{CyclePlan, Durable, Phase, State, Volume};
 use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
 use gbsup::core::{Action, Asker, Claimed, Event, Exit, JobId, Now, Ran, Report, Step, Work, view};
-use gbsup::portage::cpv::Cpv;
+use gbsup::portage::cpv::{Cpv, excludes};
 use gbsup::portage::durations::Durations;
 use gbsup::portage::output::{Evidence, How, Listed, Progress};
 use gbsup::portage::plan::{Plan, Reader};
@@ -51,6 +52,8 @@ enum End {
     Ready,
     Trouble,
     Unfetched,
+    /// A package does not compile; a plan has other packages than the one before.
+    Otherwise,
 }
 
 fn requests() -> impl Strategy<Value = Request> {
@@ -72,6 +75,7 @@ fn moves() -> impl Strategy<Value = Move> {
         2 => Just(End::Ready),
         1 => Just(End::Trouble),
         2 => Just(End::Unfetched),
+        4 => Just(End::Otherwise),
     ];
     prop_oneof![
         2 => (0..2u8, any::<bool>()).prop_map(|(root, boot)| Move::Claim { root, boot }),
@@ -107,6 +111,8 @@ struct World {
     plan: Option<CyclePlan>,
     asked: u64,
     newest: u64,
+    /// How many plans were made one after the other.
+    plans: u32,
     gone: bool,
 }
 
@@ -114,7 +120,16 @@ impl World {
     fn new(on_failure: OnFailure) -> Self {
         let wall = Timestamp::from_second(1_800_000_000).unwrap();
         let state = State::new(config(on_failure), Now { mono: Duration::ZERO, wall });
-        Self { state, mono: Duration::ZERO, running: None, plan: None, asked: 0, newest: 0, gone: false }
+        Self {
+            state,
+            mono: Duration::ZERO,
+            running: None,
+            plan: None,
+            asked: 0,
+            newest: 0,
+            plans: 0,
+            gone: false,
+        }
     }
 
     fn now(&self) -> Now {
@@ -214,7 +229,10 @@ impl World {
                 assert_eq!(live.volume, Volume::Ours, "a job without a volume");
                 assert!(matches!(durable.phase, Phase::Running(_)), "a job started while not running");
                 assert!(!live.stopping && !live.hold, "a job started while stopping or held");
+                self.judge_build(work);
                 self.newest = job.0;
+                self.plans = if work.step() == Step::Plan { self.plans + 1 } else { 0 };
+                assert!(self.plans < 25, "it plans for ever");
                 self.running = Some((*job, work.clone()));
             }
             Action::Signal { job, .. } | Action::Look { job } | Action::Examine { job } => {
@@ -228,6 +246,15 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    /// A build does not only repeat what is known to fail, unless there is no way without that.
+    fn judge_build(&self, work: &Work) {
+        let State { durable, plan, .. } = &self.state;
+        let (Work::Build { .. }, Some(cycle), Some(made)) = (work, &durable.cycle, plan) else { return };
+        let mut known = durable.known.iter();
+        let repeated = known.find(|past| past.is_repeated_by(&made.plan, &cycle.toolchain, cycle.id));
+        assert!(repeated.is_none() || cycle.narrowing == Narrowing::InVain, "{repeated:?}");
     }
 
     fn judge_state(&self, timer: bool, now: Now) {
@@ -284,15 +311,31 @@ fn claimed(durable: Option<Durable>, plan: Option<CyclePlan>, root: u8, boot: bo
     Event::Claimed(Box::new(Claimed { durable, plan, last_cycle: 0, root: format!("root-{root}"), boot }))
 }
 
-/// A plan of two packages, as Portage prints it.
-fn plan() -> Plan {
+/// A plan of two packages, as Portage prints it, without what it is told to leave out.
+fn plan(exclude: &[String]) -> Plan {
     let mut reader = Reader::new();
     for line in
         ["[ebuild  N     ] app-misc/p0-1::pocket  1 KiB", "[binary  N     ] app-misc/p1-1-3::pocket  0 KiB"]
     {
         reader.line(line.as_bytes());
     }
-    reader.finish(&[])
+    let mut plan = reader.finish(&[]);
+    plan.packages.retain(|planned| !exclude.iter().any(|atom| excludes(atom, planned.cpv.cp(), "0")));
+    for planned in &mut plan.packages {
+        planned.inputs = "the same".into();
+    }
+    plan
+}
+
+/// One in which older versions take the place of what was left out.
+fn another_plan(exclude: &[String]) -> Plan {
+    let mut plan = plan(&[]);
+    for planned in &mut plan.packages {
+        if exclude.iter().any(|atom| excludes(atom, planned.cpv.cp(), "0")) {
+            planned.cpv = Cpv::parse(format!("{}x-0", planned.cpv.cp()).as_bytes()).unwrap();
+        }
+    }
+    plan
 }
 
 fn ran(code: i32) -> Box<Ran> {
@@ -306,16 +349,23 @@ fn ran(code: i32) -> Box<Ran> {
         full: None,
         oom_kills: Some(0),
         single_files: Vec::new(),
+        toolchain: "gcc-14".into(),
     })
 }
 
 fn report(end: End, work: &Work) -> Report {
     let sync = *work == Work::Sync;
-    let planned = |code, plan| Report::Planned { ran: ran(code), plan };
+    if let Work::Plan { exclude, .. } = work {
+        let planned = |code, plan| Report::Planned { ran: ran(code), plan };
+        match end {
+            End::Well => return planned(0, plan(exclude)),
+            End::Badly => return planned(1, plan(exclude)),
+            End::Ready => return planned(0, Plan::default()),
+            End::Otherwise => return planned(0, another_plan(exclude)),
+            _ => {}
+        }
+    }
     match end {
-        End::Well if work.step() == Step::Plan => planned(0, plan()),
-        End::Badly if work.step() == Step::Plan => planned(1, plan()),
-        End::Ready if work.step() == Step::Plan => planned(0, Plan::default()),
         End::Well if sync => {
             Report::Synced { ran: ran(0), outcome: Outcome::Synced, revision: Some("abc".into()) }
         }
@@ -327,6 +377,10 @@ fn report(end: End, work: &Work) -> Report {
         End::Nothing => Report::Nothing,
         End::Ready => Report::Ready { repairs: vec!["a lock".into()] },
         End::Trouble => Report::Failed(Box::new(Failure::new(Class::Internal, "no"))),
+        End::Otherwise => Report::Failed(Box::new(Failure {
+            package: Some("app-misc/p0-1".into()),
+            ..Failure::new(Class::Compile, "no")
+        })),
         End::Unfetched => Report::Failed(Box::new(Failure {
             package: Some("app-misc/p0-1".into()),
             may_pass: true,
@@ -370,6 +424,25 @@ proptest! {
         script in vec(moves(), 1..60),
     ) {
         let mut world = World::new(on_failure);
+        for next in script {
+            if world.gone {
+                break;
+            }
+            world.make(next);
+        }
+    }
+
+    /// The same after a package has failed and a cycle went through with that known.
+    #[test]
+    fn nothing_is_repeated_that_is_known_to_fail(script in vec(moves(), 1..40)) {
+        let mut world = World::new(OnFailure::Continue);
+        world.make(Move::Claim { root: 0, boot: true });
+        // From the preflight to the plan, and the build.
+        for end in [End::Well, End::Well, End::Well, End::Well, End::Otherwise] {
+            world.make(Move::Finish(end));
+        }
+        prop_assert_eq!(world.state.durable.known.len(), 1);
+        world.make(Move::Ask(Request::Sync, false));
         for next in script {
             if world.gone {
                 break;

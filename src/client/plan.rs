@@ -75,7 +75,7 @@ fn now(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
         Ok(rehearsal) => rehearsal,
         Err(failures) => {
             let shown =
-                if as_json { json(&failures)? } else { render::failures(&failures, terminal::look()) };
+                if as_json { json(&failures)? } else { render::failures(&failures, &[], terminal::look()) };
             print(shown)?;
             return Err(Error::Failed(failures.first().map(Failure::headline).unwrap_or_default()));
         }

@@ -7,8 +7,9 @@ use super::logs::volume;
 use super::socket::Supervisor;
 use super::{DEADLINE, Error, json, print, sentence, terminal};
 use crate::cli::Exit;
+use crate::core::failure::Failure;
 use crate::core::history::CycleRow;
-use crate::core::status::{Mode, Status, Why};
+use crate::core::status::{Mode, Status, StillFailing, Why};
 use crate::render;
 use crate::supervisor::history::{History, HistoryError};
 
@@ -44,14 +45,23 @@ pub(super) fn history(supervisor: &Supervisor, as_json: bool, number: u32) -> Re
     print(render::history(&cycles, Timestamp::now(), terminal::look()))
 }
 
+/// One of `gbsup failures --json`: what still fails has `since`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown<'a> {
+    Failure(&'a Failure),
+    Known(&'a StillFailing),
+}
+
 pub(super) fn failures(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     let status = supervisor.status(DEADLINE)?;
     let failures = status.pause.as_ref().map(|pause| pause.failures.as_slice()).unwrap_or_default();
     if as_json {
-        return print(json(&failures)?);
+        let known = status.known.iter().map(Shown::Known);
+        return print(json(&failures.iter().map(Shown::Failure).chain(known).collect::<Vec<_>>())?);
     }
-    if !failures.is_empty() {
-        return print(render::failures(failures, terminal::look()));
+    if !failures.is_empty() || !status.known.is_empty() {
+        return print(render::failures(failures, &status.known, terminal::look()));
     }
     let before = match status.progress.failed {
         0 => "nothing holds the builder up".into(),

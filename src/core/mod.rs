@@ -26,6 +26,8 @@ pub mod eta;
 pub mod failure;
 pub mod history;
 pub mod job;
+pub mod known;
+pub mod narrowing;
 pub mod remedy;
 pub mod request;
 pub mod stall;
@@ -116,12 +118,12 @@ pub enum Work {
     SelfUpdate,
     /// See [`Step::Plan`].
     Plan {
-        /// Atoms that an operator asked to leave out of this cycle.
+        /// Atoms to leave out.
         exclude: Vec<String>,
     },
     /// See [`Step::Build`].
     Build {
-        /// Atoms that an operator asked to leave out of this cycle.
+        /// Atoms to leave out.
         exclude: Vec<String>,
         /// Packages to merge again first, as `category/name-version`.
         merge_again: Vec<String>,
@@ -132,7 +134,7 @@ pub enum Work {
         packages: Vec<String>,
         /// What is done otherwise this time.
         change: Change,
-        /// Atoms that an operator asked to leave out of this cycle.
+        /// Atoms to leave out.
         exclude: Vec<String>,
     },
     /// A part of the step `at`: what Portage knows of a circular dependency that stopped it.
@@ -143,7 +145,7 @@ pub enum Work {
         text: Vec<String>,
         /// It was met while this was being built.
         within: Option<Solution>,
-        /// Atoms that an operator asked to leave out of this cycle.
+        /// Atoms to leave out.
         exclude: Vec<String>,
     },
     /// A part of the step `at`: one package with other USE flags, so that a circle is broken.
@@ -152,14 +154,14 @@ pub enum Work {
         at: Step,
         /// The package and its flags.
         solution: Solution,
-        /// Atoms that an operator asked to leave out of this cycle.
+        /// Atoms to leave out.
         exclude: Vec<String>,
     },
     /// See [`Step::Rebuild`].
     Rebuild {
         /// What this cycle merged, as `category/name-version`.
         merged: Vec<String>,
-        /// Atoms that an operator asked to leave out of this cycle.
+        /// Atoms to leave out.
         exclude: Vec<String>,
     },
 }
@@ -221,6 +223,9 @@ pub struct Ran {
     /// Which of Portage's settings for packages (`package.use` and the like, portage(5)) are one file
     /// and not a directory of files.
     pub single_files: Vec<String>,
+    /// What packages are built with on this machine: the compilers and the C library that are installed, and
+    /// which of them is chosen.
+    pub toolchain: String,
 }
 
 /// How a step's work ended.

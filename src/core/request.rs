@@ -30,7 +30,7 @@ pub enum Request {
     Status,
     /// The status now and after every change, until the client goes away.
     Watch,
-    /// End a pause: run the step that failed again.
+    /// End a pause: run the step that failed again. While it waits: try again what is known to fail.
     Resume {
         /// Atoms to leave out for the rest of this cycle.
         #[serde(default)]
@@ -88,6 +88,7 @@ pub(super) enum Effect {
     Nothing,
     Claim,
     Resume { skip: Vec<String> },
+    TryAgain { skip: Vec<String> },
     ForgetPause,
     Retry,
     ForceSync,
@@ -165,6 +166,14 @@ fn resume(state: &State, skip: &[String]) -> (Effect, Reply) {
                 denied("a pause is taking effect; say resume once the state is paused")
             } else if state.durable.pending.pause.is_some() {
                 accepted(Effect::ForgetPause, "the pause that was asked for is called off")
+            } else if matches!(state.durable.phase, Phase::Waiting(_)) && !state.durable.known.is_empty() {
+                let known = state.durable.known.iter().filter(|past| !past.is_meant_by(skip));
+                let known: Vec<&str> = known.map(|past| past.package.as_str()).collect();
+                if known.is_empty() {
+                    return denied("nothing is left to try again: all that still fails is to be left out");
+                }
+                let message = format!("trying again what still fails: {}", known.join(" "));
+                accepted(Effect::TryAgain { skip: skip.to_vec() }, message)
             } else {
                 let doing = match state.durable.phase {
                     Phase::Waiting(_) => "is waiting for its next cycle; to begin one now: gbsup sync",

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::eta::Estimates;
 use super::failure::Failure;
 use super::job::Job;
+use super::known::KnownFailure;
+use super::narrowing::Narrowing;
 use super::remedy::{Remedy, Treated};
 use super::request::PauseMode;
 use super::status::{VolumeInfo, Why};
@@ -54,6 +56,9 @@ pub struct Durable {
     pub sync: SyncRecord,
     /// The root file system that this state describes; see [`super::Claimed::root`].
     pub root: Option<String>,
+    /// Packages that failed and were not merged since, in the order in which they failed last.
+    #[serde(default)]
+    pub known: Vec<KnownFailure>,
 }
 
 /// What a cycle set out to merge.
@@ -135,6 +140,12 @@ pub struct Cycle {
     /// over without failing.
     #[serde(default)]
     pub passed_over: Vec<String>,
+    /// What it leaves out because it is known to fail.
+    #[serde(default)]
+    pub narrowing: Narrowing,
+    /// See [`super::Ran::toolchain`]; that of its newest command.
+    #[serde(default)]
+    pub toolchain: String,
     /// The remedy at work.
     pub remedy: Option<Remedy>,
     /// What was built again in this cycle, until a person took over.
@@ -310,6 +321,7 @@ impl State {
                 pending: Pending::default(),
                 sync: SyncRecord::default(),
                 root: None,
+                known: Vec::new(),
             },
             plan: None,
             live: Live {
@@ -326,6 +338,17 @@ impl State {
                 warnings: BTreeMap::new(),
             },
         }
+    }
+
+    /// What the present cycle leaves out: for a person, and because it is known to fail.
+    #[must_use]
+    pub fn exclude(&self) -> Vec<String> {
+        let cycle = self.durable.cycle.iter();
+        let known = cycle.clone().flat_map(|cycle| cycle.narrowing.atoms());
+        let mut atoms: Vec<String> = cycle.flat_map(|cycle| &cycle.exclude).chain(known).cloned().collect();
+        atoms.sort();
+        atoms.dedup();
+        atoms
     }
 
     /// The earliest deadline, in monotonic time. Nothing: only an event moves this state, and the

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::failure::Failure;
+use super::failure::{Class, Failure};
 use crate::portage::plan::Totals;
 
 /// The version of the status format; it changes when a key changes its meaning.
@@ -157,6 +157,25 @@ pub struct ReleaseInfo {
     pub published: Timestamp,
 }
 
+/// A package that failed, and is not built again until something that goes into it changes or a person asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StillFailing {
+    /// `category/name-version`.
+    pub package: String,
+    /// The kind of trouble.
+    pub class: Class,
+    /// The ebuild phase that died, where there is one.
+    pub phase: Option<String>,
+    /// One sentence without a full stop.
+    pub message: String,
+    /// The log of the last attempt, as a path inside the container.
+    pub log: Option<String>,
+    /// When this version failed first.
+    pub since: Timestamp,
+    /// When it failed last.
+    pub last: Timestamp,
+}
+
 /// Everything a user can see, in one value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -185,6 +204,10 @@ pub struct Status {
     pub jobs: Vec<JobInfo>,
     /// Present exactly when `state` is `paused`.
     pub pause: Option<PauseInfo>,
+    /// What is known to fail, but for what is in `pause.failures`. What keeps failing with the same inputs is
+    /// no reason to pause, and no person is needed for it.
+    #[serde(default)]
+    pub known: Vec<StillFailing>,
     /// Requests that wait for the next safe point: `sync`, `pause`.
     pub pending: Vec<String>,
     /// When the next cycle begins by itself.

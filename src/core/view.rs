@@ -1,5 +1,7 @@
 //! [`State`] → [`Status`]: everything a user can see, in one pure function.
 
+mod failing;
+
 use std::time::Duration;
 
 use super::cycle;
@@ -40,6 +42,7 @@ pub fn status(state: &State, now: Now) -> Status {
         plan: state.plan.as_ref().map(|made| made.plan.totals()),
         jobs: jobs(live, now),
         pause: (mode == Mode::Paused).then(|| pause(state)),
+        known: failing::known(state),
         pending: pending(state),
         next_cycle: match durable.phase {
             Phase::Waiting(next) if mode == Mode::Waiting => next,
@@ -302,7 +305,8 @@ fn paused(state: &State, pause: &Pause, progress: Progress) -> String {
 
 fn waiting(state: &State, progress: Progress, left: Option<Duration>) -> String {
     let cycle = state.durable.cycle.as_ref();
-    let all = cycle.is_none_or(|cycle| cycle.exclude.is_empty() && cycle.passed_over.is_empty());
+    let all = cycle.is_none_or(|cycle| cycle.exclude.is_empty() && cycle.passed_over.is_empty())
+        && state.durable.known.is_empty();
     let what = if all { "everything is up to date" } else { "everything else is up to date" };
     let how = match (progress.source, progress.binary) {
         (0, 0) => String::new(),
@@ -312,10 +316,12 @@ fn waiting(state: &State, progress: Progress, left: Option<Duration>) -> String 
     };
     let old_tree =
         if state.durable.sync.stale_since.is_some() { " with the tree of an earlier sync" } else { "" };
-    match left {
-        Some(left) => format!("{what}{how}{old_tree}; next sync in {}", in_words(left)),
-        None => format!("{what}{how}{old_tree}; the next cycle begins on request: gbsup sync"),
-    }
+    let failing = failing::sentence(state).map(|sentence| format!("; {sentence}")).unwrap_or_default();
+    let next = match left {
+        Some(left) => format!("next sync in {}", in_words(left)),
+        None => "the next cycle begins on request: gbsup sync".to_owned(),
+    };
+    format!("{what}{how}{old_tree}{failing}; {next}")
 }
 
 fn count(packages: u64) -> String {
@@ -396,5 +402,5 @@ fn warnings(state: &State) -> Vec<String> {
 fn left_out(cycle: &Cycle) -> impl Iterator<Item = String> {
     let skipped = (!cycle.exclude.is_empty())
         .then(|| format!("left out until the next cycle, as an operator asked: {}", cycle.exclude.join(" ")));
-    cycle.passed_over.iter().cloned().chain(skipped)
+    cycle.passed_over.iter().cloned().chain(cycle.narrowing.sentence()).chain(skipped)
 }

@@ -155,6 +155,7 @@ impl Degraded {
             plan: None,
             jobs: Vec::new(),
             pause: None,
+            known: Vec::new(),
             pending: Vec::new(),
             next_cycle: None,
             release: None,

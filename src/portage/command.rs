@@ -139,6 +139,12 @@ pub fn sync(how: &Syncer) -> Command {
 /// Portage's own package.
 const PORTAGE: &str = "sys-apps/portage";
 
+/// Prints where these repositories are, one line each, empty for one that is not there.
+#[must_use]
+pub fn repo_paths(names: &[&str]) -> Command {
+    plain(&[&["portageq", "get_repo_path", "/"], names].concat())
+}
+
 /// Prints the installed Portage, `sys-apps/portage-3.0.83`, or an empty line.
 #[must_use]
 pub fn portage_installed() -> Command {

@@ -188,9 +188,48 @@ pub fn exclude_atom(atom: &str) -> Option<String> {
     }
 }
 
+/// Whether `--exclude` with this atom, as a person wrote it, leaves out a package, `category/name`, in this slot.
+#[must_use]
+pub fn excludes(atom: &str, cp: &str, slot: &str) -> bool {
+    let Some(atom) = exclude_atom(atom) else { return false };
+    let (name, only) = match atom.split_once(':') {
+        Some((name, only)) => (name, Some(only)),
+        None => (atom.as_str(), None),
+    };
+    only.is_none_or(|only| only == slot) && matches(name.as_bytes(), cp.as_bytes())
+}
+
+/// Whether a text is like a pattern in which `*` stands for anything.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    match pattern.split_first() {
+        Some((b'*', rest)) => (0..=text.len()).any(|at| matches(rest, &text[at..])),
+        Some((first, rest)) => {
+            text.split_first().is_some_and(|(t, after)| t == first && matches(rest, after))
+        }
+        None => text.is_empty(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exclusions_mean_packages() {
+        for (atom, cp, slot, want) in [
+            ("sys-libs/zlib", "sys-libs/zlib", "0", true),
+            (">=sys-libs/zlib-1.3", "sys-libs/zlib", "0", true),
+            ("sys-libs/zlib", "sys-libs/zlib-ng", "0", false),
+            ("dev-lang/python:3.12", "dev-lang/python", "3.12", true),
+            ("dev-lang/python:3.12", "dev-lang/python", "3.13", false),
+            ("dev-qt/*", "dev-qt/qtbase", "6", true),
+            ("*/*base", "dev-qt/qtbase", "6", true),
+            ("dev-qt/*", "dev-qtx/qtbase", "6", false),
+            ("zlib", "sys-libs/zlib", "0", false),
+        ] {
+            assert_eq!(excludes(atom, cp, slot), want, "{atom} {cp}:{slot}");
+        }
+    }
 
     #[test]
     fn names_are_taken_apart() {

@@ -43,6 +43,13 @@ pub struct Planned {
     pub why: Vec<Reason>,
     /// Bytes to download, as Portage rounds them up to whole KiB.
     pub download: u64,
+    /// The USE flags it is merged with, as Portage shows them without its marks: `doc`, `-test`.
+    #[serde(default)]
+    pub flags: Vec<String>,
+    /// A digest of what a build of it is made from: the ebuild and what belongs to it, the flags, and the
+    /// settings that reach it. Empty where that was not looked up.
+    #[serde(default)]
+    pub inputs: String,
 }
 
 /// What happens to a package.

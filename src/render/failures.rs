@@ -1,16 +1,20 @@
 //! `gbsup failures`: what failed, in full.
 
 use super::Look;
+use super::known::in_full;
 use super::layout::{Layout, plain, styled};
 use super::page::{BAD, LABEL, STRONG};
 use super::{clean, count};
 use crate::core::failure::Failure;
+use crate::core::status::StillFailing;
 
-/// Failures with the ebuild's words, the evidence, the log and what to type.
+/// Failures with the ebuild's words, the evidence, the log and what to type, and then what still fails.
 #[must_use]
-pub fn failures(failures: &[Failure], look: Look) -> String {
+pub fn failures(failures: &[Failure], known: &[StillFailing], look: Look) -> String {
     let mut page = Layout::new(look);
-    page.paragraph(0, &[styled(STRONG, format!("{}:", count(failures.len(), "failure")))]);
+    if !failures.is_empty() {
+        page.paragraph(0, &[styled(STRONG, format!("{}:", count(failures.len(), "failure")))]);
+    }
     for failure in failures {
         page.gap();
         let name = failure.package.as_deref().map_or_else(|| failure.class.name().into(), clean);
@@ -29,6 +33,9 @@ pub fn failures(failures: &[Failure], look: Look) -> String {
         for (index, suggestion) in failure.suggestions.iter().enumerate() {
             page.row(if index == 0 { "try" } else { "" }, LABEL, &[styled(STRONG, clean(suggestion))]);
         }
+    }
+    if !known.is_empty() {
+        in_full(&mut page, known);
     }
     page.finish()
 }

@@ -13,6 +13,7 @@ use crate::core::status::{Mode, Status, Why};
 
 mod failures;
 mod history;
+mod known;
 mod layout;
 mod page;
 mod plan;

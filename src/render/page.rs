@@ -5,6 +5,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
+use super::known;
 use super::layout::{Layout, Span, columns, pad, plain, styled};
 use super::plan::totals;
 use super::{Look, clean, count, headline, size, state_style};
@@ -32,6 +33,8 @@ pub fn page(status: &Status, look: Look) -> String {
     jobs(&mut page, &status.jobs);
     page.gap();
     pause(&mut page, status);
+    page.gap();
+    known::rows(&mut page, status);
     page.gap();
     circumstances(&mut page, status);
     page.gap();

@@ -8,7 +8,7 @@ use crate::binhost::verify::{Finding, Kind, Verified};
 use crate::core::failure::{Class, Failure};
 use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, RemedyRow};
 use crate::core::status::{
-    CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, SyncInfo, VolumeInfo,
+    CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, StillFailing, SyncInfo, VolumeInfo,
 };
 use crate::portage::plan::Totals;
 
@@ -33,6 +33,7 @@ fn status(state: Mode, step: &str, headline: &str) -> Status {
         plan: None,
         jobs: Vec::new(),
         pause: None,
+        known: Vec::new(),
         pending: Vec::new(),
         next_cycle: None,
         release: None,
@@ -314,7 +315,7 @@ fn nothing_from_outside_reaches_the_terminal_as_a_command() {
         page(&status, WIDE),
         page(&status, Look::PLAIN),
         line(&status),
-        failures(&[bad], WIDE),
+        failures(&[bad], &[], WIDE),
         history(&[row], at(0), WIDE),
     ] {
         assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
@@ -328,7 +329,35 @@ fn failures_in_full() {
     let Some(pause) = broken().pause else { unreachable!() };
     let mut all = pause.failures;
     all.push(Failure::new(Class::DiskFull, "no space left on /var/lib/gbsup (0 B free)"));
-    assert_snapshot!(failures(&all, WIDE));
+    assert_snapshot!(failures(&all, &[], WIDE));
+}
+
+fn failing(package: &str, since: i64) -> StillFailing {
+    StillFailing {
+        package: package.into(),
+        class: Class::Compile,
+        phase: Some("compile".into()),
+        message: "the reactor has no coolant".into(),
+        log: Some(format!("/var/lib/gbsup/log/{package}.log")),
+        since: at(since),
+        last: at(10),
+    }
+}
+
+fn still_failing() -> Status {
+    let mut status = waiting();
+    status.known = vec![failing("test-fail/broken-1", 3000), failing("app-misc/new-2", 10)];
+    status
+}
+
+#[test]
+fn what_still_fails() {
+    assert_snapshot!(page(&still_failing(), WIDE));
+}
+
+#[test]
+fn what_still_fails_in_full() {
+    assert_snapshot!(failures(&[], &still_failing().known, WIDE));
 }
 
 fn cycle(id: u64, ended: Option<i64>, outcome: Option<Outcome>) -> CycleRow {

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::console::Console;
 use super::facts;
+use super::inputs;
 use super::locks;
 use super::memory;
 use super::preflight;
@@ -26,7 +27,6 @@ use crate::portage::command::{self, BuildOptions, Command, Host, Syncer};
 use crate::portage::cpv::Cpv;
 use crate::portage::index::{self, Binary};
 use crate::portage::output::{Progress, Scanner};
-use crate::portage::plan;
 use crate::portage::settings::Settings;
 use crate::portage::sync;
 
@@ -177,16 +177,6 @@ impl Task {
         report
     }
 
-    fn plan(&mut self, exclude: &[String]) -> Result<Report, Trouble> {
-        let options = self.options(exclude);
-        let host = self.host()?;
-        let settings = preflight::settings(self)?;
-        let mut reader = plan::Reader::new();
-        let ran = self.run_reading(&command::plan(&host, &options), |line| reader.line(line))?;
-        let plan = reader.finish(&binaries(&settings));
-        Ok(Report::Planned { ran: Box::new(ran), plan })
-    }
-
     fn build(&mut self, exclude: &[String], merge_again: &[String]) -> Result<Report, Trouble> {
         let options = self.options(exclude);
         self.tell_estimates(&options);
@@ -255,7 +245,11 @@ impl Task {
     }
 
     /// The same, with every line also shown to `read`.
-    fn run_reading(&mut self, command: &Command, read: impl FnMut(&[u8]) + Send) -> Result<Ran, Trouble> {
+    pub(super) fn run_reading(
+        &mut self,
+        command: &Command,
+        read: impl FnMut(&[u8]) + Send,
+    ) -> Result<Ran, Trouble> {
         let typed = command.typed();
         let file = self.open_log(&typed)?;
         let mut sink = Output {
@@ -295,6 +289,7 @@ impl Task {
             full,
             oom_kills,
             single_files,
+            toolchain: inputs::toolchain(),
         })
     }
 

@@ -50,6 +50,7 @@ pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
         full: None,
         oom_kills: None,
         single_files: facts::single_files(),
+        toolchain: String::new(),
     };
     let went_well = ran.exit == Exit::Code(0);
     let plan = job.reader.finish(&binaries(&settings));

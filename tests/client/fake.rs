@@ -165,6 +165,7 @@ pub(crate) fn status(state: Mode, headline: &str) -> Status {
         plan: None,
         jobs: Vec::new(),
         pause: None,
+        known: Vec::new(),
         pending: Vec::new(),
         next_cycle: None,
         release: None,

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use fake::{Answer, Builder, failure, paused, reply, status};
 use gbsup::config::Config;
+use gbsup::core::failure::Class;
 use gbsup::core::history::{Outcome, PackageOutcome, Record};
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::state::CyclePlan;
-use gbsup::core::status::{Eta, Mode, Status, Why};
+use gbsup::core::status::{Eta, Mode, Status, StillFailing, Why};
 use gbsup::portage::plan::Reader;
 use gbsup::supervisor::history::History;
 use jiff::Timestamp;
@@ -176,6 +177,28 @@ fn failures_are_shown_in_full() {
         (0, "nothing holds the builder up (waiting: everything is up to date)\n")
     );
     assert_eq!(builder.run("failures --json"), (0, "[]\n".into(), String::new()));
+}
+
+#[test]
+fn what_still_fails_is_shown_with_the_failures_and_is_healthy() {
+    let mut waiting = status(Mode::Waiting, WAITING);
+    waiting.known = vec![StillFailing {
+        package: "a/b-1".into(),
+        class: Class::Compile,
+        phase: None,
+        message: "no luck for days".into(),
+        log: None,
+        since: Timestamp::from_second(1_795_000_000).unwrap(),
+        last: Timestamp::from_second(1_795_000_000).unwrap(),
+    }];
+    let builder = Builder::with(waiting);
+    assert_eq!(builder.run("health").0, 0);
+    let (code, out, _) = builder.run("failures");
+    assert_eq!(code, 0);
+    assert!(out.contains("a/b-1") && out.contains("no luck for days"), "{out}");
+    let (_, json, _) = builder.run("failures --json");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json[0]["package"], &json[0]["since"]), (&"a/b-1".into(), &"2026-11-18T11:06:40Z".into()));
 }
 
 #[test]

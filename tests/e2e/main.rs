@@ -12,6 +12,7 @@ mod failure;
 mod flags;
 mod forecast;
 mod kill;
+mod known;
 mod orphans;
 mod pause;
 mod plan;

@@ -39,6 +39,11 @@ fn usr1_leaves_a_pause_for_a_new_cycle() {
     builder.repair();
     builder.signal("USR1");
     builder.wait_cycle(2);
+    let status = builder.wait_waiting();
+    assert!(status.headline.contains("test-fail/broken-1 still failing"), "{}", status.headline);
+    // Nothing of what gbsup looks at has changed, but a person knows better.
+    builder.signal("USR2");
+    builder.wait_cycle(3);
     builder.wait_waiting();
     assert!(builder.has("test-fail/broken-1"));
 }

@@ -1,6 +1,7 @@
 //! What the core decides, told as stories: fast, without a process or a file.
 
 mod cycle;
+mod known;
 mod planning;
 mod remedies;
 mod requests;

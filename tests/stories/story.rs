@@ -171,6 +171,7 @@ pub(crate) fn ran(code: i32) -> Box<Ran> {
         full: None,
         oom_kills: Some(0),
         single_files: Vec::new(),
+        toolchain: "gcc-14".into(),
     })
 }
 
@@ -186,6 +187,8 @@ pub(crate) fn planned(names: &[&str]) -> Report {
         use_changes: Vec::new(),
         why: vec![Reason::Target],
         download: 1024,
+        flags: Vec::new(),
+        inputs: format!("inputs of {name}"),
     };
     let packages = names.iter().map(package).collect();
     Report::Planned { ran: ran(0), plan: Plan { packages, removed: Vec::new() } }

@@ -76,15 +76,16 @@ fn cycle(logs: &Path, number: u64) -> Result<Exit, Error> {
     Err(Error::Failed(format!("no logs of cycle {number}; {there}")))
 }
 
-/// The log of each failure that holds the builder.
+/// The log of each failure that holds the builder, and of what still fails.
 fn failed(supervisor: &Supervisor) -> Result<Exit, Error> {
     let status = supervisor.status(DEADLINE)?;
     let failures = status.pause.as_ref().map(|pause| pause.failures.as_slice()).unwrap_or_default();
-    if failures.is_empty() {
+    if failures.is_empty() && status.known.is_empty() {
         return print(sentence(&format!("nothing holds the builder up ({})", crate::render::line(&status))));
     }
     let mut logs: Vec<PathBuf> = Vec::new();
-    for log in failures.iter().filter_map(|failure| failure.log.as_ref()) {
+    let known = status.known.iter().map(|failing| &failing.log);
+    for log in failures.iter().map(|failure| &failure.log).chain(known).flatten() {
         let log = PathBuf::from(log);
         if !logs.contains(&log) {
             logs.push(log);

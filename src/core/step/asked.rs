@@ -3,9 +3,9 @@
 use super::Turn;
 use crate::core::job::Then;
 use crate::core::request::{self, Effect, PauseMode, Reply, Request};
-use crate::core::state::{PendingPause, Phase, Volume};
+use crate::core::state::{PendingPause, Phase, Reason, State, Volume};
 use crate::core::status::Why;
-use crate::core::{Action, Asker, Step};
+use crate::core::{Action, Asker, Step, known};
 
 impl Turn {
     pub(super) fn asked(&mut self, by: Asker, request: &Request) {
@@ -21,6 +21,7 @@ impl Turn {
                 self.actions.push(Action::Claim);
             }
             Effect::Resume { skip } => self.resume(skip),
+            Effect::TryAgain { skip } => self.try_again(skip),
             Effect::ForgetPause => self.forget_pause(),
             Effect::Retry => {
                 self.state.live.retry = None;
@@ -38,14 +39,33 @@ impl Turn {
         }
     }
 
+    /// Builds what is known to fail, without a sync, in a cycle of its own.
+    fn try_again(&mut self, skip: Vec<String>) {
+        self.new_cycle(Reason::Requested, false);
+        let State { durable, .. } = &mut self.state;
+        if let Some(cycle) = &mut durable.cycle {
+            known::ask_again(&mut durable.known, cycle.id);
+            cycle.exclude = skip;
+            cycle.goal = Some(Step::Plan);
+        }
+    }
+
     pub(super) fn resume(&mut self, skip: Vec<String>) {
         let Phase::Paused(pause) = &self.state.durable.phase else { return };
         let failed = pause.why == Why::Failure;
         match pause.at {
-            Some(at) => {
-                if let Some(cycle) = &mut self.state.durable.cycle {
+            Some(mut at) => {
+                let State { durable, .. } = &mut self.state;
+                if let Some(cycle) = &mut durable.cycle {
+                    if failed {
+                        known::ask_again(&mut durable.known, cycle.id);
+                    }
                     // The sync that failed is run again, although one was attempted just now.
                     cycle.forced |= failed && at == Step::Sync;
+                    // What is tried again has to be planned and built, also when that is done without it.
+                    if failed && !cycle.narrowing.atoms().is_empty() {
+                        at = at.min(Step::Plan);
+                    }
                     cycle.exclude.extend(skip);
                     cycle.exclude.sort();
                     cycle.exclude.dedup();

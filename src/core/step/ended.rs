@@ -1,17 +1,14 @@
 //! What follows when a job has ended.
 
-use std::sync::Arc;
-
 use super::Turn;
 use crate::config::OnFailure;
 use crate::core::failure::Failure;
 use crate::core::history::{Outcome, Record};
 use crate::core::job::{Job, Then};
 use crate::core::request::PauseMode;
-use crate::core::state::{CyclePlan, Pause, Phase};
+use crate::core::state::{Pause, Phase};
 use crate::core::status::Why;
 use crate::core::{Action, Exit, JobId, Report, Step, Work, classify, cycle, remedy, view};
-use crate::portage::plan::Plan;
 use crate::portage::sync;
 
 impl Turn {
@@ -28,7 +25,7 @@ impl Turn {
             if at == Step::Build && whole && succeeded {
                 cycle.merge_again.clear();
             }
-            if matches!(at, Step::Plan | Step::Build) && whole {
+            if matches!(at, Step::Plan | Step::Build) && whole && cycle.narrowing.atoms().is_empty() {
                 cycle.passed_over = classify::passed_over(&report);
             }
             if succeeded && whole && matches!(at, Step::SelfUpdate | Step::Build | Step::Rebuild) {
@@ -37,9 +34,13 @@ impl Turn {
             for (package, _) in &job.merged {
                 remedy::merged(package, &mut cycle.treated);
             }
+            if let Report::Ran(ran) | Report::Planned { ran, .. } = &report {
+                cycle.toolchain.clone_from(&ran.toolchain);
+            }
             // The preflight merges again whatever it finds unfinished.
             cycle.merge_again.retain(|again| !job.merged.iter().any(|(package, _)| package == again));
         }
+        self.repaired(&job, succeeded);
         if let Report::Ready { repairs } = &report {
             for repair in repairs {
                 self.actions.push(Action::Say(format!("repaired: {repair}")));
@@ -63,9 +64,13 @@ impl Turn {
             self.step_ended(&job, Outcome::Done);
             let done = match report {
                 Report::Planned { plan, .. } => self.planned(plan, job.total),
-                _ => at,
+                _ => Some(at),
             };
-            self.next_after(done);
+            if let Some(done) = done {
+                self.next_after(done);
+            }
+        } else if at == Step::Plan && self.narrowing_fails(&report) {
+            self.step_ended(&job, Outcome::Failed);
         } else {
             self.step_ended(&job, Outcome::Failed);
             // A step before the build merges nothing of it, so what is half done stays so.
@@ -76,19 +81,6 @@ impl Turn {
             let failures = self.explained(&job, report);
             self.remedy_or_fail(failures, circle, None, at);
         }
-    }
-
-    /// Keeps the plan; returns the step that is done with it. A build of nothing is over before it
-    /// begins: the resolver would only say so a second time. `counted` is Portage's own total, which
-    /// has the last word should its list ever be written in another way.
-    fn planned(&mut self, plan: Plan, counted: u64) -> Step {
-        let Some(cycle) = &mut self.state.durable.cycle else { return Step::Plan };
-        let again = u64::try_from(cycle.merge_again.len()).unwrap_or(u64::MAX);
-        let packages = plan.totals().packages.max(counted).saturating_add(again);
-        cycle.planned = cycle.tally.done().saturating_add(packages);
-        self.state.plan = Some(Arc::new(CyclePlan { cycle: cycle.id, made: self.now.wall, plan }));
-        self.actions.push(Action::PersistPlan);
-        if packages == 0 { Step::Build } else { Step::Plan }
     }
 
     /// What stopped a job; the history is told as well.

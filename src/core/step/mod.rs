@@ -4,6 +4,7 @@ mod asked;
 mod ended;
 mod measured;
 mod onward;
+mod planned;
 mod remedies;
 mod stall;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Turn;
 use crate::core::history::{Outcome, Record};
 use crate::core::job::{Before, Job};
+use crate::core::narrowing::Narrowing;
 use crate::core::remedy::{self, Remedy};
 use crate::core::request::PauseMode;
 use crate::core::stall::Watch;
@@ -33,6 +34,8 @@ impl Turn {
             planned: 0,
             worked: 0,
             passed_over: Vec::new(),
+            narrowing: Narrowing::None,
+            toolchain: String::new(),
             remedy: None,
             treated: Vec::new(),
             circles: 0,
@@ -73,6 +76,9 @@ impl Turn {
         // A preflight that was cut short has its goal already.
         if at != Step::Preflight {
             cycle.goal = Some(at);
+        }
+        if cycle.goal.is_none_or(|goal| goal <= Step::Plan) {
+            cycle.narrowing = Narrowing::None;
         }
         self.set_phase(Phase::Running(Step::Preflight));
     }
@@ -155,11 +161,11 @@ impl Turn {
     }
 
     fn start(&mut self, at: Step) {
+        let exclude = self.state.exclude();
         let Some(cycle) = &mut self.state.durable.cycle else { return };
         if at == Step::Sync {
             cycle.forced = false;
         }
-        let exclude = cycle.exclude.clone();
         let work = match (&cycle.remedy, at) {
             (Some(Remedy::Again(treatment)), Step::Build) => {
                 remedy::count(treatment, &mut cycle.treated);

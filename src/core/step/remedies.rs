@@ -47,6 +47,8 @@ impl Turn {
                 Err(left) => failures = left,
             }
         }
+        self.remember(&failures, at);
+        let Some(cycle) = &mut self.state.durable.cycle else { return self.fail(failures, at) };
         let packages = failures.iter().filter(|failure| failure.package.is_some()).count();
         cycle.tally.failed += u64::try_from(packages).unwrap_or(0);
         self.fail(failures, at);

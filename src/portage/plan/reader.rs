@@ -282,6 +282,8 @@ impl<'a> Package<'a> {
             use_changes: flags.iter().filter_map(|flag| flag.change.clone()).collect(),
             why,
             download: download(self.rest),
+            flags: flags.iter().filter(|flag| flag.is_known).map(Flag::state).collect(),
+            inputs: String::new(),
         }
     }
 }
@@ -305,6 +307,12 @@ struct Flag {
     is_known: bool,
     /// It as Portage prints it, when it is not as in the installed version.
     change: Option<String>,
+}
+
+impl Flag {
+    fn state(&self) -> String {
+        format!("{}{}", if self.on { "" } else { "-" }, self.name)
+    }
 }
 
 /// The flags in `USE="a b* (-c%)" PYTHON_TARGETS="python3_13*"`.

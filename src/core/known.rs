@@ -1,0 +1,240 @@
+//! Packages that are known to fail: remembered with what went into them, and not tried again until
+//! something of that changes or a person asks.
+//!
+//! They are part of the durable state and not of the history, because they decide what is built. Before
+//! and after an event they tell what is new: a package that came to the list has failed, one that left
+//! it was merged (then it stands in [`Cycle::merged`](super::state::Cycle::merged)) or is no longer wanted.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::failure::{Class, Failure};
+use crate::portage::cpv::{self, Cpv};
+use crate::portage::plan::{Plan, Planned};
+
+/// A package that failed and was not merged since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownFailure {
+    /// The package.
+    pub package: Cpv,
+    /// Its slot.
+    pub slot: String,
+    /// The kind of trouble.
+    pub class: Class,
+    /// The ebuild phase that died, where there is one.
+    pub phase: Option<String>,
+    /// One sentence without a full stop, see [`Failure::message`].
+    pub message: String,
+    /// The log of the last attempt, as a path inside the container.
+    pub log: Option<String>,
+    /// When this version failed first.
+    pub since: Timestamp,
+    /// When it failed last.
+    pub last: Timestamp,
+    /// What it failed with the last time.
+    pub inputs: Inputs,
+    /// The cycle for which a person asked to have it tried again.
+    pub asked: Option<u64>,
+}
+
+/// What decides whether a build can end in another way than the last one.
+///
+/// Of the ebuild this is a digest of what it consists of and not the revision of its repository, which
+/// changes with every sync. What a package is linked to is left out: libraries change all the time, and
+/// hardly one of these changes repairs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inputs {
+    /// [`Planned::inputs`], before the build.
+    pub package: String,
+    /// [`Ran::toolchain`](super::Ran::toolchain), after the build: it may have brought another compiler.
+    pub toolchain: String,
+}
+
+/// Whether a failure of this kind comes back as long as nobody repairs the package. The others are the
+/// machine's (no room, no network, a lock, a signal to emerge) and pass with their cause, or they
+/// are the resolver's, which knows no package that failed.
+#[must_use]
+pub fn is_remembered(failure: &Failure) -> bool {
+    match failure.class {
+        // A server that was out of order is tried again by whatever cycle comes next.
+        Class::Fetch => !failure.may_pass,
+        Class::Verify
+        | Class::Compile
+        | Class::Test
+        | Class::Collision
+        | Class::OutOfMemory
+        | Class::Killed
+        | Class::Stalled
+        | Class::Unknown => true,
+        Class::Sync
+        | Class::Circular
+        | Class::Masked
+        | Class::UseChange
+        | Class::RequiredUse
+        | Class::SlotConflict
+        | Class::Blocker
+        | Class::MissingPackage
+        | Class::WorldAtomGone
+        | Class::DiskFull
+        // A damaged file is set aside, and what is built in its place may be sound.
+        | Class::BinpkgCorrupt
+        | Class::ProfileInvalid
+        | Class::PortageLocked
+        | Class::Volume
+        | Class::Config
+        | Class::Interrupted
+        | Class::Internal => false,
+    }
+}
+
+impl KnownFailure {
+    /// What `--exclude` is given: `category/name:slot`. Other slots of the package are others.
+    #[must_use]
+    pub fn atom(&self) -> String {
+        atom(&self.package, &self.slot)
+    }
+
+    /// Whether an atom that a person wrote means it.
+    #[must_use]
+    pub fn is_meant_by(&self, atoms: &[String]) -> bool {
+        atoms.iter().any(|atom| cpv::excludes(atom, self.package.cp(), &self.slot))
+    }
+
+    /// Whether this plan of a cycle would only repeat the failure.
+    #[must_use]
+    pub fn is_repeated_by(&self, plan: &Plan, toolchain: &str, cycle: u64) -> bool {
+        let Some(planned) = find(plan, &self.package) else { return false };
+        let same = self.inputs.package == planned.inputs && self.inputs.toolchain == toolchain;
+        // A binary package that somebody made meanwhile is no build. Files in the way are in its way, too.
+        same && self.asked != Some(cycle) && (!planned.binary || self.class == Class::Collision)
+    }
+}
+
+/// `category/name:slot`.
+#[must_use]
+pub fn atom(package: &Cpv, slot: &str) -> String {
+    format!("{}:{slot}", package.cp())
+}
+
+fn find<'a>(plan: &'a Plan, package: &Cpv) -> Option<&'a Planned> {
+    plan.packages.iter().find(|planned| planned.cpv == *package)
+}
+
+/// Writes down what failed of a plan. Where a file system was full nobody knows what that did to the others.
+pub fn remember(
+    known: &mut Vec<KnownFailure>,
+    failures: &[Failure],
+    plan: &Plan,
+    toolchain: &str,
+    now: Timestamp,
+) {
+    if failures.iter().any(|failure| failure.class == Class::DiskFull) {
+        return;
+    }
+    for failure in failures.iter().filter(|failure| is_remembered(failure)) {
+        let Some(package) = failure.package.as_ref().and_then(|package| Cpv::parse(package.as_bytes()))
+        else {
+            continue;
+        };
+        // What was not planned (Portage changed its mind on the way) has inputs that nobody knows.
+        let Some(planned) = find(plan, &package).filter(|planned| !planned.inputs.is_empty()) else {
+            continue;
+        };
+        let since = known.iter().find(|past| past.package == package).map_or(now, |past| past.since);
+        known.retain(|past| past.package != package);
+        known.push(KnownFailure {
+            slot: planned.slot.clone(),
+            class: failure.class,
+            phase: failure.phase.clone(),
+            message: failure.message.clone(),
+            log: failure.log.clone(),
+            since,
+            last: now,
+            inputs: Inputs { package: planned.inputs.clone(), toolchain: toolchain.to_owned() },
+            asked: None,
+            package,
+        });
+    }
+}
+
+/// Forgets what a plan of everything has no use for: another version took its place, or nothing needs it any
+/// more. What is left out `for_now` is left out of this cycle, and with that whatever nothing else needs.
+pub fn forget_unwanted(known: &mut Vec<KnownFailure>, plan: &Plan, for_now: &[String]) {
+    known.retain(|past| {
+        let takes_its_place =
+            |planned: &Planned| planned.cpv.cp() == past.package.cp() && planned.slot == past.slot;
+        match plan.packages.iter().find(|planned| takes_its_place(planned)) {
+            Some(planned) => planned.cpv == past.package,
+            None => !for_now.is_empty(),
+        }
+    });
+}
+
+/// Has everything tried again in this cycle. What is left out of it is not tried in a later one for that.
+pub fn ask_again(known: &mut [KnownFailure], cycle: u64) {
+    for past in known {
+        past.asked = Some(cycle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::portage::plan::Reader;
+
+    fn plan(lines: &[&str]) -> Plan {
+        let mut reader = Reader::new();
+        for line in lines {
+            reader.line(line.as_bytes());
+        }
+        let mut plan = reader.finish(&[]);
+        for planned in &mut plan.packages {
+            planned.inputs = "inputs".into();
+        }
+        plan
+    }
+
+    fn failed(package: &str, class: Class) -> Failure {
+        Failure { package: Some(package.into()), ..Failure::new(class, "no luck") }
+    }
+
+    fn remembered(failures: &[Failure]) -> Vec<KnownFailure> {
+        let plan = plan(&["[ebuild  N     ] a/b-1:2::r  0 KiB", "[ebuild  N     ] a/c-1::r  0 KiB"]);
+        let mut known = Vec::new();
+        remember(&mut known, failures, &plan, "gcc-14", Timestamp::UNIX_EPOCH);
+        known
+    }
+
+    #[test]
+    fn only_what_will_fail_again_is_remembered() {
+        let names = |failures: &[Failure]| {
+            remembered(failures).iter().map(|past| past.package.to_string()).collect::<Vec<_>>()
+        };
+        let (compile, full) = (failed("a/b-1", Class::Compile), failed("a/c-1", Class::DiskFull));
+        assert_eq!(names(std::slice::from_ref(&compile)), ["a/b-1"]);
+        assert!(names(&[compile.clone(), full]).is_empty(), "a full disk spoils everything");
+        assert_eq!(names(&[failed("a/c-1", Class::Fetch), compile]), ["a/c-1", "a/b-1"]);
+        for nothing in [failed("a/unplanned-1", Class::Test), failed("a/b", Class::Unknown)] {
+            assert!(names(&[nothing]).is_empty());
+        }
+        assert!(names(&[Failure::new(Class::Unknown, "no package")]).is_empty());
+    }
+
+    #[test]
+    fn a_build_is_a_repetition_when_nothing_in_it_differs() {
+        let known = remembered(&[failed("a/b-1", Class::Compile)]);
+        let collision = remembered(&[failed("a/b-1", Class::Collision)]);
+        assert_eq!(known[0].atom(), "a/b:2");
+        let same = plan(&["[ebuild  N     ] a/b-1:2::r  0 KiB"]);
+        assert!(known[0].is_repeated_by(&same, "gcc-14", 7));
+        assert!(!known[0].is_repeated_by(&same, "gcc-15", 7));
+        assert!(!known[0].is_repeated_by(&plan(&["[ebuild  N     ] a/b-2:2::r  0 KiB"]), "gcc-14", 7));
+        let binary = plan(&["[binary  N     ] a/b-1-1:2::r  0 KiB"]);
+        assert!(!known[0].is_repeated_by(&binary, "gcc-14", 7), "that is no build");
+        assert!(collision[0].is_repeated_by(&binary, "gcc-14", 7), "that is in the way of its files, too");
+        let asked = KnownFailure { asked: Some(7), ..known[0].clone() };
+        assert!(!asked.is_repeated_by(&same, "gcc-14", 7) && asked.is_repeated_by(&same, "gcc-14", 8));
+    }
+}

@@ -1,0 +1,41 @@
+//! What is known to fail, as users see it.
+
+use crate::core::known::KnownFailure;
+use crate::core::state::{Phase, State};
+use crate::core::status::StillFailing;
+
+/// What is known to fail, but for what the builder is paused for.
+pub(super) fn known(state: &State) -> Vec<StillFailing> {
+    let seen = |past: &KnownFailure| StillFailing {
+        package: past.package.to_string(),
+        class: past.class,
+        phase: past.phase.clone(),
+        message: past.message.clone(),
+        log: past.log.clone(),
+        since: past.since,
+        last: past.last,
+    };
+    others(state).map(seen).collect()
+}
+
+/// `a/b-1 and 2 more still failing since 2026-11-20 (compile)`: what has failed for the longest time.
+pub(super) fn sentence(state: &State) -> Option<String> {
+    let oldest = others(state).min_by_key(|past| past.since)?;
+    let more = match others(state).count() {
+        0 | 1 => String::new(),
+        n => format!(" and {} more", n - 1),
+    };
+    let since = oldest.since.strftime("%Y-%m-%d");
+    Some(format!("{}{more} still failing since {since} ({})", oldest.package, oldest.class.name()))
+}
+
+fn others(state: &State) -> impl Iterator<Item = &KnownFailure> {
+    let failures = match &state.durable.phase {
+        Phase::Paused(pause) => pause.failures.as_slice(),
+        Phase::Running(_) | Phase::Waiting(_) => &[],
+    };
+    let paused_for = move |past: &&KnownFailure| {
+        failures.iter().any(|failure| failure.package.as_deref() == Some(past.package.as_str()))
+    };
+    state.durable.known.iter().filter(move |past| !paused_for(past))
+}

@@ -1,0 +1,37 @@
+//! The plan step: what Portage would do, and what it would do that with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::perform::{Task, Trouble, binaries};
+use super::{inputs, preflight};
+use crate::core::Report;
+use crate::portage::command;
+use crate::portage::plan::{Plan, Reader};
+
+impl Task {
+    pub(super) fn plan(&mut self, exclude: &[String]) -> Result<Report, Trouble> {
+        let options = self.options(exclude);
+        let host = self.host()?;
+        let settings = preflight::settings(self)?;
+        let mut reader = Reader::new();
+        let ran = self.run_reading(&command::plan(&host, &options), |line| reader.line(line))?;
+        let mut plan = reader.finish(&binaries(&settings));
+        let repos = self.repositories(&plan)?;
+        inputs::look_up(&mut plan, &repos);
+        Ok(Report::Planned { ran: Box::new(ran), plan })
+    }
+
+    /// Where the repositories are from which something is merged.
+    fn repositories(&mut self, plan: &Plan) -> Result<BTreeMap<String, PathBuf>, Trouble> {
+        let names: BTreeSet<&str> = plan.packages.iter().map(|package| package.repo.as_str()).collect();
+        let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        if names.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let (_, paths) = self.capture(&command::repo_paths(&names))?;
+        let paths = String::from_utf8_lossy(&paths);
+        let found = names.iter().zip(paths.lines()).filter(|(_, path)| !path.is_empty());
+        Ok(found.map(|(name, path)| ((*name).to_owned(), PathBuf::from(path))).collect())
+    }
+}

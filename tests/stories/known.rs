@@ -1,0 +1,297 @@
+//! Packages that are known to fail.
+
+use gbsup::core::failure::{Class, Failure};
+use gbsup::core::request::{Reply, Request};
+use gbsup::core::state::Durable;
+use gbsup::core::status::Mode;
+use gbsup::core::{Event, Exit, Ran, Report, Step, Work};
+use gbsup::portage::plan::Plan;
+
+use crate::story::{Story, completed, cpv, emerging, evidence, planned, ran, resume};
+
+fn failed(name: &str, class: Class) -> Failure {
+    Failure { package: Some(cpv(name).to_string()), ..Failure::new(class, "no luck") }
+}
+
+fn fails(name: &str, class: Class) -> Report {
+    Report::Failed(Box::new(failed(name, class)))
+}
+
+/// What the plan that runs leaves out.
+#[track_caller]
+fn excluded(story: &Story) -> Vec<String> {
+    match &story.job {
+        Some((_, Work::Plan { exclude, .. })) => exclude.clone(),
+        other => panic!("no plan is made: {other:?}"),
+    }
+}
+
+/// A cycle in which `b` fails, and the next one up to its plan.
+fn with_failure(class: Class) -> Story {
+    let mut story = Story::begin(|config| config.remedy.binpkg_corrupt = false);
+    story.through(Step::Plan);
+    story.end(fails("b", class));
+    assert_eq!(story.status().state, Mode::Paused);
+    story.seconds += 86_400;
+    story.ask(Request::Sync);
+    story.through(Step::SelfUpdate);
+    story
+}
+
+/// The same, and the next cycle comes to its end.
+fn known() -> Story {
+    let mut story = with_failure(Class::Compile);
+    assert!(excluded(&story).is_empty(), "what is wanted is asked for first");
+    story.end(planned(&["b", "c"]));
+    assert_eq!(excluded(&story), ["app-misc/b:0"]);
+    story.end(planned(&["c"]));
+    story.through(Step::Rebuild);
+    story
+}
+
+#[test]
+fn what_only_fails_again_is_left_out_and_nobody_is_called() {
+    let mut story = with_failure(Class::Compile);
+    story.end(planned(&["a", "b", "c"]));
+    assert_eq!(excluded(&story), ["app-misc/b:0"]);
+    // Portage leaves out what needs it as well.
+    story.end(planned(&["c"]));
+    let Some((_, Work::Build { exclude, .. })) = &story.job else { panic!("{:?}", story.job) };
+    assert_eq!(exclude, &["app-misc/b:0"]);
+    story.through(Step::Rebuild);
+    story.expect(
+        Mode::Waiting,
+        "everything else is up to date; app-misc/b-1 still failing since 2027-01-15 (compile); next sync in",
+    );
+    let status = story.status();
+    let [known] = status.known.as_slice() else { panic!("{:?}", status.known) };
+    assert_eq!((known.package.as_str(), known.class), ("app-misc/b-1", Class::Compile));
+    assert_eq!((known.message.as_str(), known.since), ("no luck", known.last));
+    let waits = |warning: &String| warning == "not built, because of what still fails: app-misc/a-1";
+    assert!(status.warnings.iter().any(waits), "{:?}", status.warnings);
+
+    // It is so after a restart, and in the next cycle, of whatever root.
+    story.restart("one", false);
+    assert_eq!(story.status().known, status.known);
+    story.restart("two", true);
+    story.through(Step::SelfUpdate);
+    story.end(planned(&["b"]));
+    story.end(planned(&[]));
+    assert_eq!(story.running(), Step::Rebuild, "there is nothing to build");
+    story.through(Step::Rebuild);
+    story.expect(Mode::Waiting, "app-misc/b-1 still failing since 2027-01-15");
+}
+
+#[test]
+fn a_state_of_an_older_version_is_read() {
+    let story = known();
+    let mut old = serde_json::to_value(&story.state.durable).unwrap();
+    assert!(old.as_object_mut().unwrap().remove("known").is_some());
+    for key in ["narrowing", "toolchain"] {
+        assert!(old["cycle"].as_object_mut().unwrap().remove(key).is_some(), "{key}");
+    }
+    let read: Durable = serde_json::from_value(old).unwrap();
+    assert!(read.known.is_empty());
+}
+
+#[test]
+fn what_changed_is_tried_and_forgotten_once_it_is_built() {
+    for change in ["ebuild", "toolchain"] {
+        let mut story = known();
+        story.ask(Request::Sync);
+        story.through(Step::SelfUpdate);
+        let mut report = planned(&["b"]);
+        if let Report::Planned { plan, ran, .. } = &mut report {
+            match change {
+                "ebuild" => plan.packages[0].inputs = "other inputs".into(),
+                _ => ran.toolchain = "gcc-15".into(),
+            }
+        }
+        story.end(report);
+        assert_eq!(story.running(), Step::Build, "{change}");
+        assert_eq!(story.status().known.len(), 1, "nobody knows yet whether it helps");
+        story.print(emerging("b"));
+        story.print(completed("b"));
+        story.end(Report::Ran(ran(0)));
+        assert!(story.status().known.is_empty(), "{change}");
+        story.through(Step::Rebuild);
+        story.expect(Mode::Waiting, "everything is up to date (1 package built); next sync");
+    }
+}
+
+#[test]
+fn what_fails_otherwise_pauses_and_has_failed_since_the_first_time() {
+    let mut story = known();
+    let since = story.status().known[0].since;
+    story.ask(Request::Sync);
+    story.through(Step::SelfUpdate);
+    let mut report = planned(&["b"]);
+    if let Report::Planned { plan, .. } = &mut report {
+        plan.packages[0].inputs = "other inputs".into();
+    }
+    story.end(report.clone());
+    story.end(fails("b", Class::Test));
+    story.expect(Mode::Paused, "app-misc/b-1: no luck");
+    assert!(story.status().known.is_empty(), "it is what the pause is about");
+    story.ask(Request::Sync);
+    story.through(Step::SelfUpdate);
+    story.end(report);
+    story.end(planned(&[]));
+    story.through(Step::Rebuild);
+    let known = story.status().known;
+    assert_eq!((known[0].class, known[0].since), (Class::Test, since));
+    assert!(known[0].last > since);
+}
+
+#[test]
+fn a_new_failure_beside_it_is_the_reason_to_pause() {
+    let mut story = with_failure(Class::Compile);
+    story.end(planned(&["b", "c"]));
+    story.end(planned(&["c"]));
+    story.end(fails("c", Class::Compile));
+    story.expect(Mode::Paused, "app-misc/c-1: no luck");
+    let status = story.status();
+    assert!(!status.headline.contains("app-misc/b"), "{}", status.headline);
+    let failures = status.pause.unwrap().failures;
+    assert_eq!(failures.iter().map(|f| f.package.as_deref().unwrap()).collect::<Vec<_>>(), ["app-misc/c-1"]);
+    assert_eq!(status.known.iter().map(|k| k.package.as_str()).collect::<Vec<_>>(), ["app-misc/b-1"]);
+    // Whoever says resume means both.
+    story.ask(resume());
+    story.through(Step::Preflight);
+    story.end(planned(&["b", "c"]));
+    assert_eq!(story.running(), Step::Build);
+}
+
+#[test]
+fn another_version_is_another_package() {
+    let mut story = known();
+    story.ask(Request::Sync);
+    story.through(Step::SelfUpdate);
+    story.end(planned(&["c"]));
+    assert_eq!(story.running(), Step::Build);
+    assert!(story.status().known.is_empty());
+}
+
+#[test]
+fn what_is_wanted_again_tomorrow_is_not_forgotten() {
+    let mut story = known();
+    story.ask(resume());
+    story.end(Report::Nothing);
+    story.end(planned(&["a", "b"]));
+    story.end(fails("b", Class::Compile));
+    // Only `a` needs it, and a person leaves that out.
+    story.ask(Request::Resume { skip: vec!["app-misc/a".into()] });
+    story.through(Step::Preflight);
+    story.end(planned(&[]));
+    story.through(Step::Rebuild);
+    assert_eq!(story.status().known.len(), 1);
+    story.ask(Request::Sync);
+    story.through(Step::SelfUpdate);
+    story.end(planned(&["a", "b"]));
+    assert_eq!(excluded(&story), ["app-misc/b:0"], "it was asked for in another cycle");
+    story.end(planned(&[]));
+    story.through(Step::Rebuild);
+    story.ask(Request::Sync);
+    story.through(Step::SelfUpdate);
+    story.end(planned(&["a"]));
+    assert!(story.status().known.is_empty(), "nothing needs it any more");
+}
+
+#[test]
+fn what_is_of_the_machine_is_not_remembered() {
+    for class in [Class::DiskFull, Class::Interrupted, Class::PortageLocked, Class::BinpkgCorrupt] {
+        let mut story = with_failure(class);
+        assert!(story.status().known.is_empty(), "{class:?}");
+        story.end(planned(&["b", "c"]));
+        assert_eq!(story.running(), Step::Build, "{class:?}");
+    }
+    // A server that did not answer may answer tomorrow.
+    let mut story = Story::begin(|config| config.remedy.fetch.clear());
+    story.through(Step::Plan);
+    story.end(Report::Failed(Box::new(Failure { may_pass: true, ..failed("b", Class::Fetch) })));
+    story.ask(Request::Sync);
+    assert!(story.status().known.is_empty());
+}
+
+#[test]
+fn resume_tries_it_again_while_it_waits_and_sync_does_not() {
+    let mut story = known();
+    story.ask(Request::Resume { skip: vec!["app-misc/b".into()] });
+    story.expect(Mode::Waiting, "still failing");
+    let Reply::Accepted { message } = story.ask(resume()) else { panic!("nothing to do") };
+    assert_eq!(message, "trying again what still fails: app-misc/b-1");
+    story.end(Report::Nothing);
+    assert_eq!(story.running(), Step::Plan, "there is no need for a sync");
+    story.end(planned(&["b"]));
+    assert_eq!(story.running(), Step::Build);
+    story.end(fails("b", Class::Compile));
+    story.expect(Mode::Paused, "app-misc/b-1: no luck");
+    // Without it, it goes on, and the next cycle does not try it either.
+    story.ask(Request::Resume { skip: vec!["app-misc/b".into()] });
+    story.through(Step::Preflight);
+    assert_eq!(excluded(&story), ["app-misc/b"]);
+    story.end(planned(&[]));
+    story.through(Step::Rebuild);
+    story.expect(Mode::Waiting, "app-misc/b-1 still failing");
+    story.ask(Request::Sync);
+    story.through(Step::SelfUpdate);
+    story.end(planned(&["b"]));
+    assert_eq!(excluded(&story), ["app-misc/b:0"]);
+}
+
+#[test]
+fn a_pause_of_an_operator_is_no_repair() {
+    let mut story = known();
+    story.take(Event::Hold(true));
+    story.take(Event::Hold(false));
+    story.ask(Request::Sync);
+    story.through(Step::SelfUpdate);
+    story.end(planned(&["b"]));
+    assert_eq!(excluded(&story), ["app-misc/b:0"]);
+    story.take(Event::Hold(true));
+    story.end(planned(&[]));
+    story.expect(Mode::Paused, "held");
+    story.take(Event::Hold(false));
+    assert_eq!(story.running(), Step::Preflight);
+    story.through(Step::Rebuild);
+    story.expect(Mode::Waiting, "app-misc/b-1 still failing");
+}
+
+#[test]
+fn nothing_is_built_in_the_place_of_what_fails() {
+    let mut story = with_failure(Class::Compile);
+    story.end(planned(&["a", "b"]));
+    // Without `b` the resolver takes an older `a`, which nobody asked for.
+    story.end(planned(&["old"]));
+    assert_eq!(excluded(&story), ["app-misc/b:0", "app-misc/old:0"]);
+    story.end(planned(&[]));
+    story.through(Step::Rebuild);
+    assert!(story.status().warnings.iter().any(|warning| warning.ends_with("fails: app-misc/a-1")));
+}
+
+#[test]
+fn what_needs_it_is_left_out_as_well_and_in_the_end_it_is_tried() {
+    let text = b"\n!!! All ebuilds that could satisfy \"app-misc/b\" have been masked.\n\
+        !!! One of the following masked packages is required to complete your request:\n\
+        - app-misc/b-1::pocket (masked by: exclude option)\n\n\
+        (dependency required by \"app-misc/a-1::pocket\" [ebuild])\n\
+        (dependency required by \"app-misc/a\" [argument])\n";
+    let unresolved = || Report::Planned {
+        ran: Box::new(Ran { evidence: evidence(text), exit: Exit::Code(1), ..*ran(1) }),
+        plan: Plan::default(),
+    };
+    let mut story = with_failure(Class::Compile);
+    story.end(planned(&["a", "b", "c"]));
+    story.end(unresolved());
+    assert_eq!(excluded(&story), ["app-misc/a", "app-misc/b:0"]);
+    // That was no help.
+    story.end(unresolved());
+    assert!(excluded(&story).is_empty());
+    story.end(planned(&["a", "b", "c"]));
+    assert_eq!(story.running(), Step::Build);
+    assert!(story.status().warnings.iter().any(|warning| warning.contains("no plan without")));
+    // As far as that goes, the resolver's trouble is a reason to pause.
+    let mut story = with_failure(Class::Compile);
+    story.end(unresolved());
+    story.expect(Mode::Paused, "app-misc/b: masked");
+}
