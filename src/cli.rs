@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::core::request::PauseMode;
+use crate::portage::cpv::exclude_atom;
 
 /// How a command ended, as its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,27 @@ Examples:
   gbsup pause --wait --reason \"moving the volume\" && docker stop builder
   gbsup pause --after-cycle")]
     Pause(PauseArgs),
+    /// Keep packages out of every cycle, each until another version of it is offered
+    #[command(after_help = "\
+Examples:
+  gbsup skip www-client/chromium
+  gbsup skip dev-lang/python:3.13
+
+Without a package it lists what is skipped; piped, the columns are separated by tabs.")]
+    Skip {
+        /// The packages, as category/name or category/name:slot
+        #[arg(value_name = "ATOM", value_parser = package)]
+        packages: Vec<String>,
+        /// Print JSON
+        #[arg(long, conflicts_with = "packages")]
+        json: bool,
+    },
+    /// Build packages again that are skipped
+    Unskip {
+        /// The packages, as `gbsup skip` lists them
+        #[arg(value_name = "ATOM", value_parser = package, required = true)]
+        packages: Vec<String>,
+    },
     /// Sync now, whatever sync.min_interval says, and begin a new cycle
     Sync,
     /// Stop the builder gracefully; the container ends
@@ -297,6 +319,15 @@ fn atom(text: &str) -> Result<String, String> {
     Ok(text.into())
 }
 
+/// Takes what means one package, whatever its version, and perhaps one slot of it.
+fn package(text: &str) -> Result<String, String> {
+    let text = atom(text)?;
+    match exclude_atom(&text) {
+        Some(package) if package == text && !package.contains('*') => Ok(package),
+        _ => Err("expected a package as category/name or category/name:slot".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -355,5 +386,13 @@ mod tests {
         for atom in ["hello", "@world", "a/b/c", "-a/b"] {
             assert!(parse(&format!("gbsup resume --skip={atom}")).is_err(), "{atom}");
         }
+        for atoms in ["app-misc/hello", "dev-lang/python:3.12 app-misc/hello"] {
+            assert!(parse(&format!("gbsup skip {atoms}")).is_ok(), "{atoms}");
+            assert!(parse(&format!("gbsup unskip {atoms}")).is_ok(), "{atoms}");
+        }
+        for atoms in ["hello", "=app-misc/hello-2.10", "app-misc/*", "app-misc/hello --json"] {
+            assert!(parse(&format!("gbsup skip {atoms}")).is_err(), "{atoms}");
+        }
+        assert!(parse("gbsup skip").is_ok() && parse("gbsup unskip").is_err());
     }
 }

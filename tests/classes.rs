@@ -315,11 +315,13 @@ fn nothing_is_guessed() {
 /// Gone without failing: a warning, not a failure.
 #[test]
 fn a_world_atom_that_is_gone_is_told() {
-    let told = classify::passed_over(&Report::Ran(Box::new(ran("world-atom-gone"))));
-    assert_eq!(
-        told,
-        [
-            "not built, because it is masked or gone from the tree: test-none/gone (see: emerge --pretend --verbose test-none/gone)"
-        ]
-    );
+    let report = Report::Ran(Box::new(ran("world-atom-gone")));
+    for (left_out, or) in [(false, ""), (true, ", or needs what is left out")] {
+        assert_eq!(
+            classify::passed_over(&report, left_out),
+            [format!(
+                "not built, because it is masked or gone from the tree{or}: test-none/gone (see: emerge --pretend --verbose test-none/gone)"
+            )]
+        );
+    }
 }

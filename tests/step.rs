@@ -14,6 +14,7 @@ use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::{Job, Stage};
 use gbsup::core::narrowing::Narrowing;
 use gbsup::core::request::{PauseMode, Reply, Request};
+use gbsup::core::skip::ToSkip;
 use gbsup::core::stall::Pulse;
 use gbsup::core::state::{CyclePlan, Durable, Phase, State, Volume};
 use gbsup::core::status::{Mode, Status};
@@ -64,6 +65,10 @@ fn requests() -> impl Strategy<Value = Request> {
         modes.prop_map(|mode| Request::Pause { mode, reason: None }),
         Just(Request::Sync),
         Just(Request::Stop),
+        (0..2u8).prop_map(|n| Request::Skip {
+            packages: vec![ToSkip { package: format!("app-misc/p{n}"), version: cpv(n, 1) }]
+        }),
+        (0..2u8).prop_map(|n| Request::Unskip { packages: vec![format!("app-misc/p{n}")] }),
     ]
 }
 
@@ -311,6 +316,10 @@ fn claimed(durable: Option<Durable>, plan: Option<CyclePlan>, root: u8, boot: bo
     Event::Claimed(Box::new(Claimed { durable, plan, last_cycle: 0, root: format!("root-{root}"), boot }))
 }
 
+fn cpv(package: u8, version: u8) -> Cpv {
+    Cpv::parse(format!("app-misc/p{package}-{version}").as_bytes()).unwrap()
+}
+
 /// A plan of two packages, as Portage prints it, without what it is told to leave out.
 fn plan(exclude: &[String]) -> Plan {
     let mut reader = Reader::new();
@@ -327,15 +336,15 @@ fn plan(exclude: &[String]) -> Plan {
     plan
 }
 
-/// One in which older versions take the place of what was left out.
-fn another_plan(exclude: &[String]) -> Plan {
+/// One in which older versions take the place of what was left out, and skipped packages have newer ones.
+fn another_plan(exclude: &[String]) -> (Plan, BTreeMap<String, Cpv>) {
     let mut plan = plan(&[]);
     for planned in &mut plan.packages {
         if exclude.iter().any(|atom| excludes(atom, planned.cpv.cp(), "0")) {
             planned.cpv = Cpv::parse(format!("{}x-0", planned.cpv.cp()).as_bytes()).unwrap();
         }
     }
-    plan
+    (plan, (0..2).map(|n| (format!("app-misc/p{n}"), cpv(n, 2))).collect())
 }
 
 fn ran(code: i32) -> Box<Ran> {
@@ -356,12 +365,15 @@ fn ran(code: i32) -> Box<Ran> {
 fn report(end: End, work: &Work) -> Report {
     let sync = *work == Work::Sync;
     if let Work::Plan { exclude, .. } = work {
-        let planned = |code, plan| Report::Planned { ran: ran(code), plan };
+        let planned = |code, plan, offered| Report::Planned { ran: ran(code), plan, offered };
         match end {
-            End::Well => return planned(0, plan(exclude)),
-            End::Badly => return planned(1, plan(exclude)),
-            End::Ready => return planned(0, Plan::default()),
-            End::Otherwise => return planned(0, another_plan(exclude)),
+            End::Well => return planned(0, plan(exclude), BTreeMap::new()),
+            End::Badly => return planned(1, plan(exclude), BTreeMap::new()),
+            End::Ready => return planned(0, Plan::default(), BTreeMap::new()),
+            End::Otherwise => {
+                let (plan, offered) = another_plan(exclude);
+                return planned(0, plan, offered);
+            }
             _ => {}
         }
     }

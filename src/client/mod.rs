@@ -19,6 +19,7 @@ use socket::Supervisor;
 mod logs;
 mod plan;
 mod records;
+mod skip;
 mod socket;
 mod status;
 mod terminal;
@@ -85,6 +86,8 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Status(args) => status::run(&supervisor, args),
         Verb::Resume { skip } => request(&supervisor, &Request::Resume { skip }),
         Verb::Pause(args) => pause(&supervisor, args),
+        Verb::Skip { packages, json } => skip::skip(&supervisor, &packages, json),
+        Verb::Unskip { packages } => request(&supervisor, &Request::Unskip { packages }),
         Verb::Sync => request(&supervisor, &Request::Sync),
         Verb::Stop => request(&supervisor, &Request::Stop),
         Verb::Logs(args) => logs::run(&supervisor, &args),

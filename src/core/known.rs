@@ -160,14 +160,15 @@ pub fn remember(
 }
 
 /// Forgets what a plan of everything has no use for: another version took its place, or nothing needs it any
-/// more. What is left out `for_now` is left out of this cycle, and with that whatever nothing else needs.
-pub fn forget_unwanted(known: &mut Vec<KnownFailure>, plan: &Plan, for_now: &[String]) {
+/// more. `skipped` is left out of it for good, `for_now` only for this cycle, and with that whatever nothing
+/// else needs.
+pub fn forget_unwanted(known: &mut Vec<KnownFailure>, plan: &Plan, skipped: &[String], for_now: &[String]) {
     known.retain(|past| {
         let takes_its_place =
             |planned: &Planned| planned.cpv.cp() == past.package.cp() && planned.slot == past.slot;
         match plan.packages.iter().find(|planned| takes_its_place(planned)) {
             Some(planned) => planned.cpv == past.package,
-            None => !for_now.is_empty(),
+            None => !for_now.is_empty() || past.is_meant_by(skipped),
         }
     });
 }

@@ -30,6 +30,7 @@ pub mod known;
 pub mod narrowing;
 pub mod remedy;
 pub mod request;
+pub mod skip;
 pub mod stall;
 pub mod state;
 pub mod status;
@@ -47,6 +48,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::portage::buildlog::BuildLog;
 use crate::portage::circular::{Circle, Solution};
+use crate::portage::cpv::Cpv;
 use crate::portage::live::LiveJob;
 use crate::portage::output::{Evidence, Progress};
 use crate::portage::plan::Plan;
@@ -120,6 +122,8 @@ pub enum Work {
     Plan {
         /// Atoms to leave out.
         exclude: Vec<String>,
+        /// Of which of them it has to be known what version Portage would take.
+        skips: Vec<String>,
     },
     /// See [`Step::Build`].
     Build {
@@ -250,6 +254,9 @@ pub enum Report {
         ran: Box<Ran>,
         /// What it would do; of no meaning when the command failed.
         plan: Plan,
+        /// The versions that Portage would take of what is to be skipped, by its atom; of what is not in
+        /// here it would take none.
+        offered: BTreeMap<String, Cpv>,
     },
     /// The preflight found the system fit to build, after these repairs (one sentence each).
     Ready {

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{Phase, State, Volume};
+use super::skip::ToSkip;
+use super::state::{Pause, Phase, State, Volume};
 use super::status::{Status, Why};
 use super::{Now, Step, view};
 
@@ -49,6 +50,16 @@ pub enum Request {
     Sync,
     /// Stop the builder gracefully; the container ends.
     Stop,
+    /// Keep packages out of every cycle, each until another version of it is offered.
+    Skip {
+        /// Which.
+        packages: Vec<ToSkip>,
+    },
+    /// Build packages again that are skipped.
+    Unskip {
+        /// [`Skip::package`](super::skip::Skip::package) of each.
+        packages: Vec<String>,
+    },
 }
 
 /// The one answer to a request.
@@ -95,6 +106,8 @@ pub(super) enum Effect {
     RememberSync,
     Pause { mode: PauseMode, reason: Option<String> },
     Leave,
+    Skip(Vec<ToSkip>),
+    Unskip(Vec<String>),
 }
 
 /// Meets a request with the state: what it does and what the operator is told.
@@ -117,6 +130,8 @@ pub(super) fn decide(state: &State, request: &Request, now: Now) -> (Effect, Rep
             Volume::Ours => match request {
                 Request::Resume { skip } => resume(state, skip),
                 Request::Pause { mode, reason } => pause(state, *mode, reason.clone()),
+                Request::Skip { packages } => skip(state, packages),
+                Request::Unskip { packages } => unskip(state, packages),
                 _ => sync(state),
             },
         },
@@ -139,7 +154,9 @@ fn denied(message: impl Into<String>) -> (Effect, Reply) {
 fn refused(request: &Request) -> (Effect, Reply) {
     match request {
         Request::Pause { .. } => already("paused already: the volume cannot be used"),
-        Request::Sync => denied("the volume cannot be used; repair it, then: gbsup resume"),
+        Request::Sync | Request::Skip { .. } | Request::Unskip { .. } => {
+            denied("the volume cannot be used; repair it, then: gbsup resume")
+        }
         _ => accepted(Effect::Claim, "looking at the volume again"),
     }
 }
@@ -237,6 +254,31 @@ fn sync(state: &State) -> (Effect, Reply) {
             accepted(Effect::RememberSync, "syncing: a new cycle begins now")
         }
     }
+}
+
+fn skip(state: &State, packages: &[ToSkip]) -> (Effect, Reply) {
+    if packages.is_empty() {
+        return denied("no package was named");
+    }
+    let names: Vec<String> =
+        packages.iter().map(|skip| format!("{} (now {})", skip.package, skip.version.version())).collect();
+    let names = names.join(", ");
+    let from = match &state.durable.phase {
+        Phase::Running(_) if state.live.job.is_some() => "; what runs now is not changed by it",
+        Phase::Paused(Pause { at: Some(_), .. }) => "; go on with: gbsup resume",
+        _ => "",
+    };
+    let message = format!("skipped until another version is offered: {names}{from}");
+    accepted(Effect::Skip(packages.to_vec()), message)
+}
+
+fn unskip(state: &State, packages: &[String]) -> (Effect, Reply) {
+    let skipped = |package: &&String| state.durable.skips.iter().any(|skip| skip.package == **package);
+    if let Some(other) = packages.iter().find(|package| !skipped(package)) {
+        return denied(format!("{other} is not skipped; see what is: gbsup skip"));
+    }
+    let message = format!("not skipped any more: {}", packages.join(", "));
+    accepted(Effect::Unskip(packages.to_vec()), message)
 }
 
 /// The present preflight leads to a later step than the sync.

@@ -14,6 +14,7 @@ use super::known::KnownFailure;
 use super::narrowing::Narrowing;
 use super::remedy::{Remedy, Treated};
 use super::request::PauseMode;
+use super::skip::Skip;
 use super::status::{VolumeInfo, Why};
 use super::untangle::Untangled;
 use super::{JobId, Now, Step};
@@ -59,6 +60,9 @@ pub struct Durable {
     /// Packages that failed and were not merged since, in the order in which they failed last.
     #[serde(default)]
     pub known: Vec<KnownFailure>,
+    /// What a person keeps out of every cycle.
+    #[serde(default)]
+    pub skips: Vec<Skip>,
 }
 
 /// What a cycle set out to merge.
@@ -322,6 +326,7 @@ impl State {
                 sync: SyncRecord::default(),
                 root: None,
                 known: Vec::new(),
+                skips: Vec::new(),
             },
             plan: None,
             live: Live {
@@ -340,12 +345,15 @@ impl State {
         }
     }
 
-    /// What the present cycle leaves out: for a person, and because it is known to fail.
+    /// What the present cycle leaves out: for a person, for this cycle or for longer, and because it is known
+    /// to fail.
     #[must_use]
     pub fn exclude(&self) -> Vec<String> {
         let cycle = self.durable.cycle.iter();
         let known = cycle.clone().flat_map(|cycle| cycle.narrowing.atoms());
-        let mut atoms: Vec<String> = cycle.flat_map(|cycle| &cycle.exclude).chain(known).cloned().collect();
+        let skips = self.durable.skips.iter().map(|skip| &skip.package);
+        let mut atoms: Vec<String> =
+            cycle.flat_map(|cycle| &cycle.exclude).chain(skips).chain(known).cloned().collect();
         atoms.sort();
         atoms.dedup();
         atoms

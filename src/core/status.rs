@@ -176,6 +176,17 @@ pub struct StillFailing {
     pub last: Timestamp,
 }
 
+/// A package that a person keeps out of every cycle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// `category/name`, with the slot where it was named.
+    pub package: String,
+    /// It is built again when another version than this one is offered: `category/name-version`.
+    pub version: String,
+    /// When that was said.
+    pub since: Timestamp,
+}
+
 /// Everything a user can see, in one value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -208,6 +219,9 @@ pub struct Status {
     /// no reason to pause, and no person is needed for it.
     #[serde(default)]
     pub known: Vec<StillFailing>,
+    /// What a person keeps out of every cycle.
+    #[serde(default)]
+    pub skipped: Vec<Skipped>,
     /// Requests that wait for the next safe point: `sync`, `pause`.
     pub pending: Vec<String>,
     /// When the next cycle begins by itself.

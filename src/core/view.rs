@@ -43,6 +43,7 @@ pub fn status(state: &State, now: Now) -> Status {
         jobs: jobs(live, now),
         pause: (mode == Mode::Paused).then(|| pause(state)),
         known: failing::known(state),
+        skipped: failing::skipped(state),
         pending: pending(state),
         next_cycle: match durable.phase {
             Phase::Waiting(next) if mode == Mode::Waiting => next,
@@ -306,7 +307,8 @@ fn paused(state: &State, pause: &Pause, progress: Progress) -> String {
 fn waiting(state: &State, progress: Progress, left: Option<Duration>) -> String {
     let cycle = state.durable.cycle.as_ref();
     let all = cycle.is_none_or(|cycle| cycle.exclude.is_empty() && cycle.passed_over.is_empty())
-        && state.durable.known.is_empty();
+        && state.durable.known.is_empty()
+        && state.durable.skips.is_empty();
     let what = if all { "everything is up to date" } else { "everything else is up to date" };
     let how = match (progress.source, progress.binary) {
         (0, 0) => String::new(),

@@ -135,7 +135,9 @@ impl Degraded {
             }
             Ok(Request::Stop) => (Reply::Accepted { message: "stopping".to_owned() }, Wish::Stop),
             Ok(Request::Pause { .. }) => denied("nothing is running: the supervisor keeps dying"),
-            Ok(Request::Sync) => denied("the supervisor keeps dying; first: gbsup resume"),
+            Ok(Request::Sync | Request::Skip { .. } | Request::Unskip { .. }) => {
+                denied("the supervisor keeps dying; first: gbsup resume")
+            }
             Err(error) => (Reply::Invalid { message: error.to_string() }, Wish::Nothing),
         }
     }
@@ -156,6 +158,7 @@ impl Degraded {
             jobs: Vec::new(),
             pause: None,
             known: Vec::new(),
+            skipped: Vec::new(),
             pending: Vec::new(),
             next_cycle: None,
             release: None,

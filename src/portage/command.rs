@@ -139,6 +139,13 @@ pub fn sync(how: &Syncer) -> Command {
 /// Portage's own package.
 const PORTAGE: &str = "sys-apps/portage";
 
+/// Prints the newest version that is neither masked nor gone, `category/name-version`, or an empty line with
+/// exit status 1. An atom may name a slot.
+#[must_use]
+pub fn best_visible(atom: &str) -> Command {
+    plain(&["portageq", "best_visible", "/", atom])
+}
+
 /// Prints where these repositories are, one line each, empty for one that is not there.
 #[must_use]
 pub fn repo_paths(names: &[&str]) -> Command {
@@ -154,7 +161,7 @@ pub fn portage_installed() -> Command {
 /// Prints the Portage that an update would install, or an empty line with exit status 1.
 #[must_use]
 pub fn portage_available() -> Command {
-    plain(&["portageq", "best_visible", "/", PORTAGE])
+    best_visible(PORTAGE)
 }
 
 /// Whether Portage should be updated before anything else, from what [`portage_installed`] and

@@ -1,11 +1,13 @@
-//! What is known to fail.
+//! What is known to fail, and what a person skips.
 
+use anstyle::Style;
 use jiff::Timestamp;
 
 use super::layout::{Layout, plain, styled};
 use super::page::{CAREFUL, LABEL, STRONG, instruction};
-use super::{clean, count};
-use crate::core::status::{Mode, Status, StillFailing};
+use super::table::table;
+use super::{Look, clean, count};
+use crate::core::status::{Mode, Skipped, Status, StillFailing};
 
 /// How many packages the page shows before it refers to `gbsup failures`.
 const SHOWN: usize = 5;
@@ -23,6 +25,14 @@ pub(super) fn rows(page: &mut Layout, status: &Status) {
     }
     if !status.known.is_empty() && status.state == Mode::Waiting {
         page.row("", LABEL, &instruction(BACK));
+    }
+    for (index, skipped) in status.skipped.iter().enumerate() {
+        let text = format!(
+            "{} until another version than {} is offered",
+            clean(&skipped.package),
+            clean(&skipped.version)
+        );
+        page.row(if index == 0 { "skipped" } else { "" }, CAREFUL, &[plain(text)]);
     }
 }
 
@@ -56,6 +66,17 @@ pub(super) fn in_full(page: &mut Layout, known: &[StillFailing]) {
     }
     page.gap();
     page.paragraph(0, &instruction(BACK));
+}
+
+/// What is skipped, as a table. A pipe gets the same columns, separated by tabs.
+#[must_use]
+pub fn skipped(status: &Status, look: Look) -> String {
+    let row = |skipped: &Skipped| {
+        [clean(&skipped.package).into_owned(), clean(&skipped.version).into_owned(), day(skipped.since)]
+            .map(|text| (text, Style::new()))
+    };
+    let rows: Vec<_> = status.skipped.iter().map(row).collect();
+    table(["package", "until another version than", "since"], &[], &rows, look)
 }
 
 fn day(time: Timestamp) -> String {

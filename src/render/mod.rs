@@ -22,6 +22,7 @@ mod verified;
 
 pub use failures::failures;
 pub use history::history;
+pub use known::skipped;
 pub use page::page;
 pub use plan::{plan, plan_of, why};
 pub use verified::verified;

@@ -8,7 +8,8 @@ use crate::binhost::verify::{Finding, Kind, Verified};
 use crate::core::failure::{Class, Failure};
 use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, RemedyRow};
 use crate::core::status::{
-    CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, StillFailing, SyncInfo, VolumeInfo,
+    CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, Skipped, StillFailing, SyncInfo,
+    VolumeInfo,
 };
 use crate::portage::plan::Totals;
 
@@ -34,6 +35,7 @@ fn status(state: Mode, step: &str, headline: &str) -> Status {
         jobs: Vec::new(),
         pause: None,
         known: Vec::new(),
+        skipped: Vec::new(),
         pending: Vec::new(),
         next_cycle: None,
         release: None,
@@ -347,17 +349,28 @@ fn failing(package: &str, since: i64) -> StillFailing {
 fn still_failing() -> Status {
     let mut status = waiting();
     status.known = vec![failing("test-fail/broken-1", 3000), failing("app-misc/new-2", 10)];
+    status.skipped = vec![
+        Skipped { package: "dev-lang/rust".into(), version: "dev-lang/rust-1.84.1".into(), since: at(5000) },
+        Skipped { package: "app-misc/a:2".into(), version: "app-misc/a-2".into(), since: at(10) },
+    ];
     status
 }
 
 #[test]
-fn what_still_fails() {
+fn what_still_fails_and_what_is_skipped() {
     assert_snapshot!(page(&still_failing(), WIDE));
 }
 
 #[test]
 fn what_still_fails_in_full() {
     assert_snapshot!(failures(&[], &still_failing().known, WIDE));
+}
+
+#[test]
+fn skips_as_a_table() {
+    assert_snapshot!(skipped(&still_failing(), WIDE));
+    let piped = skipped(&still_failing(), Look::PLAIN);
+    assert_eq!(piped.lines().next(), Some("dev-lang/rust\tdev-lang/rust-1.84.1\t2026-11-14"));
 }
 
 fn cycle(id: u64, ended: Option<i64>, outcome: Option<Outcome>) -> CycleRow {

@@ -131,7 +131,7 @@ impl Task {
             Work::Preflight => preflight::run(self).map(|repairs| Report::Ready { repairs }),
             Work::Sync => self.sync(),
             Work::SelfUpdate => self.self_update(),
-            Work::Plan { exclude } => self.plan(exclude),
+            Work::Plan { exclude, skips } => self.plan(exclude, skips),
             Work::Build { exclude, merge_again } => self.build(exclude, merge_again),
             Work::Circle { text, within, exclude, .. } => self.circle(text, within.as_ref(), exclude),
             Work::Untangle { solution, exclude, .. } => self.untangle(solution, exclude),

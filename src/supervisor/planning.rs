@@ -7,10 +7,11 @@ use super::perform::{Task, Trouble, binaries};
 use super::{inputs, preflight};
 use crate::core::Report;
 use crate::portage::command;
+use crate::portage::cpv::Cpv;
 use crate::portage::plan::{Plan, Reader};
 
 impl Task {
-    pub(super) fn plan(&mut self, exclude: &[String]) -> Result<Report, Trouble> {
+    pub(super) fn plan(&mut self, exclude: &[String], skips: &[String]) -> Result<Report, Trouble> {
         let options = self.options(exclude);
         let host = self.host()?;
         let settings = preflight::settings(self)?;
@@ -19,7 +20,8 @@ impl Task {
         let mut plan = reader.finish(&binaries(&settings));
         let repos = self.repositories(&plan)?;
         inputs::look_up(&mut plan, &repos);
-        Ok(Report::Planned { ran: Box::new(ran), plan })
+        let offered = self.offered(skips)?;
+        Ok(Report::Planned { ran: Box::new(ran), plan, offered })
     }
 
     /// Where the repositories are from which something is merged.
@@ -33,5 +35,15 @@ impl Task {
         let paths = String::from_utf8_lossy(&paths);
         let found = names.iter().zip(paths.lines()).filter(|(_, path)| !path.is_empty());
         Ok(found.map(|(name, path)| ((*name).to_owned(), PathBuf::from(path))).collect())
+    }
+
+    /// What Portage would take of these.
+    fn offered(&mut self, skips: &[String]) -> Result<BTreeMap<String, Cpv>, Trouble> {
+        let mut offered = BTreeMap::new();
+        for atom in skips {
+            let (_, version) = self.capture(&command::best_visible(atom))?;
+            offered.extend(Cpv::parse(version.trim_ascii()).map(|version| (atom.clone(), version)));
+        }
+        Ok(offered)
     }
 }

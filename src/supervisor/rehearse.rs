@@ -54,11 +54,11 @@ pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
     };
     let went_well = ran.exit == Exit::Code(0);
     let plan = job.reader.finish(&binaries(&settings));
-    let report = Report::Planned { ran: Box::new(ran), plan: plan.clone() };
+    let report = Report::Planned { ran: Box::new(ran), plan: plan.clone(), offered: BTreeMap::new() };
     if went_well {
-        return Ok(Rehearsal { plan, passed_over: classify::passed_over(&report) });
+        return Ok(Rehearsal { plan, passed_over: classify::passed_over(&report, false) });
     }
-    let work = Work::Plan { exclude: Vec::new() };
+    let work = Work::Plan { exclude: Vec::new(), skips: Vec::new() };
     Err(classify::failures(&Job::new(JobId(0), 0, work), report))
 }
 

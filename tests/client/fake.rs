@@ -166,6 +166,7 @@ pub(crate) fn status(state: Mode, headline: &str) -> Status {
         jobs: Vec::new(),
         pause: None,
         known: Vec::new(),
+        skipped: Vec::new(),
         pending: Vec::new(),
         next_cycle: None,
         release: None,

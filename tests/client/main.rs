@@ -12,7 +12,7 @@ use gbsup::core::failure::Class;
 use gbsup::core::history::{Outcome, PackageOutcome, Record};
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::state::CyclePlan;
-use gbsup::core::status::{Eta, Mode, Status, StillFailing, Why};
+use gbsup::core::status::{Eta, Mode, Skipped, Status, StillFailing, Why};
 use gbsup::portage::plan::Reader;
 use gbsup::supervisor::history::History;
 use jiff::Timestamp;
@@ -48,6 +48,7 @@ fn requests_say_what_was_typed() {
         ("pause", Request::Pause { mode: PauseMode::AfterPackage, reason: None }),
         ("pause --now --reason tired", Request::Pause { mode: PauseMode::Now, reason: Some("tired".into()) }),
         ("pause --after-cycle", Request::Pause { mode: PauseMode::AfterCycle, reason: None }),
+        ("unskip a/b", Request::Unskip { packages: vec!["a/b".into()] }),
         ("sync", Request::Sync),
         ("stop", Request::Stop),
     ] {
@@ -67,6 +68,8 @@ fn without_a_supervisor_it_says_where_it_looked() {
         "resume",
         "pause --wait",
         "failures",
+        "skip",
+        "unskip a/b",
         "health",
         "health --live",
         "logs --failed",
@@ -177,6 +180,7 @@ fn failures_are_shown_in_full() {
         (0, "nothing holds the builder up (waiting: everything is up to date)\n")
     );
     assert_eq!(builder.run("failures --json"), (0, "[]\n".into(), String::new()));
+    assert_eq!(builder.run("skip"), (0, "nothing is skipped\n".into(), String::new()));
 }
 
 #[test]
@@ -191,6 +195,11 @@ fn what_still_fails_is_shown_with_the_failures_and_is_healthy() {
         since: Timestamp::from_second(1_795_000_000).unwrap(),
         last: Timestamp::from_second(1_795_000_000).unwrap(),
     }];
+    waiting.skipped = vec![Skipped {
+        package: "a/c".into(),
+        version: "a/c-2".into(),
+        since: Timestamp::from_second(1_795_000_000).unwrap(),
+    }];
     let builder = Builder::with(waiting);
     assert_eq!(builder.run("health").0, 0);
     let (code, out, _) = builder.run("failures");
@@ -199,6 +208,10 @@ fn what_still_fails_is_shown_with_the_failures_and_is_healthy() {
     let (_, json, _) = builder.run("failures --json");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&json[0]["package"], &json[0]["since"]), (&"a/b-1".into(), &"2026-11-18T11:06:40Z".into()));
+    let (_, out, _) = builder.run("skip");
+    assert_eq!(out.trim_end().split('\t').collect::<Vec<_>>(), ["a/c", "a/c-2", "2026-11-18"]);
+    let (_, json, _) = builder.run("skip --json");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()[0]["version"], "a/c-2");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Packages that are known to fail.
+//! Packages that are known to fail, and packages that are skipped.
 
 use gbsup::core::failure::Class;
 use gbsup::core::status::Status;
@@ -86,4 +86,39 @@ fn what_still_fails_is_left_out_until_something_changes() {
         assert!(builder.has(package), "{package}");
     }
     builder.assert_tidy();
+}
+
+#[test]
+fn a_skip_lasts_until_another_version() {
+    let mut builder = Recipe::new(&["test-quick/t1", "test-fail/broken"]).start();
+    builder.wait_paused();
+    builder.gbsup(&["skip", "broken"]).exited(2);
+    let said = builder.gbsup(&["skip", "test-none/gone"]).exited(1);
+    assert!(said.contains("no version of test-none/gone can be built"), "{said}");
+    let said = builder.gbsup(&["skip", "test-fail/broken"]).ok();
+    assert!(said.contains("until another version is offered: test-fail/broken (now 1)"), "{said}");
+    assert_eq!(builder.gbsup(&["skip"]).ok().split('\t').next(), Some("test-fail/broken"));
+    builder.resume();
+    let status = builder.wait_waiting();
+    assert!(status.headline.contains("everything else is up to date"), "{}", status.headline);
+    assert_eq!((known(&status).len(), status.skipped.len()), (0, 1));
+    // What was changed for a package brings it back, but not against a person's word.
+    builder.sh(
+        "mkdir -p /etc/portage/patches/test-fail/broken && touch /etc/portage/patches/test-fail/broken/notes",
+    );
+    sync(&mut builder, 2);
+    builder.wait_waiting();
+    assert_eq!(times(&builder, "test-fail/broken-1"), 1);
+
+    builder.tree(&["bump", "test-fail/broken", "1", "2"]);
+    sync(&mut builder, 3);
+    let status = builder.wait_paused();
+    assert!(status.headline.contains("test-fail/broken-2 failed"), "{}", status.headline);
+    assert!(status.skipped.is_empty(), "{:?}", status.skipped);
+    assert!(builder.logs().contains("not skipped any more: test-fail/broken-2 is offered"));
+
+    builder.gbsup(&["skip", "test-fail/broken"]).ok();
+    builder.gbsup(&["unskip", "test-quick/t1"]).exited(4);
+    builder.gbsup(&["unskip", "test-fail/broken"]).ok();
+    assert!(builder.gbsup(&["skip"]).ok().contains("nothing is skipped"));
 }

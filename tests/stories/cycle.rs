@@ -1,5 +1,6 @@
 //! The way through a cycle: syncs, failures, and what follows them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gbsup::config::OnFailure;
@@ -184,7 +185,7 @@ fn a_package_whose_postinst_failed_is_merged_again_on_resume() {
     story.ask(resume());
     story.through(Step::Preflight);
     // What the resolver meets meanwhile does not make it forget.
-    story.end(Report::Planned { ran: ran(1), plan: Plan::default() });
+    story.end(Report::Planned { ran: ran(1), plan: Plan::default(), offered: BTreeMap::new() });
     story.ask(resume());
     story.through(Step::Preflight);
     // Portage has nothing to do any more, gbsup has.

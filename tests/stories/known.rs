@@ -1,7 +1,10 @@
-//! Packages that are known to fail.
+//! Packages that are known to fail, and those that a person skips.
+
+use std::collections::BTreeMap;
 
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::request::{Reply, Request};
+use gbsup::core::skip::ToSkip;
 use gbsup::core::state::Durable;
 use gbsup::core::status::Mode;
 use gbsup::core::{Event, Exit, Ran, Report, Step, Work};
@@ -86,12 +89,14 @@ fn what_only_fails_again_is_left_out_and_nobody_is_called() {
 fn a_state_of_an_older_version_is_read() {
     let story = known();
     let mut old = serde_json::to_value(&story.state.durable).unwrap();
-    assert!(old.as_object_mut().unwrap().remove("known").is_some());
+    for key in ["known", "skips"] {
+        assert!(old.as_object_mut().unwrap().remove(key).is_some(), "{key}");
+    }
     for key in ["narrowing", "toolchain"] {
         assert!(old["cycle"].as_object_mut().unwrap().remove(key).is_some(), "{key}");
     }
     let read: Durable = serde_json::from_value(old).unwrap();
-    assert!(read.known.is_empty());
+    assert!(read.known.is_empty() && read.skips.is_empty());
 }
 
 #[test]
@@ -279,6 +284,7 @@ fn what_needs_it_is_left_out_as_well_and_in_the_end_it_is_tried() {
     let unresolved = || Report::Planned {
         ran: Box::new(Ran { evidence: evidence(text), exit: Exit::Code(1), ..*ran(1) }),
         plan: Plan::default(),
+        offered: BTreeMap::new(),
     };
     let mut story = with_failure(Class::Compile);
     story.end(planned(&["a", "b", "c"]));
@@ -294,4 +300,39 @@ fn what_needs_it_is_left_out_as_well_and_in_the_end_it_is_tried() {
     let mut story = with_failure(Class::Compile);
     story.end(unresolved());
     story.expect(Mode::Paused, "app-misc/b: masked");
+}
+
+#[test]
+fn a_skip_lasts_until_another_version_is_offered() {
+    let skip = |name: &str| ToSkip { package: format!("app-misc/{name}"), version: cpv(name) };
+    let mut story = known();
+    let Reply::Accepted { message } = story.ask(Request::Skip { packages: vec![skip("b"), skip("c")] })
+    else {
+        panic!("it is possible")
+    };
+    assert_eq!(message, "skipped until another version is offered: app-misc/b (now 1), app-misc/c (now 1)");
+    let status = story.status();
+    assert!(status.known.is_empty(), "it is not going to be tried: {:?}", status.known);
+    assert_eq!(status.skipped.len(), 2);
+    story.expect(Mode::Waiting, "everything else is up to date");
+    story.restart("one", false);
+    story.ask(Request::Sync);
+    story.through(Step::SelfUpdate);
+    assert_eq!(excluded(&story), ["app-misc/b", "app-misc/c"]);
+
+    // Another version of one of them, also when the resolver found fault with something else.
+    let offered = BTreeMap::from([
+        ("app-misc/b".to_owned(), cpv("b")),
+        ("app-misc/c".to_owned(), "app-misc/c-2".to_owned().try_into().unwrap()),
+    ]);
+    story.end(Report::Planned { ran: ran(1), plan: Plan::default(), offered });
+    assert_eq!(excluded(&story), ["app-misc/b"]);
+    assert_eq!(story.status().skipped.len(), 1);
+
+    assert!(matches!(
+        story.ask(Request::Unskip { packages: vec!["app-misc/c".into()] }),
+        Reply::Denied { .. }
+    ));
+    story.ask(Request::Unskip { packages: vec!["app-misc/b".into()] });
+    assert!(story.status().skipped.is_empty());
 }

@@ -1,5 +1,7 @@
 //! The plan, and what it means for the build.
 
+use std::collections::BTreeMap;
+
 use gbsup::core::failure::Class;
 use gbsup::core::request::Request;
 use gbsup::core::status::Mode;
@@ -15,7 +17,7 @@ fn what_the_resolver_finds_pauses_before_anything_is_built() {
     story.through(Step::SelfUpdate);
     let evidence = evidence(include_bytes!("../captured/missing-dependency.txt"));
     let ran = Box::new(Ran { evidence, ..*ran(1) });
-    story.end(Report::Planned { ran, plan: Plan::default() });
+    story.end(Report::Planned { ran, plan: Plan::default(), offered: BTreeMap::new() });
     story.expect(Mode::Paused, "test-none/gone: nothing in the repositories satisfies it");
     let status = story.status();
     assert_eq!((status.step.as_str(), status.plan), ("plan", None));

@@ -152,7 +152,7 @@ fn what_ran_out_of_memory_is_built_with_fewer_jobs() {
 /// A plan that met a circular dependency.
 fn tangled() -> Report {
     let Report::Ran(ran) = tangled_within() else { panic!("emerge was run") };
-    Report::Planned { ran, plan: Plan::default() }
+    Report::Planned { ran, plan: Plan::default(), offered: BTreeMap::new() }
 }
 
 /// The same, of a package that was built to break one.

@@ -105,9 +105,9 @@ fn a_resolver_that_hangs_is_left_to_a_person() {
     let mut story = Story::begin(|_| {});
     story.through(Step::SelfUpdate);
     hang(&mut story);
-    let Report::Planned { ran, plan } = planned(&[]) else { panic!("a plan") };
+    let Report::Planned { ran, plan, offered } = planned(&[]) else { panic!("a plan") };
     let ran = Box::new(gbsup::core::Ran { exit: gbsup::core::Exit::Code(130), ..*ran });
-    story.end(Report::Planned { ran, plan });
+    story.end(Report::Planned { ran, plan, offered });
     story.expect(Mode::Paused, "emerge printed nothing and used no processor for 2 h, so it was stopped");
     story.ask(resume());
     story.through(Step::Rebuild);

@@ -191,7 +191,7 @@ pub(crate) fn planned(names: &[&str]) -> Report {
         inputs: format!("inputs of {name}"),
     };
     let packages = names.iter().map(package).collect();
-    Report::Planned { ran: ran(0), plan: Plan { packages, removed: Vec::new() } }
+    Report::Planned { ran: ran(0), plan: Plan { packages, removed: Vec::new() }, offered: BTreeMap::new() }
 }
 
 /// What a run with this output leaves.

@@ -42,13 +42,15 @@ pub fn half_done(report: &Report) -> Vec<String> {
     failed.map(|failed| failed.package.to_string()).collect()
 }
 
-/// What emerge does not build although it is wanted, and goes on without failing.
+/// What emerge does not build although it is wanted, and goes on without failing. It has the same words for
+/// what is masked and for what needs something that it was told to leave out.
 #[must_use]
-pub fn passed_over(report: &Report) -> Vec<String> {
+pub fn passed_over(report: &Report, left_out: bool) -> Vec<String> {
+    let or = if left_out { ", or needs what is left out" } else { "" };
     let (Report::Ran(ran) | Report::Planned { ran, .. }) = report else { return Vec::new() };
     let sentence = |problem: &Problem| match (problem.kind, &problem.subject) {
         (ProblemKind::WorldAtomGone, Some(atoms)) => Some(format!(
-            "not built, because it is masked or gone from the tree: {atoms} (see: emerge --pretend --verbose {atoms})"
+            "not built, because it is masked or gone from the tree{or}: {atoms} (see: emerge --pretend --verbose {atoms})"
         )),
         (ProblemKind::Skipped, Some(package)) => Some(format!(
             "an update was skipped because of its dependencies: {package} (see: less {})",

@@ -5,7 +5,7 @@ use crate::core::job::Then;
 use crate::core::request::{self, Effect, PauseMode, Reply, Request};
 use crate::core::state::{PendingPause, Phase, Reason, State, Volume};
 use crate::core::status::Why;
-use crate::core::{Action, Asker, Step, known};
+use crate::core::{Action, Asker, Step, known, skip};
 
 impl Turn {
     pub(super) fn asked(&mut self, by: Asker, request: &Request) {
@@ -36,6 +36,16 @@ impl Turn {
             Effect::RememberSync => self.state.durable.pending.sync = true,
             Effect::Pause { mode, reason } => self.pause(mode, reason),
             Effect::Leave => self.leave(),
+            Effect::Skip(packages) => {
+                let durable = &mut self.state.durable;
+                let atoms: Vec<String> = packages.iter().map(|skip| skip.package.clone()).collect();
+                skip::add(&mut durable.skips, &packages, self.now.wall);
+                // Whoever builds it again later does not want to hear of what was before.
+                durable.known.retain(|past| !past.is_meant_by(&atoms));
+            }
+            Effect::Unskip(packages) => {
+                self.state.durable.skips.retain(|skip| !packages.contains(&skip.package));
+            }
         }
     }
 

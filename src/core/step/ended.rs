@@ -20,13 +20,14 @@ impl Turn {
         let at = job.work.step();
         let succeeded = succeeded(&report);
         let whole = !matches!(job.work, Work::Again { .. } | Work::Circle { .. } | Work::Untangle { .. });
+        let left_out = !self.state.exclude().is_empty();
         self.state.live.warnings.remove(view::LOCKED);
         if let Some(cycle) = &mut self.state.durable.cycle {
             if at == Step::Build && whole && succeeded {
                 cycle.merge_again.clear();
             }
             if matches!(at, Step::Plan | Step::Build) && whole && cycle.narrowing.atoms().is_empty() {
-                cycle.passed_over = classify::passed_over(&report);
+                cycle.passed_over = classify::passed_over(&report, left_out);
             }
             if succeeded && whole && matches!(at, Step::SelfUpdate | Step::Build | Step::Rebuild) {
                 cycle.planned = 0;
@@ -60,7 +61,10 @@ impl Turn {
         if !whole {
             return self.remedy_ended(&job, report, succeeded);
         }
-        if succeeded {
+        if self.skips_are_over(&report) {
+            // The plan is one without what is built again from now on.
+            self.step_ended(&job, Outcome::Done);
+        } else if succeeded {
             self.step_ended(&job, Outcome::Done);
             let done = match report {
                 Report::Planned { plan, .. } => self.planned(plan, job.total),

@@ -183,7 +183,10 @@ impl Turn {
             (_, Step::Preflight) => Work::Preflight,
             (_, Step::Sync) => Work::Sync,
             (_, Step::SelfUpdate) => Work::SelfUpdate,
-            (_, Step::Plan) => Work::Plan { exclude },
+            (_, Step::Plan) => {
+                let skips = self.state.durable.skips.iter().map(|skip| skip.package.clone()).collect();
+                Work::Plan { exclude, skips }
+            }
             (_, Step::Build) => Work::Build { exclude, merge_again: cycle.merge_again.clone() },
             (_, Step::Rebuild) => Work::Rebuild { merged: cycle.merged.clone(), exclude },
         };

@@ -7,7 +7,7 @@ use crate::core::failure::Failure;
 use crate::core::job::Job;
 use crate::core::narrowing::Narrowing;
 use crate::core::state::{CyclePlan, State};
-use crate::core::{Action, Report, Step, Work, known};
+use crate::core::{Action, Report, Step, Work, known, skip};
 use crate::portage::advice;
 use crate::portage::plan::Plan;
 
@@ -34,7 +34,8 @@ impl Turn {
         let Some(cycle) = &mut durable.cycle else { return false };
         match &mut cycle.narrowing {
             Narrowing::None => {
-                known::forget_unwanted(&mut durable.known, plan, &cycle.exclude);
+                let skips: Vec<String> = durable.skips.iter().map(|skip| skip.package.clone()).collect();
+                known::forget_unwanted(&mut durable.known, plan, &skips, &cycle.exclude);
                 let repeated =
                     durable.known.iter().filter(|past| past.is_repeated_by(plan, &cycle.toolchain, cycle.id));
                 let atoms: Vec<String> = repeated.map(known::KnownFailure::atom).collect();
@@ -55,6 +56,16 @@ impl Turn {
         let problem = ran.evidence.main_problem();
         let needed_by = problem.map(|problem| advice::required_by(&problem.lines)).unwrap_or_default();
         cycle.narrowing.fails(&needed_by)
+    }
+
+    /// Whether there has to be another plan, because what a person skips is offered in another version.
+    pub(super) fn skips_are_over(&mut self, report: &Report) -> bool {
+        let Report::Planned { offered, .. } = report else { return false };
+        let over = skip::take_changed(&mut self.state.durable.skips, offered);
+        for (skip, version) in &over {
+            self.say(format!("{} is not skipped any more: {version} is offered", skip.package));
+        }
+        !over.is_empty()
     }
 
     /// Remembers what failed of the build.

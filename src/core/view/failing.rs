@@ -1,8 +1,9 @@
-//! What is known to fail, as users see it.
+//! What is known to fail and what is skipped, as users see it.
 
 use crate::core::known::KnownFailure;
+use crate::core::skip::Skip;
 use crate::core::state::{Phase, State};
-use crate::core::status::StillFailing;
+use crate::core::status::{Skipped, StillFailing};
 
 /// What is known to fail, but for what the builder is paused for.
 pub(super) fn known(state: &State) -> Vec<StillFailing> {
@@ -16,6 +17,16 @@ pub(super) fn known(state: &State) -> Vec<StillFailing> {
         last: past.last,
     };
     others(state).map(seen).collect()
+}
+
+/// What a person keeps out of every cycle.
+pub(super) fn skipped(state: &State) -> Vec<Skipped> {
+    let seen = |skip: &Skip| Skipped {
+        package: skip.package.clone(),
+        version: skip.version.to_string(),
+        since: skip.since,
+    };
+    state.durable.skips.iter().map(seen).collect()
 }
 
 /// `a/b-1 and 2 more still failing since 2026-11-20 (compile)`: what has failed for the longest time.
