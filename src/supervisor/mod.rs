@@ -4,6 +4,7 @@
 //! What takes long (a job, a client) runs beside the loop and reports to it as an event. Children
 //! each have a session of their own and write to our pipes; see `process`.
 
+mod announce;
 pub mod console;
 mod facts;
 mod flags;
@@ -42,15 +43,16 @@ use crate::core::failure::Failure;
 use crate::core::history::Record;
 use crate::core::request::{Reply, Request};
 use crate::core::state::State;
-use crate::core::status::{Mode, Status, Why};
+use crate::core::status::Mode;
 use crate::core::step::{step, until_wake};
 use crate::core::{Action, Asker, Event, Now, Report, view};
 use crate::procs;
-use crate::render::{self, Look, clean};
+use crate::render::{self, Look};
 use crate::volume;
 
 pub(crate) use perform::options as build_options;
 
+use announce::announce;
 use console::Console;
 use flags::Flags;
 use history::History;
@@ -460,34 +462,5 @@ impl Supervisor {
             self.said = Some(about);
             announce(&status);
         }
-    }
-}
-
-/// The headline, and behind a failure everything that helps to repair it.
-fn announce(status: &Status) {
-    let headline = render::line(status);
-    let Some(pause) = status.pause.as_ref().filter(|pause| pause.why == Why::Failure) else {
-        info!("{headline}");
-        return;
-    };
-    error!("{headline}");
-    for failure in &pause.failures {
-        // A single failure is the headline already.
-        if pause.failures.len() > 1 {
-            info!("  {}", clean(&failure.headline()));
-        }
-        explain(failure);
-    }
-    for action in &pause.actions {
-        info!("  {}", clean(action));
-    }
-}
-
-fn explain(failure: &Failure) {
-    for line in &failure.evidence {
-        info!("    | {}", clean(line));
-    }
-    if let Some(log) = &failure.log {
-        info!("    log: {}", clean(log));
     }
 }

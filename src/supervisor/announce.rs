@@ -1,0 +1,36 @@
+//! What `docker logs` says when the headline is about something else than before.
+
+use tracing::{error, info};
+
+use crate::core::failure::Failure;
+use crate::core::status::{Status, Why};
+use crate::render::{self, clean};
+
+/// The headline, and behind a failure everything that helps to repair it.
+pub(super) fn announce(status: &Status) {
+    let headline = render::line(status);
+    let Some(pause) = status.pause.as_ref().filter(|pause| pause.why == Why::Failure) else {
+        info!("{headline}");
+        return;
+    };
+    error!("{headline}");
+    for failure in &pause.failures {
+        // A single failure is the headline already.
+        if pause.failures.len() > 1 {
+            info!("  {}", clean(&failure.headline()));
+        }
+        explain(failure);
+    }
+    for action in &pause.actions {
+        info!("  {}", clean(action));
+    }
+}
+
+fn explain(failure: &Failure) {
+    for line in &failure.evidence {
+        info!("    | {}", clean(line));
+    }
+    if let Some(log) = &failure.log {
+        info!("    log: {}", clean(log));
+    }
+}
