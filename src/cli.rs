@@ -167,6 +167,15 @@ finds what a bad disk did. It fails with 5 when something is wrong.")]
         #[arg(long)]
         json: bool,
     },
+    /// Try whether notifications arrive
+    #[command(after_help = "\
+It sends a test message every way that is configured below [notify], and a sign of life to the
+heartbeat. It fails with 1 and the reason when one of them did not arrive.")]
+    Notify {
+        /// Send a test message
+        #[arg(long, required = true)]
+        test: bool,
+    },
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -186,6 +195,13 @@ Example:
     Man {
         /// The command
         command: Option<String>,
+    },
+    /// Send one HTTP request that stands on standard input; the supervisor starts it
+    #[command(hide = true)]
+    Webhook {
+        /// How long that may take, in seconds
+        #[arg(long, default_value_t = 30)]
+        timeout: u64,
     },
     /// Be the supervisor; init starts it
     #[command(hide = true)]

@@ -1,6 +1,6 @@
 //! Properties of the transition function under any sequence of events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,16 +8,17 @@ use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use gbsup::config::{Config, OnFailure};
+use gbsup::config::{Config, News, OnFailure, Url};
 use gbsup::core::eta::Estimates;
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::{Job, Stage};
 use gbsup::core::narrowing::Narrowing;
+use gbsup::core::notice::Way;
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::skip::ToSkip;
 use gbsup::core::stall::Pulse;
 use gbsup::core::state::{CyclePlan, Durable, Phase, State, Volume};
-use gbsup::core::status::{Mode, Status};
+use gbsup::core::status::{Mode, Status, Why};
 use gbsup::core::step::step;
 use gbsup::core::{Action, Asker, Claimed, Event, Exit, JobId, Now, Ran, Report, Step, Work, view};
 use gbsup::portage::cpv::{Cpv, excludes};
@@ -42,6 +43,7 @@ enum Move {
     Learn(u32),
     Look(u64),
     Examine,
+    Deliver(Way, bool),
     Restart { root: u8, boot: bool },
 }
 
@@ -82,6 +84,7 @@ fn moves() -> impl Strategy<Value = Move> {
         2 => Just(End::Unfetched),
         4 => Just(End::Otherwise),
     ];
+    let ways = prop_oneof![Just(Way::Command), Just(Way::Webhook), Just(Way::Heartbeat)];
     prop_oneof![
         2 => (0..2u8, any::<bool>()).prop_map(|(root, boot)| Move::Claim { root, boot }),
         1 => Just(Move::Refuse),
@@ -96,6 +99,7 @@ fn moves() -> impl Strategy<Value = Move> {
         2 => (0..5000u32).prop_map(Move::Learn),
         4 => (0..3u64).prop_map(Move::Look),
         1 => Just(Move::Examine),
+        3 => (ways, any::<bool>()).prop_map(|(way, arrived)| Move::Deliver(way, arrived)),
         1 => (0..2u8, any::<bool>()).prop_map(|(root, boot)| Move::Restart { root, boot }),
     ]
 }
@@ -104,6 +108,11 @@ fn config(on_failure: OnFailure) -> Config {
     let mut config = Config::default();
     config.sync.on_failure = on_failure;
     config.sync.retries = vec![Duration::from_mins(1), Duration::from_mins(5)];
+    config.notify.events.push(News::Finished);
+    config.notify.command = vec!["tell".into()];
+    config.notify.webhook = Url::try_from("https://example.org/x").ok();
+    config.notify.heartbeat = Url::try_from("https://example.org/y").ok();
+    config.notify.cooldown = Duration::from_hours(4);
     config
 }
 
@@ -118,6 +127,10 @@ struct World {
     newest: u64,
     /// How many plans were made one after the other.
     plans: u32,
+    /// When people were last told something new.
+    told: Option<Duration>,
+    /// Messages and signs of life of this process that are on their way.
+    sent: BTreeSet<Way>,
     gone: bool,
 }
 
@@ -133,6 +146,8 @@ impl World {
             asked: 0,
             newest: 0,
             plans: 0,
+            told: None,
+            sent: BTreeSet::new(),
             gone: false,
         }
     }
@@ -177,6 +192,12 @@ impl World {
                 Some((job, _)) => Event::Examined { job: *job, processes: vec!["7 sleep".into()] },
                 None => return,
             },
+            Move::Deliver(way, arrived) => {
+                if !self.sent.remove(&way) {
+                    return;
+                }
+                Event::Delivered { way, problem: (!arrived).then(|| "nobody listens".into()) }
+            }
             Move::Restart { root, boot } => self.restart(root, boot),
         };
         self.take(event);
@@ -198,6 +219,9 @@ impl World {
         let ours = self.state.live.volume == Volume::Ours;
         self.state = State::new(self.state.live.config.clone(), self.now());
         self.running = None;
+        self.sent.clear();
+        // Nobody remembers what was told before there was a volume.
+        self.told.take_if(|_| !ours);
         claimed(ours.then_some(durable), self.plan.clone(), root, boot)
     }
 
@@ -212,11 +236,21 @@ impl World {
             self.running.take_if(|(id, _)| id == job);
         }
         let before = self.state.durable.clone();
+        let known = match &event {
+            Event::Claimed(claimed) => claimed.durable.as_ref().unwrap_or(&before).notices.last,
+            _ => before.notices.last,
+        };
         let (state, actions) = step(self.state.clone(), event, now);
         self.state = state;
 
         if self.state.live.volume == Volume::Ours && before != self.state.durable {
             assert_eq!(actions.first(), Some(&Action::Persist), "a change was not written down first");
+        }
+        let last = self.state.durable.notices.last;
+        if last != known && last == Some(now.wall) {
+            let cooldown = self.state.live.config.notify.cooldown;
+            assert!(self.told.is_none_or(|told| told + cooldown <= now.mono), "people are told too much");
+            self.told = Some(now.mono);
         }
         judge_answers(asked, &actions);
         for action in &actions {
@@ -242,6 +276,15 @@ impl World {
             }
             Action::Signal { job, .. } | Action::Look { job } | Action::Examine { job } => {
                 assert_eq!(self.running.as_ref().map(|(id, _)| *id), Some(*job), "a signal to nobody");
+            }
+            Action::Notify { way, .. } => {
+                assert!(self.sent.insert(*way), "two messages at a time");
+                assert!(!live.stopping && *way != Way::Heartbeat);
+            }
+            Action::Beat => {
+                assert!(self.sent.insert(Way::Heartbeat), "two signs of life at a time");
+                let failed = matches!(&durable.phase, Phase::Paused(pause) if pause.why == Why::Failure);
+                assert!(!live.stopping && !failed, "a sign of life while a failure holds it");
             }
             Action::PersistPlan => self.plan = self.state.plan.as_deref().cloned(),
             Action::Exit(_) => {

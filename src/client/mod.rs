@@ -17,6 +17,7 @@ use crate::core::status::Mode;
 use socket::Supervisor;
 
 mod logs;
+mod notify;
 mod plan;
 mod records;
 mod skip;
@@ -24,6 +25,7 @@ mod socket;
 mod status;
 mod terminal;
 mod verify;
+mod webhook;
 
 /// How long the supervisor may take to answer. `health` has to be through within 5 s.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -97,6 +99,8 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Failures { json } => records::failures(&supervisor, json),
         Verb::Health { json, live } => records::health(&supervisor, json, live),
         Verb::Verify { all, json } => verify::run(&supervisor, all, json),
+        Verb::Notify { .. } => notify::test(&supervisor),
+        Verb::Webhook { timeout } => webhook::run(Duration::from_secs(timeout)),
         Verb::Config(ConfigVerb::Check(args)) => config_check(&args),
         Verb::Config(ConfigVerb::Show(args)) => config_show(&args),
         Verb::Completions { shell } => {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, FollowUp, KEYS, values};
+use super::{Config, FollowUp, KEYS, notify, values};
 
 /// Where a value or a problem is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -266,6 +266,17 @@ impl Walk {
             ("remedy", "stalled") => slot.one(values::boolean, &mut config.remedy.stalled),
             ("remedy", "binpkg_corrupt") => slot.one(values::boolean, &mut config.remedy.binpkg_corrupt),
             ("stop", "grace") => slot.one(values::grace, &mut config.stop.grace),
+            ("notify", "name") => slot.one(values::word, &mut config.notify.name),
+            ("notify", "events") => slot.list(notify::event, &mut config.notify.events),
+            ("notify", "command") => slot.list(values::word, &mut config.notify.command),
+            ("notify", "webhook") => slot.one(notify::url, &mut config.notify.webhook),
+            ("notify", "webhook_format") => slot.one(notify::posted, &mut config.notify.webhook_format),
+            ("notify", "cooldown") => slot.one(notify::cooldown, &mut config.notify.cooldown),
+            ("notify", "timeout") => slot.one(notify::timeout, &mut config.notify.timeout),
+            ("notify", "heartbeat") => slot.one(notify::url, &mut config.notify.heartbeat),
+            ("notify", "heartbeat_interval") => {
+                slot.one(notify::heartbeat_interval, &mut config.notify.heartbeat_interval);
+            }
             ("log", "level") => slot.one(values::level, &mut config.log.level),
             ("log", "format") => slot.one(values::format, &mut config.log.format),
             _ => slot.report(&value.span(), "is known by name only".into()),

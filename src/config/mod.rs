@@ -11,12 +11,14 @@ use std::{env, fs, io};
 use serde::Serialize;
 
 mod check;
+mod notify;
 mod show;
 #[cfg(test)]
 mod tests;
 mod values;
 
 pub use check::{Problem, Problems, check};
+pub use notify::{News, Notify, Posted, Url};
 pub use show::show;
 
 /// Where the file is when `GBSUP_CONFIG` says nothing else.
@@ -34,6 +36,20 @@ const KEYS: &[(&str, &[&str])] = &[
     ("rebuild", &["commands"]),
     ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt"]),
     ("stop", &["grace"]),
+    (
+        "notify",
+        &[
+            "name",
+            "events",
+            "command",
+            "webhook",
+            "webhook_format",
+            "cooldown",
+            "timeout",
+            "heartbeat",
+            "heartbeat_interval",
+        ],
+    ),
     ("log", &["level", "format"]),
 ];
 
@@ -54,6 +70,8 @@ pub struct Config {
     pub remedy: Remedy,
     /// How the builder stops.
     pub stop: Stop,
+    /// Who is told what.
+    pub notify: Notify,
     /// What the log says.
     pub log: Log,
 }

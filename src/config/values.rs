@@ -137,7 +137,7 @@ pub(super) fn load_average(value: &DeValue) -> Read<LoadAverage> {
 }
 
 /// One of a few words.
-fn choice<T: Copy>(value: &DeValue, words: &[(&str, T)]) -> Read<T> {
+pub(super) fn choice<T: Copy>(value: &DeValue, words: &[(&str, T)]) -> Read<T> {
     if let DeValue::String(text) = value
         && let Some((_, meaning)) = words.iter().find(|(word, _)| word == text)
     {

@@ -28,6 +28,7 @@ pub mod history;
 pub mod job;
 pub mod known;
 pub mod narrowing;
+pub mod notice;
 pub mod remedy;
 pub mod request;
 pub mod skip;
@@ -57,6 +58,7 @@ use crate::portage::sync;
 use eta::Estimates;
 use failure::Failure;
 use history::Record;
+use notice::{Note, Way};
 use remedy::Change;
 use request::{Reply, Request};
 use stall::Pulse;
@@ -353,6 +355,13 @@ pub enum Event {
         /// One line for each process; see [`stall::tree`].
         processes: Vec<String>,
     },
+    /// A message or a sign of life arrived, or did not.
+    Delivered {
+        /// How it went.
+        way: Way,
+        /// Why it did not arrive.
+        problem: Option<String>,
+    },
     /// Something an operator should know began (a sentence) or ended (nothing).
     Warning {
         /// Which, so that it can end.
@@ -418,6 +427,15 @@ pub enum Action {
     },
     /// Write it to the history.
     Record(Record),
+    /// Tell people; an [`Event::Delivered`] follows. Nothing waits for it.
+    Notify {
+        /// How; never the heartbeat.
+        way: Way,
+        /// What.
+        note: Box<Note>,
+    },
+    /// Give a sign of life; an [`Event::Delivered`] follows.
+    Beat,
     /// Say it in the log: what the headline alone does not tell.
     Say(String),
     /// Leave with this code.

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::job::Job;
 use super::known::KnownFailure;
 use super::narrowing::Narrowing;
+use super::notice::{Notices, Outbox};
 use super::remedy::{Remedy, Treated};
 use super::request::PauseMode;
 use super::skip::Skip;
@@ -63,6 +64,9 @@ pub struct Durable {
     /// What a person keeps out of every cycle.
     #[serde(default)]
     pub skips: Vec<Skip>,
+    /// What people were told.
+    #[serde(default)]
+    pub notices: Notices,
 }
 
 /// What a cycle set out to merge.
@@ -306,6 +310,8 @@ pub struct Live {
     pub next: Option<Duration>,
     /// How long things take here; known while a cycle builds.
     pub estimates: Arc<Estimates>,
+    /// Messages on their way and still to come.
+    pub outbox: Outbox,
     /// What an operator should know, by key.
     pub warnings: BTreeMap<&'static str, String>,
 }
@@ -327,6 +333,7 @@ impl State {
                 root: None,
                 known: Vec::new(),
                 skips: Vec::new(),
+                notices: Notices::default(),
             },
             plan: None,
             live: Live {
@@ -340,6 +347,7 @@ impl State {
                 retry: None,
                 next: None,
                 estimates: Arc::default(),
+                outbox: Outbox::default(),
                 warnings: BTreeMap::new(),
             },
         }
@@ -366,6 +374,9 @@ impl State {
         let job = self.live.job.as_ref();
         let halt = job.and_then(Job::deadline);
         let watch = job.filter(|job| job.halt.is_none()).and_then(|job| job.watch).map(|watch| watch.due());
-        [halt, watch, self.live.retry, self.live.next].into_iter().flatten().min()
+        // On the way out, and before the volume is ours or refused, nobody is told anything.
+        let silent = self.live.stopping || self.live.volume == Volume::Claiming;
+        let outbox = if silent { None } else { self.live.outbox.wake() };
+        [halt, watch, self.live.retry, self.live.next, outbox].into_iter().flatten().min()
     }
 }

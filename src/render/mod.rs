@@ -15,6 +15,7 @@ mod failures;
 mod history;
 mod known;
 mod layout;
+pub mod message;
 mod page;
 mod plan;
 mod table;

@@ -6,6 +6,7 @@
 
 mod announce;
 pub mod console;
+pub(crate) mod delivery;
 mod facts;
 mod flags;
 pub mod history;
@@ -54,6 +55,7 @@ pub(crate) use perform::options as build_options;
 
 use announce::announce;
 use console::Console;
+use delivery::Parcel;
 use flags::Flags;
 use history::History;
 use perform::Performer;
@@ -325,6 +327,11 @@ impl Supervisor {
             Action::Examine { job } => self.examine(job),
             Action::Answer { to, reply } => self.answer(to, reply),
             Action::Record(record) => self.record(&record),
+            Action::Notify { way, note } => {
+                let status = Box::new(view::status(&self.state, self.now()));
+                self.deliver(Parcel::Message(way, note, Some(status)));
+            }
+            Action::Beat => self.deliver(Parcel::Beat),
             Action::Say(text) => info!("{text}"),
             Action::Exit(code) => {
                 info!("stopped; the next start goes on from here");
@@ -332,6 +339,10 @@ impl Supervisor {
             }
         }
         None
+    }
+
+    fn deliver(&self, parcel: Parcel) {
+        delivery::begin(self.state.live.config.notify.clone(), parcel, self.events.clone());
     }
 
     /// Takes the volume and everything on it that the loop uses.

@@ -262,7 +262,8 @@ impl Task {
             job: self.job,
             step: self.step,
         };
-        let launch = Launch { handle: &self.handle, job: self.job.0, job_file: self.job_file.as_deref() };
+        let launch =
+            Launch { job: self.job.0, job_file: self.job_file.as_deref(), ..Launch::new(&self.handle) };
         let before = memory::oom_kills();
         let ended = launch.run(command, &mut sink);
         let oom_kills = before.zip(memory::oom_kills()).map(|(before, after)| after.saturating_sub(before));
@@ -297,7 +298,8 @@ impl Task {
     pub(super) fn capture(&mut self, command: &Command) -> Result<(Exit, Vec<u8>), Trouble> {
         let mut file = self.open_log(&command.typed())?;
         let mut sink = Capture { file: &mut file, text: Vec::new() };
-        let launch = Launch { handle: &self.handle, job: self.job.0, job_file: self.job_file.as_deref() };
+        let launch =
+            Launch { job: self.job.0, job_file: self.job_file.as_deref(), ..Launch::new(&self.handle) };
         let ended = launch.run(command, &mut sink);
         match ended.exit {
             Exit::NotStarted(why) => Err(Box::new(Failure::new(Class::Internal, why))),

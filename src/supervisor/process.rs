@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -30,6 +31,8 @@ const OOM_SCORE_ADJ: i16 = 400;
 const PIPE_SIZE: i32 = 1 << 20;
 /// What is left of a job's group when its leader has ended gets this long after TERM.
 const STRAGGLERS: Duration = Duration::from_secs(2);
+/// The user and the group `nobody`, everywhere.
+const NOBODY: u32 = 65_534;
 /// A line without an end is handed on in pieces of this size.
 const LONGEST_LINE: usize = 64 << 10;
 
@@ -98,6 +101,17 @@ pub(super) struct Launch<'a> {
     pub job: u64,
     /// Where its pid is written down for PID 1; absent before the volume is ours.
     pub job_file: Option<&'a Path>,
+    /// What it reads on standard input.
+    pub input: &'a [u8],
+    /// It runs without privileges where it would have some.
+    pub unprivileged: bool,
+}
+
+impl<'a> Launch<'a> {
+    /// A child that nobody needs to find again, with nothing to read.
+    pub(super) fn new(handle: &'a Handle) -> Self {
+        Self { handle, job: 0, job_file: None, input: &[], unprivileged: false }
+    }
 }
 
 /// How a child ended, and whether the log file has all of its output.
@@ -159,9 +173,10 @@ impl Launch<'_> {
     fn spawn(&self, command: &Command, output: io::PipeWriter) -> io::Result<duct::Handle> {
         let (program, arguments) =
             command.argv.split_first().map_or(("true", &[][..]), |(p, a)| (p.as_str(), a));
-        let mut expression = duct::cmd(program, arguments)
-            .dir("/")
-            .stdin_null()
+        let expression = duct::cmd(program, arguments).dir("/");
+        let expression =
+            if self.input.is_empty() { expression.stdin_null() } else { expression.stdin_bytes(self.input) };
+        let mut expression = expression
             // The order counts: what stands last is applied first.
             .stderr_to_stdout()
             .stdout_file(output)
@@ -170,9 +185,13 @@ impl Launch<'_> {
         for (name, value) in &command.env {
             expression = expression.env(name, value);
         }
+        let unprivileged = self.unprivileged && nix::unistd::geteuid().is_root();
         let child = sys::Child { session: true, oom_score_adj: Some(OOM_SCORE_ADJ), ..sys::Child::default() };
         expression
             .before_spawn(move |command| {
+                if unprivileged {
+                    command.uid(NOBODY).gid(NOBODY);
+                }
                 sys::isolate(command, child);
                 Ok(())
             })
@@ -337,7 +356,7 @@ mod tests {
 
     fn run(handle: &Handle, script: &str, sink: &mut Memory) -> Ended {
         let argv = ["bash", "-c", script].map(str::to_owned).to_vec();
-        let launch = Launch { handle, job: 7, job_file: None };
+        let launch = Launch { job: 7, ..Launch::new(handle) };
         launch.run(&Command { argv, env: vec![("LC_ALL".into(), "C.UTF-8".into())] }, sink)
     }
 
@@ -366,7 +385,7 @@ mod tests {
         assert_eq!(run(&Handle::default(), "exit 3", &mut sink).exit, Exit::Code(3));
         assert_eq!(run(&Handle::default(), "kill -9 $$", &mut sink).exit, Exit::Signal(9));
         let handle = Handle::default();
-        let launch = Launch { handle: &handle, job: 1, job_file: None };
+        let launch = Launch::new(&handle);
         let missing = Command { argv: vec!["no-such-program-anywhere".into()], env: vec![] };
         let Exit::NotStarted(why) = launch.run(&missing, &mut sink).exit else { panic!("it was started") };
         assert_eq!(why, "no-such-program-anywhere is not installed in this container");

@@ -70,7 +70,7 @@ fn open_log() -> io::Result<File> {
 }
 
 fn launch(command: &Command, sink: &mut dyn Sink) -> Exit {
-    Launch { handle: &Handle::default(), job: 0, job_file: None }.run(command, sink).exit
+    Launch::new(&Handle::default()).run(command, sink).exit
 }
 
 /// Takes what Portage says.

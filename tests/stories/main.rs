@@ -2,6 +2,7 @@
 
 mod cycle;
 mod known;
+mod notices;
 mod planning;
 mod remedies;
 mod requests;

@@ -7,6 +7,7 @@ mod onward;
 mod planned;
 mod remedies;
 mod stall;
+mod tell;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub fn step(state: State, event: Event, now: Now) -> (State, Vec<Action>) {
     let mut turn = Turn { state, now, actions: Vec::new() };
     turn.take(event);
     turn.go_on();
+    turn.tell();
     let Turn { state, mut actions, .. } = turn;
     if state.durable != before && state.live.volume == Volume::Ours {
         actions.insert(0, Action::Persist);
@@ -83,6 +85,7 @@ impl Turn {
             }
             Event::Pulse { job, pulse } => self.pulse(job, pulse),
             Event::Examined { job, processes } => self.examined(job, processes),
+            Event::Delivered { way, problem } => self.delivered(way, problem),
             Event::Warning { key, text: Some(text) } => {
                 // Somebody who ends the wait also ends what can be seen of it.
                 if let Some(job) = self.state.live.job.as_mut().filter(|_| key == view::LOCKED) {
@@ -117,11 +120,14 @@ impl Turn {
             return;
         }
         self.state.live.volume = Volume::Ours;
+        let crashed = !claimed.boot;
         let fresh = claimed.durable.is_none();
         self.state.live.last_cycle = claimed.last_cycle;
         if let Some(durable) = claimed.durable {
-            self.state.durable = durable;
+            let earlier = std::mem::replace(&mut self.state.durable, durable).notices;
+            self.remember_notices(earlier);
         }
+        self.state.durable.notices.crashed |= crashed;
         let cycle = self.state.durable.cycle.as_ref().map(|cycle| cycle.id);
         self.state.plan = claimed.plan.filter(|plan| Some(plan.cycle) == cycle).map(Arc::new);
         let same_root = self.state.durable.root.as_deref() == Some(claimed.root.as_str());
@@ -179,10 +185,14 @@ impl Turn {
         let old = &self.state.live.config;
         let fixed = old.volume != config.volume || old.log != config.log;
         let other_interval = old.cycle.interval != config.cycle.interval;
+        let other_notify = old.notify != config.notify;
         let kept = Config { volume: old.volume.clone(), log: old.log, ..config };
         self.state.live.config = kept;
         if other_interval {
             self.measure_wait();
+        }
+        if other_notify {
+            self.told_otherwise();
         }
         self.state.live.warnings.remove("config");
         self.say("the configuration was read again and is in force");

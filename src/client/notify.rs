@@ -1,0 +1,33 @@
+//! `gbsup notify --test`: sends a message every way that is configured, here and now.
+
+use super::socket::Supervisor;
+use super::{DEADLINE, Error, print};
+use crate::cli::Exit;
+use crate::config;
+use crate::core::notice::{self, Way};
+use crate::supervisor::delivery::Parcel;
+
+pub(super) fn test(supervisor: &Supervisor) -> Result<Exit, Error> {
+    let config = config::load()?.notify;
+    let note = notice::test(&config.name);
+    // A message has a status where there is one.
+    let status = supervisor.status(DEADLINE).ok();
+    let message = |way| {
+        Parcel::Message(way, Box::new(note.clone()), status.as_ref().map(|status| Box::new(status.clone())))
+    };
+    let mut parcels: Vec<Parcel> = Way::of_messages(&config).into_iter().map(message).collect();
+    parcels.extend(config.heartbeat.as_ref().map(|_| Parcel::Beat));
+    if parcels.is_empty() {
+        let nothing = "nobody is told anything: set command, webhook or heartbeat below [notify]";
+        return Err(Error::Failed(nothing.into()));
+    }
+    let mut problems = Vec::new();
+    for parcel in parcels {
+        let key = parcel.way().key();
+        match parcel.send(&config) {
+            Ok(()) => drop(print(format!("{key}: it went out, and nothing was wrong with it\n"))?),
+            Err(problem) => problems.push(format!("{key}: {problem}")),
+        }
+    }
+    if problems.is_empty() { Ok(Exit::Done) } else { Err(Error::Failed(problems.join("\n"))) }
+}

@@ -1,0 +1,166 @@
+//! `gbsup webhook`: sends one request that stands on standard input. The supervisor starts it without
+//! privileges, so that what listens elsewhere never talks to a process of root.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use rustls::crypto::ring;
+use ureq::http::Uri;
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Error as Trouble};
+
+use super::Error;
+use crate::cli::Exit;
+use crate::render::message::Request;
+
+/// How often a request may be sent on to another place. A message is not: on its way it would lose its body.
+const REDIRECTS: u32 = 5;
+
+pub(super) fn run(timeout: Duration) -> Result<Exit, Error> {
+    let mut input = String::new();
+    io::stdin().read_to_string(&mut input).map_err(|error| Error::Failed(error.to_string()))?;
+    let request: Request = serde_json::from_str(&input)
+        .map_err(|_| Error::Usage("expected a request as JSON on standard input".into()))?;
+    send(&request, timeout).map_err(Error::Failed)?;
+    Ok(Exit::Done)
+}
+
+/// Sends it. An error names no more of the URL than its host.
+fn send(request: &Request, timeout: Duration) -> Result<(), String> {
+    // Whoever was first has installed the same.
+    let _ = ring::default_provider().install_default();
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    let redirects = if request.body.is_some() { 0 } else { REDIRECTS };
+    let agent: Agent = Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .max_redirects(redirects)
+        .max_redirects_will_error(true)
+        .tls_config(tls)
+        .user_agent(format!("gbsup/{}", crate::VERSION))
+        .build()
+        .into();
+    let answer = match &request.body {
+        Some(body) => agent.post(&request.url).content_type("application/json").send(body),
+        None => agent.get(&request.url).call(),
+    };
+    let uri: Uri = request.url.parse().unwrap_or_default();
+    let host = uri.host().unwrap_or_default();
+    match answer {
+        Ok(answer) if answer.status().is_redirection() => Err(sentence(&Trouble::RedirectFailed, host)),
+        Ok(_) => Ok(()),
+        Err(trouble) => Err(sentence(&trouble, host)),
+    }
+}
+
+fn sentence(trouble: &Trouble, host: &str) -> String {
+    match trouble {
+        Trouble::StatusCode(code) => format!("{host} answered with HTTP status {code}"),
+        Trouble::TooManyRedirects | Trouble::RedirectFailed => {
+            format!("{host} sends it on to another place; configure the URL of that")
+        }
+        Trouble::Timeout(_) => format!("{host} did not answer in time"),
+        Trouble::HostNotFound => format!("the host {host} is not known"),
+        Trouble::Rustls(error) => format!("no secure connection to {host}: {error}"),
+        // What TLS finds wrong in what it reads comes as this.
+        Trouble::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            format!("no secure connection to {host}: {error}")
+        }
+        Trouble::Io(error) => format!("{host} cannot be reached: {error}"),
+        Trouble::InvalidProxyUrl => "the proxy in the environment is no URL".to_owned(),
+        Trouble::Protocol(_) => format!("{host} did not answer in HTTP"),
+        _ => format!("the request to {host} failed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// A server that answers one request with this; returns where it listens, and what it was sent.
+    fn server(answer: &'static str) -> (String, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/secret", listener.local_addr().unwrap());
+        let served = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut got, mut length) = (String::new(), 0);
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                got += &line;
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            got + &String::from_utf8(body).unwrap()
+        });
+        (url, served)
+    }
+
+    fn send_to(url: String, body: Option<&str>) -> Result<(), String> {
+        send(&Request { url, body: body.map(str::to_owned) }, Duration::from_secs(20))
+    }
+
+    #[test]
+    fn a_message_is_posted_and_a_heartbeat_is_got() {
+        let (url, served) = server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(send_to(url, Some("{\"a\":1}")), Ok(()));
+        let got = served.join().unwrap();
+        assert!(got.starts_with("POST /secret HTTP/1.1\r\n") && got.ends_with("{\"a\":1}"), "{got}");
+        assert!(got.to_ascii_lowercase().contains("content-type: application/json"), "{got}");
+        let (url, served) = server("HTTP/1.1 204 No Content\r\n\r\n");
+        assert_eq!(send_to(url, None), Ok(()));
+        assert!(served.join().unwrap().starts_with("GET /secret HTTP/1.1\r\n"));
+    }
+
+    #[test]
+    fn what_goes_wrong_is_said_without_the_secret() {
+        for (answer, body, said) in [
+            (
+                "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+                Some("{}"),
+                "answered with HTTP status 403",
+            ),
+            (
+                "HTTP/1.1 302 Found\r\nLocation: /secret2\r\nContent-Length: 0\r\n\r\n",
+                Some("{}"),
+                "sends it on to another place",
+            ),
+            ("nonsense\r\n\r\n", None, "did not answer in HTTP"),
+        ] {
+            let (url, served) = server(answer);
+            let problem = send_to(url, body).unwrap_err();
+            served.join().unwrap();
+            assert!(problem.contains(said) && !problem.contains("secret"), "{problem}");
+        }
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let problem = send_to(format!("http://{nobody}/secret"), None).unwrap_err();
+        assert_eq!(problem, "127.0.0.1 cannot be reached: Connection refused (os error 111)");
+        let problem = send_to("http://no-such-host.invalid/secret".into(), None).unwrap_err();
+        assert!(!problem.contains("secret"), "{problem}");
+    }
+
+    #[test]
+    fn a_server_that_does_not_speak_tls_is_told_so() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}/secret", listener.local_addr().unwrap());
+        let served = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"HTTP/1.1 400 this is no TLS\r\n\r\n").unwrap();
+        });
+        let problem = send_to(url, Some("{}")).unwrap_err();
+        served.join().unwrap();
+        assert!(problem.starts_with("no secure connection to 127.0.0.1: "), "{problem}");
+        assert!(!problem.contains("secret"), "{problem}");
+    }
+}

@@ -1,0 +1,359 @@
+//! What people are told, and when: never twice the same, and never oftener than `notify.cooldown`.
+//!
+//! It goes by what is so, not by what happens: whenever the builder has come to rest, what is wrong is
+//! held against what people know to be wrong ([`Notices::wrong`], which is on the volume). So the same
+//! pause after a restart is no news, nor is one that was repaired before it could be told. A message stays
+//! on the volume until it has arrived ([`Notices::owed`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::failure::{Class, Failure};
+use super::known::KnownFailure;
+use super::state::{Pause, Phase, State, Volume};
+use super::status::{Status, Why};
+use crate::config::{News, Notify};
+
+/// How long to wait before each further attempt to deliver a message.
+const RETRIES: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(5), Duration::from_mins(15)];
+/// How many failures of a class a message names, and how many commands.
+const NAMED: usize = 5;
+
+/// What an old tree is known by.
+const OLD_TREE: &str = "old tree";
+
+/// How a message goes, or a sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// `notify.command`
+    Command,
+    /// `notify.webhook`
+    Webhook,
+    /// `notify.heartbeat`, which carries no message.
+    Heartbeat,
+}
+
+impl Way {
+    /// The key of the configuration.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Command => "notify.command",
+            Self::Webhook => "notify.webhook",
+            Self::Heartbeat => "notify.heartbeat",
+        }
+    }
+
+    /// The ways that messages go by this configuration.
+    #[must_use]
+    pub fn of_messages(config: &Notify) -> Vec<Self> {
+        let command = (!config.command.is_empty()).then_some(Self::Command);
+        let webhook = config.webhook.as_ref().map(|_| Self::Webhook);
+        command.into_iter().chain(webhook).collect()
+    }
+}
+
+/// How much a message disturbs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words are the documentation")]
+pub enum Urgency {
+    Low,
+    Normal,
+    High,
+}
+
+impl Urgency {
+    /// The word in a message.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// What it is about.
+    pub kind: News,
+    /// How much it disturbs.
+    pub urgency: Urgency,
+    /// A few words.
+    pub title: String,
+    /// The rest, in lines.
+    pub text: String,
+}
+
+/// Sentences about what is wrong, by something that stays the same as long as it is the same trouble.
+pub type Wrong = BTreeMap<String, String>;
+
+/// What survives a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notices {
+    /// What people know to be wrong.
+    pub wrong: Wrong,
+    /// The supervisor died, and nobody was told yet.
+    #[serde(default)]
+    pub crashed: bool,
+    /// The newest cycle whose end was looked at.
+    pub cycle: u64,
+    /// When the newest message was made.
+    pub last: Option<Timestamp>,
+    /// Messages that have not arrived, the newest of each way.
+    pub owed: BTreeMap<Way, Owed>,
+}
+
+/// A message that has not arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owed {
+    /// The message.
+    pub note: Note,
+    /// How often it was tried in vain.
+    pub failed: u32,
+}
+
+impl Owed {
+    /// How long to wait after the attempt that has just failed; nothing when it was the last.
+    pub(super) fn next_attempt(&self) -> Option<Duration> {
+        let failed = usize::try_from(self.failed).unwrap_or(usize::MAX);
+        RETRIES.get(failed.checked_sub(1)?).copied()
+    }
+}
+
+/// What is gone with the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outbox {
+    /// No further message before this, in monotonic time.
+    pub(super) quiet_until: Option<Duration>,
+    /// There is something to tell then.
+    pub(super) held: bool,
+    /// Messages that are on their way.
+    pub(super) sending: BTreeMap<Way, Note>,
+    /// When a message is tried again.
+    pub(super) retry: BTreeMap<Way, Duration>,
+    /// When the next sign of life is due; absent while there is to be none.
+    pub(super) beat: Option<Duration>,
+    /// One is on its way.
+    pub(super) beating: bool,
+}
+
+impl Outbox {
+    /// The earliest deadline, in monotonic time.
+    pub(super) fn wake(&self) -> Option<Duration> {
+        let held = self.quiet_until.filter(|_| self.held);
+        let free = |(way, _): &(&Way, &Duration)| !self.sending.contains_key(way);
+        let retry = self.retry.iter().filter(free).map(|(_, at)| *at);
+        held.into_iter().chain(retry).chain(self.beat).min()
+    }
+}
+
+/// What is so, once the builder has come to rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A failure holds it.
+    Held(Wrong),
+    /// The cycle is done.
+    Done {
+        /// What is wrong all the same.
+        wrong: Wrong,
+        /// The cycle.
+        cycle: u64,
+        /// It merged packages.
+        merged: bool,
+    },
+}
+
+/// Looks at the state. Nothing: it is on its way, or an operator holds it, so there is nothing to say yet.
+pub(super) fn found(state: &State) -> Option<Found> {
+    if let Volume::Refused(failure) = &state.live.volume {
+        return Some(Found::Held(Wrong::from([trouble(failure)])));
+    }
+    match &state.durable.phase {
+        Phase::Paused(Pause { why: Why::Failure, failures, .. }) => {
+            let mut wrong: Wrong = failures.iter().map(trouble).collect();
+            if failures.iter().all(|failure| failure.class != Class::Sync) {
+                wrong.extend(old_tree(state));
+            }
+            Some(Found::Held(wrong))
+        }
+        Phase::Waiting(_) => {
+            let cycle = state.durable.cycle.as_ref()?;
+            let failing = state.durable.known.iter().map(still_failing);
+            let wrong = failing.chain(old_tree(state)).collect();
+            Some(Found::Done { wrong, cycle: cycle.id, merged: cycle.tally.done() > 0 })
+        }
+        Phase::Running(_) | Phase::Paused(_) => None,
+    }
+}
+
+/// Whether a failure holds the builder.
+pub(super) fn is_held(state: &State) -> bool {
+    matches!(state.live.volume, Volume::Refused(_))
+        || matches!(&state.durable.phase, Phase::Paused(Pause { why: Why::Failure, .. }))
+}
+
+/// A failure by what it is, not by its words: those may count something.
+fn trouble(failure: &Failure) -> (String, String) {
+    let what = failure.package.as_ref().unwrap_or(&failure.message);
+    let phase = failure.phase.as_deref().unwrap_or_default();
+    (format!("{} {what} {phase}", failure.class.name()), failure.headline())
+}
+
+/// What a cycle left out because it fails: the same trouble as when it held the builder.
+fn still_failing(known: &KnownFailure) -> (String, String) {
+    let failure = Failure {
+        package: Some(known.package.to_string()),
+        phase: known.phase.clone(),
+        ..Failure::new(known.class, known.message.clone())
+    };
+    trouble(&failure)
+}
+
+fn old_tree(state: &State) -> Option<(String, String)> {
+    let sync = &state.durable.sync;
+    let since = sync.stale_since?.strftime("%Y-%m-%d %H:%M UTC");
+    let error = sync.error.as_deref().unwrap_or("the sync failed");
+    Some((OLD_TREE.to_owned(), format!("the tree is as old as {since}: {error}")))
+}
+
+impl Found {
+    /// What of it is news to people who know this.
+    pub(super) fn news(&self, known: &Notices) -> Option<News> {
+        match self {
+            Self::Held(wrong) => is_new(wrong, known).then_some(News::Paused),
+            Self::Done { wrong, .. } if !over(wrong, known).is_empty() => Some(News::Recovered),
+            Self::Done { wrong, .. } if wrong.contains_key(OLD_TREE) && is_new(wrong, known) => {
+                Some(News::Stale)
+            }
+            Self::Done { cycle, merged, .. } => (*merged && *cycle > known.cycle).then_some(News::Finished),
+        }
+    }
+
+    /// People know of it now, or need not.
+    pub(super) fn note_down(self, known: &mut Notices) {
+        match self {
+            // What was repaired of a pause is told when all of it is.
+            Self::Held(wrong) => known.wrong.extend(wrong),
+            Self::Done { wrong, cycle, .. } => {
+                known.wrong = wrong;
+                known.cycle = cycle;
+            }
+        }
+    }
+
+    /// The message; `known` as it was before.
+    pub(super) fn note(&self, kind: News, known: &Notices, status: &Status, name: &str) -> Note {
+        let headline = status.headline.split_once(": ").map_or(status.headline.as_str(), |(_, rest)| rest);
+        let (urgency, title, text) = match (kind, self) {
+            (News::Recovered, Self::Done { wrong, .. }) => {
+                let over = list("No longer wrong:", over(wrong, known));
+                let left = list("Still wrong:", wrong.values().map(String::as_str).collect());
+                (Urgency::Normal, "works again".to_owned(), format!("{over}{left}{headline}"))
+            }
+            (News::Stale, Self::Done { wrong, .. }) => {
+                let words = wrong.values().map(String::as_str).collect::<Vec<_>>().join("\n");
+                (Urgency::Normal, "the tree is old".to_owned(), format!("{words}\n{headline}"))
+            }
+            (News::Finished, _) => {
+                let merged = status.progress.done;
+                let packages = if merged == 1 { "package" } else { "packages" };
+                (Urgency::Low, format!("{merged} {packages} merged"), headline.to_owned())
+            }
+            _ => (Urgency::High, held(status), paused(status)),
+        };
+        Note { kind, urgency, title: format!("{name}: {title}"), text }
+    }
+}
+
+/// A message by which somebody tries whether messages arrive.
+#[must_use]
+pub fn test(name: &str) -> Note {
+    Note {
+        kind: News::Test,
+        urgency: Urgency::Low,
+        title: format!("{name}: a test"),
+        text: "This is how you will hear from the builder.".to_owned(),
+    }
+}
+
+/// The supervisor died, and is here again.
+pub(super) fn crash(name: &str, status: &Status) -> Note {
+    Note {
+        kind: News::Crashed,
+        urgency: Urgency::High,
+        title: format!("{name}: the supervisor died"),
+        text: format!(
+            "It was started again and goes on; docker logs has the reason. After five deaths within ten minutes it stays \
+             down until somebody says: gbsup resume\n{}",
+            status.headline
+        ),
+    }
+}
+
+fn is_new(wrong: &Wrong, known: &Notices) -> bool {
+    wrong.keys().any(|key| !known.wrong.contains_key(key))
+}
+
+/// What people know to be wrong and is so no longer.
+fn over<'a>(wrong: &Wrong, known: &'a Notices) -> Vec<&'a str> {
+    known.wrong.iter().filter(|(key, _)| !wrong.contains_key(*key)).map(|(_, words)| words.as_str()).collect()
+}
+
+// --- The words of a pause -----------------------------------------------------------------------
+
+/// What a title says of a pause.
+fn held(status: &Status) -> String {
+    match status.pause.as_ref().map(|pause| pause.failures.as_slice()).unwrap_or_default() {
+        [Failure { package: Some(package), .. }] => format!("paused, {package} failed"),
+        [failure] => format!("paused ({})", failure.class.name()),
+        failures => format!("paused, {} failures", failures.len()),
+    }
+}
+
+/// Every failure by its class, how far it got, and what to do.
+fn paused(status: &Status) -> String {
+    let Some(pause) = &status.pause else { return status.headline.clone() };
+    let mut text = String::new();
+    let classes: BTreeSet<Class> = pause.failures.iter().map(|failure| failure.class).collect();
+    for class in classes {
+        let failures = pause.failures.iter().filter(|failure| failure.class == class);
+        let sentences: Vec<String> = failures.map(Failure::headline).collect();
+        text += &list(&format!("{}:", class.name()), sentences.iter().map(String::as_str).collect());
+    }
+    if status.progress.total > 0 {
+        text += &format!("{} of {} built.\n", status.progress.done, status.progress.total);
+    }
+    // The last one is how to go on.
+    if let [first @ .., last] = pause.actions.as_slice() {
+        let shown = first.iter().take(NAMED - 1).chain([last]);
+        text += &shown.map(String::as_str).collect::<Vec<_>>().join("\n");
+    }
+    text
+}
+
+/// A heading and its items, a line each; nothing without items.
+fn list(heading: &str, items: Vec<&str>) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
+    let more = items.len().saturating_sub(NAMED);
+    let mut text = format!("{heading}\n");
+    for item in items.into_iter().take(NAMED) {
+        text += &format!("- {item}\n");
+    }
+    if more > 0 {
+        text += &format!("- and {more} more\n");
+    }
+    text
+}

@@ -1,0 +1,355 @@
+//! Who is told what, and when.
+
+use gbsup::config::{Config, News, Url};
+use gbsup::core::failure::{Class, Failure};
+use gbsup::core::notice::{Note, Way};
+use gbsup::core::request::{PauseMode, Request};
+use gbsup::core::state::{State, Volume};
+use gbsup::core::status::Mode;
+use gbsup::core::{Action, Asker, Claimed, Event, Report, Step};
+use gbsup::portage::output::{FailedPackage, How};
+
+use crate::story::{Story, completed, cpv, emerging, pause, planned, ran, resume, unreachable};
+
+/// A builder that tells a webhook, and what it told.
+struct Told {
+    story: Story,
+    notes: Vec<Note>,
+    beats: usize,
+}
+
+fn configured(config: &mut Config) {
+    config.notify.webhook = Some(Url::try_from("https://example.org/secret").unwrap());
+}
+
+impl Told {
+    fn begin(configure: impl FnOnce(&mut Config)) -> Self {
+        let story = Story::begin(|config| {
+            configured(config);
+            configure(config);
+        });
+        Self { story, notes: Vec::new(), beats: 0 }
+    }
+
+    /// What this leads to arrives at once.
+    fn take(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            for action in self.story.take(event) {
+                match action {
+                    Action::Notify { way, note } => {
+                        self.notes.push(*note);
+                        events.push(Event::Delivered { way, problem: None });
+                    }
+                    Action::Beat => {
+                        self.beats += 1;
+                        events.push(Event::Delivered { way: Way::Heartbeat, problem: None });
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.story.seconds += seconds;
+        self.take(Event::Timer);
+    }
+
+    fn end(&mut self, report: Report) {
+        let (job, _) = self.story.job.take().expect("a job runs");
+        self.take(Event::Ended { job, report });
+    }
+
+    /// Up to this step, which fails for these packages.
+    fn fail(&mut self, packages: &[&str]) {
+        while self.story.running() != Step::Build {
+            let step = self.story.running();
+            self.end(if step == Step::Plan { planned(&["a", "b", "c"]) } else { Report::Nothing });
+        }
+        let mut report = ran(1);
+        for name in packages {
+            let failed = FailedPackage { package: cpv(name), how: How::Build, log: None, die: None };
+            report.evidence.failed.push(failed);
+        }
+        self.end(Report::Ran(report));
+        self.story.expect(Mode::Paused, &format!("app-misc/{}-1", packages[0]));
+    }
+
+    /// Resumed, and all goes well.
+    fn repair(&mut self) {
+        self.ask(resume());
+        self.finish();
+    }
+
+    fn ask(&mut self, request: Request) {
+        self.take(Event::Asked { by: Asker::Client(1), request });
+    }
+
+    fn last(&self) -> &Note {
+        self.notes.last().expect("somebody was told something")
+    }
+
+    fn finish(&mut self) {
+        while self.story.job.is_some() {
+            let step = self.story.running();
+            self.end(if step == Step::Plan { planned(&["a"]) } else { Report::Nothing });
+        }
+        self.story.expect(Mode::Waiting, "up to date");
+    }
+
+    fn kinds(&self) -> Vec<News> {
+        self.notes.iter().map(|note| note.kind).collect()
+    }
+}
+
+#[test]
+fn a_failure_is_told_once_and_that_it_is_over() {
+    let mut told = Told::begin(|_| {});
+    told.fail(&["a", "b"]);
+    assert_eq!(told.kinds(), [News::Paused]);
+    let Note { title, text, .. } = told.last();
+    assert_eq!(title, "gbsup: paused, 2 failures");
+    assert!(text.contains("app-misc/a-1") && text.contains("app-misc/b-1"), "{text}");
+    assert!(text.ends_with("when it is repaired, go on with: gbsup resume"), "{text}");
+
+    // Tried again without a repair, also in another process and in another cycle: nothing new.
+    told.pass(3600);
+    told.ask(resume());
+    told.fail(&["a", "b"]);
+    told.story.restart("one", true);
+    told.pass(3600);
+    told.ask(Request::Sync);
+    told.fail(&["b"]);
+    told.pass(3600);
+    assert_eq!(told.kinds(), [News::Paused]);
+
+    told.repair();
+    assert_eq!(told.kinds(), [News::Paused, News::Recovered]);
+    let Note { title, text, .. } = told.last();
+    assert_eq!(title, "gbsup: works again");
+    assert!(text.contains("app-misc/a-1") && text.contains("app-misc/b-1"), "{text}");
+
+    // The same again is news again.
+    told.pass(86_400);
+    told.fail(&["a"]);
+    assert_eq!(told.last().title, "gbsup: paused, app-misc/a-1 failed");
+    assert_eq!(told.notes.len(), 3);
+}
+
+#[test]
+fn another_failure_is_news_although_one_is_known() {
+    let mut told = Told::begin(|_| {});
+    told.fail(&["a"]);
+    told.pass(3600);
+    told.ask(resume());
+    told.fail(&["a", "c"]);
+    assert_eq!(told.kinds(), [News::Paused, News::Paused]);
+    assert!(told.last().text.contains("app-misc/c-1"), "{}", told.last().text);
+}
+
+#[test]
+fn what_still_fails_is_neither_over_nor_news() {
+    let mut told = Told::begin(|_| {});
+    told.fail(&["b"]);
+    told.pass(86_400);
+    told.ask(Request::Sync);
+    while told.story.running() != Step::Plan {
+        told.end(Report::Nothing);
+    }
+    told.end(planned(&["b", "c"]));
+    told.end(planned(&["c"]));
+    while told.story.job.is_some() {
+        told.end(Report::Nothing);
+    }
+    told.story.expect(Mode::Waiting, "app-misc/b-1 still failing");
+    told.pass(3600);
+    assert_eq!(told.kinds(), [News::Paused]);
+}
+
+#[test]
+fn a_pause_that_is_repaired_within_the_cooldown_is_not_told() {
+    let mut told = Told::begin(|_| {});
+    told.fail(&["a"]);
+    told.repair();
+    told.pass(60);
+    assert_eq!(told.kinds(), [News::Paused], "it waits for the cooldown");
+    told.ask(Request::Sync);
+    told.fail(&["b"]);
+    told.repair();
+    told.pass(540);
+    assert_eq!(told.kinds(), [News::Paused, News::Recovered]);
+    assert!(!told.last().text.contains("app-misc/b-1"), "{}", told.last().text);
+    told.pass(86_400);
+    told.finish();
+    assert_eq!(told.notes.len(), 2);
+}
+
+#[test]
+fn a_failure_within_the_cooldown_is_told_when_it_is_over() {
+    let mut told = Told::begin(|_| {});
+    told.fail(&["a"]);
+    told.pass(60);
+    told.repair();
+    told.ask(Request::Sync);
+    told.fail(&["b"]);
+    // The cooldown is not forgotten either.
+    told.story.restart("one", true);
+    told.pass(539);
+    assert_eq!(told.notes.len(), 1);
+    assert_eq!(told.story.state.wake().map(|at| at.as_secs()), Some(told.story.seconds + 1));
+    told.pass(1);
+    assert_eq!(told.kinds(), [News::Paused, News::Paused]);
+    assert_eq!(told.last().title, "gbsup: paused, app-misc/b-1 failed");
+    assert_eq!(told.story.state.wake(), None, "nothing more to wait for");
+}
+
+#[test]
+fn what_a_person_does_is_no_news() {
+    let mut told = Told::begin(|_| {});
+    told.ask(pause(PauseMode::Now));
+    told.end(Report::Nothing);
+    told.story.expect(Mode::Paused, "lunch");
+    told.pass(86_400);
+    told.ask(resume());
+    told.finish();
+    told.pass(60);
+    assert_eq!(told.notes, []);
+}
+
+#[test]
+fn an_old_tree_is_told_and_so_is_a_new_one() {
+    let mut told = Told::begin(|config| config.sync.retries.clear());
+    told.end(Report::Nothing);
+    told.end(unreachable());
+    told.finish();
+    assert_eq!(told.kinds(), [News::Stale]);
+    assert!(told.last().text.contains("no route to host"), "{}", told.last().text);
+    told.pass(86_400);
+    told.end(Report::Nothing);
+    told.end(unreachable());
+    told.finish();
+    assert_eq!(told.notes.len(), 1);
+    told.pass(86_400);
+    told.end(Report::Nothing);
+    told.end(crate::story::synced(gbsup::portage::sync::Outcome::Synced));
+    told.finish();
+    assert_eq!(told.kinds(), [News::Stale, News::Recovered]);
+}
+
+#[test]
+fn a_cycle_that_merged_something_is_news_to_those_who_want_it() {
+    let finished = |config: &mut Config| config.notify.events.push(News::Finished);
+    let mut told = Told::begin(finished);
+    told.story.through(Step::Plan);
+    told.story.print(emerging("a"));
+    told.story.print(completed("a"));
+    told.finish();
+    assert_eq!(told.kinds(), [News::Finished]);
+    assert_eq!(told.last().title, "gbsup: 1 package merged");
+    told.story.restart("one", true);
+    told.finish();
+    told.pass(86_400);
+    told.finish();
+    assert_eq!(told.notes.len(), 1, "nothing was merged, nothing is told");
+}
+
+#[test]
+fn a_volume_that_is_refused_is_told() {
+    let mut told = Told::begin(|_| {});
+    told.story.state.live.volume = Volume::Claiming;
+    told.take(Event::Refused(Box::new(Failure::new(Class::Volume, "the volume is read-only"))));
+    assert_eq!(told.last().title, "gbsup: paused (volume)");
+}
+
+#[test]
+fn a_supervisor_that_died_says_so_when_it_is_back() {
+    let mut told = Told::begin(|_| {});
+    for (seconds, notes) in [(0, 1), (60, 1), (539, 1), (1, 2), (86_400, 2)] {
+        told.pass(seconds);
+        if seconds < 100 && notes == 1 {
+            let durable = Some(told.story.state.durable.clone());
+            told.story.state = State::new(told.story.state.live.config.clone(), told.story.now());
+            let claimed = Claimed { durable, plan: None, last_cycle: 0, root: "one".into(), boot: false };
+            told.take(Event::Claimed(Box::new(claimed)));
+        }
+        assert_eq!(told.notes.len(), notes, "after {seconds} s more");
+    }
+    assert_eq!(told.kinds(), [News::Crashed, News::Crashed]);
+}
+
+/// The messages that this leads to, none of which arrives.
+fn lost(story: &mut Story, event: Event) -> Vec<Note> {
+    let actions = story.take(event);
+    let notes = actions.into_iter().filter_map(|action| match action {
+        Action::Notify { note, .. } => Some(*note),
+        _ => None,
+    });
+    notes.collect()
+}
+
+fn refused() -> Event {
+    Event::Delivered { way: Way::Webhook, problem: Some("nobody listens".into()) }
+}
+
+#[test]
+fn what_does_not_arrive_is_tried_again_a_few_times() {
+    let mut story = Story::begin(configured);
+    story.through(Step::Plan);
+    let (job, _) = story.job.take().unwrap();
+    let first = lost(&mut story, Event::Ended { job, report: Report::Ran(ran(1)) });
+    let [first] = first.as_slice() else { panic!("{first:?}") };
+    assert_eq!(lost(&mut story, Event::Timer), [], "one at a time");
+    for minutes in [1, 5, 15] {
+        story.take(refused());
+        assert!(story.status().warnings.iter().any(|warning| warning.contains("nobody listens")));
+        story.seconds += minutes * 60;
+        assert_eq!(lost(&mut story, Event::Timer), std::slice::from_ref(first));
+    }
+    story.take(refused());
+    story.seconds += 86_400;
+    assert_eq!(lost(&mut story, Event::Timer), []);
+    story.expect(Mode::Paused, "");
+}
+
+#[test]
+fn what_was_not_delivered_when_the_container_was_killed_is_delivered_later() {
+    let mut story = Story::begin(configured);
+    story.through(Step::Plan);
+    story.end(Report::Ran(ran(1)));
+    let durable = story.state.durable.clone();
+    for (arrived, sent) in [(false, 1), (true, 0)] {
+        let mut durable = durable.clone();
+        if arrived {
+            durable.notices.owed.clear();
+        }
+        story.state = State::new(story.state.live.config.clone(), story.now());
+        let claimed =
+            Claimed { durable: Some(durable), plan: None, last_cycle: 0, root: "one".into(), boot: true };
+        assert_eq!(lost(&mut story, Event::Claimed(Box::new(claimed))).len(), sent);
+    }
+}
+
+#[test]
+fn the_heart_beats_as_long_as_no_failure_holds_it() {
+    let mut told = Told::begin(|config| {
+        config.notify.heartbeat = Some(Url::try_from("https://example.org/beat").unwrap());
+    });
+    // The first one was at the start, when nobody counted.
+    told.take(Event::Delivered { way: Way::Heartbeat, problem: None });
+    told.pass(299);
+    assert_eq!(told.beats, 0);
+    told.pass(1);
+    assert_eq!(told.beats, 1);
+    told.fail(&["a"]);
+    let before = told.beats;
+    told.pass(86_400);
+    assert_eq!(told.beats, before, "silence means trouble");
+    assert_eq!(told.story.state.wake(), None);
+    told.ask(resume());
+    assert_eq!(told.beats, before + 1, "and at once when there is none");
+    told.ask(pause(PauseMode::Now));
+    told.end(Report::Nothing);
+    told.pass(300);
+    assert_eq!(told.beats, before + 2, "an operator's pause is healthy");
+}
