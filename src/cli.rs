@@ -101,7 +101,9 @@ Examples:
   gbsup logs -f
   gbsup logs app-misc/hello
   gbsup logs --cycle 12 | less
-  gbsup logs --failed")]
+  gbsup logs --failed
+  gbsup logs hello --failed
+  gbsup logs --elog")]
     Logs(LogsArgs),
     /// Show what the newest cycle merges, and why; piped, one line per package
     Plan(PlanArgs),
@@ -291,18 +293,25 @@ impl PauseArgs {
 
 /// `gbsup logs`
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LogsArgs {
     /// Go on printing as it grows, from step to step, until interrupted
-    #[arg(short, long, conflicts_with_all = ["cycle", "failed"])]
+    #[arg(short, long, conflicts_with_all = ["cycle", "failed", "elog"])]
     pub follow: bool,
     /// Every step of this cycle, in order
-    #[arg(long, value_name = "N", group = "which")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["failed", "package"])]
     pub cycle: Option<u64>,
-    /// The log of each package that failed
-    #[arg(long, group = "which")]
+    /// The log of each package that failed; of a package the newest one that failed
+    #[arg(long, conflicts_with = "elog")]
     pub failed: bool,
+    /// What the ebuilds of the newest cycle, or of the one named, want to be read
+    #[arg(long, conflicts_with = "package")]
+    pub elog: bool,
+    /// Print JSON
+    #[arg(long, requires = "elog")]
+    pub json: bool,
     /// The newest log of this package: hello, app-misc/hello or =app-misc/hello-2.10
-    #[arg(value_name = "PACKAGE", group = "which")]
+    #[arg(value_name = "PACKAGE")]
     pub package: Option<String>,
 }
 
@@ -381,11 +390,17 @@ mod tests {
             "gbsup logs -f hello",
             "gbsup logs --cycle 3",
             "gbsup logs --failed",
+            "gbsup logs hello --failed",
+            "gbsup logs --elog",
+            "gbsup logs --elog --cycle 3 --json",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
         for line in [
-            "gbsup logs hello --failed",
+            "gbsup logs --json",
+            "gbsup logs --elog hello",
+            "gbsup logs --elog --failed",
+            "gbsup logs -f --elog",
             "gbsup logs --cycle 3 hello",
             "gbsup logs -f --failed",
             "gbsup logs a b",

@@ -1,5 +1,7 @@
 //! `gbsup history`, `failures` and `health`.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -24,15 +26,7 @@ struct Cycle<'a> {
 }
 
 pub(super) fn history(supervisor: &Supervisor, as_json: bool, number: u32) -> Result<Exit, Error> {
-    let path = volume(supervisor).0.join("state/history.db");
-    let cycles = match History::read(&path) {
-        Ok(history) => history.cycles(Some(number)).map_err(|error| Error::Failed(error.to_string()))?,
-        Err(HistoryError::Missing(path)) => {
-            let sentence = format!("nothing is recorded yet: {} is not there", path.display());
-            return Err(Error::Failed(sentence));
-        }
-        Err(error) => return Err(Error::Failed(error.to_string())),
-    };
+    let cycles = cycles(&volume(supervisor).0, Some(number))?;
     if as_json {
         let shown = |row| Cycle {
             row,
@@ -51,6 +45,24 @@ pub(super) fn history(supervisor: &Supervisor, as_json: bool, number: u32) -> Re
 enum Shown<'a> {
     Failure(&'a Failure),
     Known(&'a StillFailing),
+}
+
+/// The newest cycles, the newest first; absent: all of them.
+pub(super) fn cycles(volume: &Path, number: Option<u32>) -> Result<Vec<CycleRow>, Error> {
+    ask(volume, |history| history.cycles(number))
+}
+
+/// Asks the history, which has to be there.
+pub(super) fn ask<T>(
+    volume: &Path,
+    question: impl FnOnce(&History) -> Result<T, HistoryError>,
+) -> Result<T, Error> {
+    match History::read(&volume.join("state/history.db")).and_then(|history| question(&history)) {
+        Err(HistoryError::Missing(path)) => {
+            Err(Error::Failed(format!("nothing is recorded yet: {} is not there", path.display())))
+        }
+        other => other.map_err(|error| Error::Failed(error.to_string())),
+    }
 }
 
 pub(super) fn failures(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {

@@ -296,6 +296,17 @@ pub struct StepRow {
     pub log: Option<String>,
 }
 
+/// A build that failed, and its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedRow {
+    /// The cycle it was in.
+    pub cycle: u64,
+    /// `category/name-version`.
+    pub package: String,
+    /// A path inside the container.
+    pub log: String,
+}
+
 /// A package as it is read back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PackageRow {

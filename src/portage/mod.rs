@@ -12,6 +12,7 @@ pub mod command;
 pub mod cpv;
 pub mod die;
 pub mod durations;
+pub mod elog;
 pub mod fetch;
 pub mod gpkg;
 pub mod index;

@@ -11,6 +11,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::core::status::{Mode, Status, Why};
 
+mod elog;
 mod failures;
 mod history;
 mod known;
@@ -21,6 +22,7 @@ mod plan;
 mod table;
 mod verified;
 
+pub use elog::elog;
 pub use failures::failures;
 pub use history::history;
 pub use known::skipped;

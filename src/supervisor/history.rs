@@ -17,8 +17,8 @@ use std::{fs, io};
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
-use crate::core::history::{CycleRow, Outcome, Record};
-use rows::{maybe_time, packages, predictions, remedies, steps, time};
+use crate::core::history::{CycleRow, FailedRow, Outcome, Record};
+use rows::{failed, maybe_time, packages, predictions, remedies, steps, time};
 use tables::{SCHEMA, VERSIONS};
 
 /// How long to wait for the other side's lock before giving up.
@@ -229,6 +229,14 @@ impl History {
     /// The newest cycles, newest first; without a limit all of them.
     pub fn cycles(&self, limit: Option<u32>) -> Result<Vec<CycleRow>, HistoryError> {
         self.select(limit).map_err(|error| HistoryError::Database(self.path.clone(), error))
+    }
+
+    /// Builds that failed and left a log, the newest first, whatever became of their packages later.
+    pub fn failed(&self) -> Result<Vec<FailedRow>, HistoryError> {
+        // A reader may come after the file was made and before its tables were.
+        let rows = version(&self.database)
+            .and_then(|version| if version == 0 { Ok(Vec::new()) } else { failed(&self.database) });
+        rows.map_err(|error| HistoryError::Database(self.path.clone(), error))
     }
 
     /// The highest number a cycle ever had, for a builder that lost its state.

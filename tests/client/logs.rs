@@ -2,13 +2,16 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use gbsup::core::status::{Mode, Why};
+use gbsup::core::history::{Outcome, PackageOutcome, Record};
+use gbsup::core::status::{CycleInfo, Mode, Why};
+use gbsup::supervisor::history::History;
+use jiff::Timestamp;
 
 use crate::fake::{Builder, failure, paused, status};
 
@@ -84,6 +87,101 @@ fn what_failed_is_printed_even_when_a_log_is_gone() {
     assert!(err.contains("gone.log: cannot be read"), "{err}");
     let (code, out, _) = Builder::with(status(Mode::Waiting, "waiting: all well")).run("logs --failed");
     assert_eq!((code, out.as_str()), (0, "nothing holds the builder up (waiting: all well)\n"));
+}
+
+/// Two cycles: a package fails and is built later in the first; the second begins ten seconds after it.
+fn two_cycles(builder: &Builder) -> PathBuf {
+    let log = builder.file("log/app-misc:hello-1:20270115-080001.log", "no luck\n");
+    builder.file("log/app-misc:hello-1:20270115-080005.log", "built\n");
+    builder.file("log/elog/app-misc:hello-1:20270115-080002.log", "ERROR: compile\nno luck\n");
+    builder.file("log/elog/app-misc/hello-1:20270115-080012.log", "WARN: postinst\nlook at this\nand this\n");
+    let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
+    let package = |outcome, log: Option<String>| Record::Package {
+        cycle: 1,
+        step: "build".into(),
+        package: "app-misc/hello-1".into(),
+        binary: false,
+        started: at(1),
+        ended: at(2),
+        outcome,
+        log,
+        message: None,
+    };
+    let started = |cycle, second| Record::CycleStarted { cycle, at: at(second), reason: "first".into() };
+    let ended =
+        |cycle, second| Record::CycleEnded { cycle, at: at(second), outcome: Outcome::Done, worked: None };
+    fs::create_dir_all(builder.volume().join("state")).unwrap();
+    let (mut history, _) = History::open(&builder.volume().join("state/history.db")).unwrap();
+    for record in [
+        started(1, 0),
+        package(PackageOutcome::Failed, Some(log.display().to_string())),
+        package(PackageOutcome::Built, None),
+        ended(1, 6),
+        started(2, 10),
+        ended(2, 15),
+    ] {
+        history.record(&record).unwrap();
+    }
+    log
+}
+
+#[test]
+fn a_failed_build_is_found_although_the_package_was_built_later() {
+    let builder = Builder::empty();
+    let (code, _, err) = builder.run("logs hello --failed");
+    assert_eq!(
+        (code, err.as_str()),
+        (1, "gbsup: nothing is recorded yet: <volume>/state/history.db is not there\n")
+    );
+    two_cycles(&builder);
+    assert_eq!(builder.run("logs hello --failed"), (0, "no luck\n".into(), String::new()));
+    assert_eq!(builder.run("logs hello"), (0, "built\n".into(), String::new()));
+    fs::remove_file(builder.volume().join("log/app-misc:hello-1:20270115-080005.log")).unwrap();
+    assert_eq!(builder.run("logs hello"), (0, "no luck\n".into(), "gbsup: this build failed\n".into()));
+    let (code, _, err) = builder.run("logs tree --failed");
+    assert_eq!((code, err.as_str()), (1, "gbsup: no build of tree is known to have failed\n"));
+}
+
+#[test]
+fn what_failed_in_the_newest_cycle_is_printed_when_nothing_holds_the_builder() {
+    let mut status = status(Mode::Waiting, "waiting: all well");
+    let started = Timestamp::from_second(1_800_000_000).unwrap();
+    status.cycle = Some(CycleInfo { id: 1, started, reason: "first".into() });
+    let builder = Builder::with(status);
+    two_cycles(&builder);
+    let (code, out, _) = builder.run("logs --failed");
+    assert_eq!(code, 0);
+    assert!(out.ends_with("app-misc:hello-1:20270115-080001.log <==\nno luck\n"), "{out}");
+}
+
+#[test]
+fn what_ebuilds_want_to_be_read_is_sorted_by_cycle() {
+    let builder = Builder::empty();
+    two_cycles(&builder);
+    let (code, out, _) = builder.run("logs --elog");
+    assert_eq!(code, 0);
+    assert!(out.starts_with("app-misc/hello-1  2027-01-15 08:00:12 UTC\n"), "{out}");
+    assert!(out.contains("warn") && out.contains("look at this") && out.contains("and this"), "{out}");
+    assert!(!out.contains("no luck"), "{out}");
+    assert!(builder.run("logs --elog --cycle 1").1.contains("no luck"));
+    let json: serde_json::Value = serde_json::from_str(&builder.run("logs --elog --json").1).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!([{
+            "package": "app-misc/hello-1",
+            "at": "2027-01-15T08:00:12Z",
+            "messages": [{ "class": "warn", "phase": "postinst", "lines": ["look at this", "and this"] }]
+        }])
+    );
+    let (code, _, err) = builder.run("logs --elog --cycle 7");
+    assert_eq!(
+        (code, err.as_str()),
+        (1, "gbsup: no cycle 7 is recorded; gbsup history lists those that are\n")
+    );
+    fs::remove_dir_all(builder.volume().join("log/elog")).unwrap();
+    let (code, out, _) = builder.run("logs --elog");
+    assert_eq!(code, 0);
+    assert!(out.contains("cycle 2 left no messages") && out.contains("PORTAGE_ELOG_SYSTEM"), "{out}");
 }
 
 /// A client that goes on, and the lines it prints.

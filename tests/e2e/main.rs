@@ -13,6 +13,7 @@ mod flags;
 mod forecast;
 mod kill;
 mod known;
+mod logs;
 mod notify;
 mod orphans;
 mod pause;

@@ -13,11 +13,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::socket::Supervisor;
-use super::{DEADLINE, Error, print, sentence};
+use super::{Error, print};
 use crate::cli::{Exit, LogsArgs};
 use crate::config;
 use crate::core::status::Status;
 
+mod elog;
+mod failed;
 mod follow;
 mod package;
 
@@ -28,17 +30,31 @@ const ASIDE: Duration = Duration::from_secs(2);
 const STEPS: [&str; 6] = ["preflight", "sync", "self-update", "plan", "build", "rebuild"];
 
 pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Error> {
-    if args.failed {
-        return failed(supervisor);
+    if args.failed && args.package.is_none() {
+        return failed::all(supervisor);
     }
     let (volume, status) = volume(supervisor);
+    if args.elog {
+        return elog::run(&volume, args.cycle, args.json);
+    }
     let logs = volume.join("log");
     if let Some(number) = args.cycle {
         return cycle(&logs, number);
     }
     if let Some(name) = &args.package {
+        if args.failed {
+            return failed::of(&volume, name);
+        }
         let log = package::find(&logs, name)?;
-        return if args.follow { follow::file(&log) } else { one(&log) };
+        if args.follow {
+            return follow::file(&log);
+        }
+        let exit = one(&log)?;
+        if failed::is_of_a_failure(&volume, &log) {
+            // Beside the log, not in it.
+            let _ = writeln!(io::stderr(), "gbsup: this build failed");
+        }
+        return Ok(exit);
     }
     if args.follow {
         return follow::cycles(&volume);
@@ -74,27 +90,6 @@ fn cycle(logs: &Path, number: u64) -> Result<Exit, Error> {
         _ => format!("there are none below {}", cycles.display()),
     };
     Err(Error::Failed(format!("no logs of cycle {number}; {there}")))
-}
-
-/// The log of each failure that holds the builder, and of what still fails.
-fn failed(supervisor: &Supervisor) -> Result<Exit, Error> {
-    let status = supervisor.status(DEADLINE)?;
-    let failures = status.pause.as_ref().map(|pause| pause.failures.as_slice()).unwrap_or_default();
-    if failures.is_empty() && status.known.is_empty() {
-        return print(sentence(&format!("nothing holds the builder up ({})", crate::render::line(&status))));
-    }
-    let mut logs: Vec<PathBuf> = Vec::new();
-    let known = status.known.iter().map(|failing| &failing.log);
-    for log in failures.iter().map(|failure| &failure.log).chain(known).flatten() {
-        let log = PathBuf::from(log);
-        if !logs.contains(&log) {
-            logs.push(log);
-        }
-    }
-    if logs.is_empty() {
-        return Err(Error::Failed("what failed left no log; see: gbsup failures".into()));
-    }
-    headed(&logs)
 }
 
 /// A file as it is.

@@ -10,12 +10,9 @@ use crate::portage::cpv::Cpv;
 
 /// The newest log of the package that a person calls by this name.
 pub(super) fn find(logs: &Path, name: &str) -> Result<PathBuf, Error> {
-    let found: Vec<_> = all(logs).into_iter().filter(|log| is_called(&log.cpv, name)).collect();
-    let packages: BTreeSet<_> = found.iter().map(|log| log.cpv.cp()).collect();
-    if packages.len() > 1 {
-        let list: Vec<_> = packages.into_iter().collect();
-        return Err(Error::Usage(format!("{name} may be any of {}: say which", list.join(", "))));
-    }
+    let found: Vec<_> =
+        all(logs, &logs.join("build")).into_iter().filter(|log| is_called(&log.cpv, name)).collect();
+    only_one(found.iter().map(|log| &log.cpv), name)?;
     // Of a log and its compressed copy the readable one is wanted.
     match found.into_iter().max_by(|a, b| (&a.time, !a.compressed).cmp(&(&b.time, !b.compressed))) {
         Some(log) => Ok(log.path),
@@ -26,29 +23,41 @@ pub(super) fn find(logs: &Path, name: &str) -> Result<PathBuf, Error> {
     }
 }
 
+/// Refuses a name that packages of more than one kind have.
+pub(super) fn only_one<'a>(found: impl Iterator<Item = &'a Cpv>, name: &str) -> Result<(), Error> {
+    let packages: BTreeSet<_> = found.map(Cpv::cp).collect();
+    if packages.len() > 1 {
+        let list: Vec<_> = packages.into_iter().collect();
+        return Err(Error::Usage(format!("{name} may be any of {}: say which", list.join(", "))));
+    }
+    Ok(())
+}
+
 /// Whether a person may call a package so: `hello`, `hello-2.10`, `app-misc/hello`, and with or
 /// without an operator `app-misc/hello-2.10`.
-fn is_called(cpv: &Cpv, name: &str) -> bool {
+pub(super) fn is_called(cpv: &Cpv, name: &str) -> bool {
     let name = name.trim_start_matches(['=', '~', '<', '>']);
     [cpv.pn(), cpv.pf(), cpv.cp(), cpv.as_str()].contains(&name)
 }
 
 /// A log of a package.
-struct Log {
-    cpv: Cpv,
+pub(super) struct Log {
+    pub(super) cpv: Cpv,
     /// As in the file's name, which sorts.
-    time: String,
+    pub(super) time: String,
     compressed: bool,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
-fn all(logs: &Path) -> Vec<Log> {
-    let flat = entries(logs).filter_map(|path| {
+/// The logs directly in one directory (`CATEGORY:PF:TIME.log`), and those below the directories of categories in
+/// the other.
+pub(super) fn all(flat: &Path, split: &Path) -> Vec<Log> {
+    let flat = entries(flat).filter_map(|path| {
         let name = path.file_name()?.to_str()?.to_owned();
         let (category, rest) = name.split_once(':')?;
         log(path, category, rest)
     });
-    let split = entries(&logs.join("build")).flat_map(|directory| {
+    let split = entries(split).flat_map(|directory| {
         let category = directory.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
         entries(&directory).filter_map(move |path| {
             let name = path.file_name()?.to_str()?.to_owned();

@@ -1,9 +1,11 @@
-//! What belongs to one cycle, read back.
+//! What belongs to one cycle, and what failed in any, read back.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 
-use crate::core::history::{Outcome, PackageOutcome, PackageRow, PredictionRow, RemedyRow, StepRow};
+use crate::core::history::{
+    FailedRow, Outcome, PackageOutcome, PackageRow, PredictionRow, RemedyRow, StepRow,
+};
 use crate::core::status::Eta;
 
 pub(super) fn steps(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<StepRow>> {
@@ -18,6 +20,19 @@ pub(super) fn steps(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<S
             outcome: row.get::<_, Option<String>>(3)?.and_then(|name| Outcome::from_name(&name)),
             log: row.get(4)?,
         })
+    })?;
+    rows.collect()
+}
+
+/// Builds that failed and left a log, the newest first.
+pub(super) fn failed(database: &Connection) -> rusqlite::Result<Vec<FailedRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT cycles.number, package, log FROM packages JOIN cycles ON cycles.key = packages.cycle
+            WHERE packages.outcome = ?1 AND log IS NOT NULL ORDER BY packages.key DESC",
+    )?;
+    let rows = query.query_map([PackageOutcome::Failed.name()], |row| {
+        let cycle = row.get::<_, i64>(0)?.max(0).cast_unsigned();
+        Ok(FailedRow { cycle, package: row.get(1)?, log: row.get(2)? })
     })?;
     rows.collect()
 }
