@@ -134,6 +134,22 @@ Piped, the columns are separated by tabs. --json also has the steps and packages
         #[arg(short = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         number: u32,
     },
+    /// Remove what the configuration lets go: old logs, sources nothing refers to, what failed builds left
+    #[command(after_help = "\
+Examples:
+  gbsup prune --dry-run
+  gbsup prune
+
+Finished binary packages always stay. The builder does this itself at the end of each cycle, and
+when no space is left; [prune] of the configuration says what goes.")]
+    Prune {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Only list what would go, and why
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+    },
     /// Show what failed in full: the ebuild's words, the log, what to type
     Failures {
         /// Print JSON

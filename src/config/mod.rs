@@ -34,7 +34,8 @@ const KEYS: &[(&str, &[&str])] = &[
     ("sync", &["command", "min_interval", "retries", "on_failure"]),
     ("build", &["targets", "jobs", "load_average", "args", "keep_going", "stall"]),
     ("rebuild", &["commands"]),
-    ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt"]),
+    ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt", "disk_full"]),
+    ("prune", &["logs", "log_size", "distfiles", "leftovers", "quarantine", "cap"]),
     ("stop", &["grace"]),
     (
         "notify",
@@ -68,6 +69,8 @@ pub struct Config {
     pub rebuild: Rebuild,
     /// What is done about a failure before a person is asked.
     pub remedy: Remedy,
+    /// What is removed in the course of time.
+    pub prune: Prune,
     /// How the builder stops.
     pub stop: Stop,
     /// Who is told what.
@@ -206,6 +209,8 @@ pub struct Remedy {
     pub stalled: bool,
     /// Set a damaged binary package aside and build it from source.
     pub binpkg_corrupt: bool,
+    /// Remove what `[prune]` lets go when no space is left, and go on if that freed any.
+    pub disk_full: bool,
 }
 
 /// A command of `rebuild.commands`. It is left out when its program is not installed.
@@ -216,6 +221,28 @@ pub struct FollowUp {
     pub when: Option<String>,
     /// The program and its arguments; never empty.
     pub run: Vec<String>,
+}
+
+/// `[prune]`: how old things become before they go; `None`: they stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Prune {
+    /// Logs of packages and of steps.
+    #[serde(serialize_with = "values::serialize_interval")]
+    pub logs: Option<Duration>,
+    /// How many bytes all logs may take together; `None`: as many as there are.
+    #[serde(serialize_with = "values::serialize_size")]
+    pub log_size: Option<u64>,
+    /// Source files to which no Manifest of any repository refers.
+    #[serde(serialize_with = "values::serialize_interval")]
+    pub distfiles: Option<Duration>,
+    /// What failed builds left in Portage's build directory.
+    #[serde(serialize_with = "values::serialize_interval")]
+    pub leftovers: Option<Duration>,
+    /// Binary packages that were set aside because they were damaged.
+    #[serde(serialize_with = "values::serialize_interval")]
+    pub quarantine: Option<Duration>,
+    /// The most that goes at once of each kind, in per cent of its files, from 1 to 100.
+    pub cap: u8,
 }
 
 /// `[stop]`
@@ -290,6 +317,7 @@ impl Default for Remedy {
             circular: true,
             stalled: true,
             binpkg_corrupt: true,
+            disk_full: true,
         }
     }
 }
@@ -317,6 +345,20 @@ impl Default for Rebuild {
                 when: Some("dev-lang/perl".into()),
                 run: perl.map(String::from).to_vec(),
             }],
+        }
+    }
+}
+
+impl Default for Prune {
+    fn default() -> Self {
+        let days = |days: u64| Some(Duration::from_hours(24 * days));
+        Self {
+            logs: days(90),
+            log_size: Some(4 << 30),
+            distfiles: days(60),
+            leftovers: days(7),
+            quarantine: days(30),
+            cap: 50,
         }
     }
 }

@@ -80,6 +80,21 @@ fn durations_are_read_as_people_write_them() {
 }
 
 #[test]
+fn sizes_are_read_as_people_write_them() {
+    for (written, bytes, shown) in [
+        ("4 GiB", Some(4 << 30), "4 GiB"),
+        ("2048MiB", Some(2 << 30), "2 GiB"),
+        ("1500 MiB", Some(1500 << 20), "1500 MiB"),
+        ("any", None, "any"),
+    ] {
+        let text = format!("[prune]\nlog_size = \"{written}\"");
+        assert_eq!(file(&text).unwrap().prune.log_size, bytes, "{written}");
+        let page = show(Some(("f", &text)), std::iter::empty()).unwrap();
+        assert!(page.contains(&format!("log_size = \"{shown}\"")), "{page}");
+    }
+}
+
+#[test]
 fn every_problem_is_reported_with_its_line() {
     let text = r#"
 [buidl]
@@ -142,6 +157,12 @@ fn keys_and_sections_in_the_wrong_place_are_named() {
 fn out_of_range_and_wrong_types_are_refused() {
     for text in [
         "[build]\njobs = 0",
+        "[prune]\ncap = 0",
+        "[prune]\ncap = 101",
+        "[prune]\nlog_size = 5",
+        "[prune]\nlog_size = \"5\"",
+        "[prune]\nlog_size = \"-1 MiB\"",
+        "[build]\nstall = \"0s\"",
         "[build]\njobs = -1",
         "[build]\njobs = 99999999999999999999",
         "[build]\nload_average = 0.0",

@@ -84,7 +84,7 @@ pub(super) fn duration_within(value: &DeValue, least: Duration, most: Duration) 
 const SECOND: Duration = Duration::from_secs(1);
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// `cycle.interval`, `build.stall`
+/// `cycle.interval`, `build.stall`, the ages of `[prune]`
 pub(super) fn interval(value: &DeValue) -> Read<Option<Duration>> {
     match value {
         DeValue::String(text) if text == "never" => Ok(None),
@@ -105,6 +105,39 @@ pub(super) fn retry(value: &DeValue) -> Read<Duration> {
 /// `stop.grace`
 pub(super) fn grace(value: &DeValue) -> Read<Duration> {
     duration_within(value, SECOND, Duration::from_hours(1))
+}
+
+/// The units of a size, the largest first.
+const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+/// `prune.log_size`, in bytes
+pub(super) fn size(value: &DeValue) -> Read<Option<u64>> {
+    const WHAT: &str = "\"any\" or a size such as \"4 GiB\" or \"500 MiB\"";
+    let DeValue::String(text) = value else { return expected(WHAT, value) };
+    if text == "any" {
+        return Ok(None);
+    }
+    let bytes = UNITS.iter().find_map(|(unit, bytes)| {
+        let number = text.strip_suffix(unit)?.trim_end();
+        let number = number.bytes().all(|byte| byte.is_ascii_digit()).then_some(number)?;
+        number.parse::<u64>().ok()?.checked_mul(*bytes)
+    });
+    match bytes {
+        Some(bytes) => Ok(Some(bytes)),
+        None => expected(WHAT, value),
+    }
+}
+
+/// `prune.cap`
+pub(super) fn percentage(value: &DeValue) -> Read<u8> {
+    let number = match value {
+        DeValue::Integer(number) => u8::from_str_radix(number.as_str(), number.radix()).ok(),
+        _ => None,
+    };
+    match number.filter(|number| (1..=100).contains(number)) {
+        Some(number) => Ok(number),
+        None => expected("a whole number from 1 to 100", value),
+    }
 }
 
 /// `build.jobs`
@@ -266,6 +299,13 @@ pub(super) fn serialize_interval<S: Serializer>(
     to: S,
 ) -> Result<S::Ok, S::Error> {
     to.serialize_str(&interval.map_or_else(|| "never".into(), friendly))
+}
+
+#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
+pub(super) fn serialize_size<S: Serializer>(size: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
+    let Some(size) = *size else { return to.serialize_str("any") };
+    let unit = UNITS.iter().find(|(_, bytes)| size % bytes == 0).unwrap_or(&UNITS[2]);
+    to.serialize_str(&format!("{} {}", size / unit.1, unit.0))
 }
 
 impl Serialize for Jobs {

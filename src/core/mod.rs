@@ -6,7 +6,7 @@
 //!              Claimed                cycle due, sync asked for
 //!   Starting ──────────┬────────────────────────┐◄─────────────────────────────┐
 //!      │               ▼                        │                              │
-//!      │   ┌─ Running{preflight → sync → self-update → plan → build → rebuild}─┴─► Waiting
+//!      │   ┌─ Running{preflight → sync → self-update → plan → build → rebuild → prune}─► Waiting
 //!      │   │     ▲        │ a step failed, an operator asked, the pause flag is there
 //!      │   │     │resume  ▼
 //!      └───┼───► Paused ◄─┴─────────────────────────────────────────────────────── (pause)
@@ -29,8 +29,10 @@ pub mod job;
 pub mod known;
 pub mod narrowing;
 pub mod notice;
+pub mod prune;
 pub mod remedy;
 pub mod request;
+pub mod room;
 pub mod skip;
 pub mod stall;
 pub mod state;
@@ -59,6 +61,7 @@ use eta::Estimates;
 use failure::Failure;
 use history::Record;
 use notice::{Note, Way};
+use prune::Pruned;
 use remedy::Change;
 use request::{Reply, Request};
 use stall::Pulse;
@@ -94,6 +97,8 @@ pub enum Step {
     Build,
     /// What the changes of this cycle make necessary.
     Rebuild,
+    /// What is no longer needed is removed.
+    Prune,
 }
 
 impl Step {
@@ -107,6 +112,7 @@ impl Step {
             Self::Plan => "plan",
             Self::Build => "build",
             Self::Rebuild => "rebuild",
+            Self::Prune => "prune",
         }
     }
 }
@@ -163,6 +169,11 @@ pub enum Work {
         /// Atoms to leave out.
         exclude: Vec<String>,
     },
+    /// See [`Step::Prune`]; or a part of the step `at`, which found no space.
+    Prune {
+        /// The step.
+        at: Step,
+    },
     /// See [`Step::Rebuild`].
     Rebuild {
         /// What this cycle merged, as `category/name-version`.
@@ -177,7 +188,11 @@ impl Work {
     /// could be done does not.
     #[must_use]
     pub fn is_remedy(&self) -> bool {
-        matches!(self, Self::Again { .. } | Self::Untangle { .. })
+        match self {
+            Self::Again { .. } | Self::Untangle { .. } => true,
+            Self::Prune { at } => *at != Step::Prune,
+            _ => false,
+        }
     }
 
     /// The step this is the work of.
@@ -189,7 +204,7 @@ impl Work {
             Self::SelfUpdate => Step::SelfUpdate,
             Self::Plan { .. } => Step::Plan,
             Self::Build { .. } | Self::Again { .. } => Step::Build,
-            Self::Circle { at, .. } | Self::Untangle { at, .. } => *at,
+            Self::Circle { at, .. } | Self::Untangle { at, .. } | Self::Prune { at } => *at,
             Self::Rebuild { .. } => Step::Rebuild,
         }
     }
@@ -267,6 +282,8 @@ pub enum Report {
     },
     /// What Portage knows of a circular dependency.
     Circle(Circle),
+    /// What is no longer needed was removed.
+    Pruned(Pruned),
     /// The performer itself found the trouble.
     Failed(Box<Failure>),
 }

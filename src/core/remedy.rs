@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Class, Failure};
+use super::room::Room;
 use super::status::in_words;
 use super::untangle::Untangling;
 use super::{Now, Report, cycle};
@@ -28,6 +29,8 @@ pub enum Remedy {
     Again(Treatment),
     /// Packages that need each other to be built are built one after the other.
     Untangle(Box<Untangling>),
+    /// Room is made where none is left.
+    Room(Room),
 }
 
 /// Packages that are built again.
@@ -67,6 +70,8 @@ fn attempts(class: Class, config: &Config) -> usize {
         Class::OutOfMemory if config.remedy.out_of_memory => 2,
         Class::Stalled if config.remedy.stalled => 1,
         Class::BinpkgCorrupt if config.remedy.binpkg_corrupt => 1,
+        // After room was made.
+        Class::DiskFull if config.remedy.disk_full => 1,
         _ => 0,
     }
 }
@@ -82,7 +87,9 @@ fn wait(class: Class, before: u32, config: &Config) -> Option<Duration> {
 fn is_for(failure: &Failure) -> bool {
     match failure.class {
         Class::Fetch => failure.may_pass,
-        class => matches!(class, Class::OutOfMemory | Class::Stalled | Class::BinpkgCorrupt),
+        class => {
+            matches!(class, Class::OutOfMemory | Class::Stalled | Class::BinpkgCorrupt | Class::DiskFull)
+        }
     }
 }
 
@@ -165,7 +172,7 @@ impl Remedy {
     pub fn due(&self) -> Option<Timestamp> {
         match self {
             Self::Again(treatment) => treatment.due,
-            Self::Untangle(_) => None,
+            Self::Untangle(_) | Self::Room(_) => None,
         }
     }
 
@@ -187,6 +194,7 @@ impl Remedy {
                 let flags = solution.map(Solution::flags).unwrap_or_default();
                 (Class::Circular, packages, format!("built with USE=\"{flags}\" for a while"))
             }
+            Self::Room(room) => (Class::DiskFull, room.packages(), "pruned".to_owned()),
         }
     }
 
@@ -196,6 +204,7 @@ impl Remedy {
         match self {
             Self::Again(treatment) => treatment.sentence(left, config),
             Self::Untangle(untangling) => untangling.sentence(),
+            Self::Room(room) => room.sentence(),
         }
     }
 }
@@ -230,6 +239,7 @@ impl Treatment {
                 );
             }
             (Change::Nothing, Class::Stalled) => format!("stalled; {when}"),
+            (Change::Nothing, Class::DiskFull) => format!("found no space left; {when}"),
             (Change::Nothing, _) => format!("could not be fetched; {when}"),
         };
         // The first attempt was the build's own.
@@ -256,6 +266,9 @@ impl Treated {
                 format!("the binary package of {package} was damaged; it was set aside and built from source")
             }
             Class::Stalled => format!("{package} stalled at first; attempt {} worked", attempts + 1),
+            Class::DiskFull => {
+                format!("{package} found no space left at first; attempt {} worked", attempts + 1)
+            }
             _ => format!("{package} could not be fetched at first; attempt {} worked", attempts + 1),
         })
     }

@@ -162,6 +162,9 @@ pub struct Cycle {
     pub circles: u32,
     /// What was done about them.
     pub untangled: Vec<Untangled>,
+    /// How many bytes were freed because no space was left.
+    #[serde(default)]
+    pub freed: u64,
     /// It has ended.
     pub over: bool,
 }

@@ -196,7 +196,7 @@ pub struct Status {
     pub version: String,
     /// One word.
     pub state: Mode,
-    /// The step of the cycle: `preflight`, `sync`, `self-update`, `plan`, `build`, `rebuild`, `wait`.
+    /// The step of the cycle: `preflight`, `sync`, `self-update`, `plan`, `build`, `rebuild`, `prune`, `wait`.
     pub step: String,
     /// One sentence a tired person understands; the same in every view. Begins with the state.
     pub headline: String,
@@ -253,6 +253,20 @@ pub fn in_words(duration: Duration) -> String {
         (d, 0, _) => format!("{d} d"),
         (d, h, _) => format!("{d} d {h} h"),
     }
+}
+
+/// Bytes as people say them.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            let decimals = usize::from(unit != "B" && value < 100.0);
+            return format!("{value:.decimals$} {unit}");
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::job::{Job, Stage, Then};
 use super::remedy::{Remedy, Treated};
 use super::state::{Cycle, Live, Pause, Phase, State, Tally, Volume};
 use super::status::{
-    self, CycleInfo, Eta, JobInfo, Mode, PauseInfo, Progress, Status, SyncInfo, Why, in_words,
+    self, CycleInfo, Eta, JobInfo, Mode, PauseInfo, Progress, Status, SyncInfo, Why, in_words, size,
 };
 use super::untangle::Untangled;
 use super::{Now, Step, Work};
@@ -212,10 +212,12 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
             _ => format!("pausing, {} is being stopped", step.name()),
         };
     }
-    if let Some(remedy @ Remedy::Untangle(untangling)) = remedy(state)
-        && untangling.at == step
-    {
-        return remedy.sentence(None, config);
+    match remedy(state) {
+        Some(remedy @ Remedy::Untangle(untangling)) if untangling.at == step => {
+            return remedy.sentence(None, config);
+        }
+        Some(Remedy::Room(room)) if room.at == step => return room.sentence(),
+        _ => {}
     }
     match step {
         Step::Preflight => "checking the volume and the system".to_owned(),
@@ -247,6 +249,7 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
                 packages("building", &before, live, progress, now)
             }
         },
+        Step::Prune => "removing what is no longer needed".to_owned(),
         Step::Rebuild => packages("rebuilding", "looking for what has to be rebuilt", live, progress, now),
     }
 }
@@ -376,7 +379,9 @@ fn remedies(state: &State, now: Now) -> Vec<String> {
     let cycle = state.durable.cycle.as_ref();
     let treated = cycle.into_iter().flat_map(|cycle| &cycle.treated).filter_map(Treated::sentence);
     let untangled = cycle.into_iter().flat_map(|cycle| &cycle.untangled).filter_map(Untangled::sentence);
-    working.into_iter().chain(treated).chain(untangled).collect()
+    let freed = cycle.map_or(0, |cycle| cycle.freed);
+    let freed = (freed > 0).then(|| format!("no space was left; {} were freed by pruning", size(freed)));
+    working.into_iter().chain(treated).chain(untangled).chain(freed).collect()
 }
 
 fn warnings(state: &State) -> Vec<String> {

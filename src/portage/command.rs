@@ -125,6 +125,13 @@ pub fn envvar(keys: &[&str]) -> Command {
     plain(&[&["portageq", "envvar", "-v"], keys].concat())
 }
 
+/// Prints where the ebuild repositories are; read it with
+/// [`repository::locations`](super::repository::locations).
+#[must_use]
+pub fn repositories() -> Command {
+    plain(&["portageq", "repos_config", "/"])
+}
+
 /// Brings the tree up to date. The outcome is read by [`sync`](super::sync).
 #[must_use]
 pub fn sync(how: &Syncer) -> Command {

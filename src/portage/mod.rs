@@ -25,6 +25,7 @@ pub mod output;
 pub mod plan;
 pub mod probe;
 pub mod problem;
+pub mod repository;
 pub mod settings;
 pub mod status;
 pub mod sync;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::core::status::{Mode, Status, Why};
+use crate::core::status::{Mode, Status, Why, size};
 
 mod elog;
 mod failures;
@@ -19,6 +19,7 @@ mod layout;
 pub mod message;
 mod page;
 mod plan;
+mod prune;
 mod table;
 mod verified;
 
@@ -28,6 +29,7 @@ pub use history::history;
 pub use known::skipped;
 pub use page::page;
 pub use plan::{plan, plan_of, why};
+pub use prune::prune;
 pub use verified::verified;
 
 /// What the reader's side can show.
@@ -127,19 +129,6 @@ pub fn rows(line: &str, width: usize) -> usize {
 
 fn is_directional(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Bytes as people say them.
-fn size(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1024.0 {
-            let decimals = usize::from(unit != "B" && value < 100.0);
-            return format!("{value:.decimals$} {unit}");
-        }
-        value /= 1024.0;
-    }
-    format!("{value:.1} TiB")
 }
 
 /// `1 package`, `2 packages`.

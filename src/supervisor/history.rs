@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::core::history::{CycleRow, FailedRow, Outcome, Record};
-use rows::{failed, maybe_time, packages, predictions, remedies, steps, time};
+use rows::{failed, logs_of_failures, maybe_time, packages, predictions, remedies, steps, time};
 use tables::{SCHEMA, VERSIONS};
 
 /// How long to wait for the other side's lock before giving up.
@@ -245,6 +245,11 @@ impl History {
             .query_row("SELECT max(number) FROM cycles", [], |row| row.get::<_, Option<i64>>(0))
             .map(|number| number.and_then(|number| u64::try_from(number).ok()))
             .map_err(|error| HistoryError::Database(self.path.clone(), error))
+    }
+
+    /// The logs of packages that failed and were not built since.
+    pub(super) fn logs_of_failures(&self) -> Result<Vec<String>, HistoryError> {
+        logs_of_failures(&self.database).map_err(|error| HistoryError::Database(self.path.clone(), error))
     }
 
     fn select(&self, limit: Option<u32>) -> rusqlite::Result<Vec<CycleRow>> {

@@ -19,6 +19,7 @@ mod perform;
 mod planning;
 mod preflight;
 mod process;
+pub mod prune;
 mod pulse;
 mod quarantine;
 pub mod rehearse;

@@ -136,6 +136,7 @@ impl Task {
             Work::Circle { text, within, exclude, .. } => self.circle(text, within.as_ref(), exclude),
             Work::Untangle { solution, exclude, .. } => self.untangle(solution, exclude),
             Work::Again { packages, change, exclude } => self.again(packages, *change, exclude),
+            Work::Prune { .. } => Ok(Report::Pruned(self.prune())),
             Work::Rebuild { merged, exclude } => self.rebuild(merged, exclude),
         };
         self.settle();
@@ -208,6 +209,11 @@ impl Task {
             }
         }
         Ok(last)
+    }
+
+    /// Whether the job was told to stop.
+    pub(super) fn stopped(&self) -> bool {
+        self.handle.stopped()
     }
 
     /// Where the output of this step goes.

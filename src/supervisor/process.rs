@@ -4,7 +4,6 @@
 //! stopped `docker attach` would block it there. The pipe is drained by a thread that writes every
 //! byte to the file first and hands whole lines on after that.
 
-use std::fs::File;
 use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
@@ -316,7 +315,7 @@ fn hand_on(bytes: &[u8], held: &mut Vec<u8>, sink: &mut dyn Sink) {
 /// A sink that writes a file and keeps the text, for short answers such as those of portageq.
 pub(super) struct Capture<'a> {
     /// The step's log file.
-    pub file: &'a mut File,
+    pub file: &'a mut (dyn Write + Send),
     /// What was printed.
     pub text: Vec<u8>,
 }

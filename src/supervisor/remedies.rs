@@ -1,13 +1,18 @@
 //! What the remedies of [`core`](crate::core::remedy) do to the system.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+
 use super::perform::{Task, Trouble, cpus};
 use super::preflight;
+use super::prune;
 use super::quarantine;
 use super::temporary_use::TemporaryUse;
 use crate::core::Report;
+use crate::core::prune::Pruned;
 use crate::core::remedy::{Change, Fewer};
 use crate::portage::circular::{self, Solution};
-use crate::portage::command;
+use crate::portage::command::{self, Command};
 use crate::portage::cpv::Cpv;
 use crate::portage::makeopts;
 
@@ -29,6 +34,24 @@ impl Task {
         }
         let command = command::again(&packages, makeopts.as_deref(), &host, &options);
         self.run(&command).map(|ran| Report::Ran(Box::new(ran)))
+    }
+
+    /// Removes what the configuration lets go. It also does when nothing can be logged any more.
+    pub(super) fn prune(&mut self) -> Pruned {
+        let config = self.config.clone();
+        let ask = |command: &Command| self.capture(command).ok().map(|(_, text)| text);
+        let (removals, problems) = prune::survey(&config, ask);
+        let mut log = OpenOptions::new().create(true).append(true).open(self.log());
+        let pruned = prune::remove(
+            &removals,
+            || self.stopped(),
+            |gone| {
+                if let Ok(log) = &mut log {
+                    drop(writeln!(log, "removed: {}", gone.sentence()));
+                }
+            },
+        );
+        Pruned { problems: [problems, pruned.problems].concat(), ..pruned }
     }
 
     fn makeopts(&mut self, fewer: Fewer) -> Result<String, Trouble> {

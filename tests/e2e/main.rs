@@ -20,6 +20,7 @@ mod pause;
 mod plan;
 mod records;
 mod remedy;
+mod room;
 mod signals;
 mod stall;
 mod stop;

@@ -16,7 +16,9 @@ use crate::story::{Story, completed, cpv, emerging, evidence, pause, planned, ra
 #[test]
 fn a_first_cycle_goes_through_its_steps_and_waits() {
     let mut story = Story::begin(|_| {});
-    for step in [Step::Preflight, Step::Sync, Step::SelfUpdate, Step::Plan, Step::Build, Step::Rebuild] {
+    for step in
+        [Step::Preflight, Step::Sync, Step::SelfUpdate, Step::Plan, Step::Build, Step::Rebuild, Step::Prune]
+    {
         assert_eq!(story.running(), step);
         story.through(step);
     }
@@ -46,7 +48,7 @@ fn a_failure_pauses_and_resume_runs_that_step_again() {
     story.end(planned(&["b"]));
     assert_eq!(story.running(), Step::Build);
     assert_eq!(story.status().progress.total, 2, "what is merged, and what is left");
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     assert_eq!(story.status().progress.total, 1, "nothing is left to do");
     assert!(matches!(story.ask(resume()), Reply::Denied { .. }));
 }
@@ -58,7 +60,7 @@ fn what_the_tree_has_nothing_for_is_not_passed_over_in_silence() {
     let mut ran = ran(0);
     ran.evidence = evidence(include_bytes!("../captured/world-atom-gone.txt"));
     story.end(Report::Ran(ran));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "everything else is up to date");
     let warnings = story.status().warnings;
     assert!(
@@ -99,7 +101,7 @@ fn a_sync_that_fails_is_tried_again_and_then_the_old_tree_is_built() {
     story.end(unreachable());
     assert_eq!(story.running(), Step::SelfUpdate);
     assert!(story.status().sync.stale_since.is_some());
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "with the tree of an earlier sync");
 }
 
@@ -115,20 +117,20 @@ fn a_sync_that_fails_pauses_when_configured_so() {
     story.ask(resume());
     story.through(Step::Preflight);
     assert_eq!(story.running(), Step::Sync, "whatever the least interval says");
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     assert_eq!(story.status().sync.stale_since, None);
 }
 
 #[test]
 fn the_least_interval_between_syncs_survives_restarts_and_yields_to_a_request() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     for _ in 0..3 {
         story.seconds += 600;
         story.restart("one", true);
         story.through(Step::Preflight);
         assert_eq!(story.running(), Step::SelfUpdate, "a restart synced again");
-        story.through(Step::Rebuild);
+        story.through(Step::Prune);
     }
     story.ask(Request::Sync);
     story.through(Step::Preflight);
@@ -212,6 +214,8 @@ fn a_full_volume_is_named_whatever_it_did_to_emerge() {
     story.through(Step::Plan);
     let ran = Ran { exit: Exit::Signal(15), full: Some("/var/lib/gbsup".into()), ..*ran(1) };
     story.end(Report::Ran(Box::new(ran)));
+    // Nothing is freed.
+    story.end(Report::Nothing);
     story.expect(Mode::Paused, "no space is left on /var/lib/gbsup");
     let pause = story.status().pause.unwrap();
     assert_eq!(pause.failures[0].class, Class::DiskFull);

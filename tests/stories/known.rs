@@ -31,7 +31,10 @@ fn excluded(story: &Story) -> Vec<String> {
 
 /// A cycle in which `b` fails, and the next one up to its plan.
 fn with_failure(class: Class) -> Story {
-    let mut story = Story::begin(|config| config.remedy.binpkg_corrupt = false);
+    let mut story = Story::begin(|config| {
+        config.remedy.binpkg_corrupt = false;
+        config.remedy.disk_full = false;
+    });
     story.through(Step::Plan);
     story.end(fails("b", class));
     assert_eq!(story.status().state, Mode::Paused);
@@ -48,7 +51,7 @@ fn known() -> Story {
     story.end(planned(&["b", "c"]));
     assert_eq!(excluded(&story), ["app-misc/b:0"]);
     story.end(planned(&["c"]));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story
 }
 
@@ -61,7 +64,7 @@ fn what_only_fails_again_is_left_out_and_nobody_is_called() {
     story.end(planned(&["c"]));
     let Some((_, Work::Build { exclude, .. })) = &story.job else { panic!("{:?}", story.job) };
     assert_eq!(exclude, &["app-misc/b:0"]);
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(
         Mode::Waiting,
         "everything else is up to date; app-misc/b-1 still failing since 2027-01-15 (compile); next sync in",
@@ -81,7 +84,7 @@ fn what_only_fails_again_is_left_out_and_nobody_is_called() {
     story.end(planned(&["b"]));
     story.end(planned(&[]));
     assert_eq!(story.running(), Step::Rebuild, "there is nothing to build");
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "app-misc/b-1 still failing since 2027-01-15");
 }
 
@@ -119,7 +122,7 @@ fn what_changed_is_tried_and_forgotten_once_it_is_built() {
         story.print(completed("b"));
         story.end(Report::Ran(ran(0)));
         assert!(story.status().known.is_empty(), "{change}");
-        story.through(Step::Rebuild);
+        story.through(Step::Prune);
         story.expect(Mode::Waiting, "everything is up to date (1 package built); next sync");
     }
 }
@@ -142,7 +145,7 @@ fn what_fails_otherwise_pauses_and_has_failed_since_the_first_time() {
     story.through(Step::SelfUpdate);
     story.end(report);
     story.end(planned(&[]));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     let known = story.status().known;
     assert_eq!((known[0].class, known[0].since), (Class::Test, since));
     assert!(known[0].last > since);
@@ -188,14 +191,14 @@ fn what_is_wanted_again_tomorrow_is_not_forgotten() {
     story.ask(Request::Resume { skip: vec!["app-misc/a".into()] });
     story.through(Step::Preflight);
     story.end(planned(&[]));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     assert_eq!(story.status().known.len(), 1);
     story.ask(Request::Sync);
     story.through(Step::SelfUpdate);
     story.end(planned(&["a", "b"]));
     assert_eq!(excluded(&story), ["app-misc/b:0"], "it was asked for in another cycle");
     story.end(planned(&[]));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.ask(Request::Sync);
     story.through(Step::SelfUpdate);
     story.end(planned(&["a"]));
@@ -236,7 +239,7 @@ fn resume_tries_it_again_while_it_waits_and_sync_does_not() {
     story.through(Step::Preflight);
     assert_eq!(excluded(&story), ["app-misc/b"]);
     story.end(planned(&[]));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "app-misc/b-1 still failing");
     story.ask(Request::Sync);
     story.through(Step::SelfUpdate);
@@ -258,7 +261,7 @@ fn a_pause_of_an_operator_is_no_repair() {
     story.expect(Mode::Paused, "held");
     story.take(Event::Hold(false));
     assert_eq!(story.running(), Step::Preflight);
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "app-misc/b-1 still failing");
 }
 
@@ -270,7 +273,7 @@ fn nothing_is_built_in_the_place_of_what_fails() {
     story.end(planned(&["old"]));
     assert_eq!(excluded(&story), ["app-misc/b:0", "app-misc/old:0"]);
     story.end(planned(&[]));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     assert!(story.status().warnings.iter().any(|warning| warning.ends_with("fails: app-misc/a-1")));
 }
 

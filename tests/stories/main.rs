@@ -6,5 +6,6 @@ mod notices;
 mod planning;
 mod remedies;
 mod requests;
+mod room;
 mod stall;
 mod story;

@@ -40,7 +40,7 @@ fn a_build_of_nothing_is_left_out() {
     }
     story.end(report.clone());
     assert_eq!(story.running(), Step::Rebuild);
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "everything else is up to date; next sync");
     let status = story.status();
     assert!(status.log.unwrap().ends_with("/plan.log"), "there is no other");
@@ -72,7 +72,7 @@ fn a_plan_survives_a_restart_and_belongs_to_its_cycle() {
     // Whatever is left is planned anew before it is built.
     story.through(Step::Preflight);
     assert_eq!(story.running(), Step::Plan);
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.restart("one", false);
     assert_eq!(story.status().plan, known, "also while it waits");
     story.restart("two", true);

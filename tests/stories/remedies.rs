@@ -67,7 +67,7 @@ fn what_could_not_be_fetched_is_fetched_later_and_then_all_is_built() {
     story.print(completed("a"));
     story.end(Report::Ran(ran(0)));
     assert!(matches!(story.job, Some((_, Work::Build { .. }))), "what waited for it is built");
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "everything is up to date");
     assert_eq!(story.status().remedies, ["app-misc/a-1 could not be fetched at first; attempt 3 worked"]);
 }
@@ -131,7 +131,7 @@ fn what_ran_out_of_memory_is_built_with_fewer_jobs() {
     story.print(emerging("a"));
     story.print(completed("a"));
     story.end(Report::Ran(ran(0)));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     assert_eq!(
         story.status().remedies,
         ["app-misc/a-1 ran out of memory at first; it was built with one job"]
@@ -199,7 +199,7 @@ fn a_circle_is_broken_and_the_build_goes_on() {
     assert_eq!(untangled(&story), "app-misc/a-1");
     story.end(Report::Ran(ran(0)));
     assert!(matches!(story.job, Some((_, Work::Plan { .. }))));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "everything is up to date");
     assert_eq!(
         story.status().remedies,
@@ -226,7 +226,7 @@ fn a_circle_within_a_circle_is_broken_first() {
     story.end(circle(&["a"]));
     assert_eq!(untangled(&story), "app-misc/a-1", "it was not the solution that was wrong");
     story.end(Report::Ran(ran(0)));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     assert_eq!(story.status().remedies.len(), 2);
 }
 
@@ -304,7 +304,7 @@ fn a_damaged_binary_package_is_set_aside_and_built_from_source() {
     story.print(emerging("a"));
     story.print(completed("a"));
     story.end(Report::Ran(ran(0)));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     let said = "the binary package of app-misc/a-1 was damaged; it was set aside and built from source";
     assert_eq!(story.status().remedies, [said]);
     let began = "binpkg-corrupt app-misc/a-1: binary package set aside, built from source";

@@ -18,9 +18,9 @@ fn five_syncs_while_building_are_one_cycle_more() {
         assert!(matches!(story.ask(Request::Sync), Reply::Already { .. }));
     }
     assert!(story.forces.is_empty(), "emerge was disturbed");
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     assert_eq!(story.status().cycle.unwrap().id, 2);
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "");
 }
 
@@ -104,7 +104,7 @@ fn the_pause_flag_holds_and_a_sync_waits_for_it() {
 #[test]
 fn a_pause_keeps_the_time_of_the_next_cycle() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.pass(3600);
     story.ask(pause(PauseMode::AfterCycle));
     story.expect(Mode::Paused, "lunch");
@@ -131,7 +131,7 @@ fn what_cannot_change_while_running_stays() {
 #[test]
 fn another_interval_counts_from_the_end_of_the_cycle() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.pass(3600);
     let interval = |hours| {
         let mut config = Config::default();

@@ -50,7 +50,7 @@ fn what_stalls_is_stopped_and_built_once_more() {
     story.print(emerging("a"));
     story.print(completed("a"));
     story.end(Report::Ran(ran(0)));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "everything is up to date");
     assert_eq!(story.status().remedies, ["app-misc/a-1 stalled at first; attempt 2 worked"]);
 }
@@ -110,7 +110,7 @@ fn a_resolver_that_hangs_is_left_to_a_person() {
     story.end(Report::Planned { ran, plan, offered });
     story.expect(Mode::Paused, "emerge printed nothing and used no processor for 2 h, so it was stopped");
     story.ask(resume());
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "everything is up to date");
 }
 
@@ -120,7 +120,7 @@ fn nobody_looks_when_nobody_wants_to_know() {
     story.through(Step::Plan);
     assert_eq!(story.state.wake(), None, "nothing is polled");
     let mut story = Story::begin(|_| {});
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "everything is up to date");
     assert_eq!(story.state.wake(), story.state.live.next, "nothing is polled while it waits");
 }
@@ -134,7 +134,7 @@ fn what_ends_well_in_spite_of_it_is_well() {
     hang(&mut story);
     story.print(completed("a"));
     story.end(Report::Ran(ran(0)));
-    story.through(Step::Rebuild);
+    story.through(Step::Prune);
     story.expect(Mode::Waiting, "everything is up to date");
     assert_eq!(story.status().remedies, [""; 0]);
 }

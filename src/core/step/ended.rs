@@ -19,7 +19,7 @@ impl Turn {
         let Some(job) = self.state.live.job.take_if(|job| job.id == id) else { return };
         let at = job.work.step();
         let succeeded = succeeded(&report);
-        let whole = !matches!(job.work, Work::Again { .. } | Work::Circle { .. } | Work::Untangle { .. });
+        let whole = !(job.work.is_remedy() || matches!(job.work, Work::Circle { .. }));
         let left_out = !self.state.exclude().is_empty();
         self.state.live.warnings.remove(view::LOCKED);
         if let Some(cycle) = &mut self.state.durable.cycle {
@@ -57,6 +57,9 @@ impl Turn {
         }
         if at == Step::Sync {
             return self.synced(&job, report, succeeded);
+        }
+        if at == Step::Prune {
+            return self.step_pruned(&job, report);
         }
         if !whole {
             return self.remedy_ended(&job, report, succeeded);
@@ -174,7 +177,7 @@ impl Turn {
 /// Whether the step's work is done.
 fn succeeded(report: &Report) -> bool {
     match report {
-        Report::Nothing | Report::Ready { .. } | Report::Circle(_) => true,
+        Report::Nothing | Report::Ready { .. } | Report::Circle(_) | Report::Pruned(_) => true,
         Report::Failed(_) => false,
         Report::Ran(ran) | Report::Planned { ran, .. } => ran.exit == Exit::Code(0),
         Report::Synced { outcome, .. } => !matches!(outcome, sync::Outcome::Failed(_)),

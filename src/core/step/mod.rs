@@ -5,6 +5,7 @@ mod ended;
 mod measured;
 mod onward;
 mod planned;
+mod prune;
 mod remedies;
 mod stall;
 mod tell;

@@ -40,6 +40,7 @@ impl Turn {
             treated: Vec::new(),
             circles: 0,
             untangled: Vec::new(),
+            freed: 0,
             over: false,
         });
         self.state.durable.sync.failures = 0;
@@ -180,6 +181,8 @@ impl Turn {
                     }
                 }
             }
+            (Some(Remedy::Room(room)), at) if room.at == at => Work::Prune { at },
+            (_, Step::Prune) => Work::Prune { at },
             (_, Step::Preflight) => Work::Preflight,
             (_, Step::Sync) => Work::Sync,
             (_, Step::SelfUpdate) => Work::SelfUpdate,

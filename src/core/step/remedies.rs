@@ -31,26 +31,41 @@ impl Turn {
             cycle.remedy = Some(Remedy::Untangle(Box::new(untangling)));
             return self.set_phase(Phase::Running(at));
         }
-        if at == Step::Build {
-            match remedy::choose(failures, &cycle.treated, config, self.now) {
-                Ok(treatment) => {
-                    // What was stopped by force may have left something behind.
-                    let swept = treatment.class == Class::Stalled;
-                    cycle.remedy = Some(Remedy::Again(treatment));
-                    if swept {
-                        self.enter(at);
-                    } else {
-                        self.set_phase(Phase::Running(at));
-                    }
-                    return self.schedule();
-                }
-                Err(left) => failures = left,
-            }
+        if self.make_room(&failures, at) {
+            return;
         }
+        self.again_or_give_up(failures, at);
+    }
+
+    /// Builds packages again that may go well this time, or leaves all to a person.
+    pub(super) fn again_or_give_up(&mut self, failures: Vec<Failure>, at: Step) {
+        let config = &self.state.live.config;
+        let Some(cycle) = self.state.durable.cycle.as_mut().filter(|_| at == Step::Build) else {
+            return self.give_up(failures, at);
+        };
+        match remedy::choose(failures, &cycle.treated, config, self.now) {
+            Ok(treatment) => {
+                // What was stopped by force, or could not write on, may have left something behind.
+                let swept = matches!(treatment.class, Class::Stalled | Class::DiskFull);
+                cycle.remedy = Some(Remedy::Again(treatment));
+                if swept {
+                    self.enter(at);
+                } else {
+                    self.set_phase(Phase::Running(at));
+                }
+                self.schedule();
+            }
+            Err(left) => self.give_up(left, at),
+        }
+    }
+
+    /// A person is needed for these.
+    pub(super) fn give_up(&mut self, failures: Vec<Failure>, at: Step) {
         self.remember(&failures, at);
-        let Some(cycle) = &mut self.state.durable.cycle else { return self.fail(failures, at) };
         let packages = failures.iter().filter(|failure| failure.package.is_some()).count();
-        cycle.tally.failed += u64::try_from(packages).unwrap_or(0);
+        if let Some(cycle) = &mut self.state.durable.cycle {
+            cycle.tally.failed += u64::try_from(packages).unwrap_or(0);
+        }
         self.fail(failures, at);
     }
 
@@ -78,6 +93,9 @@ impl Turn {
 
     /// What follows when the job of a remedy has ended.
     pub(super) fn remedy_ended(&mut self, job: &Job, report: Report, succeeded: bool) {
+        if let Work::Prune { .. } = job.work {
+            return self.room_made(job, report);
+        }
         self.step_ended(job, if succeeded { Outcome::Done } else { Outcome::Failed });
         let at = job.work.step();
         match (&job.work, report) {

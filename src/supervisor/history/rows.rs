@@ -79,6 +79,16 @@ pub(super) fn predictions(database: &Connection, cycle: i64) -> rusqlite::Result
     rows.collect()
 }
 
+/// The logs of the packages whose last outcome, in whichever cycle, is a failure.
+pub(super) fn logs_of_failures(database: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut query = database.prepare_cached(
+        "SELECT log FROM packages WHERE log IS NOT NULL AND outcome = ?1
+            AND key IN (SELECT max(key) FROM packages GROUP BY package)",
+    )?;
+    let rows = query.query_map([PackageOutcome::Failed.name()], |row| row.get(0))?;
+    rows.collect()
+}
+
 /// What was done about failures, in the order in which it began.
 pub(super) fn remedies(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<RemedyRow>> {
     let mut query = database.prepare_cached(

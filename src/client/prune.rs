@@ -1,0 +1,37 @@
+//! `gbsup prune`: what may go, listed or removed here and now. No supervisor is needed.
+
+use serde::Serialize;
+
+use super::{Error, json, print, terminal};
+use crate::cli::Exit;
+use crate::config;
+use crate::core::prune::Removal;
+use crate::render;
+use crate::supervisor::prune;
+
+/// What `gbsup prune --json` says.
+#[derive(Serialize)]
+struct Answer<'a> {
+    dry_run: bool,
+    removals: &'a [Removal],
+    bytes: u64,
+    problems: &'a [String],
+}
+
+pub(super) fn run(as_json: bool, dry_run: bool) -> Result<Exit, Error> {
+    let config = config::load()?;
+    let (chosen, mut problems) = prune::survey_here(&config);
+    let mut gone = Vec::new();
+    if dry_run {
+        gone = chosen;
+    } else {
+        problems.extend(prune::remove(&chosen, || false, |removal| gone.push(removal.clone())).problems);
+    }
+    let bytes = gone.iter().map(|removal| removal.size).sum();
+    if as_json {
+        print(json(&Answer { dry_run, removals: &gone, bytes, problems: &problems })?)?;
+    } else {
+        print(render::prune(&gone, bytes, dry_run, terminal::look()))?;
+    }
+    if problems.is_empty() { Ok(Exit::Done) } else { Err(Error::Failed(problems.join("\n"))) }
+}

@@ -1,0 +1,310 @@
+//! Looks for what may go, and removes it; what goes is decided by [`prune`](crate::core::prune).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use std::os::unix::fs::MetadataExt;
+
+use super::history::History;
+use super::process::{Capture, Handle, Launch};
+use super::quarantine;
+use crate::config::Config;
+use crate::core::Exit;
+use crate::core::prune::{Item, Kind, Pruned, Removal, choose};
+use crate::portage::command::{self, Command};
+use crate::portage::repository;
+use crate::portage::settings::{self, Settings};
+use crate::procs;
+
+/// What the directory of a cycle's logs is called below that of the logs.
+const CYCLES: &str = "cycle";
+
+/// What would go by this configuration, and what could not be looked at, one sentence each. `ask` runs a
+/// command of Portage for its answer.
+pub fn survey(
+    config: &Config,
+    mut ask: impl FnMut(&Command) -> Option<Vec<u8>>,
+) -> (Vec<Removal>, Vec<String>) {
+    let mut problems = Vec::new();
+    let mut items = Vec::new();
+    let volume = &config.volume.path;
+    // What needs no answer of Portage comes first: with a full disk there may be none.
+    items.extend(files(&volume.join(quarantine::DIRECTORY)).into_iter().filter_map(item(Kind::Quarantined)));
+    let logs = volume.join("log");
+    items.extend(step_logs(&logs));
+    let settings = ask(&command::envvar(settings::KEYS)).map(|text| Settings::parse(&text));
+    let logs = settings.as_ref().and_then(|settings| settings.logdir.clone()).unwrap_or(logs);
+    items.extend(package_logs(&logs, &failed_logs(volume)));
+    match settings {
+        Some(settings) => {
+            items.extend(leftovers(&settings));
+            items.extend(unreferenced(&settings, ask));
+        }
+        None => problems.push("Portage does not say where its directories are".to_owned()),
+    }
+    (choose(&items, &config.prune), problems)
+}
+
+/// The same without a supervisor, for `gbsup prune`.
+#[must_use]
+pub fn survey_here(config: &Config) -> (Vec<Removal>, Vec<String>) {
+    survey(config, |command| {
+        let mut nowhere = io::sink();
+        let mut sink = Capture { file: &mut nowhere, text: Vec::new() };
+        let ended = Launch::new(&Handle::default()).run(command, &mut sink);
+        (!matches!(ended.exit, Exit::NotStarted(_))).then_some(sink.text)
+    })
+}
+
+/// Removes these, until `stopped` says otherwise; `told` hears of each.
+pub fn remove(
+    removals: &[Removal],
+    mut stopped: impl FnMut() -> bool,
+    mut told: impl FnMut(&Removal),
+) -> Pruned {
+    let mut pruned = Pruned::default();
+    for removal in removals {
+        if stopped() {
+            break;
+        }
+        let path = &removal.path;
+        let removed =
+            if removal.kind == Kind::Leftover { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        match removed {
+            Ok(()) => {
+                pruned.files += 1;
+                pruned.freed = pruned.freed.saturating_add(removal.size);
+                told(removal);
+            }
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
+            Err(problem) => pruned.problems.push(format!("{} cannot be removed: {problem}", path.display())),
+        }
+        if let Some(directory) = path.parent().filter(|_| removal.kind == Kind::StepLog) {
+            // Only when it is empty.
+            drop(fs::remove_dir(directory));
+        }
+    }
+    pruned
+}
+
+// --- What is there ----------------------------------------------------------------------------------
+
+/// Where packages failed that were not built since; a person may want to read why.
+fn failed_logs(volume: &Path) -> BTreeSet<PathBuf> {
+    let history = History::read(&volume.join("state/history.db"));
+    history
+        .and_then(|history| history.logs_of_failures())
+        .unwrap_or_default()
+        .into_iter()
+        .map(PathBuf::from)
+        .collect()
+}
+
+/// The logs of steps, but for those of the newest cycle.
+fn step_logs(logs: &Path) -> Vec<Item> {
+    let number = |path: &Path| path.file_name()?.to_str()?.parse::<u64>().ok();
+    let cycles = entries(&logs.join(CYCLES)).into_iter().filter_map(|path| Some((number(&path)?, path)));
+    let mut cycles: Vec<_> = cycles.collect();
+    cycles.sort();
+    cycles.pop();
+    cycles.iter().flat_map(|(_, cycle)| files(cycle)).filter_map(item(Kind::StepLog)).collect()
+}
+
+/// The logs of packages, wherever Portage puts them: `CAT:PF:TIME.log`, or with FEATURES=split-log
+/// `build/CAT/PF:TIME.log`.
+fn package_logs(logs: &Path, needed: &BTreeSet<PathBuf>) -> Vec<Item> {
+    let split = entries(&logs.join("build")).into_iter().flat_map(|category| files(&category));
+    let named = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = name.strip_suffix(".gz").unwrap_or(name);
+        name.contains(':') && Path::new(name).extension().is_some_and(|end| end == "log")
+    };
+    let all = files(logs).into_iter().chain(split).filter(named);
+    all.filter_map(item(Kind::PackageLog))
+        .map(|item| Item { needed: needed.contains(&item.path), ..item })
+        .collect()
+}
+
+/// What failed builds left. As long as a Portage runs, nobody knows which of them are in work.
+fn leftovers(settings: &Settings) -> Vec<Item> {
+    if !procs::portage_pids().is_empty() {
+        return Vec::new();
+    }
+    let categories = entries(&settings.tmpdir.join("portage"));
+    let packages = categories.iter().filter(|path| path.is_dir()).flat_map(|category| entries(category));
+    let packages = packages.filter(|path| path.is_dir());
+    packages
+        .filter_map(|path| Some(Item { size: size_below(&path), ..item(Kind::Leftover)(path)? }))
+        .collect()
+}
+
+/// The source files, needed or not. That a file was downloaded long ago says nothing about how old it was
+/// then, so the time counts at which it came here.
+fn unreferenced(settings: &Settings, mut ask: impl FnMut(&Command) -> Option<Vec<u8>>) -> Vec<Item> {
+    let hidden = |path: &Path| path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+    let sources: Vec<PathBuf> = files(&settings.distdir).into_iter().filter(|path| !hidden(path)).collect();
+    if sources.is_empty() {
+        return Vec::new();
+    }
+    let repositories = ask(&command::repositories()).map(|text| repository::locations(&text));
+    // Where a repository has no Manifests, any file may be needed.
+    let Some(referred) = repositories.and_then(|repositories| referred(&repositories)) else {
+        return Vec::new();
+    };
+    let is_needed =
+        |path: &Path| path.file_name().is_some_and(|name| referred.contains(&*name.to_string_lossy()));
+    let items = sources.into_iter().filter_map(|path| {
+        let needed = is_needed(&path);
+        let came = fs::metadata(&path).ok()?.ctime();
+        let age = since(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(came).ok()?));
+        Some(Item { age, needed, ..item(Kind::Distfile)(path)? })
+    });
+    items.collect()
+}
+
+/// Every source file to which a Manifest refers; nothing when that cannot be known.
+fn referred(repositories: &[PathBuf]) -> Option<BTreeSet<String>> {
+    let mut referred = BTreeSet::new();
+    for repository in repositories {
+        let layout = fs::read_to_string(repository.join("metadata/layout.conf")).unwrap_or_default();
+        if !repository::has_manifests(&layout) {
+            return None;
+        }
+        let packages = entries(repository).into_iter().flat_map(|category| entries(&category));
+        for manifest in packages.map(|package| package.join("Manifest")) {
+            match fs::read_to_string(&manifest) {
+                Ok(text) => referred.extend(repository::distfiles(&text).map(str::to_owned)),
+                Err(problem)
+                    if matches!(problem.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+    // No reference at all is not believed: a tree that is not there refers to nothing.
+    (!referred.is_empty()).then_some(referred)
+}
+
+// --- Files ------------------------------------------------------------------------------------------
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let is_file = |path: &PathBuf| path.symlink_metadata().is_ok_and(|meta| meta.is_file());
+    entries(directory).into_iter().filter(is_file).collect()
+}
+
+fn item(kind: Kind) -> impl Fn(PathBuf) -> Option<Item> {
+    move |path| {
+        let meta = path.symlink_metadata().ok()?;
+        let age = since(meta.modified().ok()?);
+        Some(Item { kind, path, size: meta.len(), age, needed: false })
+    }
+}
+
+/// What lies in the future is new.
+fn since(then: SystemTime) -> Duration {
+    SystemTime::now().duration_since(then).unwrap_or_default()
+}
+
+fn size_below(directory: &Path) -> u64 {
+    let size = |path: &PathBuf| match path.symlink_metadata() {
+        Ok(meta) if meta.is_dir() => size_below(path),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    };
+    entries(directory).iter().map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, days: u64) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "0123456789").unwrap();
+        let then = SystemTime::now() - Duration::from_hours(24 * days);
+        fs::File::options().append(true).open(path).unwrap().set_modified(then).unwrap();
+    }
+
+    /// Everything there is below a volume that goes, with what Portage would say.
+    fn gone(volume: &Path, config: &Config) -> Vec<String> {
+        let ask = |command: &Command| {
+            let answer = match command.argv.join(" ").as_str() {
+                "portageq repos_config /" => format!("[x]\nlocation = {0}/repo\n", volume.display()),
+                _ => format!(
+                    "DISTDIR={0}/distfiles\nPORTAGE_LOGDIR={0}/log\nPORTAGE_TMPDIR={0}/tmp\n",
+                    volume.display()
+                ),
+            };
+            Some(answer.into_bytes())
+        };
+        let (removals, problems) = survey(config, ask);
+        assert_eq!(problems, [""; 0]);
+        let name = |removal: &Removal| removal.path.strip_prefix(volume).unwrap().display().to_string();
+        let names = removals.iter().map(name).collect();
+        let pruned = remove(&removals, || false, |_| {});
+        assert_eq!((pruned.files, pruned.problems), (removals.len() as u64, vec![]));
+        names
+    }
+
+    #[test]
+    fn what_is_old_goes_and_everything_else_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let volume = place.path();
+        for (path, days) in [
+            ("log/a:b-1:20250101-000000.log", 100),
+            ("log/a:b-2:20250101-000000.log", 10),
+            ("log/build/a/b-3:20250101-000000.log.gz", 100),
+            ("log/emerge.log", 100),
+            ("log/elog/summary.log", 100),
+            ("log/cycle/1/build.log", 100),
+            ("log/cycle/12/build.log", 100),
+            ("quarantine/a_b_b-1-1.gpkg.tar", 31),
+            ("binpkgs/a/b/b-1-1.gpkg.tar", 999),
+            ("state/state.json", 999),
+        ] {
+            write(&volume.join(path), days);
+        }
+        let mut config = Config::default();
+        config.volume.path = volume.to_owned();
+        let gone = gone(volume, &config);
+        assert_eq!(
+            gone,
+            [
+                "quarantine/a_b_b-1-1.gpkg.tar",
+                "log/a:b-1:20250101-000000.log",
+                "log/build/a/b-3:20250101-000000.log.gz",
+                "log/cycle/1/build.log",
+            ]
+        );
+        assert!(!volume.join("log/cycle/1").exists(), "an empty directory goes, too");
+        assert!(volume.join("log/cycle/12/build.log").exists(), "the newest cycle stays");
+    }
+
+    #[test]
+    fn only_sources_that_nothing_refers_to_go() {
+        let place = tempfile::tempdir().unwrap();
+        let volume = place.path();
+        for name in ["used.tar.gz", "unused.tar.gz", ".layout"] {
+            write(&volume.join("distfiles").join(name), 0);
+        }
+        let mut config = Config::default();
+        config.volume.path = volume.to_owned();
+        config.prune.distfiles = Some(Duration::ZERO);
+        assert_eq!(gone(volume, &config), [""; 0], "a tree that is not there refers to nothing");
+        let manifest = volume.join("repo/a/b/Manifest");
+        write(&manifest, 0);
+        fs::write(&manifest, "DIST used.tar.gz 9 SHA512 00\n").unwrap();
+        let layout = volume.join("repo/metadata/layout.conf");
+        write(&layout, 0);
+        fs::write(&layout, "use-manifests = false\n").unwrap();
+        assert_eq!(gone(volume, &config), [""; 0], "nobody knows what it needs");
+        fs::write(&layout, "masters =\n").unwrap();
+        assert_eq!(gone(volume, &config), ["distfiles/unused.tar.gz"]);
+    }
+}
