@@ -264,7 +264,8 @@ Examples:
 
 --now asks Portage here and now, which changes nothing and needs no supervisor. It fails with 1
 and the resolver's words when the configuration cannot be resolved, and with 5 when something of
-the world file would be left out.")]
+the world file would be left out. A circular dependency that the builder breaks by itself is told
+and no failure.")]
 pub struct PlanArgs {
     /// Print JSON
     #[arg(long)]

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::logs::volume;
 use super::socket::Supervisor;
-use super::{Error, json, print, terminal};
+use super::{Error, json, print, sentence, terminal};
 use crate::cli::{Exit, PlanArgs};
 use crate::config;
 use crate::core::eta::Estimates;
@@ -33,6 +33,9 @@ struct Shown<'a, P> {
     /// Seconds that each package takes, as far as that is known.
     estimates: BTreeMap<&'a str, u64>,
     eta: Option<Eta>,
+    /// A circular dependency that the builder would break by itself; no plan is known then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    circle: Option<&'a str>,
 }
 
 fn shown<'a, P>(whole: &'a P, plan: &'a Plan, estimates: &Estimates) -> Shown<'a, P> {
@@ -44,6 +47,7 @@ fn shown<'a, P>(whole: &'a P, plan: &'a Plan, estimates: &Estimates) -> Shown<'a
         totals: plan.totals(),
         estimates: plan.packages.iter().filter_map(estimate).collect(),
         eta: estimates.of_plan(plan),
+        circle: None,
     }
 }
 
@@ -83,7 +87,9 @@ fn now(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     let plan: &Plan = &rehearsal.plan;
     let estimates = estimates(&volume(supervisor).0);
     print(if as_json {
-        json(&shown(plan, plan, &estimates))?
+        json(&Shown { circle: rehearsal.circle.as_deref(), ..shown(plan, plan, &estimates) })?
+    } else if let Some(circle) = &rehearsal.circle {
+        sentence(circle)
     } else {
         render::plan(plan, &estimates, terminal::look())
     })?;
@@ -98,8 +104,8 @@ pub(super) fn why(supervisor: &Supervisor, name: &str, as_json: bool) -> Result<
     let made = read(&volume(supervisor).0)?;
     let packages: Vec<_> = made.plan.named(name).collect();
     if packages.is_empty() {
-        let sentence = format!("{name} is not in the plan of cycle {}; see: gbsup plan", made.cycle);
-        return Err(Error::Failed(sentence));
+        let missing = format!("{name} is not in the plan of cycle {}; see: gbsup plan", made.cycle);
+        return Err(Error::Failed(missing));
     }
     print(if as_json { json(&packages)? } else { render::why(&packages, terminal::look()) })
 }

@@ -77,6 +77,20 @@ pub fn next(circle: &Circle, cycle: &mut Cycle) -> Option<Solution> {
     Some(solution.clone())
 }
 
+/// What the builder would do about a circle, when it is met in a rehearsal; nothing when only a person can do
+/// something.
+#[must_use]
+pub fn ahead(circle: &Circle) -> Option<String> {
+    let solution = circle.solution(&[])?;
+    Some(format!(
+        "{}; the builder breaks that by itself and builds {} with USE=\"{}\" first, and what else there is to build \
+         is known after that",
+        circle.complaint(),
+        solution.package,
+        solution.flags()
+    ))
+}
+
 /// What a person is told: the circle by name, and what was tried.
 #[must_use]
 pub fn given_up(mut failure: Failure, circle: &Circle, cycle: &Cycle) -> Failure {

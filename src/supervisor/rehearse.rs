@@ -12,7 +12,8 @@ use super::process::{Capture, Handle, Launch, Sink};
 use crate::config::Config;
 use crate::core::failure::{Class, Failure};
 use crate::core::job::Job;
-use crate::core::{Exit, JobId, Ran, Report, Work, classify};
+use crate::core::{Exit, JobId, Ran, Report, Work, classify, remedy, untangle};
+use crate::portage::circular::{self, Circle};
 use crate::portage::command::{self, Command, Host};
 use crate::portage::output::Scanner;
 use crate::portage::plan::{Plan, Reader};
@@ -28,6 +29,9 @@ pub struct Rehearsal {
     pub plan: Plan,
     /// What it would not build although it is wanted, one sentence each.
     pub passed_over: Vec<String>,
+    /// A circular dependency that the builder would break by itself, in one sentence. There is no plan then:
+    /// Portage makes none as long as it is there.
+    pub circle: Option<String>,
 }
 
 /// Asks Portage what a build with this configuration would do. Fails with what stands in its way.
@@ -35,17 +39,18 @@ pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
     let log = open_log().map_err(|problem| {
         vec![Failure::new(Class::Internal, format!("the log {LOG} cannot be written: {problem}"))]
     })?;
-    let mut job = Rehearsing { log, scanner: Scanner::new(), reader: Reader::new() };
-    let host = job.host();
-    let settings = Settings::parse(&job.ask(&command::envvar(settings::KEYS)));
-    let command = command::plan(&host, &options(config, &[]));
-    let ended = launch(&command, &mut job);
+    let mut rehearsing = Rehearsing { log, scanner: Scanner::new(), reader: Reader::new() };
+    let host = rehearsing.host();
+    let settings = Settings::parse(&rehearsing.ask(&command::envvar(settings::KEYS)));
+    let options = options(config, &[]);
+    let command = command::plan(&host, &options);
+    let ended = launch(&command, &mut rehearsing);
     let ran = Ran {
         program: command.argv.first().cloned().unwrap_or_default(),
         command: command.typed(),
         log: LOG.to_owned(),
         exit: ended,
-        evidence: job.scanner.finish(),
+        evidence: std::mem::take(&mut rehearsing.scanner).finish(),
         logs: BTreeMap::new(),
         full: None,
         oom_kills: None,
@@ -53,13 +58,30 @@ pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
         toolchain: String::new(),
     };
     let went_well = ran.exit == Exit::Code(0);
-    let plan = job.reader.finish(&binaries(&settings));
+    let plan = std::mem::take(&mut rehearsing.reader).finish(&binaries(&settings));
     let report = Report::Planned { ran: Box::new(ran), plan: plan.clone(), offered: BTreeMap::new() };
     if went_well {
-        return Ok(Rehearsal { plan, passed_over: classify::passed_over(&report, false) });
+        return Ok(Rehearsal { plan, passed_over: classify::passed_over(&report, false), circle: None });
+    }
+    if let Some(text) = remedy::circle(&report).filter(|_| config.remedy.circular) {
+        let circle = untangle::ahead(&circle(
+            &text,
+            || rehearsing.ask(&command::circle(None, &host, &options)),
+            &host,
+        ));
+        if circle.is_some() {
+            return Ok(Rehearsal { plan: Plan::default(), passed_over: Vec::new(), circle });
+        }
     }
     let work = Work::Plan { exclude: Vec::new(), skips: Vec::new() };
     Err(classify::failures(&Job::new(JobId(0), 0, work), report))
+}
+
+/// What Portage knows of a circular dependency: its report, or what its words say where it has none.
+fn circle(text: &[String], report: impl FnOnce() -> Vec<u8>, host: &Host) -> Circle {
+    let report = host.capabilities.circular_report.then(report);
+    let told = report.and_then(|report| circular::from_json(&report));
+    told.unwrap_or_else(|| circular::from_text(text.iter().map(String::as_str)))
 }
 
 fn open_log() -> io::Result<File> {

@@ -128,6 +128,11 @@ fn what_ran_out_of_memory_is_built_with_fewer_jobs() {
         };
         assert_eq!((packages.as_slice(), *given), (&["app-misc/a-1".to_owned()][..], fewer));
     }
+    // Killed in the middle, it goes on with one job.
+    story.restart("one", true);
+    story.through(Step::Preflight);
+    let one = |work: &Work| matches!(work, Work::Again { change: Change::Fewer(Fewer::One), .. });
+    assert!(story.job.as_ref().is_some_and(|(_, work)| one(work)), "{:?}", story.job);
     story.print(emerging("a"));
     story.print(completed("a"));
     story.end(Report::Ran(ran(0)));
@@ -137,7 +142,10 @@ fn what_ran_out_of_memory_is_built_with_fewer_jobs() {
         ["app-misc/a-1 ran out of memory at first; it was built with one job"]
     );
     let began = |jobs: &str| format!("out-of-memory app-misc/a-1: built again with {jobs}");
-    assert_eq!(story.remedies(), [began("half the jobs"), "failed".into(), began("one job"), "done".into()]);
+    assert_eq!(
+        story.remedies(),
+        [began("half the jobs"), "failed".into(), began("one job"), began("one job"), "done".into()]
+    );
 
     let mut story = Story::begin(|_| {});
     story.through(Step::Plan);
