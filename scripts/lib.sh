@@ -16,7 +16,8 @@ case $BASE in
         ;;
 esac
 CONFIG=${CONFIG:-}
-export BASE NAME VOLUME IMAGE CONFIG
+POCKET_BASE=gbsup-pocket-base${PORTAGE_VERSION:+-$PORTAGE_VERSION}
+export BASE NAME VOLUME IMAGE CONFIG POCKET_BASE
 
 say() { printf '%s\n' "$*" >&2; }
 die() {

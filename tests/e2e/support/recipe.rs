@@ -95,6 +95,15 @@ impl Recipe {
         self
     }
 
+    /// With an older Portage: from the image beside the one under test.
+    #[track_caller]
+    pub fn older(mut self) -> Self {
+        self.image = format!("{}-older", image());
+        let there = docker(&["image", "inspect", &self.image]).code == 0;
+        assert!(there, "this test needs the image {}; make test builds it", self.image);
+        self
+    }
+
     /// From another image, such as a snapshot; it brings its own world and configuration.
     pub fn image(mut self, image: &str) -> Self {
         image.clone_into(&mut self.image);
