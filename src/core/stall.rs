@@ -1,7 +1,7 @@
 //! Whether a job has stalled: nothing printed, no build log grown and no processor used for as long as
 //! `build.stall`.
 //!
-//! It is looked at [`LOOKS`] times in that time, and only looks count: a container that was frozen for a
+//! It is looked at eight times in that time, and only looks count: a container that was frozen for a
 //! day was looked at once meanwhile, so its job is not blamed. Waiting for a lock of another Portage is not a
 //! stall either; see [`super::view::LOCKED`].
 
