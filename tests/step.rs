@@ -14,6 +14,7 @@ use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::{Job, Stage};
 use gbsup::core::narrowing::Narrowing;
 use gbsup::core::notice::Way;
+use gbsup::core::prune::Pruned;
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::skip::ToSkip;
 use gbsup::core::stall::Pulse;
@@ -57,6 +58,7 @@ enum End {
     Unfetched,
     /// A package does not compile; a plan has other packages than the one before.
     Otherwise,
+    Full,
 }
 
 fn requests() -> impl Strategy<Value = Request> {
@@ -83,6 +85,7 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => Just(End::Trouble),
         2 => Just(End::Unfetched),
         4 => Just(End::Otherwise),
+        2 => Just(End::Full),
     ];
     let ways = prop_oneof![Just(Way::Command), Just(Way::Webhook), Just(Way::Heartbeat)];
     prop_oneof![
@@ -427,6 +430,10 @@ fn report(end: End, work: &Work) -> Report {
         End::Badly if sync => {
             Report::Synced { ran: ran(1), outcome: Outcome::Failed("no route".into()), revision: None }
         }
+        End::Well if matches!(work, Work::Prune { .. }) => {
+            Report::Pruned(Pruned { files: 1, freed: 1, problems: Vec::new() })
+        }
+        End::Full => Report::Failed(Box::new(Failure::new(Class::DiskFull, "no"))),
         End::Well => Report::Ran(ran(0)),
         End::Badly => Report::Ran(ran(1)),
         End::Nothing => Report::Nothing,
