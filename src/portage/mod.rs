@@ -29,3 +29,4 @@ pub mod repository;
 pub mod settings;
 pub mod status;
 pub mod sync;
+pub mod vdb;
