@@ -12,6 +12,7 @@ use gbsup::config::{Config, News, OnFailure, Url};
 use gbsup::core::eta::Estimates;
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::{Job, Stage};
+use gbsup::core::major::{Change, Proof, Stale};
 use gbsup::core::narrowing::Narrowing;
 use gbsup::core::notice::Way;
 use gbsup::core::prune::Pruned;
@@ -45,6 +46,7 @@ enum Move {
     Look(u64),
     Examine,
     Deliver(Way, bool),
+    Find(u8),
     Restart { root: u8, boot: bool },
 }
 
@@ -103,6 +105,7 @@ fn moves() -> impl Strategy<Value = Move> {
         4 => (0..3u64).prop_map(Move::Look),
         1 => Just(Move::Examine),
         3 => (ways, any::<bool>()).prop_map(|(way, arrived)| Move::Deliver(way, arrived)),
+        2 => (0..4u8).prop_map(Move::Find),
         1 => (0..2u8, any::<bool>()).prop_map(|(root, boot)| Move::Restart { root, boot }),
     ]
 }
@@ -201,6 +204,11 @@ impl World {
                 }
                 Event::Delivered { way, problem: (!arrived).then(|| "nobody listens".into()) }
             }
+            Move::Find(package) => match &self.running {
+                Some((job, _)) if package == 0 => Event::Changed { job: *job, changes: vec![change()] },
+                Some((job, _)) => Event::Stale { job: *job, packages: vec![stale(package)] },
+                None => return,
+            },
             Move::Restart { root, boot } => self.restart(root, boot),
         };
         self.take(event);
@@ -356,6 +364,19 @@ fn judge_answers(asked: Option<(Asker, Request)>, actions: &[Action]) {
     let [(to, reply)] = answers.as_slice() else { panic!("{} answers to {request:?}", answers.len()) };
     assert_eq!(*to, by);
     assert_eq!(matches!(reply, Reply::Status { .. }), reading);
+}
+
+fn change() -> Change {
+    Change::Targets { variable: "LLVM_SLOT".into(), new: vec!["19".into()], gone: Vec::new() }
+}
+
+fn stale(package: u8) -> Stale {
+    Stale {
+        package: Cpv::parse(format!("app-misc/p{package}-1").as_bytes()).unwrap(),
+        atom: format!("app-misc/p{package}:0"),
+        built: None,
+        proof: Proof::Library { soname: "liba.so.1".into(), instead: vec!["liba.so.2".into()] },
+    }
 }
 
 fn claimed(durable: Option<Durable>, plan: Option<CyclePlan>, root: u8, boot: bool) -> Event {

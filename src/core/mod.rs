@@ -27,6 +27,7 @@ pub mod failure;
 pub mod history;
 pub mod job;
 pub mod known;
+pub mod major;
 pub mod narrowing;
 pub mod notice;
 pub mod prune;
@@ -60,6 +61,7 @@ use crate::portage::sync;
 use eta::Estimates;
 use failure::Failure;
 use history::Record;
+use major::Stale;
 use notice::{Note, Way};
 use prune::Pruned;
 use remedy::Change;
@@ -356,6 +358,20 @@ pub enum Event {
     Volume(VolumeInfo),
     /// How long things take here, looked up before packages are merged.
     Estimates(Arc<Estimates>),
+    /// What changed since the last cycle that was done, as a job found it; see [`major`].
+    Changed {
+        /// The job.
+        job: JobId,
+        /// All of it.
+        changes: Vec<major::Change>,
+    },
+    /// What a job is about to rebuild because of that.
+    Stale {
+        /// The job.
+        job: JobId,
+        /// The packages.
+        packages: Vec<Stale>,
+    },
     /// Portage was asked what it is doing; see [`crate::portage::live`].
     Live(Vec<LiveJob>),
     /// A job was looked at, as [`Action::Look`] asked.

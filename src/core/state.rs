@@ -11,6 +11,7 @@ use super::eta::Estimates;
 use super::failure::Failure;
 use super::job::Job;
 use super::known::KnownFailure;
+use super::major::{Change, Stale};
 use super::narrowing::Narrowing;
 use super::notice::{Notices, Outbox};
 use super::remedy::{Remedy, Treated};
@@ -165,6 +166,12 @@ pub struct Cycle {
     /// How many bytes were freed because no space was left.
     #[serde(default)]
     pub freed: u64,
+    /// What it met that had changed since the last cycle that was done.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+    /// What its rebuild step rebuilt, or set out to.
+    #[serde(default)]
+    pub stale: Vec<Stale>,
     /// It has ended.
     pub over: bool,
 }

@@ -234,6 +234,9 @@ pub struct Status {
     pub volume: VolumeInfo,
     /// The log of the step that runs or ran last, as a path inside the container.
     pub log: Option<String>,
+    /// What other packages are built against and changed since the last cycle that was done, and what is
+    /// rebuilt because of that; one sentence each.
+    pub changes: Vec<String>,
     /// What was done to the system to get on, one sentence each, while and after it acts.
     pub remedies: Vec<String>,
     /// What a person should know although the builder goes on.

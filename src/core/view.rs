@@ -57,6 +57,7 @@ pub fn status(state: &State, now: Now) -> Status {
         },
         volume: live.space.clone(),
         log: log(state),
+        changes: durable.cycle.as_ref().map(changes).unwrap_or_default(),
         remedies: remedies(state, now),
         warnings: warnings(state),
     }
@@ -382,6 +383,14 @@ fn remedies(state: &State, now: Now) -> Vec<String> {
     let freed = cycle.map_or(0, |cycle| cycle.freed);
     let freed = (freed > 0).then(|| format!("no space was left; {} were freed by pruning", size(freed)));
     working.into_iter().chain(treated).chain(untangled).chain(freed).collect()
+}
+
+/// What changed, and what is rebuilt for it.
+fn changes(cycle: &Cycle) -> Vec<String> {
+    let names: Vec<&str> = cycle.stale.iter().map(|stale| stale.package.as_str()).collect();
+    let rebuilt = (!names.is_empty())
+        .then(|| format!("built anew, because of what they were built against: {}", names.join(", ")));
+    cycle.changes.iter().map(ToString::to_string).chain(rebuilt).collect()
 }
 
 fn warnings(state: &State) -> Vec<String> {

@@ -165,6 +165,7 @@ impl Degraded {
             sync: SyncInfo::default(),
             volume: volume::look(&settings().volume.path),
             log: None,
+            changes: Vec::new(),
             remedies: Vec::new(),
             warnings: Vec::new(),
         }

@@ -4,6 +4,8 @@
 //! codes say almost nothing (emerge ends with 1 for every kind of failure), so these commands are
 //! made to print what a program can read: no colour, no spinner, no questions.
 
+use std::collections::BTreeSet;
+
 use super::circular::Solution;
 use super::cpv::{self, Cpv};
 use super::probe::Capabilities;
@@ -262,22 +264,42 @@ pub fn circle(within: Option<&Solution>, host: &Host, options: &BuildOptions) ->
     command
 }
 
-/// Exit status 0 when libraries are kept only for packages that still link to them, so that
-/// [`rebuild`] has something to do; 1 when there are none.
+/// Prints the libraries that are kept only for packages that still link to them, those of one package in a
+/// line; exit status 1 when there are none. [`rebuild`] the set [`PRESERVED`] then.
 #[must_use]
 pub fn preserved_libs() -> Command {
     plain(&["portageq", "list_preserved_libs", "/"])
 }
 
-/// Rebuilds what still links to preserved libraries.
+/// The set of what still links to preserved libraries.
+pub const PRESERVED: &str = "@preserved-rebuild";
+
+/// Rebuilds packages although nothing about them is new.
 ///
-/// From source: a binary package of the same version links to the old library as well. No
+/// From source: a binary package of the same version was built against the same old things. No
 /// `--changed-use`: with it nothing is selected.
 #[must_use]
-pub fn rebuild(host: &Host, options: &BuildOptions) -> Command {
+pub fn rebuild(targets: &[String], host: &Host, options: &BuildOptions) -> Command {
     let mut argv = emerge(options, Binaries::Ignore);
     argv.push("--oneshot".to_owned());
-    finish(argv, options, &["@preserved-rebuild".to_owned()], features(host, &[]))
+    finish(argv, options, targets, features(host, &[]))
+}
+
+/// Prints, for each of these atoms, the version that emerge would take; read it with [`visible`].
+#[must_use]
+pub fn mass_best_visible(atoms: &[&str]) -> Command {
+    plain(&[&["portageq", "mass_best_visible", "/", "ebuild"], atoms].concat())
+}
+
+/// Those atoms of [`mass_best_visible`] for which there is a version: `ATOM:category/name-version`, or `ATOM:`.
+#[must_use]
+pub fn visible(text: &[u8]) -> BTreeSet<String> {
+    let text = String::from_utf8_lossy(text);
+    let read = |line: &str| {
+        let (atom, package) = line.rsplit_once(':')?;
+        Cpv::parse(package.trim().as_bytes()).map(|_| atom.to_owned())
+    };
+    text.lines().filter_map(read).collect()
 }
 
 /// A configured command that calls emerge itself, such as `perl-cleaner --all`. It gets our options

@@ -8,7 +8,26 @@ use std::path::{Path, PathBuf};
 
 /// The variables that [`Settings`] is made of; ask
 /// [`command::envvar`](super::command::envvar) for these.
-pub const KEYS: &[&str] = &[
+#[must_use]
+pub fn keys() -> Vec<&'static str> {
+    [PLACES, TARGETS].concat()
+}
+
+/// Variables that say for which versions of a language or of a compiler packages are built; they come to
+/// USE flags (`profiles/desc` of the Gentoo repository).
+const TARGETS: &[&str] = &[
+    "LLVM_SLOT",
+    "LUA_SINGLE_TARGET",
+    "LUA_TARGETS",
+    "PHP_TARGETS",
+    "POSTGRES_TARGETS",
+    "PYTHON_SINGLE_TARGET",
+    "PYTHON_TARGETS",
+    "RUBY_TARGETS",
+];
+
+/// Variables that say where things are and how Portage works.
+const PLACES: &[&str] = &[
     "ARCH",
     "CHOST",
     "DISTDIR",
@@ -43,6 +62,8 @@ pub struct Settings {
     pub chost: String,
     /// `ARCH`; empty when the profile is invalid.
     pub arch: String,
+    /// What to build for: the words of each variable that is set and has any, such as `PYTHON_TARGETS`.
+    pub targets: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Settings {
@@ -52,6 +73,9 @@ impl Settings {
     pub fn parse(text: &[u8]) -> Self {
         let mut values = values(text);
         let mut take = |name: &str| values.remove(name).filter(|value| !value.is_empty());
+        let words = |value: String| value.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
+        let targets = TARGETS.iter().filter_map(|name| Some(((*name).to_owned(), words(take(name)?))));
+        let targets = targets.filter(|(_, words)| !words.is_empty()).collect();
         let path = |value: Option<String>, default: &str| PathBuf::from(value.as_deref().unwrap_or(default));
         Self {
             pkgdir: path(take("PKGDIR"), "/var/cache/binpkgs"),
@@ -59,10 +83,11 @@ impl Settings {
             logdir: take("PORTAGE_LOGDIR").or_else(|| take("PORT_LOGDIR")).map(PathBuf::from),
             emerge_log_dir: path(take("EMERGE_LOG_DIR"), "/var/log"),
             tmpdir: path(take("PORTAGE_TMPDIR"), "/var/tmp"),
-            features: take("FEATURES").unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+            features: words(take("FEATURES").unwrap_or_default()),
             makeopts: take("MAKEOPTS").unwrap_or_default(),
             chost: take("CHOST").unwrap_or_default(),
             arch: take("ARCH").unwrap_or_default(),
+            targets,
         }
     }
 }

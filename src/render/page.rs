@@ -14,6 +14,8 @@ use crate::core::status::{JobInfo, Mode, Progress, Status, in_words};
 
 /// How many failures the page shows before it refers to `gbsup failures`.
 const SHOWN_FAILURES: usize = 5;
+/// How many changes it shows before it refers to the whole status.
+const SHOWN_CHANGES: usize = 5;
 
 pub(super) const LABEL: Style = Style::new().dimmed();
 pub(super) const BAD: Style = AnsiColor::Red.on_default();
@@ -38,6 +40,7 @@ pub fn page(status: &Status, look: Look) -> String {
     page.gap();
     circumstances(&mut page, status);
     page.gap();
+    changes(&mut page, &status.changes);
     for remedy in &status.remedies {
         page.row("remedy", CAREFUL, &[plain(clean(remedy))]);
     }
@@ -186,6 +189,17 @@ pub(super) fn instruction(sentence: &str) -> Vec<Span> {
     match sentence.rsplit_once(": ") {
         Some((before, command)) => vec![plain(format!("{before}: ")), styled(STRONG, command)],
         None => vec![plain(sentence)],
+    }
+}
+
+fn changes(page: &mut Layout, changes: &[String]) {
+    // The last one says what is rebuilt for all of them.
+    let from = changes.len().saturating_sub(SHOWN_CHANGES);
+    for (index, change) in changes[from..].iter().enumerate() {
+        page.row(if index == 0 { "changed" } else { "" }, LABEL, &[plain(clean(change))]);
+    }
+    if from > 0 {
+        page.row("", LABEL, &[plain(format!("and {from} more: gbsup status --json"))]);
     }
 }
 

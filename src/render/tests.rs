@@ -46,6 +46,7 @@ fn status(state: Mode, step: &str, headline: &str) -> Status {
         },
         volume: VolumeInfo { path: "/var/lib/gbsup".into(), mounted: true, free: 44_238_000_000 },
         log: Some("/var/lib/gbsup/log/cycle/3/build.log".into()),
+        changes: Vec::new(),
         remedies: Vec::new(),
         warnings: Vec::new(),
     }
@@ -221,6 +222,17 @@ fn warnings_without_a_volume() {
 }
 
 #[test]
+fn what_changed_up_to_what_is_rebuilt_for_it() {
+    let mut status =
+        status(Mode::Running, "rebuild", "running: rebuilding 1 of 2, app-misc/a-1 (compile, 2 s)");
+    status.changes = (1..=6).map(|n| format!("dev-libs/lib{n} went from {n} to {}", n + 1)).collect();
+    status
+        .changes
+        .push("built anew, because of what they were built against: app-misc/a-1, app-misc/b-1".into());
+    assert_snapshot!(page(&status, WIDE));
+}
+
+#[test]
 fn narrow_terminals_get_labels_in_the_text() {
     let look = Look { width: Some(40), ..WIDE };
     assert_snapshot!(format!("{}--\n{}", page(&building(), look), page(&broken(), look)));
@@ -290,6 +302,7 @@ fn nothing_from_outside_reaches_the_terminal_as_a_command() {
     status.headline = format!("paused: {evil}");
     status.jobs = vec![job(evil, evil, 1, None, false)];
     status.pending = vec![evil.into()];
+    status.changes = vec![evil.into()];
     status.remedies = vec![evil.into()];
     status.warnings = vec![evil.into()];
     status.log = Some(evil.into());

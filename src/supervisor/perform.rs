@@ -17,6 +17,7 @@ use super::locks;
 use super::memory;
 use super::preflight;
 use super::process::{Capture, Handle, Launch, Sink};
+use super::rebuild;
 use super::store::Store;
 use crate::config::{self, Config};
 use crate::core::eta::Estimates;
@@ -115,7 +116,7 @@ pub(super) struct Task {
     events: UnboundedSender<Event>,
     host: Arc<Mutex<Option<Host>>>,
     handle: Handle,
-    job: JobId,
+    pub(super) job: JobId,
     step: Step,
     job_file: Option<PathBuf>,
     pub(super) volume: PathBuf,
@@ -137,7 +138,7 @@ impl Task {
             Work::Untangle { solution, exclude, .. } => self.untangle(solution, exclude),
             Work::Again { packages, change, exclude } => self.again(packages, *change, exclude),
             Work::Prune { .. } => Ok(Report::Pruned(self.prune())),
-            Work::Rebuild { merged, exclude } => self.rebuild(merged, exclude),
+            Work::Rebuild { merged, exclude } => rebuild::run(self, merged, exclude),
         };
         self.settle();
         report.unwrap_or_else(Report::Failed)
@@ -147,7 +148,7 @@ impl Task {
 
     fn sync(&mut self) -> Result<Report, Trouble> {
         let how = match self.config.sync.command.as_slice() {
-            [] if installed("eix-sync") => Syncer::EixSync,
+            [] if rebuild::found("eix-sync") => Syncer::EixSync,
             [] => Syncer::Emaint,
             custom => Syncer::Custom(custom.to_vec()),
         };
@@ -191,26 +192,6 @@ impl Task {
         self.run(&command::build(&host, &options)).map(|ran| Report::Ran(Box::new(ran)))
     }
 
-    fn rebuild(&mut self, merged: &[String], exclude: &[String]) -> Result<Report, Trouble> {
-        let options = self.options(exclude);
-        let host = self.host()?;
-        let mut last = Report::Nothing;
-        if self.capture(&command::preserved_libs())?.0 == Exit::Code(0) {
-            self.tell_estimates(&options);
-            last = Report::Ran(Box::new(self.run(&command::rebuild(&host, &options))?));
-        }
-        for follow_up in self.config.rebuild.commands.clone() {
-            if !went_well(&last) {
-                break;
-            }
-            if wanted(&follow_up, merged) && follow_up.run.first().is_some_and(|program| installed(program)) {
-                let command = command::follow_up(&follow_up.run, &host, &options);
-                last = Report::Ran(Box::new(self.run(&command)?));
-            }
-        }
-        Ok(last)
-    }
-
     /// Whether the job was told to stop.
     pub(super) fn stopped(&self) -> bool {
         self.handle.stopped()
@@ -226,9 +207,9 @@ impl Task {
     }
 
     /// Looks up how long packages took, which the log of this very cycle may have told.
-    fn tell_estimates(&self, options: &BuildOptions) {
+    pub(super) fn tell_estimates(&self, options: &BuildOptions) {
         let estimates = Estimates::new(&emerge_log::durations(&self.volume), options.jobs);
-        drop(self.events.send(Event::Estimates(Arc::new(estimates))));
+        self.tell(Event::Estimates(Arc::new(estimates)));
     }
 
     /// What this Portage and this container can do; found out once.
@@ -315,7 +296,13 @@ impl Task {
 
     /// Tells what an operator should know, or that it is over.
     pub(super) fn warn(&self, key: &'static str, text: Option<String>) {
-        drop(self.events.send(Event::Warning { key, text }));
+        self.tell(Event::Warning { key, text });
+    }
+
+    /// Tells the loop.
+    pub(super) fn tell(&self, event: Event) {
+        // It outlives its jobs, but for the last moments of the process.
+        drop(self.events.send(event));
     }
 
     /// The log of the step, with the line of a command that is about to be run.
@@ -375,29 +362,6 @@ pub(crate) fn options(config: &Config, exclude: &[String]) -> BuildOptions {
 /// What lies in PKGDIR; nothing as long as there is no index.
 pub(super) fn binaries(settings: &Settings) -> Vec<Binary> {
     fs::read(settings.pkgdir.join("Packages")).map(|text| index::binaries(&text)).unwrap_or_default()
-}
-
-/// Whether the last command of a step left things in order.
-fn went_well(report: &Report) -> bool {
-    match report {
-        Report::Ran(ran) => ran.exit == Exit::Code(0),
-        _ => true,
-    }
-}
-
-/// Whether this cycle merged what the command is there for.
-fn wanted(follow_up: &config::FollowUp, merged: &[String]) -> bool {
-    let Some(when) = &follow_up.when else { return true };
-    merged.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).any(|cpv| cpv.cp() == when)
-}
-
-/// Whether a program can be found the way a job would find it.
-fn installed(program: &str) -> bool {
-    if program.contains('/') {
-        return Path::new(program).exists();
-    }
-    let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    places.iter().any(|place| Path::new(place).join(program).exists())
 }
 
 /// The revision of the repository that most of what is built comes from.

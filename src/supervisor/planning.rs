@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::perform::{Task, Trouble, binaries};
-use super::{inputs, preflight};
+use super::{inputs, installed, preflight, rebuild};
 use crate::core::Report;
 use crate::portage::command;
 use crate::portage::cpv::Cpv;
@@ -15,6 +15,8 @@ impl Task {
         let options = self.options(exclude);
         let host = self.host()?;
         let settings = preflight::settings(self)?;
+        let before = installed::settled(&self.volume);
+        rebuild::tell_changes(self, before.as_ref(), &installed::packages(), &settings);
         let mut reader = Reader::new();
         let ran = self.run_reading(&command::plan(&host, &options), |line| reader.line(line))?;
         let mut plan = reader.finish(&binaries(&settings));

@@ -92,7 +92,7 @@ fn unusable(directory: &Path, problem: &io::Error) -> Trouble {
 // --- Portage --------------------------------------------------------------------------------------
 
 pub(super) fn settings(task: &mut Task) -> Result<Settings, Trouble> {
-    let (_, text) = task.capture(&command::envvar(settings::KEYS))?;
+    let (_, text) = task.capture(&command::envvar(&settings::keys()))?;
     Ok(Settings::parse(&text))
 }
 

@@ -35,7 +35,7 @@ pub fn survey(
     items.extend(files(&volume.join(quarantine::DIRECTORY)).into_iter().filter_map(item(Kind::Quarantined)));
     let logs = volume.join("log");
     items.extend(step_logs(&logs));
-    let settings = ask(&command::envvar(settings::KEYS)).map(|text| Settings::parse(&text));
+    let settings = ask(&command::envvar(&settings::keys())).map(|text| Settings::parse(&text));
     let logs = settings.as_ref().and_then(|settings| settings.logdir.clone()).unwrap_or(logs);
     items.extend(package_logs(&logs, &failed_logs(volume)));
     match settings {

@@ -41,7 +41,7 @@ pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
     })?;
     let mut rehearsing = Rehearsing { log, scanner: Scanner::new(), reader: Reader::new() };
     let host = rehearsing.host();
-    let settings = Settings::parse(&rehearsing.ask(&command::envvar(settings::KEYS)));
+    let settings = Settings::parse(&rehearsing.ask(&command::envvar(&settings::keys())));
     let options = options(config, &[]);
     let command = command::plan(&host, &options);
     let ended = launch(&command, &mut rehearsing);

@@ -21,7 +21,7 @@ use crate::portage::settings::Settings;
 use crate::procs;
 
 /// The database of installed packages (portage(5)).
-const INSTALLED: &str = "/var/db/pkg";
+pub(super) const INSTALLED: &str = "/var/db/pkg";
 /// How much a binpkg's time of change may lie before the moment it was written: Portage sets it.
 const SLACK: Duration = Duration::from_hours(24);
 /// The warning that another Portage runs; it is withdrawn when somebody looks and none does.
@@ -239,7 +239,7 @@ pub(super) fn listing(root: &Path) -> io::Result<Vec<Entry>> {
 }
 
 /// `category/name` of everything in a directory of packages.
-fn two_deep(root: &Path) -> Vec<PathBuf> {
+pub(super) fn two_deep(root: &Path) -> Vec<PathBuf> {
     let below = |category: String| {
         names(&root.join(&category)).into_iter().map(move |name| Path::new(&category).join(name))
     };
@@ -247,7 +247,7 @@ fn two_deep(root: &Path) -> Vec<PathBuf> {
 }
 
 /// The names in a directory; none when it is not there.
-fn names(directory: &Path) -> Vec<String> {
+pub(super) fn names(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }

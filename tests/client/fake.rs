@@ -173,6 +173,7 @@ pub(crate) fn status(state: Mode, headline: &str) -> Status {
         sync: SyncInfo::default(),
         volume: VolumeInfo { path: "/var/lib/gbsup".into(), mounted: true, free: 1 << 33 },
         log: None,
+        changes: Vec::new(),
         remedies: Vec::new(),
         warnings: Vec::new(),
     }

@@ -2,6 +2,7 @@
 
 mod cycle;
 mod known;
+mod major;
 mod notices;
 mod planning;
 mod remedies;

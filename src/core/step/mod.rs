@@ -2,6 +2,7 @@
 
 mod asked;
 mod ended;
+mod major;
 mod measured;
 mod onward;
 mod planned;
@@ -78,6 +79,8 @@ impl Turn {
             }
             Event::Terminate => self.leave(),
             Event::Volume(space) => self.state.live.space = space,
+            Event::Changed { job, changes } => self.changed(job, changes),
+            Event::Stale { job, packages } => self.stale(job, packages),
             Event::Estimates(estimates) => self.state.live.estimates = estimates,
             Event::Live(jobs) => {
                 if let Some(job) = &mut self.state.live.job {

@@ -41,6 +41,8 @@ impl Turn {
             circles: 0,
             untangled: Vec::new(),
             freed: 0,
+            changes: Vec::new(),
+            stale: Vec::new(),
             over: false,
         });
         self.state.durable.sync.failures = 0;

@@ -76,7 +76,7 @@ fn an_old_portage_is_asked_for_nothing_new() {
 
 #[test]
 fn a_rebuild_takes_no_binary_and_selects_by_link() {
-    let command = rebuild(&new_host(), &BuildOptions::default());
+    let command = rebuild(&[PRESERVED.to_owned()], &new_host(), &BuildOptions::default());
     for wanted in ["--usepkg=n", "--getbinpkg=n", "--oneshot"] {
         assert!(command.argv.iter().any(|arg| arg == wanted), "{wanted}");
     }
@@ -132,4 +132,13 @@ fn quoting_is_what_shlex_reads() {
     for (arg, want) in [("--a=b", "--a=b"), ("", "''"), ("a b", "'a b'"), ("it's", r#"'it'"'"'s'"#)] {
         assert_eq!(shell_quote(arg), want);
     }
+}
+
+#[test]
+fn what_there_is_an_ebuild_of() {
+    let command = mass_best_visible(&["test-quick/t1:0", "nonexist/foo:2"]);
+    assert_eq!(command.typed(), "portageq mass_best_visible / ebuild test-quick/t1:0 nonexist/foo:2");
+    let text = b"a warning\ntest-quick/t1:0:test-quick/t1-1\nnonexist/foo:2:\ntest-fail/slotlib:2:test-fail/slotlib-2\n";
+    let want = ["test-fail/slotlib:2", "test-quick/t1:0"].map(str::to_owned);
+    assert_eq!(visible(text), want.into());
 }

@@ -1,0 +1,317 @@
+//! Major updates: what changed since the last cycle that was done, and what is still built against what was
+//! there before.
+//!
+//! Portage rebuilds what depends with `:=` on a package whose sub-slot changed, and what has a flag for a
+//! target (`PYTHON_TARGETS` and the like) that changed. What is left is found by looking at what is
+//! installed, not at what a cycle did: so it does not matter whether the cycle was cut short, whether
+//! somebody updated by hand, or whether an old binary package came back in a container made anew.
+//!
+//! The proof is of three kinds ([`Proof`]), and each is about the files of the package itself. That
+//! a package is older than the Perl it depends on is none: nearly everything that calls a script at build
+//! or at run time is, and goes on working.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::portage::cpv::{Cpv, is_version};
+use crate::portage::vdb::{Installed, Slot, Soname};
+
+/// The package whose modules lie in directories that are named after its version.
+const PERL: &str = "dev-lang/perl";
+/// The package of which a new slot is installed but not used.
+const COMPILER: &str = "sys-devel/gcc";
+
+/// Sub-slots by slot by `category/package`.
+pub type Slots = BTreeMap<String, BTreeMap<String, String>>;
+/// The words of each variable that says what to build for, such as `PYTHON_TARGETS`.
+pub type Targets = BTreeMap<String, BTreeSet<String>>;
+
+/// How the system was when a cycle was done. On the volume as `state/installed.json`; the next cycle is
+/// compared with it, however often that is interrupted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// What was installed.
+    pub slots: Slots,
+    /// What it was built for.
+    pub targets: Targets,
+    /// What a rebuild did not change; it is not rebuilt for the same reason again.
+    pub left: Vec<Stale>,
+    /// The preserved libraries that a rebuild did not make superfluous, as Portage lists them.
+    pub preserved: Vec<String>,
+}
+
+/// The slots of what is installed.
+#[must_use]
+pub fn slots(installed: &[Installed]) -> Slots {
+    let mut slots = Slots::new();
+    for package in installed {
+        let Slot { name, sub } = package.slot.clone();
+        slots.entry(package.cpv.cp().to_owned()).or_default().insert(name, sub);
+    }
+    slots
+}
+
+/// Something that other packages are built against changed. The text is a sentence without its period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// A sub-slot.
+    SubSlot {
+        /// `category/package`.
+        package: String,
+        /// Its slot.
+        slot: String,
+        /// The sub-slot before.
+        old: String,
+        /// The sub-slot now.
+        new: String,
+    },
+    /// The slots of a package that was there before and still is.
+    Slots {
+        /// `category/package`.
+        package: String,
+        /// In these now.
+        new: Vec<String>,
+        /// No longer in these.
+        gone: Vec<String>,
+        /// In these before and now.
+        kept: Vec<String>,
+    },
+    /// What to build for.
+    Targets {
+        /// The variable.
+        variable: String,
+        /// New words.
+        new: Vec<String>,
+        /// Words that are gone.
+        gone: Vec<String>,
+    },
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SubSlot { package, slot, old, new } => {
+                let slot = if slot == "0" { String::new() } else { format!(":{slot}") };
+                write!(f, "{package}{slot} went from {old} to {new}")
+            }
+            Self::Slots { package, new, gone, kept } => {
+                let (new_slots, gone, kept) = (new.join(", "), gone.join(", "), kept.join(", "));
+                match (new.is_empty(), gone.is_empty(), kept.is_empty()) {
+                    (false, true, _) => write!(f, "{package} has slot {new_slots} beside {kept}")?,
+                    (true, _, _) => write!(f, "{package} is no longer in slot {gone}")?,
+                    (false, false, true) => write!(f, "{package} went from slot {gone} to {new_slots}")?,
+                    (false, false, false) => {
+                        write!(f, "{package} has slot {new_slots} beside {kept}, and no longer {gone}")?;
+                    }
+                }
+                if package == COMPILER && !new.is_empty() && !kept.is_empty() {
+                    write!(
+                        f,
+                        "; the compiler in use stays until another is selected: gcc-config --list-profiles"
+                    )?;
+                }
+                Ok(())
+            }
+            Self::Targets { variable, new, gone } => {
+                let signed = |sign: char, words: &[String]| {
+                    words.iter().map(|word| format!("{sign}{word}")).collect::<Vec<_>>()
+                };
+                let words = [signed('+', new), signed('-', gone)].concat();
+                write!(f, "{variable} changed: {}", words.join(" "))
+            }
+        }
+    }
+}
+
+/// What changed; what was installed or removed altogether is no change.
+#[must_use]
+pub fn changes(before: &Settled, slots: &Slots, targets: &Targets) -> Vec<Change> {
+    let mut found = Vec::new();
+    for (package, new) in slots {
+        let Some(old) = before.slots.get(package) else { continue };
+        let only = |these: &BTreeMap<String, String>, others: &BTreeMap<String, String>| {
+            these.keys().filter(|slot| !others.contains_key(*slot)).cloned().collect::<Vec<_>>()
+        };
+        let (fresh, gone) = (only(new, old), only(old, new));
+        if !fresh.is_empty() || !gone.is_empty() {
+            let kept = new.keys().filter(|slot| old.contains_key(*slot)).cloned().collect();
+            found.push(Change::Slots { package: package.clone(), new: fresh, gone, kept });
+        }
+        for (slot, new) in new {
+            if let Some(old) = old.get(slot).filter(|old| *old != new) {
+                let (package, slot) = (package.clone(), slot.clone());
+                found.push(Change::SubSlot { package, slot, old: old.clone(), new: new.clone() });
+            }
+        }
+    }
+    let variables: BTreeSet<_> = before.targets.keys().chain(targets.keys()).collect();
+    for variable in variables {
+        let none = BTreeSet::new();
+        let old = before.targets.get(variable).unwrap_or(&none);
+        let new = targets.get(variable).unwrap_or(&none);
+        if old != new {
+            found.push(Change::Targets {
+                variable: variable.clone(),
+                new: new.difference(old).cloned().collect(),
+                gone: old.difference(new).cloned().collect(),
+            });
+        }
+    }
+    found
+}
+
+/// A package that is still built against something that is no longer there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stale {
+    /// The package.
+    pub package: Cpv,
+    /// Whatever version there is for its slot, as an atom.
+    pub atom: String,
+    /// When it was built, in seconds since 1970.
+    pub built: Option<i64>,
+    /// How that is known.
+    pub proof: Proof,
+}
+
+impl Stale {
+    /// Whether it is the same package for the same reason, built then or now.
+    fn is_as(&self, other: &Self) -> bool {
+        self.package == other.package && self.proof == other.proof
+    }
+}
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.package, self.proof)
+    }
+}
+
+/// How it is known that a package has to be rebuilt. The text goes on after the name of the package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// A dependency with `:=` is bound to a sub-slot that is not installed. Portage sees to that, but only
+    /// where what it was asked to build leads to the package.
+    Bound {
+        /// The dependency, as `category/package:slot`.
+        to: String,
+        /// The sub-slot it is bound to.
+        old: String,
+        /// The one that is installed.
+        new: String,
+    },
+    /// It has modules where only an older Perl looks for them.
+    Modules {
+        /// The directory.
+        directory: String,
+        /// The sub-slot of the Perl that is installed.
+        perl: String,
+    },
+    /// It links to a library that no package brings, and another version of that library is there.
+    Library {
+        /// The soname.
+        soname: String,
+        /// Those that are there.
+        instead: Vec<String>,
+    },
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bound { to, old, new } => {
+                write!(f, "was built against {to}/{old}, which is {to}/{new} now")
+            }
+            Self::Modules { directory, perl } => {
+                write!(f, "has modules in {directory}, where Perl {perl} does not look for them")
+            }
+            Self::Library { soname, instead } => {
+                write!(f, "links to {soname}, of which there is only {} now", instead.join(", "))
+            }
+        }
+    }
+}
+
+/// Of these directories for modules, which are named after a version of Perl, those of a Perl that is not
+/// installed. None while there is no Perl at all.
+#[must_use]
+pub fn of_another_perl(directories: Vec<String>, installed: &[Installed]) -> Vec<String> {
+    let perls: Vec<&Installed> = perls(installed).collect();
+    let is_of = |name: &str, perl: &Installed| {
+        let version = perl.cpv.version().split("-r").next().unwrap_or_default();
+        name == perl.slot.sub
+            || version.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let of_another = |directory: &String| {
+        let name = directory.rsplit('/').next().unwrap_or_default();
+        is_version(name) && !perls.is_empty() && !perls.iter().any(|perl| is_of(name, perl))
+    };
+    directories.into_iter().filter(of_another).collect()
+}
+
+fn perls(installed: &[Installed]) -> impl Iterator<Item = &Installed> {
+    installed.iter().filter(|package| package.cpv.cp() == PERL)
+}
+
+/// What has to be rebuilt, each package once. `modules` are those that own files below a directory that
+/// [`of_another_perl`] returned, with that directory.
+#[must_use]
+pub fn stale(installed: &[Installed], modules: &BTreeMap<Cpv, String>) -> Vec<Stale> {
+    let slots = slots(installed);
+    let provided: BTreeSet<&Soname> = installed.iter().flat_map(|package| &package.provides).collect();
+    let mut families: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for soname in &provided {
+        families.entry((&soname.abi, soname.family())).or_default().push(soname.name.clone());
+    }
+    let bound = |package: &Installed| {
+        package.bound.iter().find_map(|bound| {
+            let new = slots.get(&bound.cp)?.get(&bound.slot.name)?;
+            let to = format!("{}:{}", bound.cp, bound.slot.name);
+            (*new != bound.slot.sub).then(|| Proof::Bound {
+                to,
+                old: bound.slot.sub.clone(),
+                new: new.clone(),
+            })
+        })
+    };
+    let outdated = |package: &Installed| {
+        let directory = modules.get(&package.cpv)?.clone();
+        let perl = perls(installed).last()?.slot.sub.clone();
+        Some(Proof::Modules { directory, perl })
+    };
+    let unprovided = |package: &Installed| {
+        package.requires.iter().filter(|soname| !provided.contains(soname)).find_map(|soname| {
+            let instead = families.get(&(soname.abi.as_str(), soname.family()))?.clone();
+            Some(Proof::Library { soname: soname.name.clone(), instead })
+        })
+    };
+    let judge = |package: &Installed| {
+        let proof = bound(package).or_else(|| outdated(package)).or_else(|| unprovided(package))?;
+        let (atom, built) = (package.atom(), package.built);
+        Some(Stale { package: package.cpv.clone(), atom, built, proof })
+    };
+    installed.iter().filter_map(judge).collect()
+}
+
+/// Of what is stale, what is to be rebuilt: not what was `left` by earlier cycles as it is, nor what was
+/// `tried` in this one.
+#[must_use]
+pub fn to_rebuild(stale: Vec<Stale>, left: &[Stale], tried: &[Stale]) -> Vec<Stale> {
+    let again = |stale: &Stale| !left.contains(stale) && !tried.iter().any(|tried| tried.is_as(stale));
+    stale.into_iter().filter(again).collect()
+}
+
+/// Of what is stale at the end, what a rebuild of this or an earlier cycle did not change. What was not
+/// rebuilt at all, because somebody left it out, is none of it.
+#[must_use]
+pub fn unchanged(stale: Vec<Stale>, left: &[Stale], tried: &[Stale]) -> Vec<Stale> {
+    let rebuilt = |stale: &Stale| tried.iter().any(|tried| tried.is_as(stale) && tried.built != stale.built);
+    stale.into_iter().filter(|stale| left.contains(stale) || rebuilt(stale)).collect()
+}
+
+#[cfg(test)]
+#[path = "major_tests.rs"]
+mod tests;

@@ -1,0 +1,172 @@
+use super::*;
+
+/// A package with these dependencies, required and provided libraries.
+fn package(cpv: &str, slot: &str, values: &[(&str, &str)]) -> Installed {
+    let value = |name: &str| match name {
+        "SLOT" => slot.to_owned(),
+        "BUILD_TIME" => "100".to_owned(),
+        _ => values
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map_or_else(String::new, |(_, text)| (*text).to_owned()),
+    };
+    Installed::read(Cpv::parse(cpv.as_bytes()).unwrap(), value).unwrap()
+}
+
+fn perl(version: &str) -> Installed {
+    let sub: Vec<&str> = version.splitn(3, '.').take(2).collect();
+    let sub = sub.join(".");
+    let provides = format!("x86_64: libperl.so.{sub}");
+    package(&format!("dev-lang/perl-{version}"), &format!("0/{sub}"), &[("PROVIDES", &provides)])
+}
+
+fn words(stale: &[Stale]) -> Vec<String> {
+    stale.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_is_stale_and_what_only_looks_like_it() {
+    let installed = [
+        perl("5.42.0-r1"),
+        package("a/bound-1", "0", &[("DEPEND", "dev-lang/perl:0/5.40=")]),
+        package("a/bound-anew-1", "0", &[("RDEPEND", "dev-lang/perl:0/5.42=")]),
+        package("a/bound-to-nothing-1", "0", &[("RDEPEND", "dev-lang/gone:0/1=")]),
+        package("a/module-1", "0", &[("RDEPEND", "dev-lang/perl")]),
+        package("a/script-1", "0", &[("RDEPEND", "dev-lang/perl")]),
+        package("a/embeds-1", "3", &[("REQUIRES", "x86_64: libc.so.6 libperl.so.5.40")]),
+        package("a/embeds32-1", "0", &[("REQUIRES", "x86_32: libperl.so.5.40")]),
+        package("a/embeds-anew-1", "0", &[("REQUIRES", "x86_64: libc.so.6 libperl.so.5.42")]),
+    ];
+    let modules =
+        [(Cpv::parse(b"a/module-1").unwrap(), "/usr/lib64/perl5/vendor_perl/5.40".to_owned())].into();
+    let found = stale(&installed, &modules);
+    assert_eq!(
+        words(&found),
+        [
+            "a/bound-1 was built against dev-lang/perl:0/5.40, which is dev-lang/perl:0/5.42 now",
+            "a/module-1 has modules in /usr/lib64/perl5/vendor_perl/5.40, where Perl 5.42 does not look for them",
+            "a/embeds-1 links to libperl.so.5.40, of which there is only libperl.so.5.42 now",
+        ]
+    );
+    assert_eq!(found[2].atom, "a/embeds:3");
+    assert_eq!(stale(&[], &BTreeMap::new()), []);
+}
+
+#[test]
+fn a_library_in_two_versions_is_there() {
+    let installed = [
+        package("llvm-core/llvm-18.1", "18", &[("PROVIDES", "x86_64: libLLVM.so.18.1")]),
+        package("llvm-core/llvm-19.1", "19", &[("PROVIDES", "x86_64: libLLVM.so.19.1")]),
+        package("a/mesa-1", "0", &[("REQUIRES", "x86_64: libLLVM.so.18.1")]),
+        package("a/older-1", "0", &[("REQUIRES", "x86_64: libLLVM-17.so")]),
+    ];
+    let found = stale(&installed, &BTreeMap::new());
+    assert_eq!(
+        words(&found),
+        ["a/older-1 links to libLLVM-17.so, of which there is only libLLVM.so.18.1, libLLVM.so.19.1 now"]
+    );
+}
+
+#[test]
+fn directories_of_a_perl_that_is_gone() {
+    let all = || {
+        ["5.40", "5.42", "5.42.0", "5.42.1", "5.40.2", "vendor_perl", "5"]
+            .map(|name| format!("/usr/lib64/perl5/{name}"))
+            .to_vec()
+    };
+    let old = of_another_perl(all(), &[perl("5.42.0-r1")]);
+    assert_eq!(old, ["5.40", "5.42.1", "5.40.2"].map(|name| format!("/usr/lib64/perl5/{name}")));
+    assert_eq!(of_another_perl(all(), &[package("a/b-1", "0", &[])]), [""; 0]);
+}
+
+#[test]
+fn what_changed() {
+    let before = Settled {
+        slots: slots(&[
+            perl("5.40.2"),
+            package("sys-devel/gcc-13.3", "13", &[]),
+            package("dev-lang/python-3.12.8", "3.12", &[]),
+            package("dev-lang/ruby-3.2.1", "3.2", &[]),
+            package("dev-lang/ruby-3.3.1", "3.3", &[]),
+            package("dev-libs/icu-74.1", "0/74", &[]),
+            package("dev-libs/removed-1", "0", &[]),
+        ]),
+        targets: [("PYTHON_TARGETS", "python3_12"), ("RUBY_TARGETS", "ruby33"), ("LLVM_SLOT", "18")]
+            .map(|(name, word)| (name.to_owned(), [word.to_owned()].into()))
+            .into(),
+        ..Settled::default()
+    };
+    let now = slots(&[
+        perl("5.42.0"),
+        package("sys-devel/gcc-13.3", "13", &[]),
+        package("sys-devel/gcc-14.2", "14", &[]),
+        package("dev-lang/python-3.13.1", "3.13", &[]),
+        package("dev-lang/ruby-3.3.2", "3.3", &[]),
+        package("dev-libs/icu-74.2", "0/74", &[]),
+        package("dev-libs/added-1", "0", &[]),
+    ]);
+    let targets = [("PYTHON_TARGETS", "python3_13"), ("RUBY_TARGETS", "ruby33")]
+        .map(|(name, word)| (name.to_owned(), [word.to_owned()].into()))
+        .into();
+    let found: Vec<String> = changes(&before, &now, &targets).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "dev-lang/perl went from 5.40 to 5.42",
+            "dev-lang/python went from slot 3.12 to 3.13",
+            "dev-lang/ruby is no longer in slot 3.2",
+            "sys-devel/gcc has slot 14 beside 13; the compiler in use stays until another is selected: \
+             gcc-config --list-profiles",
+            "LLVM_SLOT changed: -18",
+            "PYTHON_TARGETS changed: +python3_13 -python3_12",
+        ]
+    );
+}
+
+/// What is rebuilt in vain is not rebuilt for ever, and what was left out is tried again.
+#[test]
+fn no_package_is_rebuilt_again_and_again() {
+    let stale = |built: i64, soname: &str| Stale {
+        package: Cpv::parse(b"a/b-1").unwrap(),
+        atom: "a/b:0".into(),
+        built: Some(built),
+        proof: Proof::Library { soname: soname.into(), instead: vec!["libx.so.9".into()] },
+    };
+    let (first, rebuilt, other) = (stale(100, "libx.so.1"), stale(200, "libx.so.1"), stale(200, "libx.so.2"));
+    let list = |these: &[&Stale]| these.iter().map(|&stale| stale.clone()).collect::<Vec<_>>();
+    for (found, left, tried, again, kept) in [
+        (&first, None, None, true, false),
+        // Within the step: rebuilt, and no different; not rebuilt at all; stale in another way now.
+        (&rebuilt, None, Some(&first), false, true),
+        (&first, None, Some(&first), false, false),
+        (&other, None, Some(&first), true, false),
+        // In later cycles: as it was left; built once more by somebody since.
+        (&rebuilt, Some(&rebuilt), None, false, true),
+        (&first, Some(&rebuilt), None, true, false),
+    ] {
+        let (left, tried) = (left.cloned(), tried.cloned());
+        let (left, tried) = (left.as_slice(), tried.as_slice());
+        assert_eq!(
+            !to_rebuild(list(&[found]), left, tried).is_empty(),
+            again,
+            "{found:?} {left:?} {tried:?}"
+        );
+        assert_eq!(!unchanged(list(&[found]), left, tried).is_empty(), kept, "{found:?} {left:?} {tried:?}");
+    }
+}
+
+#[test]
+fn what_is_kept_is_read_back() {
+    let settled = Settled {
+        slots: slots(&[perl("5.42.0")]),
+        targets: [("LLVM_SLOT".to_owned(), ["19".to_owned()].into())].into(),
+        left: stale(
+            &[perl("5.42.0"), package("a/b-1", "0", &[("RDEPEND", "dev-lang/perl:0/5.40=")])],
+            &BTreeMap::new(),
+        ),
+        preserved: vec!["a/b-1 /usr/lib/libx.so.1".into()],
+    };
+    assert_eq!(settled.left.len(), 1);
+    let text = serde_json::to_string(&settled).unwrap();
+    assert_eq!(serde_json::from_str::<Settled>(&text).unwrap(), settled);
+}

@@ -1,0 +1,80 @@
+//! Looks at what is installed, and keeps what it was like when a cycle was done. What follows from that is
+//! decided in [`major`].
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::repair::{INSTALLED, names, two_deep};
+use crate::core::major::{self, Settled, Stale};
+use crate::portage::cpv::Cpv;
+use crate::portage::vdb::{self, Installed};
+use crate::volume;
+
+/// Where Perl looks for modules, below `/usr/lib`, `/usr/lib64` and the like: in directories there that are
+/// named after its version (`perl-functions.eclass`).
+const MODULES: &[&str] = &["perl5", "perl5/vendor_perl", "perl5/site_perl"];
+
+/// Every installed package, in the order of their names.
+pub(super) fn packages() -> Vec<Installed> {
+    let root = Path::new(INSTALLED);
+    let mut entries = two_deep(root);
+    entries.sort();
+    let read = |entry: PathBuf| {
+        let cpv = Cpv::parse(entry.to_str()?.as_bytes())?;
+        Installed::read(cpv, |name| text(&root.join(&entry).join(name)))
+    };
+    entries.into_iter().filter_map(read).collect()
+}
+
+/// What of it has to be rebuilt.
+pub(super) fn stale(installed: &[Installed]) -> Vec<Stale> {
+    major::stale(installed, &modules(installed))
+}
+
+/// The packages with modules of a Perl that is not installed, and where they are. Lists of files are read
+/// only when there are such directories at all.
+fn modules(installed: &[Installed]) -> BTreeMap<Cpv, String> {
+    let directories = major::of_another_perl(module_directories(), installed);
+    if directories.is_empty() {
+        return BTreeMap::new();
+    }
+    let owned = |package: &Installed| {
+        let contents = text(&Path::new(INSTALLED).join(package.cpv.as_str()).join("CONTENTS"));
+        let directory = directories.iter().find(|directory| vdb::owns_below(&contents, directory))?;
+        Some((package.cpv.clone(), directory.clone()))
+    };
+    installed.iter().filter_map(owned).collect()
+}
+
+/// Every directory in one of [`MODULES`], whatever its name.
+fn module_directories() -> Vec<String> {
+    let usr = Path::new("/usr");
+    // CONTENTS has the path without symbolic links.
+    let real = |path: &PathBuf| path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+    let libraries = names(usr).into_iter().filter(|name| name.starts_with("lib"));
+    let libraries = libraries.map(|name| usr.join(name)).filter(real);
+    let parents = libraries.flat_map(|library| MODULES.iter().map(move |modules| library.join(modules)));
+    let found = parents.flat_map(|parent| names(&parent).into_iter().map(move |name| parent.join(name)));
+    found.filter(real).map(|path| path.display().to_string()).collect()
+}
+
+fn text(file: &Path) -> String {
+    fs::read(file).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+}
+
+/// How the system was when a cycle was last done. None on a fresh volume; what cannot be read is none
+/// either, and then nothing is known to have changed.
+pub(super) fn settled(volume: &Path) -> Option<Settled> {
+    serde_json::from_slice(&fs::read(file(volume)).ok()?).ok()
+}
+
+/// Keeps how the system is now.
+pub(super) fn keep(path: &Path, settled: &Settled) -> io::Result<()> {
+    volume::replace(&file(path), settled)
+}
+
+fn file(volume: &Path) -> PathBuf {
+    volume.join("state/installed.json")
+}

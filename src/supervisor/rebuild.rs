@@ -1,0 +1,164 @@
+//! The rebuild step: what the changes of a cycle make necessary; see [`major`].
+
+use std::path::Path;
+
+use super::installed;
+use super::perform::{Task, Trouble};
+use super::preflight;
+use crate::config;
+use crate::core::major::{self, Change, Settled, Stale};
+use crate::core::{Event, Exit, Report};
+use crate::portage::command;
+use crate::portage::cpv::Cpv;
+use crate::portage::settings::Settings;
+use crate::portage::vdb::Installed;
+
+/// How often what is stale is looked for and rebuilt within one step: a rebuilt library may make others
+/// stale. No package is rebuilt twice for the same reason.
+const ROUNDS: usize = 3;
+
+/// The follow-ups, then what is still stale, then what Portage itself knows to be: each of them has less
+/// to do for the one before it, and the last has the last word.
+pub(super) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Result<Report, Trouble> {
+    let before = installed::settled(&task.volume);
+    let settings = preflight::settings(task)?;
+    tell_changes(task, before.as_ref(), &installed::packages(), &settings);
+    let before = before.unwrap_or_default();
+
+    let mut last = follow_ups(task, merged, exclude)?;
+    let mut tried = Vec::new();
+    let mut gone = Vec::new();
+    for _ in 0..ROUNDS {
+        if !went_well(&last) {
+            return Ok(last);
+        }
+        let todo;
+        (todo, gone) = by_ebuild(task, major::to_rebuild(stale(), &before.left, &tried))?;
+        if todo.is_empty() {
+            break;
+        }
+        let atoms: Vec<String> = todo.iter().map(|stale| stale.atom.clone()).collect();
+        task.tell(Event::Stale { job: task.job, packages: todo.clone() });
+        tried.extend(todo);
+        last = rebuild(task, &atoms, exclude)?;
+    }
+    if !went_well(&last) {
+        return Ok(last);
+    }
+    let mut preserved = preserved(task)?;
+    if !preserved.is_empty() && preserved != before.preserved {
+        last = rebuild(task, &[command::PRESERVED.to_owned()], exclude)?;
+        if !went_well(&last) {
+            return Ok(last);
+        }
+        preserved = self::preserved(task)?;
+    }
+
+    let now = installed::packages();
+    let left = major::unchanged(installed::stale(&now), &before.left, &tried);
+    task.warn("stale", left_over(&left, &preserved));
+    task.warn("stale-for-good", without_ebuild(&gone));
+    let settled = Settled { slots: major::slots(&now), targets: settings.targets, left, preserved };
+    let kept = installed::keep(&task.volume, &settled);
+    let unkept = |problem| format!("what is installed could not be written down: {problem}");
+    task.warn("installed", kept.err().map(unkept));
+    Ok(last)
+}
+
+/// Says what changed since the last cycle that was done.
+pub(super) fn tell_changes(task: &Task, before: Option<&Settled>, now: &[Installed], settings: &Settings) {
+    let changes: Vec<Change> = before
+        .map(|before| major::changes(before, &major::slots(now), &settings.targets))
+        .unwrap_or_default();
+    task.tell(Event::Changed { job: task.job, changes });
+}
+
+fn follow_ups(task: &mut Task, merged: &[String], exclude: &[String]) -> Result<Report, Trouble> {
+    let options = task.options(exclude);
+    let host = task.host()?;
+    let mut last = Report::Nothing;
+    for follow_up in task.config.rebuild.commands.clone() {
+        if !went_well(&last) {
+            break;
+        }
+        if wanted(&follow_up, merged) && follow_up.run.first().is_some_and(|program| found(program)) {
+            let command = command::follow_up(&follow_up.run, &host, &options);
+            last = Report::Ran(Box::new(task.run(&command)?));
+        }
+    }
+    Ok(last)
+}
+
+fn rebuild(task: &mut Task, targets: &[String], exclude: &[String]) -> Result<Report, Trouble> {
+    let options = task.options(exclude);
+    let host = task.host()?;
+    task.tell_estimates(&options);
+    task.run(&command::rebuild(targets, &host, &options)).map(|ran| Report::Ran(Box::new(ran)))
+}
+
+fn stale() -> Vec<Stale> {
+    installed::stale(&installed::packages())
+}
+
+/// Those of which there is an ebuild, and the others. emerge would refuse all of them because of one that
+/// is gone, and nobody may want that one any more.
+fn by_ebuild(task: &mut Task, stale: Vec<Stale>) -> Result<(Vec<Stale>, Vec<Stale>), Trouble> {
+    if stale.is_empty() {
+        return Ok((stale, Vec::new()));
+    }
+    let atoms: Vec<&str> = stale.iter().map(|stale| stale.atom.as_str()).collect();
+    let (_, text) = task.capture(&command::mass_best_visible(&atoms))?;
+    let visible = command::visible(&text);
+    Ok(stale.into_iter().partition(|stale| visible.contains(&stale.atom)))
+}
+
+/// The libraries that are kept only for packages that still link to them, one line for each package that
+/// brought some.
+fn preserved(task: &mut Task) -> Result<Vec<String>, Trouble> {
+    let (exit, text) = task.capture(&command::preserved_libs())?;
+    let lines = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
+    Ok(if exit == Exit::Code(0) { lines } else { Vec::new() })
+}
+
+/// What a person should know when rebuilding did not help.
+fn left_over(left: &[Stale], preserved: &[String]) -> Option<String> {
+    let mut sentences: Vec<String> = left.iter().map(ToString::to_string).collect();
+    if !preserved.is_empty() {
+        sentences.push(format!("old libraries are still in use: {}", preserved.join("; ")));
+    }
+    let all = sentences.join("; ");
+    (!all.is_empty()).then(|| format!("a rebuild changed nothing, and is not tried again: {all}"))
+}
+
+fn without_ebuild(gone: &[Stale]) -> Option<String> {
+    let all: Vec<String> = gone.iter().map(ToString::to_string).collect();
+    (!all.is_empty()).then(|| {
+        format!(
+            "there is no ebuild to build it anew from: {}; look at: emerge --pretend --depclean",
+            all.join("; ")
+        )
+    })
+}
+
+/// Whether the last command of a step left things in order.
+fn went_well(report: &Report) -> bool {
+    match report {
+        Report::Ran(ran) => ran.exit == Exit::Code(0),
+        _ => true,
+    }
+}
+
+/// Whether this cycle merged what the command is there for.
+fn wanted(follow_up: &config::FollowUp, merged: &[String]) -> bool {
+    let Some(when) = &follow_up.when else { return true };
+    merged.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).any(|cpv| cpv.cp() == when)
+}
+
+/// Whether a program can be found the way a job would find it.
+pub(super) fn found(program: &str) -> bool {
+    if program.contains('/') {
+        return Path::new(program).exists();
+    }
+    let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    places.iter().any(|place| Path::new(place).join(program).exists())
+}
