@@ -14,6 +14,7 @@ mod forecast;
 mod kill;
 mod known;
 mod logs;
+mod major;
 mod notify;
 mod orphans;
 mod pause;

@@ -1,0 +1,146 @@
+//! Major updates: what was built against the old version is built anew, whatever happens on the way.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::support::{Builder, Recipe};
+
+const WORLD: &[&str] = &[
+    "test-major/bound",
+    "test-major/unbound",
+    "test-major/embeds",
+    "test-major/script",
+    "test-major/snake",
+    "virtual/perl-Test",
+];
+
+/// A client: the world from binary packages alone, into an empty root. What of it has a version of Perl in
+/// its name; what the program with Perl in it says, which has to find its library there; and the targets.
+const CLIENT: &str = r"
+rm -rf /tmp/client && mkdir /tmp/client && cd / && export ROOT=/tmp/client FEATURES=-buildpkg
+/usr/bin/emerge --ignore-default-opts --color=n --quiet --oneshot --usepkgonly $(cat /var/lib/portage/world) >/tmp/client.log 2>&1 ||
+    { cat /tmp/client.log; exit 1; }
+find /tmp/client/usr -name '*5.4*' | sed 's|.*/||' | sort -u
+LD_LIBRARY_PATH=/tmp/client/usr/lib /tmp/client/usr/bin/embeds
+cat /tmp/client/usr/share/gbsup-test/snake
+";
+
+/// The entries of the index that clients take, of each slot the newest, without the list of alternatives of
+/// the virtual, which names every Perl that would do.
+fn offered(builder: &Builder) -> BTreeMap<String, String> {
+    let index = fs::read_to_string(builder.on_volume("binpkgs/Packages")).expect("there is an index");
+    let mut newest = BTreeMap::new();
+    for entry in index.split("\n\n").skip(1) {
+        let value = |key: &str| entry.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+        let name = value("CPV: ").rsplit_once('-').map_or("", |(name, _)| name).to_owned();
+        let built: u64 = value("BUILD_TIME: ").parse().unwrap_or(0);
+        let text = entry.replace("|| ( =dev-lang/perl-5.44* =dev-lang/perl-5.42* =dev-lang/perl-5.40* )", "");
+        if newest.get(&name).is_none_or(|(other, _)| built >= *other) {
+            newest.insert(name, (built, text));
+        }
+    }
+    newest.into_iter().map(|(name, (_, entry))| (name, entry)).collect()
+}
+
+/// How often each package was compiled since there were `before` of them.
+fn compiled(builder: &Builder, before: usize) -> Vec<String> {
+    let mut compiled = builder.compiled().split_off(before);
+    compiled.sort();
+    compiled
+}
+
+/// The packages on offer that need this version of Perl.
+fn need(builder: &Builder, perl: &str) -> Vec<String> {
+    let needing = offered(builder).into_iter().filter(|(_, entry)| entry.contains(perl));
+    needing.map(|(name, _)| name).collect()
+}
+
+/// The way of a Perl from one version to the next, with the container killed twice on it: when Perl is new
+/// and nothing else is, and in the middle of the rebuild step.
+#[test]
+fn after_a_major_update_nothing_needs_the_old_version() {
+    let mut builder = Recipe::new(WORLD)
+        .config("[sync]\nmin_interval = \"1s\"\n")
+        .file("/run/test/limit-bound", "0\n")
+        .file("/run/test/limit-unbound", "0\n")
+        .start();
+    let status = builder.wait_waiting();
+    assert_eq!(status.changes, [""; 0]);
+    let bound = ["dev-lang/perl", "test-major/bound", "test-major/embeds", "virtual/perl-Test"];
+    assert_eq!(need(&builder, "5.40"), bound);
+    let first = builder.compiled().len();
+
+    // Another Perl, and another Python to build for.
+    builder
+        .sh("rm /run/test/limit-*; echo 'PYTHON_TARGETS=\"python3_13\"' >/etc/portage/make.conf/test.conf");
+    builder.tree(&["bump", "dev-lang/perl", "5.40.2", "5.42.0"]);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_at("bound");
+    builder.wait_for("all but what waits is merged", |status| status.progress.done == 3);
+    assert!(builder.has("dev-lang/perl-5.42.0"));
+    builder.sh("rm /run/test/at-bound");
+    builder.kill();
+
+    builder.start();
+    builder.wait_at("bound");
+    builder.go("bound");
+    builder.wait_at("unbound");
+    let status = builder.wait_for("all but what waits is merged", |status| status.progress.done == 5);
+    assert_eq!(status.step, "rebuild");
+    builder.sh("rm /run/test/at-unbound");
+    builder.kill();
+
+    builder.start();
+    builder.wait_at("unbound");
+    builder.go("unbound");
+    let status = builder.wait_waiting();
+    assert_eq!(status.warnings, [""; 0]);
+    let changes = status.changes.join("\n");
+    assert!(changes.contains("dev-lang/perl went from 5.40 to 5.42"), "{changes}");
+    assert!(changes.contains("PYTHON_TARGETS changed: +python3_13 -python3_12"), "{changes}");
+    assert!(changes.contains("test-major/unbound-1"), "{changes}");
+    assert!(!changes.contains("test-major/script-1"), "{changes}");
+    let logs = builder.logs();
+    let reason =
+        "test-major/unbound-1 has modules in /usr/lib/perl5/vendor_perl/5.40, where Perl 5.42 does not";
+    assert!(logs.contains(reason), "{logs}");
+    let reason = "test-major/embeds-1 links to libperl.so.5.40, of which there is only libperl.so.5.42 now";
+    assert!(logs.contains(reason), "{logs}");
+    // What waited was begun a second time; everything else was built once, and the script never.
+    assert_eq!(
+        compiled(&builder, first),
+        [
+            "dev-lang/perl-5.42.0",
+            "test-major/bound-1",
+            "test-major/bound-1",
+            "test-major/embeds-1",
+            "test-major/snake-1",
+            "test-major/unbound-1",
+            "test-major/unbound-1",
+            "virtual/perl-Test-1",
+        ]
+    );
+    assert_eq!(need(&builder, "5.40"), [""; 0]);
+    assert_eq!(need(&builder, "5.42"), bound);
+    let client = "5.42\nlibperl.so.5.42\n5.42\npython_targets_python3_13\n";
+    assert_eq!(builder.sh(CLIENT), client);
+    assert_eq!(builder.sh("ls /usr/lib/perl5/vendor_perl"), "5.42\n");
+    assert_eq!(builder.exec(&["portageq", "list_preserved_libs", "/"]).code, 1);
+    builder.assert_tidy();
+
+    // Once more without any trouble; and then there is nothing left to do.
+    let second = builder.compiled().len();
+    builder.tree(&["bump", "dev-lang/perl", "5.42.0", "5.44.0"]);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(3);
+    let status = builder.wait_waiting();
+    assert_eq!(status.changes.first().map(String::as_str), Some("dev-lang/perl went from 5.42 to 5.44"));
+    assert_eq!(compiled(&builder, second).len(), 5, "{:?}", compiled(&builder, second));
+    assert_eq!(need(&builder, "5.42"), [""; 0]);
+    assert_eq!(need(&builder, "5.44"), bound);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(4);
+    let status = builder.wait_waiting();
+    assert_eq!((status.changes, status.progress.done), (Vec::new(), 0));
+    builder.assert_tidy();
+}
