@@ -15,7 +15,8 @@ use crate::cli::{Exit, PlanArgs};
 use crate::config;
 use crate::core::eta::Estimates;
 use crate::core::failure::Failure;
-use crate::core::state::CyclePlan;
+use crate::core::major::Stale;
+use crate::core::state::{CyclePlan, Durable};
 use crate::core::status::Eta;
 use crate::emerge_log;
 use crate::portage::plan::{Plan, Planned, Totals};
@@ -99,15 +100,28 @@ fn now(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     Err(Error::Findings(rehearsal.passed_over.join("\n")))
 }
 
-/// Why a package is in the plan.
+/// Why a package is in the plan, or was built anew after the build.
 pub(super) fn why(supervisor: &Supervisor, name: &str, as_json: bool) -> Result<Exit, Error> {
-    let made = read(&volume(supervisor).0)?;
+    let volume = volume(supervisor).0;
+    let made = read(&volume)?;
     let packages: Vec<_> = made.plan.named(name).collect();
     if packages.is_empty() {
-        let missing = format!("{name} is not in the plan of cycle {}; see: gbsup plan", made.cycle);
-        return Err(Error::Failed(missing));
+        let stale = stale(&volume, name);
+        if !stale.is_empty() {
+            return print(if as_json { json(&stale)? } else { render::stale(&stale, terminal::look()) });
+        }
+        let sentence = format!("{name} is not in the plan of cycle {}; see: gbsup plan", made.cycle);
+        return Err(Error::Failed(sentence));
     }
     print(if as_json { json(&packages)? } else { render::why(&packages, terminal::look()) })
+}
+
+/// What of that name the rebuild step of the newest cycle built anew. Without a state there is none.
+fn stale(volume: &Path, name: &str) -> Vec<Stale> {
+    let text = std::fs::read(store::state_file(volume)).unwrap_or_default();
+    let cycle = serde_json::from_slice::<Durable>(&text).ok().and_then(|durable| durable.cycle);
+    let stale = cycle.map(|cycle| cycle.stale).unwrap_or_default();
+    stale.into_iter().filter(|stale| stale.package.is_called(name)).collect()
 }
 
 fn read(volume: &Path) -> Result<CyclePlan, Error> {

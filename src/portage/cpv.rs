@@ -92,6 +92,13 @@ impl Cpv {
         &self.text[..self.dash]
     }
 
+    /// Whether a person means it by `name`, `category/name`, `name-version`, `category/name-version` or
+    /// `=category/name-version`.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        [self.pn(), self.pf(), self.cp(), self.as_str()].contains(&name.trim_start_matches('='))
+    }
+
     /// The atom that means exactly this version: `=category/package-version`.
     #[must_use]
     pub fn atom(&self) -> String {

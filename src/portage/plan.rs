@@ -133,13 +133,8 @@ impl Plan {
         })
     }
 
-    /// The packages a person means by `name`, `category/name`, `category/name-version` or
-    /// `=category/name-version`.
+    /// The packages that a person may call so, see [`Cpv::is_called`].
     pub fn named(&self, name: &str) -> impl Iterator<Item = &Planned> {
-        let name = name.trim_start_matches('=');
-        self.packages.iter().filter(move |package| {
-            let cpv = &package.cpv;
-            [cpv.pn(), cpv.pf(), cpv.cp(), cpv.as_str()].contains(&name)
-        })
+        self.packages.iter().filter(move |package| package.cpv.is_called(name))
     }
 }

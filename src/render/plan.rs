@@ -10,6 +10,7 @@ use super::page::{CAREFUL, GOOD, LABEL, STRONG, ago};
 use super::table::{Cell, table};
 use super::{Look, clean, count, size};
 use crate::core::eta::Estimates;
+use crate::core::major::Stale;
 use crate::core::state::CyclePlan;
 use crate::core::status::in_words;
 use crate::portage::cpv::Cpv;
@@ -100,6 +101,19 @@ pub fn why(packages: &[&Planned], look: Look) -> String {
             format!("{}/{}", package.slot, package.sub_slot)
         };
         page.row("slot", LABEL, &[plain(clean(&format!("{slot}, repository {}", package.repo)))]);
+    }
+    page.finish()
+}
+
+/// Why packages were built anew although nothing about them is new.
+#[must_use]
+pub fn stale(packages: &[Stale], look: Look) -> String {
+    let mut page = Layout::new(look);
+    for stale in packages {
+        page.gap();
+        let name = clean(stale.package.as_str()).into_owned();
+        page.paragraph(2, &[styled(STRONG, name), plain(": built anew after the build")]);
+        page.row("why", LABEL, &[plain(clean(&format!("it {}", stale.proof)))]);
     }
     page.finish()
 }

@@ -40,7 +40,7 @@ impl Store {
         fs::create_dir_all(&state).map_err(|error| unusable(path, &state, &error))?;
         let lock = lock(path)?;
         let mut warnings = Vec::new();
-        let durable = load(&state, &mut warnings);
+        let durable = load(path, &mut warnings);
         // One that is missing or damaged is made anew before the next build.
         let plan = fs::read(plan_file(path)).ok().and_then(|text| serde_json::from_slice(&text).ok());
         let claimed =
@@ -59,7 +59,7 @@ impl Store {
 
     /// Writes the state.
     pub(super) fn save(&self, durable: &Durable) -> io::Result<()> {
-        replace(&self.path.join("state/state.json"), durable)
+        replace(&state_file(&self.path), durable)
     }
 
     /// Writes the plan.
@@ -75,6 +75,12 @@ impl Store {
         let there = fs::metadata(self.path.join("state/lock")).map(identity);
         matches!((there, self.lock.metadata().map(identity)), (Ok(a), Ok(b)) if a == b)
     }
+}
+
+/// Where the state is on a volume: a [`Durable`], as JSON.
+#[must_use]
+pub fn state_file(volume: &Path) -> PathBuf {
+    volume.join("state/state.json")
 }
 
 /// Where the plan of the newest cycle is on a volume: a [`CyclePlan`], as JSON.
@@ -137,8 +143,8 @@ fn unusable(path: &Path, at: &Path, error: &io::Error) -> Box<Failure> {
 }
 
 /// The state on the volume. One that cannot be read is set aside under a dated name.
-fn load(state: &Path, warnings: &mut Vec<String>) -> Option<Durable> {
-    let file = state.join("state.json");
+fn load(path: &Path, warnings: &mut Vec<String>) -> Option<Durable> {
+    let file = state_file(path);
     let problem = match fs::read(&file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => error.to_string(),
@@ -148,7 +154,8 @@ fn load(state: &Path, warnings: &mut Vec<String>) -> Option<Durable> {
             Err(error) => error.to_string(),
         },
     };
-    let aside = state.join(format!("state.json.damaged-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S")));
+    let damaged = format!("state.json.damaged-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
+    let aside = file.with_file_name(damaged);
     let kept = match fs::rename(&file, &aside) {
         Ok(()) => format!("it was set aside as {}", aside.display()),
         Err(error) => format!("it could not be set aside: {error}"),

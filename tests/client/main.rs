@@ -10,9 +10,13 @@ use fake::{Answer, Builder, failure, paused, reply, status};
 use gbsup::config::Config;
 use gbsup::core::failure::Class;
 use gbsup::core::history::{Outcome, PackageOutcome, Record};
+use gbsup::core::major::{Proof, Stale};
 use gbsup::core::request::{PauseMode, Reply, Request};
-use gbsup::core::state::CyclePlan;
+use gbsup::core::state::{CyclePlan, State};
 use gbsup::core::status::{Eta, Mode, Skipped, Status, StillFailing, Why};
+use gbsup::core::step::step;
+use gbsup::core::{Claimed, Event, Now};
+use gbsup::portage::cpv::Cpv;
 use gbsup::portage::plan::Reader;
 use gbsup::supervisor::history::History;
 use jiff::Timestamp;
@@ -349,6 +353,22 @@ fn a_plan_is_read_from_the_volume_and_a_package_is_found_in_it() {
     assert_eq!((json[0]["action"].as_str(), json[0]["old"][0].as_str()), (Some("update"), Some("1")));
     let absent = "gbsup: t3 is not in the plan of cycle 4; see: gbsup plan\n".to_owned();
     assert_eq!(builder.run("why t3"), (1, String::new(), absent));
+
+    // What was built anew after the build is in the state.
+    let proof = Proof::Modules { directory: "/usr/lib/perl5/5.40".into(), perl: "5.42".into() };
+    let package = Cpv::parse(b"test-quick/t3-1").unwrap();
+    let stale = Stale { package, atom: "test-quick/t3:0".into(), built: Some(1), proof };
+    let now = Now { mono: Duration::ZERO, wall: Timestamp::UNIX_EPOCH };
+    let claimed = Claimed { durable: None, plan: None, last_cycle: 3, root: "one".into(), boot: true };
+    let begun = State::new(Config::default(), now);
+    let mut durable = step(begun, Event::Claimed(Box::new(claimed)), now).0.durable;
+    durable.cycle.as_mut().unwrap().stale = vec![stale];
+    builder.file("state/state.json", &serde_json::to_string(&durable).unwrap());
+    let (code, out, _) = builder.run("why t3");
+    assert!(code == 0 && out.contains("it has modules in /usr/lib/perl5/5.40, where Perl 5.42"), "{out}");
+    let (_, json, _) = builder.run("why --json t3");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[0]["proof"]["modules"]["perl"], "5.42");
 
     builder.file("state/plan.json", "{\"cycle\": 4");
     let (code, _, err) = builder.run("plan");
