@@ -114,7 +114,7 @@ Examples:
   gbsup why sys-libs/zlib
   gbsup why =sys-libs/zlib-1.3.1
 
-It fails with 1 when the package is neither in the plan of the newest cycle nor was built anew after its build.")]
+It fails with 1 when the package is neither in the plan of the newest cycle nor was merged again after its build.")]
     Why {
         /// The package: zlib, sys-libs/zlib or =sys-libs/zlib-1.3.1
         #[arg(value_name = "PACKAGE")]

@@ -100,7 +100,7 @@ fn now(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     Err(Error::Findings(rehearsal.passed_over.join("\n")))
 }
 
-/// Why a package is in the plan, or was built anew after the build.
+/// Why a package is in the plan, or was merged again after the build.
 pub(super) fn why(supervisor: &Supervisor, name: &str, as_json: bool) -> Result<Exit, Error> {
     let volume = volume(supervisor).0;
     let made = read(&volume)?;
@@ -116,7 +116,7 @@ pub(super) fn why(supervisor: &Supervisor, name: &str, as_json: bool) -> Result<
     print(if as_json { json(&packages)? } else { render::why(&packages, terminal::look()) })
 }
 
-/// What of that name the rebuild step of the newest cycle built anew. Without a state there is none.
+/// What of that name the rebuild step of the newest cycle merged again. Without a state there is none.
 fn stale(volume: &Path, name: &str) -> Vec<Stale> {
     let text = std::fs::read(store::state_file(volume)).unwrap_or_default();
     let cycle = serde_json::from_slice::<Durable>(&text).ok().and_then(|durable| durable.cycle);

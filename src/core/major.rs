@@ -16,6 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::portage::cpv::{Cpv, is_version};
+use crate::portage::index::Binary;
 use crate::portage::vdb::{Installed, Slot, Soname};
 
 /// The package whose modules lie in directories that are named after its version.
@@ -302,6 +303,15 @@ pub fn stale(installed: &[Installed], modules: &BTreeMap<Cpv, String>) -> Vec<St
 pub fn to_rebuild(stale: Vec<Stale>, left: &[Stale], tried: &[Stale]) -> Vec<Stale> {
     let again = |stale: &Stale| !left.contains(stale) && !tried.iter().any(|tried| tried.is_as(stale));
     stale.into_iter().filter(again).collect()
+}
+
+/// Of what is to be rebuilt, that of which there is a binary package of a later build. It may have been built
+/// against what is there now, as in a container made anew, and is worth a try unless it was `taken` already.
+#[must_use]
+pub fn built_since(stale: &[Stale], binaries: &[Binary], taken: &[Stale]) -> Vec<Stale> {
+    let later = |stale: &Stale, binary: &Binary| binary.cpv == stale.package && binary.built > stale.built;
+    let worth = |stale: &&Stale| !taken.contains(stale) && binaries.iter().any(|binary| later(stale, binary));
+    stale.iter().filter(worth).cloned().collect()
 }
 
 /// Of what is stale at the end, what a rebuild of this or an earlier cycle did not change. What was not

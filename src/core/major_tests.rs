@@ -155,6 +155,28 @@ fn no_package_is_rebuilt_again_and_again() {
     }
 }
 
+/// A container made anew: the volume has what was built since, and the build did not take it.
+#[test]
+fn a_later_build_is_taken_once() {
+    let stale = stale(
+        &[
+            perl("5.42.0"),
+            package("a/b-1", "0", &[("RDEPEND", "dev-lang/perl:0/5.40=")]),
+            package("a/c-1", "0", &[("RDEPEND", "dev-lang/perl:0/5.40=")]),
+        ],
+        &BTreeMap::new(),
+    );
+    let binary = |cpv: &str, built| Binary {
+        cpv: Cpv::parse(cpv.as_bytes()).unwrap(),
+        flags: BTreeSet::new(),
+        built: Some(built),
+    };
+    let binaries = [binary("a/b-1", 100), binary("a/b-1", 101), binary("a/c-1", 100), binary("a/c-2", 101)];
+    let ready = built_since(&stale, &binaries, &[]);
+    assert_eq!(ready.iter().map(|stale| stale.package.as_str()).collect::<Vec<_>>(), ["a/b-1"]);
+    assert_eq!(built_since(&stale, &binaries, &ready), []);
+}
+
 #[test]
 fn what_is_kept_is_read_back() {
     let settled = Settled {

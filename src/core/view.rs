@@ -389,7 +389,7 @@ fn remedies(state: &State, now: Now) -> Vec<String> {
 fn changes(cycle: &Cycle) -> Vec<String> {
     let names: Vec<&str> = cycle.stale.iter().map(|stale| stale.package.as_str()).collect();
     let rebuilt = (!names.is_empty())
-        .then(|| format!("built anew, because of what they were built against: {}", names.join(", ")));
+        .then(|| format!("merged again, because of what they were built against: {}", names.join(", ")));
     cycle.changes.iter().map(ToString::to_string).chain(rebuilt).collect()
 }
 

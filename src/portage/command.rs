@@ -274,13 +274,11 @@ pub fn preserved_libs() -> Command {
 /// The set of what still links to preserved libraries.
 pub const PRESERVED: &str = "@preserved-rebuild";
 
-/// Rebuilds packages although nothing about them is new.
-///
-/// From source: a binary package of the same version was built against the same old things. No
-/// `--changed-use`: with it nothing is selected.
+/// Merges packages again although nothing about them is new. No `--changed-use`: with it nothing is
+/// selected.
 #[must_use]
-pub fn rebuild(targets: &[String], host: &Host, options: &BuildOptions) -> Command {
-    let mut argv = emerge(options, Binaries::Ignore);
+pub fn rebuild(targets: &[String], binaries: Binaries, host: &Host, options: &BuildOptions) -> Command {
+    let mut argv = emerge(options, binaries);
     argv.push("--oneshot".to_owned());
     finish(argv, options, targets, features(host, &[]))
 }
@@ -344,9 +342,11 @@ pub fn fix_binhost() -> Command {
 }
 
 /// What a run does with the binary packages that are already there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Binaries {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binaries {
+    /// It takes those that fit.
     Use,
+    /// It builds from source: one of the same version may have been built against the same old things.
     Ignore,
 }
 

@@ -105,14 +105,14 @@ pub fn why(packages: &[&Planned], look: Look) -> String {
     page.finish()
 }
 
-/// Why packages were built anew although nothing about them is new.
+/// why packages were merged again although nothing about them is new.
 #[must_use]
 pub fn stale(packages: &[Stale], look: Look) -> String {
     let mut page = Layout::new(look);
     for stale in packages {
         page.gap();
         let name = clean(stale.package.as_str()).into_owned();
-        page.paragraph(2, &[styled(STRONG, name), plain(": built anew after the build")]);
+        page.paragraph(2, &[styled(STRONG, name), plain(": merged again after the build")]);
         page.row("why", LABEL, &[plain(clean(&format!("it {}", stale.proof)))]);
     }
     page.finish()

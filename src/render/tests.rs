@@ -228,7 +228,7 @@ fn what_changed_up_to_what_is_rebuilt_for_it() {
     status.changes = (1..=6).map(|n| format!("dev-libs/lib{n} went from {n} to {}", n + 1)).collect();
     status
         .changes
-        .push("built anew, because of what they were built against: app-misc/a-1, app-misc/b-1".into());
+        .push("merged again, because of what they were built against: app-misc/a-1, app-misc/b-1".into());
     assert_snapshot!(page(&status, WIDE));
 }
 

@@ -3,19 +3,19 @@
 use std::path::Path;
 
 use super::installed;
-use super::perform::{Task, Trouble};
+use super::perform::{Task, Trouble, binaries};
 use super::preflight;
 use crate::config;
 use crate::core::major::{self, Change, Settled, Stale};
 use crate::core::{Event, Exit, Report};
-use crate::portage::command;
+use crate::portage::command::{self, Binaries};
 use crate::portage::cpv::Cpv;
 use crate::portage::settings::Settings;
 use crate::portage::vdb::Installed;
 
-/// How often what is stale is looked for and rebuilt within one step: a rebuilt library may make others
-/// stale. No package is rebuilt twice for the same reason.
-const ROUNDS: usize = 3;
+/// How often what is stale is looked for and merged again within one step: a binary package may turn out to
+/// be as stale, and a rebuilt library may make others so. No package is rebuilt twice for the same reason.
+const ROUNDS: usize = 4;
 
 /// The follow-ups, then what is still stale, then what Portage itself knows to be: each of them has less
 /// to do for the one before it, and the last has the last word.
@@ -27,6 +27,7 @@ pub(super) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Res
 
     let mut last = follow_ups(task, merged, exclude)?;
     let mut tried = Vec::new();
+    let mut taken = Vec::new();
     let mut gone = Vec::new();
     for _ in 0..ROUNDS {
         if !went_well(&last) {
@@ -37,17 +38,22 @@ pub(super) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Res
         if todo.is_empty() {
             break;
         }
+        let ready = major::built_since(&todo, &binaries(&settings), &taken);
+        let (todo, how, done) = match ready.as_slice() {
+            [] => (todo, Binaries::Ignore, &mut tried),
+            _ => (ready, Binaries::Use, &mut taken),
+        };
         let atoms: Vec<String> = todo.iter().map(|stale| stale.atom.clone()).collect();
         task.tell(Event::Stale { job: task.job, packages: todo.clone() });
-        tried.extend(todo);
-        last = rebuild(task, &atoms, exclude)?;
+        done.extend(todo);
+        last = rebuild(task, &atoms, how, exclude)?;
     }
     if !went_well(&last) {
         return Ok(last);
     }
     let mut preserved = preserved(task)?;
     if !preserved.is_empty() && preserved != before.preserved {
-        last = rebuild(task, &[command::PRESERVED.to_owned()], exclude)?;
+        last = rebuild(task, &[command::PRESERVED.to_owned()], Binaries::Ignore, exclude)?;
         if !went_well(&last) {
             return Ok(last);
         }
@@ -89,11 +95,16 @@ fn follow_ups(task: &mut Task, merged: &[String], exclude: &[String]) -> Result<
     Ok(last)
 }
 
-fn rebuild(task: &mut Task, targets: &[String], exclude: &[String]) -> Result<Report, Trouble> {
+fn rebuild(
+    task: &mut Task,
+    targets: &[String],
+    how: Binaries,
+    exclude: &[String],
+) -> Result<Report, Trouble> {
     let options = task.options(exclude);
     let host = task.host()?;
     task.tell_estimates(&options);
-    task.run(&command::rebuild(targets, &host, &options)).map(|ran| Report::Ran(Box::new(ran)))
+    task.run(&command::rebuild(targets, how, &host, &options)).map(|ran| Report::Ran(Box::new(ran)))
 }
 
 fn stale() -> Vec<Stale> {

@@ -138,8 +138,18 @@ fn after_a_major_update_nothing_needs_the_old_version() {
     assert_eq!(compiled(&builder, second).len(), 5, "{:?}", compiled(&builder, second));
     assert_eq!(need(&builder, "5.42"), [""; 0]);
     assert_eq!(need(&builder, "5.44"), bound);
+    // An old build, as in a container made anew: the newest one is taken, and nothing is compiled.
+    let third = builder.compiled().len();
+    let old = "cd / && emerge --oneshot --usepkgonly --quiet $PKGDIR/test-major/unbound/unbound-1-1.gpkg.tar";
+    builder.sh(&format!("PKGDIR=/var/lib/gbsup/binpkgs; {old}"));
+    assert_eq!(builder.sh("ls /usr/lib/perl5/vendor_perl"), "5.40\n5.44\n");
     builder.gbsup(&["sync"]).ok();
     builder.wait_cycle(4);
+    let status = builder.wait_waiting();
+    assert_eq!((status.progress.binary, builder.compiled().len()), (1, third), "{}", status.headline);
+    assert_eq!(builder.sh("ls /usr/lib/perl5/vendor_perl"), "5.44\n");
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(5);
     let status = builder.wait_waiting();
     assert_eq!((status.changes, status.progress.done), (Vec::new(), 0));
     builder.assert_tidy();

@@ -37,13 +37,13 @@ fn what_changed_is_said_once_and_outlives_the_process() {
         said,
         [
             "dev-lang/perl went from 5.40 to 5.42",
-            "built anew: app-misc/a-1 has modules in /old, where Perl 5.42 does not look for them",
-            "built anew: app-misc/b-1 has modules in /old, where Perl 5.42 does not look for them",
+            "merged again: app-misc/a-1 has modules in /old, where Perl 5.42 does not look for them",
+            "merged again: app-misc/b-1 has modules in /old, where Perl 5.42 does not look for them",
         ]
     );
     let shown = [
         "dev-lang/perl went from 5.40 to 5.42",
-        "built anew, because of what they were built against: app-misc/a-1, app-misc/b-1",
+        "merged again, because of what they were built against: app-misc/a-1, app-misc/b-1",
     ];
     assert_eq!(story.status().changes, shown);
 

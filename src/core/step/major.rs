@@ -28,7 +28,7 @@ impl Turn {
             return;
         }
         for stale in packages {
-            self.say(format!("built anew: {stale}"));
+            self.say(format!("merged again: {stale}"));
             let Some(cycle) = &mut self.state.durable.cycle else { return };
             // A step that is resumed may come to it once more.
             cycle.stale.retain(|known| known.package != stale.package);

@@ -76,7 +76,7 @@ fn an_old_portage_is_asked_for_nothing_new() {
 
 #[test]
 fn a_rebuild_takes_no_binary_and_selects_by_link() {
-    let command = rebuild(&[PRESERVED.to_owned()], &new_host(), &BuildOptions::default());
+    let command = rebuild(&[PRESERVED.to_owned()], Binaries::Ignore, &new_host(), &BuildOptions::default());
     for wanted in ["--usepkg=n", "--getbinpkg=n", "--oneshot"] {
         assert!(command.argv.iter().any(|arg| arg == wanted), "{wanted}");
     }
