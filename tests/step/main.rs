@@ -1,6 +1,8 @@
 //! Properties of the transition function under any sequence of events.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod jobs;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,25 +11,19 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use gbsup::config::{Config, News, OnFailure, Url};
-use gbsup::core::eta::Estimates;
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::{Job, Stage};
-use gbsup::core::major::{Change, Proof, Stale};
 use gbsup::core::narrowing::Narrowing;
 use gbsup::core::notice::Way;
-use gbsup::core::prune::Pruned;
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::skip::ToSkip;
 use gbsup::core::stall::Pulse;
 use gbsup::core::state::{CyclePlan, Durable, Phase, State, Volume};
 use gbsup::core::status::{Mode, Status, Why};
 use gbsup::core::step::step;
-use gbsup::core::{Action, Asker, Claimed, Event, Exit, JobId, Now, Ran, Report, Step, Work, view};
-use gbsup::portage::cpv::{Cpv, excludes};
-use gbsup::portage::durations::Durations;
-use gbsup::portage::output::{Evidence, How, Listed, Progress};
-use gbsup::portage::plan::{Plan, Reader};
-use gbsup::portage::sync::Outcome;
+use gbsup::core::{Action, Asker, Claimed, Event, JobId, Now, Report, Step, Work, view};
+
+use jobs::{End, change, cpv, estimates, progress, report, stale};
 
 /// What the world does next.
 #[derive(Clone, Debug)]
@@ -48,19 +44,6 @@ enum Move {
     Deliver(Way, bool),
     Find(u8),
     Restart { root: u8, boot: bool },
-}
-
-#[derive(Clone, Copy, Debug)]
-enum End {
-    Well,
-    Badly,
-    Nothing,
-    Ready,
-    Trouble,
-    Unfetched,
-    /// A package does not compile; a plan has other packages than the one before.
-    Otherwise,
-    Full,
 }
 
 fn requests() -> impl Strategy<Value = Request> {
@@ -366,136 +349,8 @@ fn judge_answers(asked: Option<(Asker, Request)>, actions: &[Action]) {
     assert_eq!(matches!(reply, Reply::Status { .. }), reading);
 }
 
-fn change() -> Change {
-    Change::Targets { variable: "LLVM_SLOT".into(), new: vec!["19".into()], gone: Vec::new() }
-}
-
-fn stale(package: u8) -> Stale {
-    Stale {
-        package: Cpv::parse(format!("app-misc/p{package}-1").as_bytes()).unwrap(),
-        atom: format!("app-misc/p{package}:0"),
-        built: None,
-        proof: Proof::Library { soname: "liba.so.1".into(), instead: vec!["liba.so.2".into()] },
-    }
-}
-
 fn claimed(durable: Option<Durable>, plan: Option<CyclePlan>, root: u8, boot: bool) -> Event {
     Event::Claimed(Box::new(Claimed { durable, plan, last_cycle: 0, root: format!("root-{root}"), boot }))
-}
-
-fn cpv(package: u8, version: u8) -> Cpv {
-    Cpv::parse(format!("app-misc/p{package}-{version}").as_bytes()).unwrap()
-}
-
-/// A plan of two packages, as Portage prints it, without what it is told to leave out.
-fn plan(exclude: &[String]) -> Plan {
-    let mut reader = Reader::new();
-    for line in
-        ["[ebuild  N     ] app-misc/p0-1::pocket  1 KiB", "[binary  N     ] app-misc/p1-1-3::pocket  0 KiB"]
-    {
-        reader.line(line.as_bytes());
-    }
-    let mut plan = reader.finish(&[]);
-    plan.packages.retain(|planned| !exclude.iter().any(|atom| excludes(atom, planned.cpv.cp(), "0")));
-    for planned in &mut plan.packages {
-        planned.inputs = "the same".into();
-    }
-    plan
-}
-
-/// One in which older versions take the place of what was left out, and skipped packages have newer ones.
-fn another_plan(exclude: &[String]) -> (Plan, BTreeMap<String, Cpv>) {
-    let mut plan = plan(&[]);
-    for planned in &mut plan.packages {
-        if exclude.iter().any(|atom| excludes(atom, planned.cpv.cp(), "0")) {
-            planned.cpv = Cpv::parse(format!("{}x-0", planned.cpv.cp()).as_bytes()).unwrap();
-        }
-    }
-    (plan, (0..2).map(|n| (format!("app-misc/p{n}"), cpv(n, 2))).collect())
-}
-
-fn ran(code: i32) -> Box<Ran> {
-    Box::new(Ran {
-        program: "emerge".into(),
-        command: "emerge @world".into(),
-        log: "/log".into(),
-        exit: Exit::Code(code),
-        evidence: Evidence::default(),
-        logs: BTreeMap::new(),
-        full: None,
-        oom_kills: Some(0),
-        single_files: Vec::new(),
-        toolchain: "gcc-14".into(),
-    })
-}
-
-fn report(end: End, work: &Work) -> Report {
-    let sync = *work == Work::Sync;
-    if let Work::Plan { exclude, .. } = work {
-        let planned = |code, plan, offered| Report::Planned { ran: ran(code), plan, offered };
-        match end {
-            End::Well => return planned(0, plan(exclude), BTreeMap::new()),
-            End::Badly => return planned(1, plan(exclude), BTreeMap::new()),
-            End::Ready => return planned(0, Plan::default(), BTreeMap::new()),
-            End::Otherwise => {
-                let (plan, offered) = another_plan(exclude);
-                return planned(0, plan, offered);
-            }
-            _ => {}
-        }
-    }
-    match end {
-        End::Well if sync => {
-            Report::Synced { ran: ran(0), outcome: Outcome::Synced, revision: Some("abc".into()) }
-        }
-        End::Badly if sync => {
-            Report::Synced { ran: ran(1), outcome: Outcome::Failed("no route".into()), revision: None }
-        }
-        End::Well if matches!(work, Work::Prune { .. }) => {
-            Report::Pruned(Pruned { files: 1, freed: 1, problems: Vec::new() })
-        }
-        End::Full => Report::Failed(Box::new(Failure::new(Class::DiskFull, "no"))),
-        End::Well => Report::Ran(ran(0)),
-        End::Badly => Report::Ran(ran(1)),
-        End::Nothing => Report::Nothing,
-        End::Ready => Report::Ready { repairs: vec!["a lock".into()] },
-        End::Trouble => Report::Failed(Box::new(Failure::new(Class::Internal, "no"))),
-        End::Otherwise => Report::Failed(Box::new(Failure {
-            package: Some("app-misc/p0-1".into()),
-            ..Failure::new(Class::Compile, "no")
-        })),
-        End::Unfetched => Report::Failed(Box::new(Failure {
-            package: Some("app-misc/p0-1".into()),
-            may_pass: true,
-            ..Failure::new(Class::Fetch, "no")
-        })),
-    }
-}
-
-/// One package took so long once; the others were never built.
-fn estimates(seconds: u32) -> Estimates {
-    let log = format!(
-        "9:  >>> emerge (1 of 1) app-misc/p1-1 to /\n{}:  ::: completed emerge (1 of 1) app-misc/p1-1 to /\n",
-        9 + seconds
-    );
-    let mut durations = Durations::default();
-    durations.read(log.as_bytes());
-    Estimates::new(&durations, 2)
-}
-
-fn progress(kind: u8, package: u8) -> Progress {
-    let listed =
-        |n| Listed { package: Cpv::parse(format!("app-misc/p{n}-1").as_bytes()).unwrap(), binary: false };
-    let package = Cpv::parse(format!("app-misc/p{package}-1").as_bytes()).unwrap();
-    match kind {
-        0 => Progress::Planned { total: 3, list: (0..3).map(listed).collect() },
-        1 => Progress::Emerging { n: 1, total: 4, package, binary: false },
-        2 => Progress::Emerging { n: 1, total: 4, package, binary: true },
-        3 => Progress::Installing { n: 1, total: 4, package },
-        4 => Progress::Completed { n: 1, total: 4, package },
-        5 => Progress::Failed { package, how: How::Build, log: None },
-        _ => Progress::Resuming,
-    }
 }
 
 proptest! {
