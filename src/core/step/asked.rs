@@ -52,11 +52,18 @@ impl Turn {
     /// Builds what is known to fail, without a sync, in a cycle of its own.
     fn try_again(&mut self, skip: Vec<String>) {
         self.new_cycle(Reason::Requested, false);
-        let State { durable, .. } = &mut self.state;
-        if let Some(cycle) = &mut durable.cycle {
-            known::ask_again(&mut durable.known, cycle.id);
+        self.try_known_again();
+        if let Some(cycle) = &mut self.state.durable.cycle {
             cycle.exclude = skip;
             cycle.goal = Some(Step::Plan);
+        }
+    }
+
+    /// Has what is known to fail tried again in this cycle.
+    pub(super) fn try_known_again(&mut self) {
+        let State { durable, .. } = &mut self.state;
+        if let Some(cycle) = &durable.cycle {
+            known::ask_again(&mut durable.known, cycle.id);
         }
     }
 

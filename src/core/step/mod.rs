@@ -139,8 +139,10 @@ impl Turn {
         if fresh {
             self.new_cycle(Reason::First, false);
         } else if !same_root {
-            // Nothing of what this root file system holds is known, so a cycle begins from its start.
+            // Nothing of what this root file system holds is known, so a cycle begins from its start, and what
+            // failed in another one may be built in this.
             self.new_cycle(Reason::NewRoot, false);
+            self.try_known_again();
         } else {
             match &self.state.durable.phase {
                 // The job of an earlier process is gone: its step is run again.
