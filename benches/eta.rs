@@ -43,7 +43,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn estimate(log: &str, jobs: u32) -> Result<(), Box<dyn Error>> {
     let mut durations = Durations::default();
     durations.read_index(&index::binaries(&fs::read(format!("{log}.index")).unwrap_or_default()));
-    durations.read(&fs::read(log)?);
+    // In pieces, as the supervisor does.
+    let (mut file, mut piece) = (fs::File::open(log)?, vec![0; 256 << 10]);
+    while let length @ 1.. = file.read(&mut piece)? {
+        durations.read(&piece[..length]);
+    }
     let mut list = String::new();
     io::stdin().read_to_string(&mut list)?;
     let packages: Vec<(Cpv, bool)> = list
