@@ -11,6 +11,8 @@ const IMPURE: &[&str] = &[
     "notify",
     "axum",
     "rusqlite",
+    "rustls",
+    "ureq",
     "std::fs",
     "std::process",
     "std::net",

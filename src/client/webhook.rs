@@ -4,8 +4,8 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
+use http::Uri;
 use rustls::crypto::ring;
-use ureq::http::Uri;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Error as Trouble};
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::Uri;
 use serde::{Serialize, Serializer};
 use toml::de::DeValue;
-use ureq::http::Uri;
 
 use super::values::{self, Read};
 

@@ -4,9 +4,9 @@
 //! `api.slack.com/reference/surfaces/formatting` (escaping), `discord.com/developers/docs/resources/webhook`
 //! ("Execute Webhook").
 
+use http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use ureq::http::Uri;
 
 use super::clean;
 use crate::config::{News, Posted, Url};
