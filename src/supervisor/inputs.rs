@@ -5,12 +5,12 @@
 //! settings, `bin/phase-helpers.sh:eapply_user` for the places of user patches.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::portage::gpkg::digests::hex;
 use crate::portage::plan::{Plan, Planned};
 
 /// Portage's configuration, below the root, like everything here.
@@ -160,10 +160,7 @@ impl Sums {
     }
 
     fn finish(self) -> String {
-        self.0.finalize().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex(&self.0.finalize())
     }
 }
 

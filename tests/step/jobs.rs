@@ -6,12 +6,14 @@ use gbsup::core::eta::Estimates;
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::major::{Change, Proof, Stale};
 use gbsup::core::prune::Pruned;
-use gbsup::core::{Exit, Ran, Report, Work};
+use gbsup::core::{Report, Work};
 use gbsup::portage::cpv::{Cpv, excludes};
 use gbsup::portage::durations::Durations;
-use gbsup::portage::output::{Evidence, How, Listed, Progress};
+use gbsup::portage::output::{How, Listed, Progress};
 use gbsup::portage::plan::{Plan, Reader};
 use gbsup::portage::sync::Outcome;
+
+use crate::common::ran;
 
 /// How a job ends.
 #[derive(Clone, Copy, Debug)]
@@ -69,21 +71,6 @@ fn another_plan(exclude: &[String]) -> (Plan, BTreeMap<String, Cpv>) {
         }
     }
     (plan, (0..2).map(|n| (format!("app-misc/p{n}"), cpv(n, 2))).collect())
-}
-
-fn ran(code: i32) -> Box<Ran> {
-    Box::new(Ran {
-        program: "emerge".into(),
-        command: "emerge @world".into(),
-        log: "/log".into(),
-        exit: Exit::Code(code),
-        evidence: Evidence::default(),
-        logs: BTreeMap::new(),
-        full: None,
-        oom_kills: Some(0),
-        single_files: Vec::new(),
-        toolchain: "gcc-14".into(),
-    })
 }
 
 pub(crate) fn report(end: End, work: &Work) -> Report {

@@ -1,5 +1,7 @@
 //! Properties of the transition function under any sequence of events.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod jobs;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! What the core decides, told as stories: fast, without a process or a file.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod cycle;
 mod known;
 mod major;

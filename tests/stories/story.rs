@@ -9,12 +9,14 @@ use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::state::{CyclePlan, State};
 use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
-use gbsup::core::{Action, Asker, Claimed, Event, Exit, Force, JobId, Now, Ran, Report, Step, Work, view};
+use gbsup::core::{Action, Asker, Claimed, Event, Force, JobId, Now, Report, Step, Work, view};
 use gbsup::portage::cpv::Cpv;
 use gbsup::portage::output::{Evidence, Progress, Scanner};
 use gbsup::portage::plan::{Action as Merge, Plan, Planned, Reason};
 use gbsup::portage::sync::Outcome;
 use jiff::Timestamp;
+
+pub(crate) use crate::common::ran;
 
 /// The core, and what a story needs to know of what it asked for.
 pub(crate) struct Story {
@@ -152,27 +154,24 @@ impl Story {
         told.collect()
     }
 
+    /// This package alone is built again, which goes well, and so does the rest of the cycle.
+    #[track_caller]
+    pub(crate) fn builds_again(&mut self, name: &str) {
+        let Some((_, Work::Again { packages, .. })) = &self.job else { panic!("{:?}", self.job) };
+        assert_eq!(packages, &[cpv(name).to_string()]);
+        self.print(emerging(name));
+        self.print(completed(name));
+        self.end(Report::Ran(ran(0)));
+        self.through(Step::Prune);
+        self.expect(Mode::Waiting, "everything is up to date");
+    }
+
     #[track_caller]
     pub(crate) fn expect(&self, state: Mode, headline: &str) {
         let status = self.status();
         assert_eq!(status.state, state, "{}", status.headline);
         assert!(status.headline.contains(headline), "{} lacks {headline}", status.headline);
     }
-}
-
-pub(crate) fn ran(code: i32) -> Box<Ran> {
-    Box::new(Ran {
-        program: "emerge".into(),
-        command: "emerge @world".into(),
-        log: "/v/log".into(),
-        exit: Exit::Code(code),
-        evidence: Evidence::default(),
-        logs: BTreeMap::new(),
-        full: None,
-        oom_kills: Some(0),
-        single_files: Vec::new(),
-        toolchain: "gcc-14".into(),
-    })
 }
 
 pub(crate) fn planned(names: &[&str]) -> Report {

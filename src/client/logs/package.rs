@@ -36,8 +36,7 @@ pub(super) fn only_one<'a>(found: impl Iterator<Item = &'a Cpv>, name: &str) -> 
 /// Whether a person may call a package so: `hello`, `hello-2.10`, `app-misc/hello`, and with or
 /// without an operator `app-misc/hello-2.10`.
 pub(super) fn is_called(cpv: &Cpv, name: &str) -> bool {
-    let name = name.trim_start_matches(['=', '~', '<', '>']);
-    [cpv.pn(), cpv.pf(), cpv.cp(), cpv.as_str()].contains(&name)
+    cpv.is_called(name.trim_start_matches(['=', '~', '<', '>']))
 }
 
 /// A log of a package.

@@ -1,0 +1,22 @@
+//! What the stories and the random tests of the core both tell of a command.
+
+use std::collections::BTreeMap;
+
+use gbsup::core::{Exit, Ran};
+use gbsup::portage::output::Evidence;
+
+/// An emerge that ended so and left nothing remarkable.
+pub(crate) fn ran(code: i32) -> Box<Ran> {
+    Box::new(Ran {
+        program: "emerge".into(),
+        command: "emerge @world".into(),
+        log: "/v/log".into(),
+        exit: Exit::Code(code),
+        evidence: Evidence::default(),
+        logs: BTreeMap::new(),
+        full: None,
+        oom_kills: Some(0),
+        single_files: Vec::new(),
+        toolchain: "gcc-14".into(),
+    })
+}
