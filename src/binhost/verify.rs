@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::portage::gpkg;
 use crate::portage::gpkg::digests::Whole;
-use crate::portage::index::{self, File};
+use crate::portage::index::{File, Index, Package};
 
 /// What was found good, by path below PKGDIR.
 pub type Known = BTreeMap<String, Good>;
@@ -74,7 +74,8 @@ pub enum Kind {
 /// # Errors
 /// When the index cannot be read.
 pub fn verify(pkgdir: &Path, all: bool, known: &mut Known) -> io::Result<Verified> {
-    let files = index::files(&fs::read(pkgdir.join("Packages"))?);
+    let index = Index::parse(&fs::read(pkgdir.join("Packages"))?);
+    let files: Vec<File> = index.packages.iter().map(Package::file).collect();
     let before = std::mem::take(known);
     let next = AtomicUsize::new(0);
     let (send, results) = mpsc::channel();

@@ -30,6 +30,7 @@ pub mod known;
 pub mod major;
 pub mod narrowing;
 pub mod notice;
+pub mod offer;
 pub mod prune;
 pub mod remedy;
 pub mod request;

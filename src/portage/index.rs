@@ -4,9 +4,158 @@
 //! the first is about the whole index, each of the others about one package.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::cpv::Cpv;
 use super::gpkg::digests::Whole;
+
+/// The whole index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    /// What is true of all packages: `PACKAGES`, `TIMESTAMP`, `REPO_REVISIONS`, and what a package leaves out
+    /// because it is the same for most (`CHOST`, `repository`).
+    pub header: Block,
+    /// The packages, in the order of the file: of one version the newest build last.
+    pub packages: Vec<Package>,
+}
+
+impl Index {
+    /// Reads an index. A block that is about no package is skipped.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let mut blocks = text.split("\n\n").map(|block| Block::new(block.trim_matches('\n')));
+        let header = blocks.next().unwrap_or_default();
+        Self { header, packages: blocks.filter_map(Package::new).collect() }
+    }
+}
+
+/// The file as Portage writes it.
+impl fmt::Display for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n\n", self.header)?;
+        self.packages.iter().try_for_each(|package| write!(f, "{}\n\n", package.block))
+    }
+}
+
+/// `KEY: value` lines, kept as they were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Block(String);
+
+impl Block {
+    fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The value of a key; one without a value has an empty one.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.lines().find_map(|(name, value)| (name == key).then_some(value))
+    }
+
+    /// Gives a key another value, in the place of the old one, else at the end.
+    ///
+    /// # Panics
+    /// When key or value has more than one line, which would be another index.
+    pub fn set(&mut self, key: &str, value: &str) {
+        assert!(!key.contains([':', '\n']) && !value.contains('\n'), "{key}: {value:?} is not one line");
+        let mut text = String::with_capacity(self.0.len() + key.len() + value.len() + 3);
+        let mut new = Some(value);
+        for line in self.0.lines() {
+            let is_it = line.split(':').next() == Some(key);
+            match new.filter(|_| is_it) {
+                Some(value) => {
+                    new = None;
+                    push_line(&mut text, &format!("{key}: {value}"));
+                }
+                None => push_line(&mut text, line),
+            }
+        }
+        if let Some(value) = new {
+            push_line(&mut text, &format!("{key}: {value}"));
+        }
+        self.0 = text;
+    }
+
+    /// Keys and values, in order.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.lines().filter_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            Some((key, value.trim()))
+        })
+    }
+}
+
+fn push_line(text: &mut String, line: &str) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(line);
+}
+
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One build of one package, as an index describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Which; several builds of it may be there.
+    pub cpv: Cpv,
+    /// Everything else that is said of it.
+    pub block: Block,
+}
+
+impl Package {
+    fn new(block: Block) -> Option<Self> {
+        let cpv = Cpv::parse(block.get("CPV")?.as_bytes())?;
+        Some(Self { cpv, block })
+    }
+
+    /// The value of a key; an empty text where the index leaves it out, which means the same.
+    #[must_use]
+    pub fn get(&self, key: &str) -> &str {
+        self.block.get(key).unwrap_or_default()
+    }
+
+    /// The USE flags it was built with, expanded ones among them.
+    pub fn flags(&self) -> impl Iterator<Item = &str> {
+        self.get("USE").split_whitespace()
+    }
+
+    /// Its slot and its sub-slot; without a sub-slot the slot is both (PMS, chapter 7).
+    #[must_use]
+    pub fn slot(&self) -> (&str, &str) {
+        let slot = self.block.get("SLOT").filter(|slot| !slot.is_empty()).unwrap_or("0");
+        slot.split_once('/').unwrap_or((slot, slot))
+    }
+
+    /// When its build ended, in seconds since 1970.
+    #[must_use]
+    pub fn built(&self) -> Option<i64> {
+        self.get("BUILD_TIME").parse().ok()
+    }
+
+    /// The number of the build, with `binpkg-multi-instance`.
+    #[must_use]
+    pub fn build_id(&self) -> Option<u64> {
+        self.get("BUILD_ID").parse().ok()
+    }
+
+    /// The file it is in.
+    #[must_use]
+    pub fn file(&self) -> File {
+        let value = |key| self.block.get(key).map(str::to_owned);
+        File {
+            path: value("PATH").unwrap_or_else(|| format!("{}.tbz2", self.cpv)),
+            size: self.get("SIZE").parse().ok(),
+            md5: value("MD5"),
+            sha1: value("SHA1"),
+        }
+    }
+}
 
 /// One binary package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,35 +202,15 @@ impl File {
     }
 }
 
-/// The files of an index, in its order. A block without a package is skipped.
-#[must_use]
-pub fn files(text: &[u8]) -> Vec<File> {
-    let text = String::from_utf8_lossy(text);
-    let file = |block: &str| {
-        let path = value(block, "PATH").or_else(|| Some(format!("{}.tbz2", value(block, "CPV")?)))?;
-        let size = value(block, "SIZE").and_then(|size| size.parse().ok());
-        Some(File { path, size, md5: value(block, "MD5"), sha1: value(block, "SHA1") })
-    };
-    text.split("\n\n").skip(1).filter_map(file).collect()
-}
-
-fn value(block: &str, key: &str) -> Option<String> {
-    block.lines().find_map(|line| Some(line.strip_prefix(key)?.strip_prefix(": ")?.trim().to_owned()))
-}
-
-/// The packages of an index, in its order: of one version the newest build last. A damaged block is
-/// skipped.
+/// The packages of an index as far as it matters for what Portage would do with them, in its order.
 #[must_use]
 pub fn binaries(text: &[u8]) -> Vec<Binary> {
-    let text = String::from_utf8_lossy(text);
-    let blocks = text.split("\n\n").skip(1);
-    let binary = |block: &str| {
-        let cpv = Cpv::parse(value(block, "CPV")?.as_bytes())?;
-        let flags = value(block, "USE").unwrap_or_default();
-        let built = value(block, "BUILD_TIME").and_then(|time| time.parse().ok());
-        Some(Binary { cpv, flags: flags.split_whitespace().map(str::to_owned).collect(), built })
+    let binary = |package: Package| Binary {
+        flags: package.flags().map(str::to_owned).collect(),
+        built: package.built(),
+        cpv: package.cpv,
     };
-    blocks.filter_map(binary).collect()
+    Index::parse(text).packages.into_iter().map(binary).collect()
 }
 
 #[cfg(test)]
@@ -104,7 +233,30 @@ mod tests {
     }
 
     #[test]
+    fn an_index_is_written_as_it_was_read() {
+        let text = include_str!("../../tests/captured/Packages");
+        let index = Index::parse(text.as_bytes());
+        assert_eq!(index.to_string(), text);
+        assert_eq!(index.header.get("PACKAGES"), Some("29"));
+        let lzop = index.packages.iter().find(|package| package.cpv.pn() == "lzop").expect("it is there");
+        assert_eq!((lzop.slot(), lzop.build_id()), (("0", "0"), Some(1)));
+        assert_eq!((lzop.get("RDEPEND"), lzop.get("PDEPEND")), ("dev-libs/lzo:0/2=", ""));
+        assert_eq!(index.packages[1].slot(), ("0", "1"));
+    }
+
+    #[test]
+    fn a_value_is_set_in_its_place() {
+        let mut header = Block::new("PACKAGES: 3\nURI:\nVERSION: 0");
+        header.set("PACKAGES", "4");
+        header.set("URI", "a:b");
+        header.set("TTL", "60");
+        assert_eq!(header.to_string(), "PACKAGES: 4\nURI: a:b\nVERSION: 0\nTTL: 60");
+        assert_eq!(header.get("URI"), Some("a:b"));
+    }
+
+    #[test]
     fn files_of_a_real_index_and_of_an_old_one() {
+        let files = |text: &[u8]| Index::parse(text).packages.iter().map(Package::file).collect::<Vec<_>>();
         let real = files(include_bytes!("../../tests/captured/Packages"));
         let logrotate = File {
             path: "app-admin/logrotate/logrotate-3.21.0-1.gpkg.tar".into(),
