@@ -134,14 +134,14 @@ Piped, the columns are separated by tabs. --json also has the steps and packages
         #[arg(short = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         number: u32,
     },
-    /// Remove what the configuration lets go: old logs, sources nothing refers to, what failed builds left
+    /// Remove what the configuration lets go: old logs, sources nothing refers to, binary packages nothing needs
     #[command(after_help = "\
 Examples:
   gbsup prune --dry-run
   gbsup prune
 
-Finished binary packages always stay. The builder does this itself at the end of each cycle, and
-when no space is left; [prune] of the configuration says what goes.")]
+What a release has, what is installed and what could be built today stays. The builder does this itself at the
+end of each cycle, and when no space is left; [prune] of the configuration says what goes.")]
     Prune {
         /// Print JSON
         #[arg(long)]
@@ -149,6 +149,9 @@ when no space is left; [prune] of the configuration says what goes.")]
         /// Only list what would go, and why
         #[arg(short = 'n', long)]
         dry_run: bool,
+        /// Remove all of it, and not only the part that [prune] cap lets go at once
+        #[arg(long)]
+        force: bool,
     },
     /// Show what failed in full: the ebuild's words, the log, what to type
     Failures {

@@ -97,7 +97,7 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Plan(args) => plan::plan(&supervisor, args),
         Verb::Why { package, json } => plan::why(&supervisor, &package, json),
         Verb::History { json, number } => records::history(&supervisor, json, number),
-        Verb::Prune { json, dry_run } => prune::run(json, dry_run),
+        Verb::Prune { json, dry_run, force } => prune::run(json, dry_run, force),
         Verb::Failures { json } => records::failures(&supervisor, json),
         Verb::Health { json, live } => records::health(&supervisor, json, live),
         Verb::Verify { all, json } => verify::run(&supervisor, all, json),

@@ -18,14 +18,19 @@ struct Answer<'a> {
     problems: &'a [String],
 }
 
-pub(super) fn run(as_json: bool, dry_run: bool) -> Result<Exit, Error> {
-    let config = config::load()?;
-    let (chosen, mut problems) = prune::survey_here(&config);
+pub(super) fn run(as_json: bool, dry_run: bool, force: bool) -> Result<Exit, Error> {
+    let mut config = config::load()?;
+    if force {
+        config.prune.cap = 100;
+    }
+    let (chosen, mut problems) = prune::survey(&config, prune::ask_here);
     let mut gone = Vec::new();
     if dry_run {
         gone = chosen;
     } else {
-        problems.extend(prune::remove(&chosen, || false, |removal| gone.push(removal.clone())).problems);
+        problems.extend(
+            prune::remove(&chosen, || false, |removal| gone.push(removal.clone()), prune::ask_here).problems,
+        );
     }
     let bytes = gone.iter().map(|removal| removal.size).sum();
     if as_json {

@@ -270,6 +270,8 @@ impl Walk {
             ("prune", "log_size") => slot.one(values::size, &mut config.prune.log_size),
             ("prune", "distfiles") => slot.one(values::interval, &mut config.prune.distfiles),
             ("prune", "leftovers") => slot.one(values::interval, &mut config.prune.leftovers),
+            ("prune", "binpkgs") => slot.one(values::interval, &mut config.prune.binpkgs),
+            ("prune", "binpkg_size") => slot.one(values::size, &mut config.prune.binpkg_size),
             ("prune", "quarantine") => slot.one(values::interval, &mut config.prune.quarantine),
             ("prune", "cap") => slot.one(values::percentage, &mut config.prune.cap),
             ("stop", "grace") => slot.one(values::grace, &mut config.stop.grace),

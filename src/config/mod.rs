@@ -35,7 +35,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("build", &["targets", "jobs", "load_average", "args", "keep_going", "stall"]),
     ("rebuild", &["commands"]),
     ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt", "disk_full"]),
-    ("prune", &["logs", "log_size", "distfiles", "leftovers", "quarantine", "cap"]),
+    ("prune", &["logs", "log_size", "distfiles", "leftovers", "binpkgs", "binpkg_size", "quarantine", "cap"]),
     ("stop", &["grace"]),
     (
         "notify",
@@ -238,6 +238,12 @@ pub struct Prune {
     /// What failed builds left in Portage's build directory.
     #[serde(serialize_with = "values::serialize_interval")]
     pub leftovers: Option<Duration>,
+    /// Binary packages that nothing needs any more.
+    #[serde(serialize_with = "values::serialize_interval")]
+    pub binpkgs: Option<Duration>,
+    /// How many bytes those may take together; `None`: as many as there are.
+    #[serde(serialize_with = "values::serialize_size")]
+    pub binpkg_size: Option<u64>,
     /// Binary packages that were set aside because they were damaged.
     #[serde(serialize_with = "values::serialize_interval")]
     pub quarantine: Option<Duration>,
@@ -357,6 +363,8 @@ impl Default for Prune {
             log_size: Some(4 << 30),
             distfiles: days(60),
             leftovers: days(7),
+            binpkgs: days(30),
+            binpkg_size: None,
             quarantine: days(30),
             cap: 50,
         }

@@ -1,9 +1,9 @@
 //! What may go when room is needed, or time has passed: logs, sources that nothing refers to, what failed
-//! builds left, and binary packages that were set aside. A finished binary package never goes.
+//! builds left, binary packages that nothing needs, and those that were set aside.
 //!
 //! A bound keeps a mistake small: of a kind only a part goes at once, the oldest first.
 
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use serde::Serialize;
 
 use super::status::in_words;
 use crate::config;
+use crate::portage::cpv::Cpv;
+use crate::portage::index::Package;
 
 /// Of each kind so many files may go at once, however few there are of it.
 const AT_LEAST: usize = 10;
@@ -25,6 +27,8 @@ pub enum Kind {
     Quarantined,
     /// A source file to which no Manifest refers.
     Distfile,
+    /// A binary package that nothing needs.
+    Binpkg,
     /// The log of a package.
     PackageLog,
     /// The log of a step.
@@ -32,8 +36,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] =
-        [Self::Leftover, Self::Quarantined, Self::Distfile, Self::PackageLog, Self::StepLog];
+    const ALL: [Self; 6] =
+        [Self::Leftover, Self::Quarantined, Self::Distfile, Self::Binpkg, Self::PackageLog, Self::StepLog];
 
     /// How it is called.
     #[must_use]
@@ -42,6 +46,7 @@ impl Kind {
             Self::Leftover => "failed build",
             Self::Quarantined => "set aside",
             Self::Distfile => "source",
+            Self::Binpkg => "binary package",
             Self::PackageLog => "package log",
             Self::StepLog => "step log",
         }
@@ -56,6 +61,7 @@ impl Kind {
             Self::Leftover => policy.leftovers,
             Self::Quarantined => policy.quarantine,
             Self::Distfile => policy.distfiles,
+            Self::Binpkg => policy.binpkgs,
             Self::PackageLog | Self::StepLog => policy.logs,
         }
     }
@@ -82,17 +88,8 @@ pub struct Item {
 pub enum Why {
     /// It is older than the policy lets it become.
     Old,
-    /// The logs take more room together than the policy gives them.
+    /// Those of its kind take more room together than the policy gives them.
     TooMuch,
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Old => "old enough",
-            Self::TooMuch => "the logs are larger than [prune] log_size",
-        })
-    }
 }
 
 /// Something that goes.
@@ -111,11 +108,22 @@ pub struct Removal {
 }
 
 impl Removal {
+    /// Why it goes, in a few words.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match (self.kind, self.why) {
+            (Kind::Binpkg, Why::Old) => "nothing needs it",
+            (_, Why::Old) => "old enough",
+            (Kind::Binpkg, Why::TooMuch) => "what nothing needs is larger than [prune] binpkg_size",
+            (_, Why::TooMuch) => "the logs are larger than [prune] log_size",
+        }
+    }
+
     /// `source /d/x.tar.gz, unchanged for 41 d: old enough`
     #[must_use]
     pub fn sentence(&self) -> String {
         let age = in_words(Duration::from_secs(self.age));
-        format!("{} {}, unchanged for {age}: {}", self.kind.name(), self.path.display(), self.why)
+        format!("{} {}, unchanged for {age}: {}", self.kind.name(), self.path.display(), self.reason())
     }
 }
 
@@ -139,7 +147,11 @@ pub fn choose(items: &[Item], policy: &config::Prune) -> Vec<Removal> {
         let old = items.iter().filter(|item| item.kind == kind && !item.needed && item.age > longest);
         going.extend(old.map(|item| (item, Why::Old)));
     }
-    going.extend(too_much(items, &going, policy).into_iter().map(|item| (item, Why::TooMuch)));
+    let logs = too_much(items, &going, policy.log_size, |item| item.kind.is_log());
+    // Those that are needed take no part of the room: they would drive out all others.
+    let superfluous = |item: &Item| item.kind == Kind::Binpkg && !item.needed;
+    let binpkgs = too_much(items, &going, policy.binpkg_size, superfluous);
+    going.extend(logs.into_iter().chain(binpkgs).map(|item| (item, Why::TooMuch)));
     going.sort_by(|(a, _), (b, _)| (a.kind, b.age, &a.path).cmp(&(b.kind, a.age, &b.path)));
     let mut chosen = Vec::new();
     for kind in Kind::ALL {
@@ -157,10 +169,44 @@ pub fn choose(items: &[Item], policy: &config::Prune) -> Vec<Removal> {
     chosen
 }
 
-/// The oldest of the logs that are left, until the others are small enough.
-fn too_much<'a>(items: &'a [Item], going: &[(&Item, Why)], policy: &config::Prune) -> Vec<&'a Item> {
-    let Some(most) = policy.log_size else { return Vec::new() };
-    let stays = |item: &&Item| item.kind.is_log() && !going.iter().any(|(gone, _)| gone.path == item.path);
+/// Which of these binary packages something needs, in their order: what is installed, what is `kept` (a path
+/// that a release has, or the next one will have), and of each version that is installed or has an ebuild
+/// the newest build. `installed` has the time at which the installed build of a version was built.
+#[must_use]
+pub fn needed(
+    packages: &[Package],
+    installed: &BTreeMap<Cpv, Option<i64>>,
+    kept: &BTreeSet<String>,
+    has_ebuild: impl Fn(&Cpv) -> bool,
+) -> Vec<bool> {
+    let age = |package: &Package| (package.build_id(), package.built());
+    let mut newest: BTreeMap<&Cpv, &Package> = BTreeMap::new();
+    for package in packages {
+        let best = newest.entry(&package.cpv).or_insert(package);
+        if age(package) >= age(best) {
+            *best = package;
+        }
+    }
+    let is_needed = |package: &Package| {
+        let as_installed = installed.get(&package.cpv);
+        let is_newest = newest.get(&package.cpv).is_some_and(|newest| std::ptr::eq(*newest, package));
+        as_installed.is_some_and(|built| package.built().is_some() && *built == package.built())
+            || kept.contains(&package.file().path)
+            || is_newest && (as_installed.is_some() || has_ebuild(&package.cpv))
+    };
+    packages.iter().map(is_needed).collect()
+}
+
+/// The oldest of those that are left of these kinds, until the others are small enough.
+fn too_much<'a>(
+    items: &'a [Item],
+    going: &[(&Item, Why)],
+    most: Option<u64>,
+    is_meant: impl Fn(&Item) -> bool,
+) -> Vec<&'a Item> {
+    let Some(most) = most else { return Vec::new() };
+    let gone: BTreeSet<&PathBuf> = going.iter().map(|(item, _)| &item.path).collect();
+    let stays = |item: &&Item| is_meant(item) && !gone.contains(&item.path);
     let mut left: Vec<&Item> = items.iter().filter(stays).collect();
     left.sort_by_key(|item| std::cmp::Reverse(item.age));
     let mut size: u64 = left.iter().map(|item| item.size).sum();
@@ -178,6 +224,7 @@ fn too_much<'a>(items: &'a [Item], going: &[(&Item, Why)], policy: &config::Prun
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::portage::index::Index;
 
     const DAY: Duration = Duration::from_hours(24);
 
@@ -198,6 +245,8 @@ mod tests {
             log_size: None,
             distfiles: Some(DAY * 60),
             leftovers: Some(DAY * 7),
+            binpkgs: Some(DAY * 30),
+            binpkg_size: None,
             quarantine: None,
             cap: 50,
         }
@@ -242,6 +291,45 @@ mod tests {
         assert_eq!(names(&items, &sized(399)), ["old anyway 91", "oldest 9"]);
         assert_eq!(names(&items, &sized(250)), ["old anyway 91", "oldest 9", "older 5"]);
         assert_eq!(names(&items, &sized(0)), ["old anyway 91", "oldest 9", "newest 1", "older 5"]);
+    }
+
+    #[test]
+    fn only_binary_packages_that_nothing_needs_have_an_age_and_a_size() {
+        let items = [
+            item(Kind::Binpkg, "superseded", 31),
+            item(Kind::Binpkg, "lately", 10),
+            item(Kind::Binpkg, "just now", 1),
+            Item { needed: true, ..item(Kind::Binpkg, "installed", 400) },
+        ];
+        assert_eq!(names(&items, &policy()), ["superseded 31"]);
+        let small = config::Prune { binpkg_size: Some(100), ..policy() };
+        assert_eq!(names(&items, &small), ["superseded 31", "lately 10"]);
+        let gone = choose(&items, &small);
+        let reasons: Vec<_> = gone.iter().map(Removal::reason).collect();
+        assert_eq!(reasons, ["nothing needs it", "what nothing needs is larger than [prune] binpkg_size"]);
+    }
+
+    #[test]
+    fn which_binary_packages_are_needed() {
+        let build = |cpv: &str, id: u32, time: u32| {
+            format!("BUILD_ID: {id}\nBUILD_TIME: {time}\nCPV: {cpv}\nPATH: {cpv}-{id}.gpkg.tar\n\n")
+        };
+        let text = "VERSION: 0\n\n".to_owned()
+            + &build("a/current-1", 1, 10)
+            + &build("a/current-1", 2, 20)
+            + &build("a/current-1", 10, 30)
+            + &build("a/gone-1", 1, 40)
+            + &build("a/gone-but-installed-1", 1, 50)
+            + &build("a/gone-but-installed-1", 2, 60)
+            + &build("a/released-1", 1, 70);
+        let packages = Index::parse(text.as_bytes()).packages;
+        let cpv = |text: &str| Cpv::parse(text.as_bytes()).unwrap();
+        let installed =
+            BTreeMap::from([(cpv("a/current-1"), Some(10)), (cpv("a/gone-but-installed-1"), None)]);
+        let kept = BTreeSet::from(["a/released-1-1.gpkg.tar".to_owned()]);
+        let needed = needed(&packages, &installed, &kept, |cpv| cpv.pn() == "current");
+        // The installed build and the newest, nothing of what is gone, the newest of what is installed.
+        assert_eq!(needed, [true, false, true, false, false, true, true]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn cells(removal: &Removal) -> [Cell; 5] {
         (clean(&removal.path.display().to_string()).into_owned(), style),
         (size(removal.size), style),
         (in_words(std::time::Duration::from_secs(removal.age)), style),
-        (removal.why.to_string(), style),
+        (removal.reason().to_owned(), style),
     ]
 }
 

@@ -5,6 +5,7 @@
 //! each have a session of their own and write to our pipes; see `process`.
 
 mod announce;
+mod binpkgs;
 pub mod console;
 pub(crate) mod delivery;
 mod facts;

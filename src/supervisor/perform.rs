@@ -115,7 +115,7 @@ pub(super) struct Task {
     console: Console,
     events: UnboundedSender<Event>,
     host: Arc<Mutex<Option<Host>>>,
-    handle: Handle,
+    pub(super) handle: Handle,
     pub(super) job: JobId,
     step: Step,
     job_file: Option<PathBuf>,
@@ -190,11 +190,6 @@ impl Task {
             }
         }
         self.run(&command::build(&host, &options)).map(|ran| Report::Ran(Box::new(ran)))
-    }
-
-    /// Whether the job was told to stop.
-    pub(super) fn stopped(&self) -> bool {
-        self.handle.stopped()
     }
 
     /// Where the output of this step goes.

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use std::os::unix::fs::MetadataExt;
 
+use super::binpkgs;
 use super::history::History;
 use super::process::{Capture, Handle, Launch};
 use super::quarantine;
@@ -40,32 +41,39 @@ pub fn survey(
     items.extend(package_logs(&logs, &failed_logs(volume)));
     match settings {
         Some(settings) => {
-            items.extend(leftovers(&settings));
-            items.extend(unreferenced(&settings, ask));
+            let repositories = ask(&command::repositories()).map(|text| repository::locations(&text));
+            let repositories = repositories.unwrap_or_default();
+            // As long as a Portage runs, nobody knows what is in work and what it is about to use.
+            if procs::portage_pids().is_empty() {
+                items.extend(leftovers(&settings));
+                items.extend(binpkgs::items(volume, &settings.pkgdir, &repositories));
+            }
+            items.extend(unreferenced(&settings, &repositories));
         }
         None => problems.push("Portage does not say where its directories are".to_owned()),
     }
     (choose(&items, &config.prune), problems)
 }
 
-/// The same without a supervisor, for `gbsup prune`.
+/// Asks Portage without a supervisor, for `gbsup prune`.
 #[must_use]
-pub fn survey_here(config: &Config) -> (Vec<Removal>, Vec<String>) {
-    survey(config, |command| {
-        let mut nowhere = io::sink();
-        let mut sink = Capture { file: &mut nowhere, text: Vec::new() };
-        let ended = Launch::new(&Handle::default()).run(command, &mut sink);
-        (!matches!(ended.exit, Exit::NotStarted(_))).then_some(sink.text)
-    })
+pub fn ask_here(command: &Command) -> Option<Vec<u8>> {
+    let mut nowhere = io::sink();
+    let mut sink = Capture { file: &mut nowhere, text: Vec::new() };
+    let ended = Launch::new(&Handle::default()).run(command, &mut sink);
+    (!matches!(ended.exit, Exit::NotStarted(_))).then_some(sink.text)
 }
 
-/// Removes these, until `stopped` says otherwise; `told` hears of each.
+/// Removes these, until `stopped` says otherwise; `told` hears of each. When binary packages are among them
+/// the index is written anew; after a kill before that the preflight does it.
 pub fn remove(
     removals: &[Removal],
     mut stopped: impl FnMut() -> bool,
     mut told: impl FnMut(&Removal),
+    mut ask: impl FnMut(&Command) -> Option<Vec<u8>>,
 ) -> Pruned {
     let mut pruned = Pruned::default();
+    let mut binpkgs = false;
     for removal in removals {
         if stopped() {
             break;
@@ -76,16 +84,21 @@ pub fn remove(
         match removed {
             Ok(()) => {
                 pruned.files += 1;
+                binpkgs |= removal.kind == Kind::Binpkg;
                 pruned.freed = pruned.freed.saturating_add(removal.size);
                 told(removal);
             }
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
             Err(problem) => pruned.problems.push(format!("{} cannot be removed: {problem}", path.display())),
         }
-        if let Some(directory) = path.parent().filter(|_| removal.kind == Kind::StepLog) {
+        let emptied = [Kind::StepLog, Kind::Binpkg].contains(&removal.kind);
+        if let Some(directory) = path.parent().filter(|_| emptied) {
             // Only when it is empty.
             drop(fs::remove_dir(directory));
         }
+    }
+    if binpkgs && ask(&command::fix_binhost()).is_none() {
+        pruned.problems.push("the package index was not written anew (emaint --fix binhost)".to_owned());
     }
     pruned
 }
@@ -128,11 +141,8 @@ fn package_logs(logs: &Path, needed: &BTreeSet<PathBuf>) -> Vec<Item> {
         .collect()
 }
 
-/// What failed builds left. As long as a Portage runs, nobody knows which of them are in work.
+/// What failed builds left, while nothing is built.
 fn leftovers(settings: &Settings) -> Vec<Item> {
-    if !procs::portage_pids().is_empty() {
-        return Vec::new();
-    }
     let categories = entries(&settings.tmpdir.join("portage"));
     let packages = categories.iter().filter(|path| path.is_dir()).flat_map(|category| entries(category));
     let packages = packages.filter(|path| path.is_dir());
@@ -143,17 +153,14 @@ fn leftovers(settings: &Settings) -> Vec<Item> {
 
 /// The source files, needed or not. That a file was downloaded long ago says nothing about how old it was
 /// then, so the time counts at which it came here.
-fn unreferenced(settings: &Settings, mut ask: impl FnMut(&Command) -> Option<Vec<u8>>) -> Vec<Item> {
+fn unreferenced(settings: &Settings, repositories: &[PathBuf]) -> Vec<Item> {
     let hidden = |path: &Path| path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
     let sources: Vec<PathBuf> = files(&settings.distdir).into_iter().filter(|path| !hidden(path)).collect();
     if sources.is_empty() {
         return Vec::new();
     }
-    let repositories = ask(&command::repositories()).map(|text| repository::locations(&text));
     // Where a repository has no Manifests, any file may be needed.
-    let Some(referred) = repositories.and_then(|repositories| referred(&repositories)) else {
-        return Vec::new();
-    };
+    let Some(referred) = referred(repositories) else { return Vec::new() };
     let is_needed =
         |path: &Path| path.file_name().is_some_and(|name| referred.contains(&*name.to_string_lossy()));
     let items = sources.into_iter().filter_map(|path| {
@@ -189,7 +196,7 @@ fn referred(repositories: &[PathBuf]) -> Option<BTreeSet<String>> {
 
 // --- Files ------------------------------------------------------------------------------------------
 
-fn entries(directory: &Path) -> Vec<PathBuf> {
+pub(super) fn entries(directory: &Path) -> Vec<PathBuf> {
     fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
@@ -198,7 +205,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     entries(directory).into_iter().filter(is_file).collect()
 }
 
-fn item(kind: Kind) -> impl Fn(PathBuf) -> Option<Item> {
+pub(super) fn item(kind: Kind) -> impl Fn(PathBuf) -> Option<Item> {
     move |path| {
         let meta = path.symlink_metadata().ok()?;
         let age = since(meta.modified().ok()?);
@@ -237,7 +244,7 @@ mod tests {
             let answer = match command.argv.join(" ").as_str() {
                 "portageq repos_config /" => format!("[x]\nlocation = {0}/repo\n", volume.display()),
                 _ => format!(
-                    "DISTDIR={0}/distfiles\nPORTAGE_LOGDIR={0}/log\nPORTAGE_TMPDIR={0}/tmp\n",
+                    "PKGDIR={0}/binpkgs\nDISTDIR={0}/distfiles\nPORTAGE_LOGDIR={0}/log\nPORTAGE_TMPDIR={0}/tmp\n",
                     volume.display()
                 ),
             };
@@ -247,7 +254,18 @@ mod tests {
         assert_eq!(problems, [""; 0]);
         let name = |removal: &Removal| removal.path.strip_prefix(volume).unwrap().display().to_string();
         let names = removals.iter().map(name).collect();
-        let pruned = remove(&removals, || false, |_| {});
+        let mut asked = Vec::new();
+        let pruned = remove(
+            &removals,
+            || false,
+            |_| {},
+            |command| {
+                asked.push(command.argv.join(" "));
+                Some(Vec::new())
+            },
+        );
+        let reindexed = removals.iter().any(|removal| removal.kind == Kind::Binpkg);
+        assert_eq!(asked, vec!["emaint --fix binhost"; usize::from(reindexed)]);
         assert_eq!((pruned.files, pruned.problems), (removals.len() as u64, vec![]));
         names
     }

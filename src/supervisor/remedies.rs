@@ -42,14 +42,16 @@ impl Task {
         let ask = |command: &Command| self.capture(command).ok().map(|(_, text)| text);
         let (removals, problems) = prune::survey(&config, ask);
         let mut log = OpenOptions::new().create(true).append(true).open(self.log());
+        let handle = self.handle.clone();
         let pruned = prune::remove(
             &removals,
-            || self.stopped(),
+            || handle.stopped(),
             |gone| {
                 if let Ok(log) = &mut log {
                     drop(writeln!(log, "removed: {}", gone.sentence()));
                 }
             },
+            |command| self.capture(command).ok().map(|(_, text)| text),
         );
         Pruned { problems: [problems, pruned.problems].concat(), ..pruned }
     }

@@ -19,6 +19,7 @@ mod notify;
 mod orphans;
 mod pause;
 mod plan;
+mod prune;
 mod records;
 mod remedy;
 mod room;

@@ -73,8 +73,10 @@ fn while_merging_it_lets_the_merge_finish() {
     builder.start();
     builder.wait_waiting();
     assert_built(&builder, &[("test-slow/preinst-1", 1)]);
+    // An interrupted emerge may leave the socket behind on which it told what it does; nothing else.
     let logs = builder.logs();
-    assert!(!logs.contains("repaired:"), "nothing was left to repair: {logs}");
+    let mut repaired = logs.lines().filter(|line| line.contains("repaired:"));
+    assert!(repaired.all(|line| line.contains("belongs to an emerge that is gone")), "{logs}");
     builder.assert_tidy();
 }
 
