@@ -12,6 +12,7 @@ pub mod command;
 pub mod cpv;
 pub mod die;
 pub mod durations;
+pub mod elf;
 pub mod elog;
 pub mod fetch;
 pub mod gpkg;

@@ -15,6 +15,7 @@ use tar::{Archive, Entries};
 use digests::{Member, Whole};
 
 pub mod digests;
+pub mod image;
 
 /// What is wrong with a file. The text is what the operator reads after its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
