@@ -188,6 +188,19 @@ finds what a bad disk did. It fails with 5 when something is wrong.")]
         #[arg(long)]
         json: bool,
     },
+    /// Tell what a client would build itself although it uses the binhost, and why
+    #[command(after_help = "\
+PLAN is what emerge --pretend --verbose prints on the client; - reads standard input:
+  ssh laptop emerge -pvuDU --getbinpkg @world | docker exec -i builder gbsup compare -
+It fails with 5 when the client would build anything.")]
+    Compare {
+        /// The client's plan, or -
+        #[arg(value_name = "PLAN")]
+        plan: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Try whether notifications arrive
     #[command(after_help = "\
 It sends a test message every way that is configured below [notify], and a sign of life to the

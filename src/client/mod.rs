@@ -16,6 +16,7 @@ use crate::core::request::{Reply, Request};
 use crate::core::status::Mode;
 use socket::Supervisor;
 
+mod compare;
 mod logs;
 mod notify;
 mod plan;
@@ -101,6 +102,7 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Failures { json } => records::failures(&supervisor, json),
         Verb::Health { json, live } => records::health(&supervisor, json, live),
         Verb::Verify { all, json } => verify::run(&supervisor, all, json),
+        Verb::Compare { plan, json } => compare::run(&supervisor, &plan, json),
         Verb::Notify { .. } => notify::test(&supervisor),
         Verb::Webhook { timeout } => webhook::run(Duration::from_secs(timeout)),
         Verb::Config(ConfigVerb::Check(args)) => config_check(&args),

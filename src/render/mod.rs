@@ -11,6 +11,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::core::status::{Mode, Status, Why, size};
 
+mod compare;
 mod elog;
 mod failures;
 mod history;
@@ -23,6 +24,7 @@ mod prune;
 mod table;
 mod verified;
 
+pub use compare::differences;
 pub use elog::elog;
 pub use failures::failures;
 pub use history::history;
