@@ -4,12 +4,14 @@
 
 mod builder;
 mod checks;
+mod client;
 mod docker;
 mod recipe;
 mod watch;
 
 pub use builder::Builder;
 pub use checks::{Idle, Packages};
+pub use client::Client;
 pub use docker::{Ran, docker, host_wait, remove};
 pub use recipe::{Recipe, Volume};
 pub use watch::PATIENCE;
