@@ -108,6 +108,7 @@ fn for_each_chunk(reader: &mut dyn Read, mut work: impl FnMut(&[u8])) -> io::Res
 }
 
 /// A digest in hexadecimal digits, lower case.
-pub(crate) fn hex(digest: &[u8]) -> String {
+#[must_use]
+pub fn hex(digest: &[u8]) -> String {
     digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
