@@ -31,3 +31,4 @@ pub mod settings;
 pub mod status;
 pub mod sync;
 pub mod vdb;
+pub mod version;
