@@ -1,3 +1,6 @@
-//! What clients are offered: the binary packages of PKGDIR, and whether they can be trusted.
+//! What clients are offered: the binary packages of PKGDIR, whether they can be trusted, and the releases made of
+//! them.
 
+pub mod offer;
+pub mod release;
 pub mod verify;

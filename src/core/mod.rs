@@ -33,6 +33,7 @@ pub mod narrowing;
 pub mod notice;
 pub mod offer;
 pub mod prune;
+pub mod release;
 pub mod remedy;
 pub mod request;
 pub mod room;

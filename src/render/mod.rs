@@ -21,6 +21,7 @@ pub mod message;
 mod page;
 mod plan;
 mod prune;
+mod release;
 mod table;
 mod verified;
 
@@ -32,6 +33,7 @@ pub use known::skipped;
 pub use page::page;
 pub use plan::{plan, plan_of, stale, why};
 pub use prune::prune;
+pub use release::{changes, diff, releases};
 pub use verified::verified;
 
 /// What the reader's side can show.

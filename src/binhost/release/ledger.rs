@@ -1,0 +1,126 @@
+//! Who may change the releases, and what is remembered of them: which names were used, and when each release was
+//! offered.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{At, Error, Releases};
+use crate::core::release::{Id, Turn};
+use crate::volume::replace;
+
+/// `state/releases.json`. One that is lost is made anew from what is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Ledger {
+    /// The newest name that was used, whatever became of it.
+    last: Option<Id>,
+    /// The time of the newest index.
+    stamped: Option<Timestamp>,
+    /// When each release was offered, the newest last.
+    turns: Vec<Turn>,
+}
+
+/// The only one who changes releases, as long as the value lives.
+pub(super) struct Publisher {
+    pub(super) releases: Releases,
+    ledger: Ledger,
+    _lock: File,
+}
+
+impl Publisher {
+    /// Waits until nobody else does.
+    pub(super) fn new(releases: &Releases) -> Result<Self, Error> {
+        let lock = lock_file(releases)?;
+        lock.lock().at(&releases.volume.join(LOCK))?;
+        Ok(Self::with(releases, lock))
+    }
+
+    /// The same, but nothing while somebody else does.
+    pub(super) fn unless_busy(releases: &Releases) -> Result<Option<Self>, Error> {
+        let lock = lock_file(releases)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Self::with(releases, lock))),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error).at(&releases.volume.join(LOCK)),
+        }
+    }
+
+    fn with(releases: &Releases, lock: File) -> Self {
+        let text = fs::read(releases.volume.join(LEDGER));
+        let mut ledger: Ledger =
+            text.ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        // What it does not know of is newer than it: it was lost, or a kill came before it was written.
+        let entries = fs::read_dir(releases.directory()).into_iter().flatten().flatten();
+        let ids = entries.filter_map(|entry| id_of(entry.file_name().to_str()?));
+        ledger.last = ids.chain(ledger.last).max();
+        Self { releases: releases.clone(), ledger, _lock: lock }
+    }
+
+    /// The next name and the time of its index, neither of which was or will be used by another release.
+    pub(super) fn next(&mut self, now: Timestamp) -> Result<(Id, Timestamp), Error> {
+        let current = self.releases.offered().map(|current| current.published);
+        let least = current.max(self.ledger.stamped).map_or(i64::MIN, |stamp| stamp.as_second() + 1);
+        let stamp = Timestamp::from_second(now.as_second().max(least)).unwrap_or(now);
+        let id = Id::after(self.ledger.last, now);
+        self.ledger.last = Some(id);
+        self.ledger.stamped = Some(stamp);
+        self.save()?;
+        Ok((id, stamp))
+    }
+
+    /// Brings the turns up to date with what is offered.
+    pub(super) fn note_turn(&mut self, now: Timestamp) -> Result<(), Error> {
+        let Some(current) = self.releases.current() else { return Ok(()) };
+        let turns = &mut self.ledger.turns;
+        if turns.last().is_some_and(|turn| turn.id == current && turn.until.is_none()) {
+            return Ok(());
+        }
+        for turn in turns.iter_mut().filter(|turn| turn.until.is_none()) {
+            turn.until = Some(now);
+        }
+        let there = self.releases.ids();
+        turns.retain(|turn| there.contains(&turn.id));
+        turns.push(Turn { id: current, since: now, until: None });
+        self.save()
+    }
+
+    /// Whether a release was ever offered.
+    pub(super) fn was_offered(&self, id: Id) -> bool {
+        self.ledger.turns.iter().any(|turn| turn.id == id)
+    }
+
+    fn save(&self) -> Result<(), Error> {
+        let path = self.releases.volume.join(LEDGER);
+        replace(&path, &self.ledger).at(&path)
+    }
+}
+
+/// When each release was offered, as far as that is known.
+pub(super) fn turns(releases: &Releases) -> Vec<Turn> {
+    let text = fs::read(releases.volume.join(LEDGER));
+    let ledger: Option<Ledger> = text.ok().and_then(|text| serde_json::from_slice(&text).ok());
+    ledger.unwrap_or_default().turns
+}
+
+const LOCK: &str = "state/publish.lock";
+const LEDGER: &str = "state/releases.json";
+
+fn lock_file(releases: &Releases) -> Result<File, Error> {
+    let path = releases.volume.join(LOCK);
+    let directory = releases.directory();
+    fs::create_dir_all(&directory).at(&directory)?;
+    let state = path.parent().unwrap_or(&releases.volume);
+    let opened: io::Result<File> = fs::create_dir_all(state)
+        .and_then(|()| OpenOptions::new().write(true).create(true).truncate(false).open(&path));
+    opened.at(&path)
+}
+
+/// The release that a name in the directory belongs to, whatever is being done with it.
+pub(super) fn id_of(name: &str) -> Option<Id> {
+    let name =
+        name.strip_prefix(super::tidy::NEW).or_else(|| name.strip_prefix(super::tidy::OLD)).unwrap_or(name);
+    name.parse().ok()
+}

@@ -1,0 +1,197 @@
+//! The releases on a volume.
+//!
+//! ```text
+//!   releases/2026-11-22.1/Packages, Packages.gz, release.json, CHANGES, CATEGORY/NAME/FILE ...
+//!   releases/current  → 2026-11-22.2      what clients are offered
+//!   releases/previous → 2026-11-22.1      what they were offered before
+//!   releases/.new-ID  .old-ID             one that is being made, or removed; left by a kill only
+//!   state/releases.json                   which names were used, and when each was offered
+//!   state/publish.lock                    held by whoever changes any of this
+//! ```
+//!
+//! A release is made under another name, synced, and renamed; then `current` is switched to it by one rename. So
+//! whatever happens at any instant, `current` leads to a release that is complete.
+
+mod ledger;
+mod publish;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod tidy;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::core::release::{Current, Id, Release};
+
+pub use publish::{Facts, publish, roll_back};
+pub use tidy::{Retired, expired, remove, sweep};
+
+/// What is in the directory of a release besides packages.
+const PACKAGES: &str = "Packages";
+const PACKAGES_GZ: &str = "Packages.gz";
+const RELEASE: &str = "release.json";
+const CHANGES: &str = "CHANGES";
+
+/// Why releases could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system's words, about a path.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file below PKGDIR is not the one that was found good.
+    #[error("{path} is not the file that was found good: {what}")]
+    Changed {
+        /// Below PKGDIR.
+        path: String,
+        /// What is different.
+        what: &'static str,
+    },
+    /// There is no such release.
+    #[error("there is no release {0}; see: gbsup releases")]
+    Unknown(Id),
+    /// There is none that it could be.
+    #[error("there is no older release")]
+    NoOlder,
+    /// It is offered already.
+    #[error("release {0} is what clients are offered already")]
+    Already(Id),
+    /// Something leads to it.
+    #[error("release {0} is in use")]
+    InUse(Id),
+    /// Nothing is offered.
+    #[error("nothing is published yet")]
+    Nothing,
+    /// A file of it is not there any more.
+    #[error("release {id} is not complete: {path} {what}")]
+    Incomplete {
+        /// Which.
+        id: Id,
+        /// Below the release.
+        path: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// What it consists of cannot be read.
+    #[error("{path} cannot be understood: {source}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// It was told to stop.
+    #[error("it was stopped")]
+    Stopped,
+}
+
+impl Error {
+    /// Whether no space was left.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Io { source, .. } if full.contains(&source.kind()))
+    }
+}
+
+/// Adds the path to an error of the system.
+trait At<T> {
+    fn at(self, path: &Path) -> Result<T, Error>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, path: &Path) -> Result<T, Error> {
+        self.map_err(|source| Error::Io { path: path.to_owned(), source })
+    }
+}
+
+/// The releases of a volume, to be read. Whoever reads needs no lock: none of them ever changes.
+#[derive(Clone, Debug)]
+pub struct Releases {
+    volume: PathBuf,
+}
+
+impl Releases {
+    /// Those on this volume.
+    #[must_use]
+    pub fn on(volume: &Path) -> Self {
+        Self { volume: volume.to_owned() }
+    }
+
+    /// The directory they are in.
+    #[must_use]
+    pub fn directory(&self) -> PathBuf {
+        self.volume.join("releases")
+    }
+
+    /// The directory of one of them.
+    #[must_use]
+    pub fn place(&self, id: Id) -> PathBuf {
+        self.directory().join(id.to_string())
+    }
+
+    /// Those that are there, the oldest first.
+    #[must_use]
+    pub fn ids(&self) -> Vec<Id> {
+        let entries = fs::read_dir(self.directory()).into_iter().flatten().flatten();
+        let mut ids: Vec<Id> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The one that clients are offered.
+    #[must_use]
+    pub fn current(&self) -> Option<Id> {
+        self.linked("current")
+    }
+
+    /// The one that they were offered before.
+    #[must_use]
+    pub fn previous(&self) -> Option<Id> {
+        self.linked("previous")
+    }
+
+    /// Where a link leads, if that is there.
+    fn linked(&self, name: &str) -> Option<Id> {
+        let id = fs::read_link(self.directory().join(name)).ok()?.to_str()?.parse().ok()?;
+        self.place(id).is_dir().then_some(id)
+    }
+
+    /// What a release is.
+    pub fn read(&self, id: Id) -> Result<Release, Error> {
+        let path = self.place(id).join(RELEASE);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Unknown(id)),
+            read => read.at(&path)?,
+        };
+        serde_json::from_slice(&text).map_err(|source| Error::Damaged { path, source })
+    }
+
+    /// The one that clients are offered, in short; nothing when there is none.
+    #[must_use]
+    pub fn offered(&self) -> Option<Current> {
+        self.read(self.current()?).ok().as_ref().map(Current::from)
+    }
+
+    /// Whether every file of a release is there with its size.
+    pub fn check(&self, release: &Release) -> Result<(), Error> {
+        let place = self.place(release.id);
+        let packages = release.packages.iter().map(|package| (&package.path, package.size));
+        let index = release.index.iter().map(|file| (&file.name, file.size));
+        for (path, size) in packages.chain(index) {
+            let what = match fs::metadata(place.join(path)) {
+                Ok(meta) if meta.len() == size => continue,
+                Ok(_) => "has another size",
+                Err(_) => "is not there",
+            };
+            return Err(Error::Incomplete { id: release.id, path: path.clone(), what });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,251 @@
+//! Publishes an offer, or what an older release offered.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::ledger::Publisher;
+use super::stage::{self, Part};
+use super::tidy::{LINK, NEW};
+use super::{At, Error, PACKAGES, Releases};
+use crate::core::offer::{Held, Offer, Offered};
+use crate::core::release::{Current, Diff, Entry, Id, Origin, Published, Release};
+use crate::portage::cpv::Cpv;
+use crate::portage::index::{Block, Index, Package};
+use crate::render;
+
+/// What a release tells beside its packages.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// How the packages came to be.
+    pub origin: Origin,
+    /// Why packages were built, in words.
+    pub reasons: BTreeMap<Cpv, String>,
+}
+
+/// What a new release is made of.
+struct Draft {
+    header: Block,
+    parts: Vec<Part>,
+    held: Vec<Held>,
+    origin: Origin,
+    again: Option<Id>,
+}
+
+/// Publishes exactly this offer of the binary packages in PKGDIR, unless what is offered already is the same.
+///
+/// # Errors
+/// When a file is not the one that was found good, or cannot be read or written. What was offered before still
+/// is then, and nothing is left of the attempt.
+pub fn publish(
+    volume: &Path,
+    pkgdir: &Path,
+    offer: &Offer,
+    facts: &Facts,
+    now: Timestamp,
+    stopped: impl FnMut() -> bool,
+) -> Result<Published, Error> {
+    let mut publisher = Publisher::new(&Releases::on(volume))?;
+    publisher.sweep(now)?;
+    let before = publisher.before();
+    let path = pkgdir.join(PACKAGES);
+    let index = Index::parse(&fs::read(&path).at(&path)?);
+    let parts = parts(&publisher.releases, pkgdir, &index, offer, facts, before.as_ref())?;
+    let entries: Vec<Entry> = parts.iter().map(|part| part.entry.clone()).collect();
+    if let Some(before) = before.as_ref().filter(|before| before.offers(&entries, &offer.held)) {
+        return Ok(unchanged(before));
+    }
+    let draft = Draft {
+        header: index.header,
+        parts,
+        held: offer.held.clone(),
+        origin: facts.origin.clone(),
+        again: None,
+    };
+    publisher.finish(draft, before.as_ref(), now, stopped)
+}
+
+/// Offers again what an older release offered; without a name the one before what is offered.
+///
+/// It becomes a release of its own, of the same files: a client takes over an index only when it is newer than
+/// the one it has, so that the old one as it was would reach nobody who has seen the newer one.
+///
+/// # Errors
+/// When there is no such release, it is not complete, or it cannot be written.
+pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Current, Published), Error> {
+    let mut publisher = Publisher::new(&Releases::on(volume))?;
+    publisher.sweep(now)?;
+    let releases = publisher.releases.clone();
+    let before = releases.read(releases.current().ok_or(Error::Nothing)?)?;
+    let from = before.again.unwrap_or(before.id);
+    let id = match to {
+        Some(id) => id,
+        None => releases.ids().into_iter().rfind(|id| *id < from).ok_or(Error::NoOlder)?,
+    };
+    let target = releases.read(id)?;
+    if before.id == id || before.again == Some(id) {
+        return Err(Error::Already(id));
+    }
+    releases.check(&target)?;
+    let place = releases.place(id);
+    let path = place.join(PACKAGES);
+    let index = Index::parse(&fs::read(&path).at(&path)?);
+    let mut packages = by_path(index.packages);
+    let part = |entry: &Entry| {
+        let missing = || Error::Incomplete { id, path: entry.path.clone(), what: "is not in its index" };
+        let package = packages.remove(&entry.path).ok_or_else(missing)?;
+        Ok(Part { entry: entry.clone(), package, source: place.join(&entry.path), known: true })
+    };
+    let parts = target.packages.iter().map(part).collect::<Result<Vec<_>, Error>>()?;
+    let again = Some(target.again.unwrap_or(id));
+    let draft = Draft { header: index.header, parts, held: target.held, origin: target.origin, again };
+    let outcome = publisher.finish(draft, Some(&before), now, || false)?;
+    Ok((Current::from(&before), outcome))
+}
+
+/// What is offered already.
+fn unchanged(before: &Release) -> Published {
+    let held = u64::try_from(before.held.len()).unwrap_or(u64::MAX);
+    Published { current: Current::from(before), new: false, changes: String::new(), held }
+}
+
+fn by_path(packages: Vec<Package>) -> BTreeMap<String, Package> {
+    packages.into_iter().map(|package| (package.file().path, package)).collect()
+}
+
+/// The packages of the offer, each with what the index says of it. What the release before has of them is taken from
+/// there.
+fn parts(
+    releases: &Releases,
+    pkgdir: &Path,
+    index: &Index,
+    offer: &Offer,
+    facts: &Facts,
+    before: Option<&Release>,
+) -> Result<Vec<Part>, Error> {
+    let mut packages = by_path(index.packages.clone());
+    let known: BTreeMap<(&str, &str), &Entry> = before
+        .iter()
+        .flat_map(|before| &before.packages)
+        .map(|entry| ((entry.path.as_str(), entry.sha1.as_str()), entry))
+        .collect();
+    let part = |offered: &Offered| {
+        let changed = |what| Error::Changed { path: offered.path.clone(), what };
+        let package =
+            packages.remove(&offered.path).ok_or_else(|| changed("the index does not name it any more"))?;
+        let source = pkgdir.join(&offered.path);
+        let meta = fs::metadata(&source).at(&source)?;
+        if meta.len() != offered.size {
+            return Err(changed("its size is another one"));
+        }
+        let untouched = package.get("MTIME").parse().is_ok_and(|time: i64| time == meta.mtime());
+        let earlier = known.get(&(offered.path.as_str(), offered.sha1.as_str())).filter(|_| untouched);
+        if let (Some(earlier), Some(before)) = (earlier, before) {
+            let source = releases.place(before.id).join(&earlier.path);
+            return Ok(Part { entry: (*earlier).clone(), package, source, known: true });
+        }
+        let entry = Entry {
+            cpv: offered.cpv.clone(),
+            slot: offered.slot.clone(),
+            build_id: package.build_id(),
+            path: offered.path.clone(),
+            size: offered.size,
+            md5: String::new(),
+            sha1: offered.sha1.clone(),
+            sha512: String::new(),
+            why: facts.reasons.get(&offered.cpv).cloned(),
+        };
+        Ok(Part { entry, package, source, known: false })
+    };
+    offer.packages.iter().map(part).collect()
+}
+
+impl Publisher {
+    /// What is offered now; nothing when that cannot be read, so that another release takes its place.
+    fn before(&self) -> Option<Release> {
+        let release = self.releases.read(self.releases.current()?).ok()?;
+        self.releases.check(&release).is_ok().then_some(release)
+    }
+
+    /// Makes the release and switches to it.
+    fn finish(
+        &mut self,
+        draft: Draft,
+        before: Option<&Release>,
+        now: Timestamp,
+        stopped: impl FnMut() -> bool,
+    ) -> Result<Published, Error> {
+        let (id, stamp) = self.next(now)?;
+        let directory = self.releases.directory();
+        let temporary = directory.join(format!("{NEW}{id}"));
+        let made = make(&temporary, draft, before, id, stamp, stopped)
+            .and_then(|release| self.switch(&temporary, release, now));
+        if made.is_err() {
+            // What cannot be removed now is removed by the next who comes.
+            drop(fs::remove_dir_all(&temporary));
+        }
+        let (release, changes) = made?;
+        let held = u64::try_from(release.held.len()).unwrap_or(u64::MAX);
+        Ok(Published { current: Current::from(&release), new: true, changes, held })
+    }
+
+    /// Gives a finished release its name and lets `current` lead to it.
+    fn switch(
+        &mut self,
+        temporary: &Path,
+        (release, changes): (Release, String),
+        now: Timestamp,
+    ) -> Result<(Release, String), Error> {
+        let releases = &self.releases;
+        let directory = releases.directory();
+        let place = releases.place(release.id);
+        stage::settle(temporary)?;
+        fs::rename(temporary, &place).at(&place)?;
+        if let Some(before) = releases.current() {
+            link(&directory, "previous", before)?;
+        }
+        link(&directory, "current", release.id)?;
+        File::open(&directory).and_then(|opened| opened.sync_all()).at(&directory)?;
+        self.note_turn(now)?;
+        Ok((release, changes))
+    }
+}
+
+/// Makes everything that a release consists of.
+fn make(
+    directory: &Path,
+    draft: Draft,
+    before: Option<&Release>,
+    id: Id,
+    stamp: Timestamp,
+    stopped: impl FnMut() -> bool,
+) -> Result<(Release, String), Error> {
+    let Draft { header, mut parts, held, origin, again } = draft;
+    stage::packages(directory, &mut parts, stopped)?;
+    let (packages, entries) = parts.into_iter().map(|part| (part.package, part.entry)).unzip();
+    let index = stage::index(directory, Index { header, packages }, stamp)?;
+    let release = Release {
+        schema: Release::SCHEMA,
+        id,
+        published: stamp,
+        again,
+        gbsup: crate::VERSION.to_owned(),
+        origin,
+        packages: entries,
+        held,
+        index,
+    };
+    let diff = Diff::new(before, &release);
+    stage::papers(directory, &release, &render::changes(&diff, &release))?;
+    Ok((release, diff.in_short()))
+}
+
+/// A link that leads to a release, in the place of an older one.
+fn link(directory: &Path, name: &str, id: Id) -> Result<(), Error> {
+    let (temporary, path) = (directory.join(format!("{LINK}{name}")), directory.join(name));
+    drop(fs::remove_file(&temporary));
+    symlink(id.to_string(), &temporary).and_then(|()| fs::rename(&temporary, &path)).at(&path)
+}

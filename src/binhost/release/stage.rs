@@ -1,0 +1,161 @@
+//! Makes the directory of a release.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use flate2::{Compression, GzBuilder};
+use jiff::Timestamp;
+use sha2::{Digest, Sha512};
+
+use super::{At, CHANGES, Error, PACKAGES, PACKAGES_GZ, RELEASE};
+use crate::core::release::{Entry, IndexFile, Release};
+use crate::portage::gpkg::digests::{Whole, hex};
+use crate::portage::index::{Index, Package};
+
+/// A package on its way into a release.
+pub(super) struct Part {
+    /// What the release says of it. The digests are filled in when it is not known to be what they say.
+    pub(super) entry: Entry,
+    /// What the index says of it.
+    pub(super) package: Package,
+    /// Where its file is.
+    pub(super) source: PathBuf,
+    /// The file was read when an earlier release was made of it.
+    pub(super) known: bool,
+}
+
+/// Puts the packages into a new directory; those that were not read before are read, as they lie there.
+pub(super) fn packages(
+    directory: &Path,
+    parts: &mut [Part],
+    mut stopped: impl FnMut() -> bool,
+) -> Result<(), Error> {
+    make(directory)?;
+    let mut made = PathBuf::new();
+    for part in parts {
+        if stopped() {
+            return Err(Error::Stopped);
+        }
+        let to = directory.join(&part.entry.path);
+        if let Some(parent) = to.parent().filter(|parent| *parent != made) {
+            make(parent)?;
+            parent.clone_into(&mut made);
+        }
+        place(&part.source, &to).at(&part.source)?;
+        if !part.known {
+            read(part, &to)?;
+        }
+        let time = fs::metadata(&to).at(&to)?.mtime();
+        let Part { entry, package, .. } = part;
+        for (key, value) in [
+            ("SIZE", entry.size.to_string()),
+            ("MD5", entry.md5.clone()),
+            ("SHA1", entry.sha1.clone()),
+            ("MTIME", time.to_string()),
+        ] {
+            package.block.set(key, &value);
+        }
+    }
+    Ok(())
+}
+
+/// A directory that servers may read, with all above it.
+fn make(directory: &Path) -> Result<(), Error> {
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(directory).at(directory)
+}
+
+/// A file in two places: as one file where that goes. A format that Portage changes in place when a package
+/// moves (`portage/dbapi/bintree.py:update_ents` does with xpak) is copied, and so is what a file system refuses to link.
+fn place(from: &Path, to: &Path) -> io::Result<()> {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    if from.extension().is_some_and(|format| format == "tar") {
+        match fs::hard_link(from, to) {
+            Err(error)
+                if [CrossesDevices, PermissionDenied, TooManyLinks, Unsupported].contains(&error.kind()) => {}
+            linked => return linked,
+        }
+    }
+    fs::copy(from, to)?;
+    let time = fs::metadata(from)?.modified()?;
+    File::options().write(true).open(to)?.set_modified(time)
+}
+
+/// Reads a file, which has to be the one that was found good.
+fn read(part: &mut Part, file: &Path) -> Result<(), Error> {
+    let mut sha512 = Hashing { reader: File::open(file).at(file)?, sha512: Sha512::new() };
+    let whole = Whole::read(&mut sha512).at(file)?;
+    let entry = &mut part.entry;
+    let changed = |what| Error::Changed { path: entry.path.clone(), what };
+    if whole.size != entry.size {
+        return Err(changed("its size is another one"));
+    }
+    if !whole.sha1.eq_ignore_ascii_case(&entry.sha1) {
+        return Err(changed("its SHA1 is another one"));
+    }
+    entry.sha1 = whole.sha1;
+    entry.md5 = whole.md5;
+    entry.sha512 = hex(&sha512.sha512.finalize());
+    Ok(())
+}
+
+/// Works out one more digest of what is read.
+struct Hashing {
+    reader: File,
+    sha512: Sha512,
+}
+
+impl Read for &mut Hashing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.sha512.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// Writes the index: the header as PKGDIR's index has it, with the number of packages and the time of this one.
+/// Portage gives both files that time (`portage/dbapi/bintree.py:_pkgindex_write`), which servers tell clients.
+pub(super) fn index(directory: &Path, mut index: Index, stamp: Timestamp) -> Result<Vec<IndexFile>, Error> {
+    let seconds = stamp.as_second();
+    index.header.set("PACKAGES", &index.packages.len().to_string());
+    index.header.set("TIMESTAMP", &seconds.to_string());
+    let plain = index.to_string().into_bytes();
+    let mut gzip = GzBuilder::new()
+        .mtime(u32::try_from(seconds).unwrap_or_default())
+        .write(Vec::new(), Compression::default());
+    let packed = gzip.write_all(&plain).and_then(|()| gzip.finish()).at(&directory.join(PACKAGES_GZ))?;
+    let mut files = Vec::new();
+    for (name, bytes) in [(PACKAGES, plain), (PACKAGES_GZ, packed)] {
+        write(&directory.join(name), &bytes, stamp)?;
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        files.push(IndexFile { name: name.to_owned(), size, sha512: hex(&Sha512::digest(&bytes)) });
+    }
+    Ok(files)
+}
+
+/// Writes what is not for Portage: what the release is, for programs and for people.
+pub(super) fn papers(directory: &Path, release: &Release, changes: &str) -> Result<(), Error> {
+    let path = directory.join(RELEASE);
+    let mut text = serde_json::to_vec_pretty(release).map_err(io::Error::from).at(&path)?;
+    text.push(b'\n');
+    write(&path, &text, release.published)?;
+    write(&directory.join(CHANGES), changes.as_bytes(), release.published)
+}
+
+fn write(path: &Path, bytes: &[u8], stamp: Timestamp) -> Result<(), Error> {
+    let written = File::create(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.set_modified(stamp.into())?;
+        file.sync_all()
+    });
+    written.at(path)
+}
+
+/// Waits until everything on this file system is on its disk. Portage syncs none of the files it makes, and there
+/// may be ten thousands of them.
+pub(super) fn settle(directory: &Path) -> Result<(), Error> {
+    let synced =
+        File::open(directory).and_then(|opened| nix::unistd::syncfs(&opened).map_err(io::Error::from));
+    synced.at(directory)
+}
