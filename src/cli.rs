@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
+mod release;
+
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::core::request::PauseMode;
 use crate::portage::cpv::exclude_atom;
+
+pub use release::{DiffArgs, PublishArgs, RollbackArgs};
 
 /// How a command ended, as its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,10 +153,24 @@ end of each cycle, and when no space is left; [prune] of the configuration says 
         /// Only list what would go, and why
         #[arg(short = 'n', long)]
         dry_run: bool,
-        /// Remove all of it, and not only the part that [prune] cap lets go at once
+        /// Remove all of it, and not only the part that prune.cap lets go at once
         #[arg(long)]
         force: bool,
     },
+    /// List the releases, newest first: when, how many packages, how large, which one clients are offered
+    #[command(after_help = "\
+Of its own are the bytes of a release that are in no other one. Piped, the columns are separated by tabs.")]
+    Releases {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show how two releases differ: what was added, removed, upgraded, downgraded and rebuilt
+    Diff(DiffArgs),
+    /// Offer clients again what an older release offered
+    Rollback(RollbackArgs),
+    /// Publish what is good now, without building
+    Publish(PublishArgs),
     /// Show what failed in full: the ebuild's words, the log, what to type
     Failures {
         /// Print JSON

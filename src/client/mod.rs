@@ -22,6 +22,7 @@ mod notify;
 mod plan;
 mod prune;
 mod records;
+mod releases;
 mod skip;
 mod socket;
 mod status;
@@ -56,6 +57,9 @@ pub enum Error {
     /// Anything else.
     #[error("{0}")]
     Failed(String),
+    /// A release could not be read or made.
+    #[error("{0}")]
+    Release(#[from] crate::binhost::release::Error),
     /// What was to be shown could not be written.
     #[error("cannot write: {0}")]
     Output(io::Error),
@@ -72,7 +76,7 @@ impl Error {
             Self::Usage(_) | Self::Config(_) => Exit::Usage,
             // Whoever read it has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Self::Failed(_) | Self::Output(_) => Exit::Failed,
+            Self::Failed(_) | Self::Release(_) | Self::Output(_) => Exit::Failed,
         }
     }
 
@@ -99,6 +103,10 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Why { package, json } => plan::why(&supervisor, &package, json),
         Verb::History { json, number } => records::history(&supervisor, json, number),
         Verb::Prune { json, dry_run, force } => prune::run(json, dry_run, force),
+        Verb::Releases { json } => releases::releases(&supervisor, json),
+        Verb::Diff(args) => releases::diff(&supervisor, &args),
+        Verb::Rollback(args) => releases::rollback(&supervisor, &args),
+        Verb::Publish(args) => releases::publish(&supervisor, &args),
         Verb::Failures { json } => records::failures(&supervisor, json),
         Verb::Health { json, live } => records::health(&supervisor, json, live),
         Verb::Verify { all, json } => verify::run(&supervisor, all, json),

@@ -35,6 +35,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("build", &["targets", "jobs", "load_average", "args", "keep_going", "stall"]),
     ("rebuild", &["commands"]),
     ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt", "disk_full"]),
+    ("publish", &["keep"]),
     ("prune", &["logs", "log_size", "distfiles", "leftovers", "binpkgs", "binpkg_size", "quarantine", "cap"]),
     ("stop", &["grace"]),
     (
@@ -69,6 +70,8 @@ pub struct Config {
     pub rebuild: Rebuild,
     /// What is done about a failure before a person is asked.
     pub remedy: Remedy,
+    /// What clients are offered.
+    pub publish: Publish,
     /// What is removed in the course of time.
     pub prune: Prune,
     /// How the builder stops.
@@ -223,6 +226,14 @@ pub struct FollowUp {
     pub run: Vec<String>,
 }
 
+/// `[publish]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Publish {
+    /// How many releases are kept; at least 1. The current one and the one before always are, and what was
+    /// current within the last 24 hours.
+    pub keep: u32,
+}
+
 /// `[prune]`: how old things become before they go; `None`: they stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Prune {
@@ -352,6 +363,12 @@ impl Default for Rebuild {
                 run: perl.map(String::from).to_vec(),
             }],
         }
+    }
+}
+
+impl Default for Publish {
+    fn default() -> Self {
+        Self { keep: 5 }
     }
 }
 

@@ -157,6 +157,7 @@ fn keys_and_sections_in_the_wrong_place_are_named() {
 fn out_of_range_and_wrong_types_are_refused() {
     for text in [
         "[build]\njobs = 0",
+        "[publish]\nkeep = 0",
         "[prune]\ncap = 0",
         "[prune]\ncap = 101",
         "[prune]\nlog_size = 5",

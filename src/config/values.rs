@@ -140,6 +140,18 @@ pub(super) fn percentage(value: &DeValue) -> Read<u8> {
     }
 }
 
+/// `publish.keep`
+pub(super) fn count(value: &DeValue) -> Read<u32> {
+    let number = match value {
+        DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
+        _ => None,
+    };
+    match number.filter(|number| *number > 0) {
+        Some(number) => Ok(number),
+        None => expected("a whole number of at least 1", value),
+    }
+}
+
 /// `build.jobs`
 pub(super) fn jobs(value: &DeValue) -> Read<Jobs> {
     const WHAT: &str = "\"auto\" or a whole number of at least 1";

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::release::Id;
 use super::status::Eta;
 
 /// One fact worth remembering.
@@ -113,6 +114,19 @@ pub enum Record {
         /// Done: it helped.
         outcome: Outcome,
     },
+    /// Clients are offered another release.
+    Released {
+        /// The number of the newest cycle.
+        cycle: u64,
+        /// When that was seen.
+        at: Timestamp,
+        /// The release.
+        release: Id,
+        /// How many packages it has.
+        packages: u64,
+        /// The older release whose packages these are, when somebody went back to it.
+        again: Option<Id>,
+    },
     /// Why a package failed, found out when its step had ended.
     Reason {
         /// The cycle's number.
@@ -206,6 +220,8 @@ pub struct CycleRow {
     pub predictions: Vec<PredictionRow>,
     /// What was done about failures, in the order in which it began.
     pub remedies: Vec<RemedyRow>,
+    /// What clients were offered from then on, in order.
+    pub releases: Vec<ReleaseRow>,
 }
 
 impl CycleRow {
@@ -260,6 +276,19 @@ impl PredictionRow {
     pub fn in_range(&self) -> bool {
         self.took.is_some_and(|took| (self.eta.low..=self.eta.high).contains(&took))
     }
+}
+
+/// A release as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReleaseRow {
+    /// Its name.
+    pub release: String,
+    /// When it was offered.
+    pub at: Timestamp,
+    /// How many packages it has.
+    pub packages: u64,
+    /// The older release whose packages these are.
+    pub again: Option<String>,
 }
 
 /// What was done about a failure, as it is read back.

@@ -6,7 +6,7 @@
 //!              Claimed                cycle due, sync asked for
 //!   Starting ──────────┬────────────────────────┐◄─────────────────────────────┐
 //!      │               ▼                        │                              │
-//!      │   ┌─ Running{preflight → sync → self-update → plan → build → rebuild → prune}─► Waiting
+//!      │   ┌─ Running{preflight → sync → self-update → plan → build → rebuild → publish → prune}─► Waiting
 //!      │   │     ▲        │ a step failed, an operator asked, the pause flag is there
 //!      │   │     │resume  ▼
 //!      └───┼───► Paused ◄─┴─────────────────────────────────────────────────────── (pause)
@@ -67,6 +67,7 @@ use history::Record;
 use major::Stale;
 use notice::{Note, Way};
 use prune::Pruned;
+use release::{Current, Published};
 use remedy::Change;
 use request::{Reply, Request};
 use stall::Pulse;
@@ -102,6 +103,8 @@ pub enum Step {
     Build,
     /// What the changes of this cycle make necessary.
     Rebuild,
+    /// What is good is offered to clients.
+    Publish,
     /// What is no longer needed is removed.
     Prune,
 }
@@ -117,6 +120,7 @@ impl Step {
             Self::Plan => "plan",
             Self::Build => "build",
             Self::Rebuild => "rebuild",
+            Self::Publish => "publish",
             Self::Prune => "prune",
         }
     }
@@ -174,6 +178,11 @@ pub enum Work {
         /// Atoms to leave out.
         exclude: Vec<String>,
     },
+    /// See [`Step::Publish`].
+    Publish {
+        /// What this cycle rebuilt, and why.
+        stale: Vec<Stale>,
+    },
     /// See [`Step::Prune`]; or a part of the step `at`, which found no space.
     Prune {
         /// The step.
@@ -211,6 +220,7 @@ impl Work {
             Self::Build { .. } | Self::Again { .. } => Step::Build,
             Self::Circle { at, .. } | Self::Untangle { at, .. } | Self::Prune { at } => *at,
             Self::Rebuild { .. } => Step::Rebuild,
+            Self::Publish { .. } => Step::Publish,
         }
     }
 }
@@ -287,6 +297,8 @@ pub enum Report {
     },
     /// What Portage knows of a circular dependency.
     Circle(Circle),
+    /// Clients are offered what is good.
+    Published(Box<Published>),
     /// What is no longer needed was removed.
     Pruned(Pruned),
     /// The performer itself found the trouble.
@@ -359,6 +371,8 @@ pub enum Event {
     Terminate,
     /// The volume was looked at.
     Volume(VolumeInfo),
+    /// What clients are offered was looked at.
+    Offered(Option<Current>),
     /// How long things take here, looked up before packages are merged.
     Estimates(Arc<Estimates>),
     /// What changed since the last cycle that was done, as a job found it; see [`major`].

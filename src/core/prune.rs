@@ -29,6 +29,8 @@ pub enum Kind {
     Distfile,
     /// A binary package that nothing needs.
     Binpkg,
+    /// A release that is too many: one directory.
+    Release,
     /// The log of a package.
     PackageLog,
     /// The log of a step.
@@ -47,6 +49,7 @@ impl Kind {
             Self::Quarantined => "set aside",
             Self::Distfile => "source",
             Self::Binpkg => "binary package",
+            Self::Release => "release",
             Self::PackageLog => "package log",
             Self::StepLog => "step log",
         }
@@ -62,6 +65,8 @@ impl Kind {
             Self::Quarantined => policy.quarantine,
             Self::Distfile => policy.distfiles,
             Self::Binpkg => policy.binpkgs,
+            // Their number counts, not their age.
+            Self::Release => None,
             Self::PackageLog | Self::StepLog => policy.logs,
         }
     }
@@ -90,6 +95,8 @@ pub enum Why {
     Old,
     /// Those of its kind take more room together than the policy gives them.
     TooMuch,
+    /// There are more of its kind than are kept.
+    TooMany,
 }
 
 /// Something that goes.
@@ -115,6 +122,7 @@ impl Removal {
             (Kind::Binpkg, Why::Old) => "nothing needs it",
             (_, Why::Old) => "old enough",
             (Kind::Binpkg, Why::TooMuch) => "what nothing needs is larger than [prune] binpkg_size",
+            (_, Why::TooMany) => "more than [publish] keep",
             (_, Why::TooMuch) => "the logs are larger than [prune] log_size",
         }
     }

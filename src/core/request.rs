@@ -48,6 +48,8 @@ pub enum Request {
     },
     /// Sync now, whatever `sync.min_interval` says, and begin a new cycle.
     Sync,
+    /// Publish what is good now, without building.
+    Publish,
     /// Stop the builder gracefully; the container ends.
     Stop,
     /// Keep packages out of every cycle, each until another version of it is offered.
@@ -104,6 +106,7 @@ pub(super) enum Effect {
     Retry,
     ForceSync,
     RememberSync,
+    RememberPublish,
     Pause { mode: PauseMode, reason: Option<String> },
     Leave,
     Skip(Vec<ToSkip>),
@@ -132,6 +135,7 @@ pub(super) fn decide(state: &State, request: &Request, now: Now) -> (Effect, Rep
                 Request::Pause { mode, reason } => pause(state, *mode, reason.clone()),
                 Request::Skip { packages } => skip(state, packages),
                 Request::Unskip { packages } => unskip(state, packages),
+                Request::Publish => publish(state),
                 _ => sync(state),
             },
         },
@@ -154,7 +158,7 @@ fn denied(message: impl Into<String>) -> (Effect, Reply) {
 fn refused(request: &Request) -> (Effect, Reply) {
     match request {
         Request::Pause { .. } => already("paused already: the volume cannot be used"),
-        Request::Sync | Request::Skip { .. } | Request::Unskip { .. } => {
+        Request::Sync | Request::Publish | Request::Skip { .. } | Request::Unskip { .. } => {
             denied("the volume cannot be used; repair it, then: gbsup resume")
         }
         _ => accepted(Effect::Claim, "looking at the volume again"),
@@ -253,6 +257,26 @@ fn sync(state: &State) -> (Effect, Reply) {
         Phase::Paused(_) | Phase::Waiting(_) => {
             accepted(Effect::RememberSync, "syncing: a new cycle begins now")
         }
+    }
+}
+
+fn publish(state: &State) -> (Effect, Reply) {
+    if state.durable.pending.publish {
+        return already("a publication is remembered already");
+    }
+    match &state.durable.phase {
+        Phase::Waiting(_) if state.live.hold => {
+            denied("the flag file control/pause holds the builder; without it: gbsup publish --here")
+        }
+        Phase::Waiting(_) => accepted(Effect::RememberPublish, "publishing what is good now"),
+        Phase::Running(Step::Prune) => {
+            accepted(Effect::RememberPublish, "remembered: what is good is published when this cycle ends")
+        }
+        Phase::Running(Step::Publish) => already("a release is being published"),
+        Phase::Running(_) => already("this cycle publishes when it has built everything"),
+        Phase::Paused(_) => denied(
+            "the builder is paused; go on with gbsup resume, or publish what was found good last: gbsup publish --here",
+        ),
     }
 }
 

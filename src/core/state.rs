@@ -14,6 +14,7 @@ use super::known::KnownFailure;
 use super::major::{Change, Stale};
 use super::narrowing::Narrowing;
 use super::notice::{Notices, Outbox};
+use super::release::Current;
 use super::remedy::{Remedy, Treated};
 use super::request::PauseMode;
 use super::skip::Skip;
@@ -68,6 +69,9 @@ pub struct Durable {
     /// What people were told.
     #[serde(default)]
     pub notices: Notices,
+    /// What clients are offered, as far as it was looked at.
+    #[serde(default)]
+    pub release: Option<Current>,
 }
 
 /// What a cycle set out to merge.
@@ -248,6 +252,9 @@ pub struct Pending {
     pub sync: bool,
     /// A pause.
     pub pause: Option<PendingPause>,
+    /// A publication.
+    #[serde(default)]
+    pub publish: bool,
 }
 
 /// A pause that waits for its moment.
@@ -344,6 +351,7 @@ impl State {
                 known: Vec::new(),
                 skips: Vec::new(),
                 notices: Notices::default(),
+                release: None,
             },
             plan: None,
             live: Live {

@@ -155,6 +155,9 @@ pub struct ReleaseInfo {
     pub packages: u64,
     /// When it was switched to.
     pub published: Timestamp,
+    /// The older release whose packages these are, when somebody went back to it.
+    #[serde(default)]
+    pub again: Option<String>,
 }
 
 /// A package that failed, and is not built again until something that goes into it changes or a person asks.
@@ -196,7 +199,8 @@ pub struct Status {
     pub version: String,
     /// One word.
     pub state: Mode,
-    /// The step of the cycle: `preflight`, `sync`, `self-update`, `plan`, `build`, `rebuild`, `prune`, `wait`.
+    /// The step of the cycle: `preflight`, `sync`, `self-update`, `plan`, `build`, `rebuild`, `publish`,
+    /// `prune`, `wait`.
     pub step: String,
     /// One sentence a tired person understands; the same in every view. Begins with the state.
     pub headline: String,
@@ -222,11 +226,11 @@ pub struct Status {
     /// What a person keeps out of every cycle.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
-    /// Requests that wait for the next safe point: `sync`, `pause`.
+    /// Requests that wait for the next safe point: `sync`, `pause`, `publish`.
     pub pending: Vec<String>,
     /// When the next cycle begins by itself.
     pub next_cycle: Option<Timestamp>,
-    /// The release clients are offered; absent while PKGDIR itself is what they are given.
+    /// The release clients are offered; absent before the first one.
     pub release: Option<ReleaseInfo>,
     /// What syncing did.
     pub sync: SyncInfo,

@@ -7,10 +7,12 @@ use std::time::Duration;
 use super::cycle;
 use super::eta::Task;
 use super::job::{Job, Stage, Then};
+use super::release::Current;
 use super::remedy::{Remedy, Treated};
 use super::state::{Cycle, Live, Pause, Phase, State, Tally, Volume};
 use super::status::{
-    self, CycleInfo, Eta, JobInfo, Mode, PauseInfo, Progress, Status, SyncInfo, Why, in_words, size,
+    self, CycleInfo, Eta, JobInfo, Mode, PauseInfo, Progress, ReleaseInfo, Status, SyncInfo, Why, in_words,
+    size,
 };
 use super::untangle::Untangled;
 use super::{Now, Step, Work};
@@ -49,7 +51,7 @@ pub fn status(state: &State, now: Now) -> Status {
             Phase::Waiting(next) if mode == Mode::Waiting => next,
             _ => None,
         },
-        release: None,
+        release: durable.release.as_ref().map(release),
         sync: SyncInfo {
             last: durable.sync.succeeded,
             revision: durable.sync.revision.clone(),
@@ -151,7 +153,17 @@ fn pending(state: &State) -> Vec<String> {
     let pending = &state.durable.pending;
     let sync = pending.sync.then(|| "sync".to_owned());
     let pause = pending.pause.as_ref().map(|_| "pause".to_owned());
-    sync.into_iter().chain(pause).collect()
+    let publish = pending.publish.then(|| "publish".to_owned());
+    sync.into_iter().chain(pause).chain(publish).collect()
+}
+
+fn release(current: &Current) -> ReleaseInfo {
+    ReleaseInfo {
+        id: current.id.to_string(),
+        packages: current.packages,
+        published: current.published,
+        again: current.again.map(|id| id.to_string()),
+    }
 }
 
 // --- The headline -------------------------------------------------------------------------------
@@ -250,6 +262,7 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
                 packages("building", &before, live, progress, now)
             }
         },
+        Step::Publish => "publishing what is good".to_owned(),
         Step::Prune => "removing what is no longer needed".to_owned(),
         Step::Rebuild => packages("rebuilding", "looking for what has to be rebuilt", live, progress, now),
     }
@@ -315,11 +328,15 @@ fn waiting(state: &State, progress: Progress, left: Option<Duration>) -> String 
         && state.durable.skips.is_empty();
     let what = if all { "everything is up to date" } else { "everything else is up to date" };
     let how = match (progress.source, progress.binary) {
-        (0, 0) => String::new(),
-        (built, 0) => format!(" ({} built)", count(built)),
-        (0, binary) => format!(" ({} merged from binpkgs)", count(binary)),
-        (built, binary) => format!(" ({} built, {binary} merged from binpkgs)", count(built)),
+        (0, 0) => None,
+        (built, 0) => Some(format!("{} built", count(built))),
+        (0, binary) => Some(format!("{} merged from binpkgs", count(binary))),
+        (built, binary) => Some(format!("{} built, {binary} merged from binpkgs", count(built))),
     };
+    let release = state.durable.release.as_ref();
+    let release = release.map(|release| format!("release {}, {}", release.id, count(release.packages)));
+    let facts: Vec<String> = release.into_iter().chain(how).collect();
+    let how = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join("; ")) };
     let old_tree =
         if state.durable.sync.stale_since.is_some() { " with the tree of an earlier sync" } else { "" };
     let failing = failing::sentence(state).map(|sentence| format!("; {sentence}")).unwrap_or_default();
@@ -406,12 +423,22 @@ fn warnings(state: &State) -> Vec<String> {
         let error = durable.sync.error.as_deref().unwrap_or("the sync failed");
         warnings.push(format!("the tree is as old as {}: {error}", since.strftime("%Y-%m-%d %H:%M UTC")));
     }
+    warnings.extend(durable.release.as_ref().and_then(older));
     warnings.extend(durable.cycle.as_ref().into_iter().flat_map(left_out));
     if live.hold && !matches!(&durable.phase, Phase::Paused(pause) if pause.by_flag) {
         warnings.push(format!("the flag file {} is there: no further step begins", flag(state)));
     }
     warnings.extend(live.warnings.values().cloned());
     warnings
+}
+
+/// That somebody went back to an older release.
+fn older(current: &Current) -> Option<String> {
+    let again = current.again?;
+    Some(format!(
+        "clients are offered what release {again} offered, since somebody went back to it; the next cycle that is done publishes \
+         what is new"
+    ))
 }
 
 /// What a cycle does not build although it is wanted.

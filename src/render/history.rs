@@ -12,7 +12,7 @@ use super::{Look, clean, count};
 use crate::core::history::{CycleRow, Outcome};
 use crate::core::status::in_words;
 
-const TITLES: [&str; 10] = [
+const TITLES: [&str; 11] = [
     "cycle",
     "started (UTC)",
     "took",
@@ -21,6 +21,7 @@ const TITLES: [&str; 10] = [
     "binary",
     "failed",
     "outcome",
+    "release",
     "time to build",
     "remedies",
 ];
@@ -65,6 +66,15 @@ fn remedied(cycle: &CycleRow) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// What clients were offered: `2026-11-22.1`, `2026-11-22.3 (2026-11-22.1 again)`.
+fn released(cycle: &CycleRow) -> String {
+    let words = cycle.releases.iter().map(|row| match &row.again {
+        Some(again) => format!("{} ({} again)", clean(&row.release), clean(again)),
+        None => clean(&row.release).into_owned(),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
 /// How good the predictions of these cycles were; nothing when none of them is over.
 fn judgement(cycles: &[CycleRow]) -> Option<String> {
     let judged: Vec<_> = cycles
@@ -80,7 +90,7 @@ fn judgement(cycles: &[CycleRow]) -> Option<String> {
     Some(format!("predictions of {builds}: off by {middle} % (median), {in_range} within the range given"))
 }
 
-fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 10] {
+fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 11] {
     let style = Style::new();
     let took = |until: Timestamp| {
         in_words(Duration::try_from(until.duration_since(cycle.started)).unwrap_or_default())
@@ -107,6 +117,7 @@ fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 10] {
         (cycle.binary().to_string(), style),
         (failed.to_string(), if failed > 0 { BAD } else { style }),
         (outcome.into(), colour),
+        (released(cycle), style),
         (predicted(cycle), style),
         (remedied(cycle), style),
     ]

@@ -31,7 +31,7 @@ pub use failures::failures;
 pub use history::history;
 pub use known::skipped;
 pub use page::page;
-pub use plan::{plan, plan_of, stale, why};
+pub use plan::{plan, plan_of, reasons, stale, why};
 pub use prune::prune;
 pub use release::{changes, diff, releases};
 pub use verified::verified;

@@ -121,7 +121,6 @@ pub fn stale(packages: &[Stale], look: Look) -> String {
 fn cells(package: &Planned, estimates: &Estimates) -> [Cell; 7] {
     let style = Style::new();
     let (word, colour) = action(package.action);
-    let why: Vec<_> = package.why.iter().map(|reason| in_short(reason, package)).collect();
     let takes = estimates.of(&package.cpv, package.binary);
     let takes = takes.map(|estimate| in_words(Duration::from_secs(estimate.likely)));
     [
@@ -131,7 +130,7 @@ fn cells(package: &Planned, estimates: &Estimates) -> [Cell; 7] {
         (from(package).to_owned(), style),
         (if package.download > 0 { size(package.download) } else { String::new() }, style),
         (takes.unwrap_or_default(), style),
-        (why.join("; "), style),
+        (reasons(package), style),
     ]
 }
 
@@ -148,6 +147,12 @@ fn action(action: Action) -> (&'static str, Style) {
 
 fn from(package: &Planned) -> &'static str {
     if package.binary { "binary" } else { "source" }
+}
+
+/// Why a package is merged, in half a sentence.
+#[must_use]
+pub fn reasons(package: &Planned) -> String {
+    package.why.iter().map(|reason| in_short(reason, package)).collect::<Vec<_>>().join("; ")
 }
 
 /// A reason that shares a line with others.

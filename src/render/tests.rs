@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use super::*;
 use crate::binhost::verify::{Finding, Kind, Verified};
 use crate::core::failure::{Class, Failure};
-use crate::core::history::{CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, RemedyRow};
+use crate::core::history::{
+    CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow,
+};
 use crate::core::status::{
     CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, Skipped, StillFailing, SyncInfo,
     VolumeInfo,
@@ -177,7 +179,8 @@ fn paused_by_the_flag_file() {
 #[test]
 fn waiting_for_the_next_cycle() {
     let mut status = waiting();
-    status.release = Some(ReleaseInfo { id: "2026-11-22.1".into(), packages: 213, published: at(20) });
+    status.release =
+        Some(ReleaseInfo { id: "2026-11-22.1".into(), packages: 213, published: at(20), again: None });
     assert_snapshot!(page(&status, WIDE));
 }
 
@@ -308,7 +311,7 @@ fn nothing_from_outside_reaches_the_terminal_as_a_command() {
     status.log = Some(evil.into());
     status.volume.path = evil.into();
     status.sync.revision = Some(evil.into());
-    status.release = Some(ReleaseInfo { id: evil.into(), packages: 1, published: at(1) });
+    status.release = Some(ReleaseInfo { id: evil.into(), packages: 1, published: at(1), again: None });
     if let Some(cycle) = &mut status.cycle {
         cycle.reason = evil.into();
     }
@@ -411,6 +414,7 @@ fn cycle(id: u64, ended: Option<i64>, outcome: Option<Outcome>) -> CycleRow {
         ],
         predictions: Vec::new(),
         remedies: Vec::new(),
+        releases: Vec::new(),
     }
 }
 
@@ -431,6 +435,10 @@ fn remedy(class: &str) -> RemedyRow {
     }
 }
 
+fn release(id: &str, again: Option<&str>) -> ReleaseRow {
+    ReleaseRow { release: id.into(), at: at(50), packages: 3, again: again.map(String::from) }
+}
+
 #[test]
 fn history_as_a_table() {
     let mut first = cycle(1, Some(90), Some(Outcome::Done));
@@ -448,11 +456,13 @@ fn history_as_a_table() {
     cycles[1].predictions = vec![prediction(2460, Some(2640)), prediction(60, Some(61))];
     cycles[3].predictions = vec![prediction(100, Some(400))];
     cycles[1].remedies = vec![remedy("circular"), remedy("stalled"), remedy("circular")];
+    cycles[3].releases = vec![release("2026-11-18.2", None), release("2026-11-18.3", Some("2026-11-18.1"))];
     assert_snapshot!(history(&cycles, at(0), WIDE));
     assert_eq!(
         history(&cycles[3..], at(0), Look::PLAIN),
-        "2\t2026-11-18 09:26\t20 min\trequested\t1\t1\t1\tdone\tpredicted 1 min, took 6 min\t\n\
-         1\t2026-11-18 09:26\t10 min\tfirst\t1\t1\t0\tdone\t\t\n"
+        "2\t2026-11-18 09:26\t20 min\trequested\t1\t1\t1\tdone\t\
+         2026-11-18.2, 2026-11-18.3 (2026-11-18.1 again)\tpredicted 1 min, took 6 min\t\n\
+         1\t2026-11-18 09:26\t10 min\tfirst\t1\t1\t0\tdone\t\t\t\n"
     );
 }
 

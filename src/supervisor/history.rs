@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::core::history::{CycleRow, FailedRow, Outcome, Record};
-use rows::{failed, logs_of_failures, maybe_time, packages, predictions, remedies, steps, time};
+use rows::{failed, logs_of_failures, maybe_time, packages, predictions, releases, remedies, steps, time};
 use tables::{SCHEMA, VERSIONS};
 
 /// How long to wait for the other side's lock before giving up.
@@ -145,20 +145,7 @@ impl History {
             }
             Record::Predicted { cycle, at, after, packages, eta } => {
                 let key = cycle_key(&change, *cycle, *at)?;
-                change.execute(
-                    "INSERT INTO predictions (cycle, at, after, packages, low, likely, high, unknown)
-                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                    params![
-                        key,
-                        at.as_microsecond(),
-                        after.cast_signed(),
-                        packages.cast_signed(),
-                        eta.low.cast_signed(),
-                        eta.likely.cast_signed(),
-                        eta.high.cast_signed(),
-                        eta.unknown.cast_signed()
-                    ],
-                )?;
+                rows::predict(&change, key, *at, *after, *packages, eta)?;
             }
             Record::StepStarted { cycle, step, at, log } => {
                 let key = cycle_key(&change, *cycle, *at)?;
@@ -213,6 +200,10 @@ impl History {
                     "UPDATE remedies SET ended = ?2, outcome = ?3 WHERE cycle = ?1 AND outcome IS NULL",
                     params![key, at.as_microsecond(), outcome.name()],
                 )?;
+            }
+            Record::Released { cycle, at, release, packages, again } => {
+                let key = cycle_key(&change, *cycle, *at)?;
+                rows::offer(&change, key, *at, *release, *packages, *again)?;
             }
             Record::Reason { cycle, package, at, message, log } => {
                 let key = cycle_key(&change, *cycle, *at)?;
@@ -274,6 +265,7 @@ impl History {
                 packages: Vec::new(),
                 predictions: Vec::new(),
                 remedies: Vec::new(),
+                releases: Vec::new(),
             };
             Ok((row.get::<_, i64>(0)?, cycle))
         })?;
@@ -287,6 +279,9 @@ impl History {
             }
             if version >= 3 {
                 cycle.remedies = remedies(&moment, key)?;
+            }
+            if version >= 4 {
+                cycle.releases = releases(&moment, key)?;
             }
             cycles.push(cycle);
         }

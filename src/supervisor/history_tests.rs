@@ -1,8 +1,7 @@
 use std::thread;
 
-use super::tables::{CYCLES, PREDICTIONS};
 use super::*;
-use crate::core::history::PackageOutcome;
+use crate::core::history::{PackageOutcome, ReleaseRow};
 use crate::core::status::Eta;
 
 fn at(second: i64) -> Timestamp {
@@ -290,10 +289,38 @@ fn what_was_done_about_failures_is_read_back() {
     assert_eq!((remedies[0].step.as_str(), remedies[0].what.as_str()), ("build", "built again"));
 }
 
-/// A history of an earlier version: the first had no predictions, the second no remedies.
+fn released(cycle: u64, second: i64, release: &str, again: Option<&str>) -> Record {
+    let (release, again) = (release.parse().unwrap(), again.map(|id| id.parse().unwrap()));
+    Record::Released { cycle, at: at(second), release, packages: 213, again }
+}
+
+#[test]
+fn what_was_offered_is_read_back() {
+    let (_dir, path) = place();
+    let (mut history, _) = History::open(&path).unwrap();
+    for record in [
+        started(1, 0),
+        released(1, 1, "2026-11-22.1", None),
+        released(1, 2, "2026-11-22.2", None),
+        started(2, 3),
+        released(2, 4, "2026-11-22.3", Some("2026-11-22.1")),
+    ] {
+        history.record(&record).unwrap();
+    }
+    let cycles = history.cycles(None).unwrap();
+    let told = |row: &ReleaseRow| (row.release.clone(), row.at, row.packages, row.again.clone());
+    let again = Some("2026-11-22.1".to_owned());
+    assert_eq!(
+        cycles[0].releases.iter().map(told).collect::<Vec<_>>(),
+        [("2026-11-22.3".into(), at(4), 213, again)]
+    );
+    assert_eq!(cycles[1].releases.len(), 2);
+}
+
+/// A history of an earlier version: the first had no predictions, the second no remedies, the third no releases.
 fn older(path: &Path, version: i64) {
     let database = Connection::open(path).unwrap();
-    for tables in [CYCLES, PREDICTIONS].iter().take(usize::try_from(version).unwrap()) {
+    for tables in VERSIONS.iter().take(usize::try_from(version).unwrap()) {
         database.execute_batch(tables).unwrap();
     }
     database.pragma_update(None, "user_version", version).unwrap();
@@ -311,8 +338,10 @@ fn an_older_history_is_brought_up_to_date_in_place() {
         assert_eq!(warning, None);
         history.record(&predicted(7, 1, 0, 50)).unwrap();
         history.record(&remedied(7, 2, "fetch")).unwrap();
+        history.record(&released(7, 3, "2026-11-22.1", None)).unwrap();
         let cycles = history.cycles(None).unwrap();
         assert_eq!((cycles[0].id, cycles[0].predictions.len(), cycles[0].remedies.len()), (7, 1, 1));
+        assert_eq!(cycles[0].releases.len(), 1);
         assert_eq!(version(&history.database).unwrap(), SCHEMA);
         drop(history);
         assert_eq!(History::open(&path).unwrap().0.cycles(None).unwrap(), cycles, "once is enough");
@@ -328,7 +357,7 @@ fn an_older_history_can_be_read_by_who_may_not_change_it() {
         older(&path, found);
         let cycles = History::read(&path).unwrap().cycles(None).unwrap();
         assert_eq!((cycles[0].id, cycles[0].predictions.as_slice()), (7, &[][..]));
-        assert!(cycles[0].remedies.is_empty());
+        assert!(cycles[0].remedies.is_empty() && cycles[0].releases.is_empty());
         assert_eq!(version(&Connection::open(&path).unwrap()).unwrap(), found);
     }
 }

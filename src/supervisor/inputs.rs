@@ -46,6 +46,11 @@ pub(super) fn look_up(plan: &mut Plan, repos: &BTreeMap<String, PathBuf>) {
     }
 }
 
+/// A digest of the settings that reach every build in this container.
+pub(super) fn configuration() -> String {
+    settings(Path::new("/"))
+}
+
 /// See [`Ran::toolchain`](crate::core::Ran::toolchain).
 pub(super) fn toolchain() -> String {
     tools(Path::new("/"))

@@ -22,6 +22,7 @@ mod planning;
 mod preflight;
 mod process;
 pub mod prune;
+mod publish;
 mod pulse;
 mod quarantine;
 mod rebuild;
@@ -56,6 +57,7 @@ use crate::render::{self, Look};
 use crate::volume;
 
 pub(crate) use perform::options as build_options;
+pub(crate) use publish::known_facts;
 
 use announce::announce;
 use console::Console;
@@ -261,6 +263,9 @@ impl Supervisor {
     async fn refresh(&mut self) {
         let space = volume::look(&self.state.live.config.volume.path);
         self.take(Event::Volume(space));
+        if let Some(event) = self.offered() {
+            self.take(event);
+        }
         let lost = self.console.lost();
         if lost > 0 {
             let text = format!(
@@ -374,6 +379,9 @@ impl Supervisor {
         }
         self.adopt(taken.store);
         self.send(Event::Claimed(Box::new(taken.claimed)));
+        if let Some(event) = self.offered() {
+            self.send(event);
+        }
     }
 
     /// Opens everything on the volume that the loop uses.
@@ -436,6 +444,7 @@ impl Supervisor {
         let (Some(store), Some(plan)) = (&self.store, &self.state.plan) else { return };
         let text =
             store.save_plan(plan).err().map(|problem| format!("the plan cannot be written: {problem}"));
+        publish::learn(&self.state.live.config.volume.path, plan);
         self.send(Event::Warning { key: "plan", text });
     }
 

@@ -70,6 +70,7 @@ impl Performer {
             host: Arc::clone(&self.host),
             handle,
             job,
+            cycle,
             step: work.step(),
             job_file: store.map(Store::job_file),
             volume,
@@ -117,6 +118,7 @@ pub(super) struct Task {
     host: Arc<Mutex<Option<Host>>>,
     pub(super) handle: Handle,
     pub(super) job: JobId,
+    pub(super) cycle: u64,
     step: Step,
     job_file: Option<PathBuf>,
     pub(super) volume: PathBuf,
@@ -137,6 +139,7 @@ impl Task {
             Work::Circle { text, within, exclude, .. } => self.circle(text, within.as_ref(), exclude),
             Work::Untangle { solution, exclude, .. } => self.untangle(solution, exclude),
             Work::Again { packages, change, exclude } => self.again(packages, *change, exclude),
+            Work::Publish { stale } => self.publish(stale),
             Work::Prune { .. } => Ok(Report::Pruned(self.prune())),
             Work::Rebuild { merged, exclude } => rebuild::run(self, merged, exclude),
         };

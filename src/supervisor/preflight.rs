@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use super::perform::{Task, Trouble};
+use super::publish;
 use super::repair;
 use crate::core::Exit;
 use crate::core::classify::PROFILE_COMMANDS;
@@ -30,6 +31,7 @@ const PORTAGE_ID: u32 = 250;
 /// so it must be able to write there (FEATURES=userfetch); the modes are those Portage gives them.
 const DIRECTORIES: &[(&str, u32, u32)] = &[
     ("binpkgs", 0, 0o755),
+    ("releases", 0, 0o755),
     ("distfiles", PORTAGE_ID, 0o2775),
     ("log", PORTAGE_ID, 0o2755),
     ("state", 0, 0o700),
@@ -41,7 +43,8 @@ pub(super) fn run(task: &mut Task) -> Result<Vec<String>, Trouble> {
     directories(&task.volume)?;
     let settings = settings(task)?;
     outside(task, &settings);
-    let repairs = repair::run(task, &settings)?;
+    let mut repairs = repair::run(task, &settings)?;
+    repairs.extend(publish::sweep(task)?);
     if tree_is_there() {
         profile(&settings)?;
     }

@@ -8,13 +8,16 @@ use std::time::{Duration, SystemTime};
 
 use std::os::unix::fs::MetadataExt;
 
+use jiff::Timestamp;
+
 use super::binpkgs;
 use super::history::History;
 use super::process::{Capture, Handle, Launch};
 use super::quarantine;
+use crate::binhost::release;
 use crate::config::Config;
 use crate::core::Exit;
-use crate::core::prune::{Item, Kind, Pruned, Removal, choose};
+use crate::core::prune::{Item, Kind, Pruned, Removal, Why, choose};
 use crate::portage::command::{self, Command};
 use crate::portage::repository;
 use crate::portage::settings::{self, Settings};
@@ -52,7 +55,21 @@ pub fn survey(
         }
         None => problems.push("Portage does not say where its directories are".to_owned()),
     }
-    (choose(&items, &config.prune), problems)
+    let mut chosen = choose(&items, &config.prune);
+    chosen.extend(releases(config));
+    (chosen, problems)
+}
+
+/// The releases that are too many.
+fn releases(config: &Config) -> impl Iterator<Item = Removal> {
+    let now = Timestamp::now();
+    let keep = usize::try_from(config.publish.keep).unwrap_or(usize::MAX);
+    let expired = release::expired(&config.volume.path, keep, now);
+    expired.into_iter().map(move |release| {
+        let age = release.published.map_or(0, |published| now.duration_since(published).as_secs());
+        let age = u64::try_from(age).unwrap_or_default();
+        Removal { kind: Kind::Release, path: release.path, size: release.size, age, why: Why::TooMany }
+    })
 }
 
 /// Asks Portage without a supervisor, for `gbsup prune`.
@@ -79,8 +96,11 @@ pub fn remove(
             break;
         }
         let path = &removal.path;
-        let removed =
-            if removal.kind == Kind::Leftover { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        let removed = match removal.kind {
+            Kind::Release => release::remove(path),
+            Kind::Leftover => fs::remove_dir_all(path),
+            _ => fs::remove_file(path),
+        };
         match removed {
             Ok(()) => {
                 pruned.files += 1;

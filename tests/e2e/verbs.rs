@@ -86,7 +86,9 @@ fn every_verb_does_what_it_says() {
     assert!(verbs.make("check").ok().contains("@world resolves, 1 package"));
     verbs.make("builder").ok();
     verbs.make("build").ok();
-    assert!(verbs.rest().starts_with("waiting: everything is up to date (1 package built)"));
+    let rest = verbs.rest();
+    assert!(rest.starts_with("waiting: everything is up to date (release "), "{rest}");
+    assert!(rest.contains(".1, 1 package; 1 package built)"), "{rest}");
 
     assert!(verbs.make("status").ok().starts_with("waiting: "));
     assert!(verbs.make("logs").ok().contains(">>> Completed (1 of 1) test-quick/t1-1"));

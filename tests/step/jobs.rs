@@ -6,12 +6,15 @@ use gbsup::core::eta::Estimates;
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::major::{Change, Proof, Stale};
 use gbsup::core::prune::Pruned;
-use gbsup::core::{Report, Work};
+use gbsup::core::release::{Current, Published};
+use gbsup::core::{Report, Step, Work};
 use gbsup::portage::cpv::{Cpv, excludes};
 use gbsup::portage::durations::Durations;
 use gbsup::portage::output::{How, Listed, Progress};
 use gbsup::portage::plan::{Plan, Reader};
 use gbsup::portage::sync::Outcome;
+
+use jiff::Timestamp;
 
 use crate::common::ran;
 
@@ -73,6 +76,13 @@ fn another_plan(exclude: &[String]) -> (Plan, BTreeMap<String, Cpv>) {
     (plan, (0..2).map(|n| (format!("app-misc/p{n}"), cpv(n, 2))).collect())
 }
 
+/// A release; the third one offers what the first did.
+pub(crate) fn offered(number: u8) -> Current {
+    let id = |number: u8| format!("2026-11-22.{number}").parse().unwrap();
+    let again = (number == 3).then(|| id(1));
+    Current { id: id(number), packages: u64::from(number), published: Timestamp::UNIX_EPOCH, again }
+}
+
 pub(crate) fn report(end: End, work: &Work) -> Report {
     let sync = *work == Work::Sync;
     if let Work::Plan { exclude, .. } = work {
@@ -98,6 +108,12 @@ pub(crate) fn report(end: End, work: &Work) -> Report {
         End::Well if matches!(work, Work::Prune { .. }) => {
             Report::Pruned(Pruned { files: 1, freed: 1, problems: Vec::new() })
         }
+        End::Well if work.step() == Step::Publish => Report::Published(Box::new(Published {
+            current: offered(1),
+            new: true,
+            changes: "1 added".into(),
+            held: 0,
+        })),
         End::Full => Report::Failed(Box::new(Failure::new(Class::DiskFull, "no"))),
         End::Well => Report::Ran(ran(0)),
         End::Badly => Report::Ran(ran(1)),

@@ -25,7 +25,7 @@ use gbsup::core::status::{Mode, Status, Why};
 use gbsup::core::step::step;
 use gbsup::core::{Action, Asker, Claimed, Event, JobId, Now, Report, Step, Work, view};
 
-use jobs::{End, change, cpv, estimates, progress, report, stale};
+use jobs::{End, change, cpv, estimates, offered, progress, report, stale};
 
 /// What the world does next.
 #[derive(Clone, Debug)]
@@ -45,6 +45,7 @@ enum Move {
     Examine,
     Deliver(Way, bool),
     Find(u8),
+    Offer(u8),
     Restart { root: u8, boot: bool },
 }
 
@@ -55,6 +56,7 @@ fn requests() -> impl Strategy<Value = Request> {
         vec("[a-c]/[x-z]", 0..2).prop_map(|skip| Request::Resume { skip }),
         modes.prop_map(|mode| Request::Pause { mode, reason: None }),
         Just(Request::Sync),
+        Just(Request::Publish),
         Just(Request::Stop),
         (0..2u8).prop_map(|n| Request::Skip {
             packages: vec![ToSkip { package: format!("app-misc/p{n}"), version: cpv(n, 1) }]
@@ -91,6 +93,7 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => Just(Move::Examine),
         3 => (ways, any::<bool>()).prop_map(|(way, arrived)| Move::Deliver(way, arrived)),
         2 => (0..4u8).prop_map(Move::Find),
+        1 => (0..4u8).prop_map(Move::Offer),
         1 => (0..2u8, any::<bool>()).prop_map(|(root, boot)| Move::Restart { root, boot }),
     ]
 }
@@ -194,6 +197,8 @@ impl World {
                 Some((job, _)) => Event::Stale { job: *job, packages: vec![stale(package)] },
                 None => return,
             },
+            Move::Offer(0) => Event::Offered(None),
+            Move::Offer(number) => Event::Offered(Some(offered(number))),
             Move::Restart { root, boot } => self.restart(root, boot),
         };
         self.take(event);

@@ -16,9 +16,16 @@ use crate::story::{Story, completed, cpv, emerging, evidence, pause, planned, ra
 #[test]
 fn a_first_cycle_goes_through_its_steps_and_waits() {
     let mut story = Story::begin(|_| {});
-    for step in
-        [Step::Preflight, Step::Sync, Step::SelfUpdate, Step::Plan, Step::Build, Step::Rebuild, Step::Prune]
-    {
+    for step in [
+        Step::Preflight,
+        Step::Sync,
+        Step::SelfUpdate,
+        Step::Plan,
+        Step::Build,
+        Step::Rebuild,
+        Step::Publish,
+        Step::Prune,
+    ] {
         assert_eq!(story.running(), step);
         story.through(step);
     }

@@ -7,6 +7,7 @@ mod known;
 mod major;
 mod notices;
 mod planning;
+mod publish;
 mod remedies;
 mod requests;
 mod room;

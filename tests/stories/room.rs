@@ -89,7 +89,7 @@ fn a_step_that_found_no_space_is_run_again_once() {
 #[test]
 fn what_cannot_be_pruned_is_told_and_no_reason_to_stop() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::Rebuild);
+    story.through(Step::Publish);
     story.expect(Mode::Running, "removing what is no longer needed");
     let problems = vec!["/v/log/x.log cannot be removed: no".to_owned()];
     story.end(Report::Pruned(Pruned { files: 0, freed: 0, problems }));
@@ -97,7 +97,7 @@ fn what_cannot_be_pruned_is_told_and_no_reason_to_stop() {
     let warning = "not everything could be pruned: /v/log/x.log cannot be removed: no";
     assert_eq!(story.status().warnings, [warning]);
     story.pass(24 * 3600);
-    story.through(Step::Rebuild);
+    story.through(Step::Publish);
     story.end(full(None));
     story.expect(Mode::Waiting, "everything is up to date");
     assert_eq!(story.status().warnings, ["nothing was pruned: no space is left on /v"]);

@@ -62,9 +62,6 @@ pub enum Error {
     /// It is offered already.
     #[error("release {0} is what clients are offered already")]
     Already(Id),
-    /// Something leads to it.
-    #[error("release {0} is in use")]
-    InUse(Id),
     /// Nothing is offered.
     #[error("nothing is published yet")]
     Nothing,

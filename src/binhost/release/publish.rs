@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::ledger::Publisher;
 use super::stage::{self, Part};
@@ -18,7 +19,7 @@ use crate::portage::index::{Block, Index, Package};
 use crate::render;
 
 /// What a release tells beside its packages.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// How the packages came to be.
     pub origin: Origin,
@@ -58,11 +59,13 @@ pub fn publish(
     if let Some(before) = before.as_ref().filter(|before| before.offers(&entries, &offer.held)) {
         return Ok(unchanged(before));
     }
+    let revisions = index.header.get("REPO_REVISIONS");
+    let revisions = revisions.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let draft = Draft {
         header: index.header,
         parts,
         held: offer.held.clone(),
-        origin: facts.origin.clone(),
+        origin: Origin { revisions, ..facts.origin.clone() },
         again: None,
     };
     publisher.finish(draft, before.as_ref(), now, stopped)

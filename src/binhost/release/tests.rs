@@ -287,8 +287,9 @@ fn old_releases_go_when_nobody_can_be_using_them() {
     let later = place.now + SignedDuration::from_hours(25);
     assert_eq!(expired_at(later), [1, 2, 3].map(|n| (format!("2026-11-22.{n}"), true)));
     let ids = place.releases().ids();
-    remove(place.volume(), ids[0]).unwrap();
-    assert!(matches!(remove(place.volume(), ids[4]), Err(Error::InUse(_))));
+    remove(&place.releases().place(ids[0])).unwrap();
+    let busy = remove(&place.releases().place(ids[4])).unwrap_err();
+    assert_eq!(busy.kind(), io::ErrorKind::ResourceBusy);
     assert_eq!(place.releases().ids(), ids[1..]);
     place.sound();
 }

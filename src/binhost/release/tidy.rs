@@ -60,17 +60,21 @@ pub fn expired(volume: &Path, keep: usize, now: Timestamp) -> Vec<Retired> {
     ids.into_iter().map(retired).collect()
 }
 
-/// Removes a release that is neither offered nor linked to.
+/// Removes the release that is at this place, unless `current` or `previous` leads to it by now.
 ///
 /// # Errors
-/// When it is, or when the system does not let it go.
-pub fn remove(volume: &Path, id: Id) -> Result<(), Error> {
-    let publisher = Publisher::new(&Releases::on(volume))?;
+/// When one does, or when the system does not let it go.
+pub fn remove(place: &Path) -> io::Result<()> {
+    let id = place.file_name().and_then(|name| name.to_str()?.parse::<Id>().ok());
+    let (Some(id), Some(volume)) = (id, place.parent().and_then(Path::parent)) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let publisher = Publisher::new(&Releases::on(volume)).map_err(io::Error::other)?;
     let releases = &publisher.releases;
     if releases.current() == Some(id) || releases.previous() == Some(id) {
-        return Err(Error::InUse(id));
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, "clients are offered it"));
     }
-    publisher.discard(id)
+    publisher.discard(id).map_err(io::Error::other)
 }
 
 impl Publisher {

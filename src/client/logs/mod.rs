@@ -27,7 +27,7 @@ mod package;
 const ASIDE: Duration = Duration::from_secs(2);
 
 /// The steps in the order of a cycle; what is not among them comes last.
-const STEPS: [&str; 6] = ["preflight", "sync", "self-update", "plan", "build", "rebuild"];
+const STEPS: [&str; 7] = ["preflight", "sync", "self-update", "plan", "build", "rebuild", "publish"];
 
 pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Error> {
     if args.failed && args.package.is_none() {

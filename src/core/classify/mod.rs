@@ -30,7 +30,11 @@ pub fn failures(job: &Job, report: Report) -> Vec<Failure> {
         Report::Failed(failure) => vec![*failure],
         Report::Ran(ran) | Report::Planned { ran, .. } => ran_failures(job, &ran),
         Report::Synced { ran, outcome, .. } => vec![sync_failure(&ran, outcome)],
-        Report::Nothing | Report::Ready { .. } | Report::Circle(_) | Report::Pruned(_) => Vec::new(),
+        Report::Nothing
+        | Report::Ready { .. }
+        | Report::Circle(_)
+        | Report::Published(_)
+        | Report::Pruned(_) => Vec::new(),
     }
 }
 

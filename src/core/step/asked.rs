@@ -34,6 +34,7 @@ impl Turn {
                 }
             }
             Effect::RememberSync => self.state.durable.pending.sync = true,
+            Effect::RememberPublish => self.state.durable.pending.publish = true,
             Effect::Pause { mode, reason } => self.pause(mode, reason),
             Effect::Leave => self.leave(),
             Effect::Skip(packages) => {

@@ -71,6 +71,10 @@ impl Turn {
             self.step_ended(&job, Outcome::Done);
             let done = match report {
                 Report::Planned { plan, .. } => self.planned(plan, job.total),
+                Report::Published(published) => {
+                    self.published(*published);
+                    Some(at)
+                }
                 _ => Some(at),
             };
             if let Some(done) = done {
@@ -177,7 +181,11 @@ impl Turn {
 /// Whether the step's work is done.
 fn succeeded(report: &Report) -> bool {
     match report {
-        Report::Nothing | Report::Ready { .. } | Report::Circle(_) | Report::Pruned(_) => true,
+        Report::Nothing
+        | Report::Ready { .. }
+        | Report::Circle(_)
+        | Report::Published(_)
+        | Report::Pruned(_) => true,
         Report::Failed(_) => false,
         Report::Ran(ran) | Report::Planned { ran, .. } => ran.exit == Exit::Code(0),
         Report::Synced { outcome, .. } => !matches!(outcome, sync::Outcome::Failed(_)),

@@ -7,6 +7,7 @@ mod measured;
 mod onward;
 mod planned;
 mod prune;
+mod publish;
 mod remedies;
 mod stall;
 mod tell;
@@ -79,6 +80,7 @@ impl Turn {
             }
             Event::Terminate => self.leave(),
             Event::Volume(space) => self.state.live.space = space,
+            Event::Offered(current) => self.offered(current),
             Event::Changed { job, changes } => self.changed(job, changes),
             Event::Stale { job, packages } => self.stale(job, packages),
             Event::Estimates(estimates) => self.state.live.estimates = estimates,

@@ -194,6 +194,10 @@ impl Turn {
             }
             (_, Step::Build) => Work::Build { exclude, merge_again: cycle.merge_again.clone() },
             (_, Step::Rebuild) => Work::Rebuild { merged: cycle.merged.clone(), exclude },
+            (_, Step::Publish) => {
+                self.state.durable.pending.publish = false;
+                Work::Publish { stale: cycle.stale.clone() }
+            }
         };
         let before = Before { tally: cycle.tally, merged: cycle.merged.len(), worked: cycle.worked };
         let cycle = cycle.id;
@@ -230,7 +234,7 @@ impl Turn {
             self.hold(pause.reason, false, None);
             return true;
         }
-        self.begin_pending_sync()
+        self.begin_pending_sync() || self.begin_pending_publish()
     }
 
     fn held(&mut self, pause: &Pause) -> bool {

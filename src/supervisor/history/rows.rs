@@ -1,12 +1,53 @@
-//! What belongs to one cycle, and what failed in any, read back.
+//! What belongs to one cycle, and what failed in any, read back; and some of it written down.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 
 use crate::core::history::{
-    FailedRow, Outcome, PackageOutcome, PackageRow, PredictionRow, RemedyRow, StepRow,
+    FailedRow, Outcome, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow, StepRow,
 };
+use crate::core::release::Id;
 use crate::core::status::Eta;
+
+/// A build of this cycle should take so long; the build worked for `after` seconds before.
+pub(super) fn predict(
+    database: &Connection,
+    cycle: i64,
+    at: Timestamp,
+    after: u64,
+    packages: u64,
+    eta: &Eta,
+) -> rusqlite::Result<usize> {
+    let Eta { low, likely, high, unknown } = eta;
+    let numbers = [after, packages, *low, *likely, *high, *unknown].map(u64::cast_signed);
+    let [after, packages, low, likely, high, unknown] = numbers;
+    database.execute(
+        "INSERT INTO predictions (cycle, at, after, packages, low, likely, high, unknown)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![cycle, at.as_microsecond(), after, packages, low, likely, high, unknown],
+    )
+}
+
+/// Clients are offered this from then on.
+pub(super) fn offer(
+    database: &Connection,
+    cycle: i64,
+    at: Timestamp,
+    release: Id,
+    packages: u64,
+    again: Option<Id>,
+) -> rusqlite::Result<usize> {
+    database.execute(
+        "INSERT INTO releases (cycle, release, at, packages, again) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![
+            cycle,
+            release.to_string(),
+            at.as_microsecond(),
+            packages.cast_signed(),
+            again.map(|id| id.to_string())
+        ],
+    )
+}
 
 pub(super) fn steps(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<StepRow>> {
     let mut query = database.prepare_cached(
@@ -104,6 +145,17 @@ pub(super) fn remedies(database: &Connection, cycle: i64) -> rusqlite::Result<Ve
             ended: maybe_time(row, 5)?,
             outcome: row.get::<_, Option<String>>(6)?.and_then(|name| Outcome::from_name(&name)),
         })
+    })?;
+    rows.collect()
+}
+
+/// What clients were offered since a cycle began and until the next one did.
+pub(super) fn releases(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<ReleaseRow>> {
+    let mut query = database
+        .prepare_cached("SELECT release, at, packages, again FROM releases WHERE cycle = ?1 ORDER BY key")?;
+    let rows = query.query_map([cycle], |row| {
+        let packages = row.get::<_, i64>(2)?.max(0).cast_unsigned();
+        Ok(ReleaseRow { release: row.get(0)?, at: time(row, 1)?, packages, again: row.get(3)? })
     })?;
     rows.collect()
 }

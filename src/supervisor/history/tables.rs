@@ -1,13 +1,13 @@
 //! The tables of the history, version by version.
 
 /// The version of the tables, kept in the database's `user_version`.
-pub(super) const SCHEMA: i64 = 3;
+pub(super) const SCHEMA: i64 = 4;
 
 /// What makes each version of the tables from the one before, beginning with an empty file.
-pub(super) const VERSIONS: &[&str] = &[CYCLES, PREDICTIONS, REMEDIES];
+pub(super) const VERSIONS: &[&str] = &[CYCLES, PREDICTIONS, REMEDIES, RELEASES];
 
 /// A cycle's number is not its key: numbers begin again at 1 when the state was lost.
-pub(super) const CYCLES: &str = "
+const CYCLES: &str = "
     CREATE TABLE cycles (
         key INTEGER PRIMARY KEY, number INTEGER NOT NULL, started INTEGER NOT NULL, reason TEXT NOT NULL,
         ended INTEGER, outcome TEXT
@@ -28,7 +28,7 @@ pub(super) const CYCLES: &str = "
 
 /// `after` and `took` are seconds in which the build of the cycle worked: before the prediction, and
 /// from it to the end.
-pub(super) const PREDICTIONS: &str = "
+const PREDICTIONS: &str = "
     CREATE TABLE predictions (
         key INTEGER PRIMARY KEY, cycle INTEGER NOT NULL REFERENCES cycles (key), at INTEGER NOT NULL,
         after INTEGER NOT NULL, packages INTEGER NOT NULL, low INTEGER NOT NULL, likely INTEGER NOT NULL,
@@ -45,4 +45,14 @@ const REMEDIES: &str = "
         ended INTEGER, outcome TEXT
     ) STRICT;
     CREATE INDEX remedies_by_cycle ON remedies (cycle);
+";
+
+/// What clients were offered from a time on. `cycle` is the newest one then, `again` the older release whose
+/// packages it has, when somebody went back to that.
+const RELEASES: &str = "
+    CREATE TABLE releases (
+        key INTEGER PRIMARY KEY, cycle INTEGER NOT NULL REFERENCES cycles (key), release TEXT NOT NULL,
+        at INTEGER NOT NULL, packages INTEGER NOT NULL, again TEXT
+    ) STRICT;
+    CREATE INDEX releases_by_cycle ON releases (cycle);
 ";

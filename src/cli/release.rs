@@ -1,0 +1,60 @@
+//! The arguments of what is about releases.
+
+use clap::Args;
+
+use crate::core::release::Id;
+
+/// `gbsup diff`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  gbsup diff
+  gbsup diff 2026-11-22.1
+  gbsup diff 2026-11-20.1 2026-11-22.1
+
+Without names it compares the current release with the one before. Piped, there is one line per package.")]
+pub struct DiffArgs {
+    /// The release to compare with
+    #[arg(value_name = "A")]
+    pub from: Option<Id>,
+    /// The release to be told about
+    #[arg(value_name = "B")]
+    pub to: Option<Id>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `gbsup rollback`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  gbsup rollback
+  gbsup rollback 2026-11-20.1
+
+Without a name it goes back to the one before the current release. It becomes a new release of the same
+files, since Portage takes no index that is older than the one it has. It works at once, also while
+something is built; the next cycle that is done publishes again what is new.")]
+pub struct RollbackArgs {
+    /// The release to go back to
+    #[arg(value_name = "RELEASE")]
+    pub to: Option<Id>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `gbsup publish`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The builder does it as soon as it waits. With --here this command does it itself, also while the builder
+is paused, or in a container that has nothing but the volume: it publishes what was found good last
+(state/offer.json), and needs no Portage.")]
+pub struct PublishArgs {
+    /// Do it here and now, without asking the builder
+    #[arg(long)]
+    pub here: bool,
+    /// Print JSON; with --here
+    #[arg(long, requires = "here")]
+    pub json: bool,
+}

@@ -1,0 +1,126 @@
+//! `gbsup releases`, `diff` and `rollback`: they need the volume and no supervisor. `gbsup publish` asks the
+//! supervisor, or does without one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::logs::volume;
+use super::socket::Supervisor;
+use super::{Error, json, print, terminal};
+use crate::binhost::release::{self, Releases};
+use crate::cli::{DiffArgs, Exit, PublishArgs, RollbackArgs};
+use crate::core::offer::Offer;
+use crate::core::release::{Current, Diff, Published, Release, Shown};
+use crate::core::request::Request;
+use crate::render;
+use crate::supervisor::known_facts;
+
+pub(super) fn releases(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
+    let releases = Releases::on(&volume(supervisor).0);
+    let mut shown = shown(&releases);
+    shown.reverse();
+    print(if as_json { json(&shown)? } else { render::releases(&shown, terminal::look()) })
+}
+
+pub(super) fn diff(supervisor: &Supervisor, args: &DiffArgs) -> Result<Exit, Error> {
+    let releases = Releases::on(&volume(supervisor).0);
+    let to = args.to.or_else(|| releases.current()).ok_or(release::Error::Nothing)?;
+    let from = match args.from.or_else(|| releases.previous()) {
+        Some(id) => Some(releases.read(id)?),
+        None => None,
+    };
+    let diff = Diff::new(from.as_ref(), &releases.read(to)?);
+    print(if args.json { json(&diff)? } else { render::diff(&diff, terminal::look()) })
+}
+
+/// What `gbsup rollback --json` and `gbsup publish --here --json` say.
+#[derive(Serialize)]
+struct Answer {
+    /// What was offered before.
+    before: Option<Current>,
+    /// What is offered now.
+    current: Current,
+    /// It was made just now.
+    new: bool,
+}
+
+pub(super) fn rollback(supervisor: &Supervisor, args: &RollbackArgs) -> Result<Exit, Error> {
+    let volume = volume(supervisor).0;
+    let (before, published) = release::roll_back(&volume, args.to, Timestamp::now())?;
+    let current = published.current;
+    // Whoever looks at the status sees it, and so the builder does.
+    drop(supervisor.status(super::DEADLINE));
+    if args.json {
+        return print(json(&Answer { before: Some(before), current, new: true })?);
+    }
+    let again = current.again.unwrap_or(current.id);
+    print(format!(
+        "clients are offered what release {again} offered, as release {} in place of {}: {}\n\
+         the next cycle that is done publishes what is new; to keep it from that: gbsup pause\n",
+        current.id, before.id, published.changes
+    ))
+}
+
+pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exit, Error> {
+    if !args.here {
+        return super::request(supervisor, &Request::Publish);
+    }
+    let volume = volume(supervisor).0;
+    let offer = volume.join("state/offer.json");
+    let missing = |what: String| Error::Failed(format!("{}: {what}", offer.display()));
+    let text = fs::read(&offer).map_err(|error| missing(format!("nothing was found good yet ({error})")))?;
+    let offer: Offer = serde_json::from_slice(&text).map_err(|error| missing(error.to_string()))?;
+    let facts = known_facts(&volume);
+    let now = Timestamp::now();
+    let before = Releases::on(&volume).offered();
+    let published = release::publish(&volume, &volume.join("binpkgs"), &offer, &facts, now, || false)?;
+    let Published { current, new, changes, .. } = published;
+    if args.json {
+        return print(json(&Answer { before, current, new })?);
+    }
+    print(if new {
+        format!("release {} is published: {changes}\n", current.id)
+    } else {
+        format!("nothing to publish: release {} offers just that already\n", current.id)
+    })
+}
+
+/// All releases, the oldest first.
+fn shown(releases: &Releases) -> Vec<Shown> {
+    let (current, previous) = (releases.current(), releases.previous());
+    let read: Vec<Release> = releases.ids().into_iter().filter_map(|id| releases.read(id).ok()).collect();
+    let files: Vec<Vec<(u64, u64, u64)>> =
+        read.iter().map(|one| files(&releases.place(one.id), one)).collect();
+    let mut places: BTreeMap<(u64, u64), usize> = BTreeMap::new();
+    for (device, inode, _) in files.iter().flatten() {
+        *places.entry((*device, *inode)).or_default() += 1;
+    }
+    let own = |files: &[(u64, u64, u64)]| {
+        let own = files.iter().filter(|(device, inode, _)| places.get(&(*device, *inode)) == Some(&1));
+        own.map(|(.., size)| size).sum()
+    };
+    let one = |(one, files): (&Release, &Vec<(u64, u64, u64)>)| Shown {
+        id: one.id,
+        published: one.published,
+        packages: one.packages.len(),
+        size: one.size(),
+        own_size: own(files),
+        held: one.held.len(),
+        current: current == Some(one.id),
+        previous: previous == Some(one.id),
+        again: one.again,
+        problem: releases.check(one).err().map(|error| error.to_string()),
+    };
+    read.iter().zip(&files).map(one).collect()
+}
+
+/// Device, inode and size of the files of a release.
+fn files(place: &Path, release: &Release) -> Vec<(u64, u64, u64)> {
+    let meta = release.packages.iter().filter_map(|package| fs::metadata(place.join(&package.path)).ok());
+    meta.map(|meta| (meta.dev(), meta.ino(), meta.len())).collect()
+}

@@ -1,0 +1,61 @@
+//! Clients are offered a release.
+
+use super::Turn;
+use crate::core::history::Record;
+use crate::core::release::{Current, Published};
+use crate::core::state::{Phase, Reason, Volume};
+use crate::core::{Action, Step};
+
+impl Turn {
+    /// The step came to an end.
+    pub(super) fn published(&mut self, published: Published) {
+        let Published { current, new, changes, held } = published;
+        let held = match held {
+            0 => String::new(),
+            held => format!("; {held} held back"),
+        };
+        self.say(if new {
+            format!("release {} is published: {changes}{held}", current.id)
+        } else {
+            format!("nothing to publish: release {} offers just that already{held}", current.id)
+        });
+        self.offered(Some(current));
+    }
+
+    /// What clients are offered, by whomever.
+    pub(super) fn offered(&mut self, current: Option<Current>) {
+        if self.state.durable.release == current || self.state.live.volume != Volume::Ours {
+            return;
+        }
+        if let (Some(Current { id, packages, again, .. }), Some(cycle)) =
+            (&current, &self.state.durable.cycle)
+        {
+            self.actions.push(Action::Record(Record::Released {
+                cycle: cycle.id,
+                at: self.now.wall,
+                release: *id,
+                packages: *packages,
+                again: *again,
+            }));
+        }
+        self.state.durable.release = current;
+    }
+
+    /// Publishes without building, in a cycle of its own.
+    pub(super) fn begin_publication(&mut self) {
+        self.new_cycle(Reason::Requested, false);
+        if let Some(cycle) = &mut self.state.durable.cycle {
+            cycle.goal = Some(Step::Publish);
+        }
+    }
+
+    /// The same, if somebody asked for it while something else was going on.
+    pub(super) fn begin_pending_publish(&mut self) -> bool {
+        let begins =
+            self.state.durable.pending.publish && matches!(self.state.durable.phase, Phase::Waiting(_));
+        if begins {
+            self.begin_publication();
+        }
+        begins
+    }
+}

@@ -1,0 +1,114 @@
+//! The publish step: what the files of PKGDIR are good for becomes a release.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::Supervisor;
+use super::inputs;
+use super::perform::{Task, Trouble};
+use crate::binhost::offer;
+use crate::binhost::release::{self, Error, Facts, Releases};
+use crate::core::failure::{Class, Failure};
+use crate::core::major::Stale;
+use crate::core::release::Origin;
+use crate::core::state::CyclePlan;
+use crate::core::{Event, Report};
+use crate::portage::command;
+use crate::render;
+use crate::volume::replace;
+
+impl Task {
+    /// Offers clients what is good.
+    pub(super) fn publish(&mut self, stale: &[Stale]) -> Result<Report, Trouble> {
+        let volume = self.volume.clone();
+        let pkgdir = volume.join("binpkgs");
+        if !pkgdir.join("Packages").exists() {
+            return Ok(Report::Nothing);
+        }
+        let now = Timestamp::now();
+        let offer = offer::make(&volume, &pkgdir, Some(self.cycle), now)
+            .map_err(|source| trouble(&Error::Io { path: pkgdir.clone(), source }))?;
+        if offer.packages.is_empty() {
+            return Ok(Report::Nothing);
+        }
+        let facts = self.facts(stale)?;
+        let published = release::publish(&volume, &pkgdir, &offer, &facts, now, || self.handle.stopped());
+        published.map(|published| Report::Published(Box::new(published))).map_err(|error| trouble(&error))
+    }
+
+    /// How the packages came to be. It stays on the volume for a publisher elsewhere.
+    fn facts(&mut self, stale: &[Stale]) -> Result<Facts, Trouble> {
+        let (_, version) = self.capture(&command::version())?;
+        let version = String::from_utf8_lossy(&version).trim().to_owned();
+        let mut facts = known_facts(&self.volume);
+        facts.reasons.extend(stale.iter().map(|stale| (stale.package.clone(), stale.proof.to_string())));
+        facts.origin = Origin {
+            cycle: Some(self.cycle),
+            portage: (!version.is_empty()).then_some(version),
+            configuration: Some(inputs::configuration()),
+            ..Origin::default()
+        };
+        save_facts(&self.volume, &facts);
+        Ok(facts)
+    }
+}
+
+impl Supervisor {
+    /// What clients are offered, when that is another release than the last time.
+    pub(super) fn offered(&self) -> Option<Event> {
+        let releases = Releases::on(&self.state.live.config.volume.path);
+        let known = self.state.durable.release.as_ref().map(|release| release.id);
+        (releases.current() != known).then(|| Event::Offered(releases.offered()))
+    }
+}
+
+/// Removes what a killed publisher left behind.
+pub(super) fn sweep(task: &Task) -> Result<Vec<String>, Trouble> {
+    release::sweep(&task.volume, Timestamp::now()).map_err(|error| trouble(&error))
+}
+
+// --- Why packages were built --------------------------------------------------------------------------
+
+/// What was written down last about how packages came to be.
+#[must_use]
+pub(crate) fn known_facts(volume: &Path) -> Facts {
+    let text = fs::read(volume.join(ORIGIN)).ok();
+    text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+}
+
+/// Keeps why packages are about to be built until they are published, whatever becomes of the plan.
+pub(super) fn learn(volume: &Path, made: &CyclePlan) {
+    let mut facts = known_facts(volume);
+    for planned in made.plan.packages.iter().filter(|planned| !planned.binary) {
+        facts.reasons.insert(planned.cpv.clone(), render::reasons(planned));
+    }
+    save_facts(volume, &facts);
+}
+
+/// Without them a release says less, and is as good as with them.
+fn save_facts(volume: &Path, facts: &Facts) {
+    drop(replace(&volume.join(ORIGIN), facts));
+}
+
+/// [`Facts`], as JSON.
+const ORIGIN: &str = "state/origin.json";
+
+/// What a person is told of it.
+fn trouble(error: &Error) -> Trouble {
+    let message = format!("nothing was published: {error}");
+    let (class, suggestions) = match error {
+        error if error.is_full() => {
+            (Class::DiskFull, vec!["gbsup prune --dry-run".to_owned(), "df -h".to_owned()])
+        }
+        Error::Changed { .. } => (Class::BinpkgCorrupt, vec!["gbsup verify".to_owned()]),
+        Error::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            (Class::Volume, Vec::new())
+        }
+        Error::Stopped => (Class::Interrupted, Vec::new()),
+        _ => (Class::Internal, Vec::new()),
+    };
+    Box::new(Failure { suggestions, ..Failure::new(class, message) })
+}

@@ -1,0 +1,127 @@
+//! Clients are offered releases.
+
+use std::time::Duration;
+
+use gbsup::core::failure::{Class, Failure};
+use gbsup::core::history::Record;
+use gbsup::core::release::{Current, Published};
+use gbsup::core::request::{Reply, Request};
+use gbsup::core::status::Mode;
+use gbsup::core::{Action, Event, Report, Step, Work};
+use jiff::Timestamp;
+
+use crate::story::{Story, resume};
+
+fn release(number: u32, again: Option<u32>) -> Current {
+    let id = |number: u32| format!("2026-11-22.{number}").parse().unwrap();
+    Current { id: id(number), packages: 213, published: Timestamp::UNIX_EPOCH, again: again.map(id) }
+}
+
+fn published(number: u32, new: bool) -> Report {
+    let changes = "2 upgraded".to_owned();
+    Report::Published(Box::new(Published { current: release(number, None), new, changes, held: 1 }))
+}
+
+fn said(actions: &[Action]) -> Vec<&str> {
+    let said = actions.iter().filter_map(|action| match action {
+        Action::Say(text) => Some(text.as_str()),
+        _ => None,
+    });
+    said.collect()
+}
+
+fn released(story: &Story) -> usize {
+    story.records.iter().filter(|record| matches!(record, Record::Released { .. })).count()
+}
+
+#[test]
+fn a_cycle_publishes_before_it_prunes() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Rebuild);
+    story.expect(Mode::Running, "publishing what is good");
+    story.end(published(1, true));
+    assert_eq!(story.running(), Step::Prune);
+    story.through(Step::Prune);
+    story.expect(
+        Mode::Waiting,
+        "everything is up to date (release 2026-11-22.1, 213 packages); next sync in 1 d",
+    );
+    assert_eq!(story.status().release.unwrap().id, "2026-11-22.1");
+    // A restart still knows, and one that offers just the same is no other one.
+    story.restart("one", false);
+    story.take(Event::Offered(Some(release(1, None))));
+    story.ask(Request::Sync);
+    story.through(Step::Rebuild);
+    let (job, _) = story.job.take().unwrap();
+    let actions = story.take(Event::Ended { job, report: published(1, false) });
+    let words = "nothing to publish: release 2026-11-22.1 offers just that already; 1 held back";
+    assert_eq!(said(&actions), [words]);
+    assert_eq!(released(&story), 1);
+}
+
+#[test]
+fn what_cannot_be_published_pauses_and_the_old_release_stays() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Rebuild);
+    story.end(published(1, true));
+    story.through(Step::Prune);
+    story.ask(Request::Sync);
+    story.through(Step::Rebuild);
+    let failure = Failure::new(Class::BinpkgCorrupt, "nothing was published: a file changed");
+    story.end(Report::Failed(Box::new(failure)));
+    story.expect(Mode::Paused, "nothing was published: a file changed. Repair it, then: gbsup resume");
+    assert_eq!(story.status().release.unwrap().id, "2026-11-22.1");
+    let Reply::Denied { message } = story.ask(Request::Publish) else { panic!("it is paused") };
+    assert!(message.ends_with("gbsup publish --here"), "{message}");
+    story.ask(resume());
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Publish, "nothing else is done again");
+    // Without space, some is made first.
+    let full = Failure::new(Class::DiskFull, "nothing was published: no space");
+    story.end(Report::Failed(Box::new(full)));
+    assert!(matches!(story.job, Some((_, Work::Prune { at: Step::Publish }))), "{:?}", story.job);
+}
+
+#[test]
+fn publishing_can_be_asked_for() {
+    let mut story = Story::begin(|_| {});
+    assert!(matches!(story.ask(Request::Publish), Reply::Already { .. }), "the cycle will");
+    story.through(Step::Rebuild);
+    assert!(matches!(story.ask(Request::Publish), Reply::Already { .. }), "it does just now");
+    story.through(Step::Publish);
+    assert!(matches!(story.ask(Request::Publish), Reply::Accepted { .. }));
+    assert!(matches!(story.ask(Request::Publish), Reply::Already { .. }));
+    assert_eq!(story.status().pending, ["publish"]);
+    // What was remembered is done after a restart, too, in a cycle of its own.
+    story.restart("one", true);
+    story.through(Step::Prune);
+    assert_eq!(story.status().cycle.unwrap().id, 2);
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Publish, "nothing is built");
+    assert_eq!(story.status().pending, [""; 0]);
+    story.end(published(1, true));
+    story.through(Step::Prune);
+    story.expect(Mode::Waiting, "everything is up to date (release 2026-11-22.1, 213 packages)");
+    // While it waits it is done at once.
+    assert!(matches!(story.ask(Request::Publish), Reply::Accepted { .. }));
+    story.through(Step::Preflight);
+    assert_eq!(story.running(), Step::Publish);
+}
+
+#[test]
+fn an_older_release_is_told_until_there_is_another_one() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Rebuild);
+    story.end(published(2, true));
+    story.through(Step::Prune);
+    story.take(Event::Offered(Some(release(3, Some(1)))));
+    story.expect(Mode::Waiting, "(release 2026-11-22.3, 213 packages)");
+    assert_eq!(story.status().release.unwrap().again.as_deref(), Some("2026-11-22.1"));
+    let warnings = story.status().warnings;
+    assert!(warnings[0].starts_with("clients are offered what release 2026-11-22.1 offered"), "{warnings:?}");
+    assert_eq!(released(&story), 2);
+    story.pass(Duration::from_hours(24).as_secs());
+    story.through(Step::Rebuild);
+    story.end(published(4, true));
+    assert_eq!(story.status().warnings, [""; 0]);
+}
