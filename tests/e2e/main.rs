@@ -21,6 +21,7 @@ mod pause;
 mod plan;
 mod prune;
 mod records;
+mod release;
 mod remedy;
 mod room;
 mod signals;

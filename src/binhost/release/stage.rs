@@ -43,7 +43,7 @@ pub(super) fn packages(
             make(parent)?;
             parent.clone_into(&mut made);
         }
-        place(&part.source, &to).at(&part.source)?;
+        place(&part.source, &to).at(&to)?;
         if !part.known {
             read(part, &to)?;
         }

@@ -1,0 +1,116 @@
+//! Releases: made by cycles, compared, gone back to, and installed from by a client that knows nothing of gbsup.
+
+use gbsup::core::failure::Class;
+
+use crate::support::{Builder, Client, Recipe};
+
+/// What the client has of `test-quick/t1` when it has asked the release directory.
+fn installs(client: &Client, options: &str) -> String {
+    client.sh(&format!("emerge --quiet --getbinpkgonly --oneshot {options} test-quick/t1 >/dev/null && ls /var/db/pkg/test-quick"))
+}
+
+/// The lines of `gbsup releases` without the time and the sizes.
+fn releases(builder: &Builder) -> Vec<String> {
+    let listed = builder.gbsup(&["releases"]).ok();
+    let short = |line: &str| {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let (_, number) = columns[0].split_once('.').expect("a day and a number");
+        format!("{number}: {} {}", columns[2], columns[5])
+    };
+    listed.lines().map(short).collect()
+}
+
+#[test]
+fn clients_get_what_each_release_offers() {
+    let mut builder = Builder::with_world(&["test-quick/t1", "test-quick/t4"]);
+    let status = builder.wait_waiting();
+    let first = status.release.expect("the first cycle publishes").id;
+    let headline =
+        format!("waiting: everything is up to date (release {first}, 2 packages; 2 packages built); ");
+    assert!(status.headline.starts_with(&headline), "{}", status.headline);
+    assert_eq!(releases(&builder), ["1: 2 current"]);
+
+    let releases_of = builder.on_volume("releases");
+    let mount = format!("{}:/srv/releases:ro", releases_of.display());
+    let client = Client::with(&["--volume", &mount]);
+    client.sh(
+        "mkdir -p /etc/portage/binrepos.conf && printf '%s\\n' '[b]' 'sync-uri = file:///srv/releases/current' \
+         'location = /var/cache/binhost/b' 'verify-signature = false' >/etc/portage/binrepos.conf/b.conf",
+    );
+    assert_eq!(installs(&client, ""), "t1-1\n");
+
+    // An update, and what clients are told of it.
+    builder.tree(&["bump", "test-quick/t1", "1", "2", ""]);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(2);
+    builder.wait_waiting();
+    assert_eq!(releases(&builder), ["2: 2 current", "1: 2 previous"]);
+    let changes = builder.gbsup(&["diff"]).ok();
+    assert!(changes.starts_with("upgraded\ttest-quick/t1\t1\t2\t"), "{changes}");
+    assert!(changes.ends_with("\tasked for\n") && changes.lines().count() == 1, "{changes}");
+    assert!(
+        builder.sh("cat /var/lib/gbsup/releases/current/CHANGES").contains("\n  test-quick/t1  1 -> 2  ")
+    );
+    assert_eq!(installs(&client, "--update"), "t1-2\n");
+
+    // Back, also for a client that has seen the newer index.
+    let said = builder.gbsup(&["rollback"]).ok();
+    assert!(
+        said.starts_with(&format!("clients are offered what release {first} offered, as release ")),
+        "{said}"
+    );
+    assert_eq!(releases(&builder)[0], format!("3: 2 current, offers {first} again"));
+    let status = builder.status();
+    assert_eq!(status.release.expect("it is offered").again, Some(first.clone()));
+    assert!(status.warnings.iter().any(|warning| warning.contains("somebody went back to it")));
+    assert_eq!(installs(&client, ""), "t1-1\n");
+    assert!(builder.gbsup(&["rollback", &first]).exited(1).contains("offered already"));
+
+    // Forward again, and only once.
+    for cycle in [3, 4] {
+        builder.gbsup(&["publish"]).ok();
+        builder.wait_cycle(cycle);
+        let status = builder.wait_waiting();
+        assert!(status.release.is_some_and(|release| release.id.ends_with(".4") && release.again.is_none()));
+    }
+    assert_eq!(installs(&client, "--update"), "t1-2\n");
+    assert!(builder.gbsup(&["publish", "--here"]).ok().starts_with("nothing to publish: "));
+    let history = builder.gbsup(&["history"]).ok();
+    assert!(
+        history.lines().nth(2).is_some_and(|line| line.contains(&format!(".3 ({first} again)\t"))),
+        "{history}"
+    );
+    assert_eq!(builder.compiled().len(), 3, "nothing was built twice");
+    builder.assert_tidy();
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_release_in_place() {
+    let mut builder = Recipe::new(&["test-quick/t1"])
+        .no_volume()
+        .args(&["--tmpfs", "/var/lib/gbsup:exec,size=140m,nr_inodes=2000"])
+        .config("[remedy]\ndisk_full = false\n")
+        .start();
+    let first = builder.wait_waiting().release.expect("the first cycle publishes");
+    // The disk becomes full when everything is built: six files more, and there is no room for another.
+    let fill = "EAPI=8\ninherit test-control\nDESCRIPTION=\"For a test\"\nSLOT=\"0\"\nsrc_install() {\n\ttest_file\n}\n\
+                pkg_postinst() {\n\tmkdir /var/lib/gbsup/full && cd /var/lib/gbsup/full || die\n\
+                \tfor n in {1..3000}; do : >$n || break; done 2>/dev/null\n\trm -f {1..6}\n}\n";
+    builder.add_ebuild("test-quick", "fill-1", fill);
+    builder.set_world(&["test-quick/t1", "test-quick/fill"]);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(2);
+    let status = builder.wait_paused();
+    let failure = &status.pause.as_ref().expect("it is paused").failures[0];
+    assert_eq!((failure.class, status.step.as_str()), (Class::DiskFull, "publish"), "{}", failure.message);
+    assert!(failure.message.starts_with("nothing was published: "), "{}", failure.message);
+    assert_eq!(status.release, Some(first));
+    assert_eq!(releases(&builder), ["1: 1 current"]);
+    builder.sh("cd /var/lib/gbsup/releases && gunzip --test current/Packages.gz && ls -A . | grep -c '^\\.' | grep -x 0");
+    builder.sh("rm -r /var/lib/gbsup/full");
+    builder.resume();
+    builder.wait_waiting();
+    // The name of the one that came to nothing is not used again.
+    assert_eq!(releases(&builder), ["3: 2 current", "1: 1 previous"]);
+    builder.assert_tidy();
+}
