@@ -10,6 +10,8 @@ use std::{env, fs, io};
 
 use serde::Serialize;
 
+use crate::portage::elf::Kernel;
+
 mod check;
 mod notify;
 mod show;
@@ -35,7 +37,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("build", &["targets", "jobs", "load_average", "args", "keep_going", "stall"]),
     ("rebuild", &["commands"]),
     ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt", "disk_full"]),
-    ("publish", &["keep"]),
+    ("publish", &["keep", "client_kernel"]),
     ("prune", &["logs", "log_size", "distfiles", "leftovers", "binpkgs", "binpkg_size", "quarantine", "cap"]),
     ("stop", &["grace"]),
     (
@@ -232,6 +234,9 @@ pub struct Publish {
     /// How many releases are kept; at least 1. The current one and the one before always are, and what was
     /// current within the last 24 hours.
     pub keep: u32,
+    /// The oldest kernel that a client runs; it is told when a package demands a newer one.
+    #[serde(serialize_with = "values::serialize_kernel")]
+    pub client_kernel: Option<Kernel>,
 }
 
 /// `[prune]`: how old things become before they go; `None`: they stay.
@@ -368,7 +373,7 @@ impl Default for Rebuild {
 
 impl Default for Publish {
     fn default() -> Self {
-        Self { keep: 5 }
+        Self { keep: 5, client_kernel: None }
     }
 }
 

@@ -158,6 +158,7 @@ fn out_of_range_and_wrong_types_are_refused() {
     for text in [
         "[build]\njobs = 0",
         "[publish]\nkeep = 0",
+        "[publish]\nclient_kernel = \"new\"",
         "[prune]\ncap = 0",
         "[prune]\ncap = 101",
         "[prune]\nlog_size = 5",

@@ -9,6 +9,8 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 use toml::de::DeValue;
 
+use crate::portage::elf::Kernel;
+
 use super::{Format, Jobs, Level, LoadAverage, OnFailure};
 
 /// A value, or the reason why it is none.
@@ -137,6 +139,17 @@ pub(super) fn percentage(value: &DeValue) -> Read<u8> {
     match number.filter(|number| (1..=100).contains(number)) {
         Some(number) => Ok(number),
         None => expected("a whole number from 1 to 100", value),
+    }
+}
+
+/// `publish.client_kernel`
+pub(super) fn kernel(value: &DeValue) -> Read<Option<Kernel>> {
+    const WHAT: &str = "\"\" or the version of a kernel such as \"5.10\"";
+    let DeValue::String(text) = value else { return expected(WHAT, value) };
+    match text.parse() {
+        _ if text.is_empty() => Ok(None),
+        Ok(kernel) => Ok(Some(kernel)),
+        Err(_) => expected(WHAT, value),
     }
 }
 
@@ -318,6 +331,11 @@ pub(super) fn serialize_size<S: Serializer>(size: &Option<u64>, to: S) -> Result
     let Some(size) = *size else { return to.serialize_str("any") };
     let unit = UNITS.iter().find(|(_, bytes)| size % bytes == 0).unwrap_or(&UNITS[2]);
     to.serialize_str(&format!("{} {}", size / unit.1, unit.0))
+}
+
+#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
+pub(super) fn serialize_kernel<S: Serializer>(kernel: &Option<Kernel>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&kernel.map(|kernel| kernel.to_string()).unwrap_or_default())
 }
 
 impl Serialize for Jobs {

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::offer::Held;
 use crate::portage::cpv::Cpv;
+use crate::portage::elf::Kernel;
+use crate::portage::gpkg::image::Demand;
 
 pub use diff::{Change, Diff};
 pub use id::{Id, NotAnId};
@@ -44,6 +46,9 @@ pub struct Release {
     pub packages: Vec<Entry>,
     /// What clients are not offered, and why.
     pub held: Vec<Held>,
+    /// The highest kernel that any of the packages demands.
+    #[serde(default)]
+    pub kernel: Option<Demanding>,
     /// The index of the packages, plain and compressed.
     pub index: Vec<IndexFile>,
 }
@@ -90,6 +95,48 @@ pub struct Entry {
     /// Why it was built, in words; absent when the builder does not know.
     #[serde(default)]
     pub why: Option<String>,
+    /// The highest kernel that a file of it demands; absent when none does, and where its format or its compression
+    /// is not looked into (anything but a gpkg with zstd or gzip).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<Demand>,
+}
+
+/// The highest kernel that a release demands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demanding {
+    /// The package, the first of those that demand it.
+    pub package: Cpv,
+    /// What it demands.
+    #[serde(flatten)]
+    pub demand: Demand,
+}
+
+impl Demanding {
+    /// That of these packages.
+    #[must_use]
+    pub fn of(packages: &[Entry]) -> Option<Self> {
+        let mut highest: Option<Self> = None;
+        for package in packages {
+            if let Some(demand) = &package.kernel
+                && highest.as_ref().is_none_or(|highest| highest.demand.kernel < demand.kernel)
+            {
+                highest = Some(Self { package: package.cpv.clone(), demand: demand.clone() });
+            }
+        }
+        highest
+    }
+
+    /// What is to be said when it runs on machines with this kernel; nothing when that is new enough.
+    #[must_use]
+    pub fn above(&self, kernel: Kernel, whose: &str) -> Option<String> {
+        let Self { package, demand: Demand { kernel: demanded, file } } = self;
+        (*demanded > kernel).then(|| {
+            format!(
+                "{file} of {package} demands Linux {demanded}, and {whose} is {kernel}: with a glibc before 2.36 it is \
+                 not found there"
+            )
+        })
+    }
 }
 
 /// How the packages of a release came to be. On the volume as `state/origin.json`, since a publisher may work
@@ -154,4 +201,42 @@ pub struct Published {
     pub changes: String,
     /// How many packages are held back.
     pub held: u64,
+    /// The highest kernel that any package of it demands.
+    pub kernel: Option<Demanding>,
+    /// The kernel of this machine; absent when it does not say.
+    pub running: Option<Kernel>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_package_that_demands_most_is_named() {
+        let entry = |cpv: &str, kernel: Option<&str>| Entry {
+            cpv: Cpv::parse(cpv.as_bytes()).unwrap(),
+            slot: "0".into(),
+            build_id: None,
+            path: String::new(),
+            size: 0,
+            md5: String::new(),
+            sha1: String::new(),
+            sha512: String::new(),
+            why: None,
+            kernel: kernel.map(|kernel| Demand { kernel: kernel.parse().unwrap(), file: "/lib/x.so".into() }),
+        };
+        let packages = [
+            entry("a/a-1", None),
+            entry("a/b-1", Some("4.11")),
+            entry("a/c-1", Some("6.2")),
+            entry("a/d-1", Some("6.2")),
+        ];
+        assert_eq!(Demanding::of(&packages[..1]), None);
+        let highest = Demanding::of(&packages).unwrap();
+        assert_eq!(
+            highest.above("5.10.3".parse().unwrap(), "this machine's").unwrap(),
+            "/lib/x.so of a/c-1 demands Linux 6.2.0, and this machine's is 5.10.3: with a glibc before 2.36 it is not found there"
+        );
+        assert_eq!(highest.above("6.2".parse().unwrap(), ""), None);
+    }
 }

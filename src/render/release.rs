@@ -7,7 +7,7 @@ use super::page::{CAREFUL, GOOD, LABEL};
 use super::table::{Cell, table};
 use super::{Look, clean, count, size};
 use crate::core::offer::Held;
-use crate::core::release::{Change, Diff, Release, Shown};
+use crate::core::release::{Change, Demanding, Diff, Release, Shown};
 
 /// The releases as a table, the newest first. A pipe gets the same columns, separated by tabs.
 #[must_use]
@@ -82,12 +82,19 @@ pub fn changes(diff: &Diff, release: &Release) -> String {
         .from
         .map_or_else(|| "It is the first one: ".to_owned(), |from| format!("Compared with {from}: "));
     let look = Look { width: Some(usize::MAX), ..Look::PLAIN };
+    let kernel = release.kernel.as_ref().map(kernel).unwrap_or_default();
     format!(
-        "Release {}, {} UTC: {what}{again}\n{before}{}",
+        "Release {}, {} UTC: {what}{again}\n{before}{}{kernel}",
         release.id,
         time(release.published),
         body(diff, look)
     )
+}
+
+/// The lowest kernel that all of it runs on.
+fn kernel(highest: &Demanding) -> String {
+    let Demanding { package, demand } = highest;
+    format!("\nIt demands Linux {} or newer ({} of {package}).\n", demand.kernel, clean(&demand.file))
 }
 
 /// `2 upgraded, 1 rebuilt; 210 as before; 34 MiB to download`, and each of them.

@@ -113,6 +113,8 @@ pub(crate) fn report(end: End, work: &Work) -> Report {
             new: true,
             changes: "1 added".into(),
             held: 0,
+            kernel: None,
+            running: None,
         })),
         End::Full => Report::Failed(Box::new(Failure::new(Class::DiskFull, "no"))),
         End::Well => Report::Ran(ran(0)),

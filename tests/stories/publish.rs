@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::history::Record;
-use gbsup::core::release::{Current, Published};
+use gbsup::core::release::{Current, Demanding, Published};
 use gbsup::core::request::{Reply, Request};
 use gbsup::core::status::Mode;
 use gbsup::core::{Action, Event, Report, Step, Work};
+use gbsup::portage::cpv::Cpv;
+use gbsup::portage::gpkg::image::Demand;
 use jiff::Timestamp;
 
 use crate::story::{Story, resume};
@@ -19,7 +21,14 @@ fn release(number: u32, again: Option<u32>) -> Current {
 
 fn published(number: u32, new: bool) -> Report {
     let changes = "2 upgraded".to_owned();
-    Report::Published(Box::new(Published { current: release(number, None), new, changes, held: 1 }))
+    Report::Published(Box::new(Published {
+        current: release(number, None),
+        new,
+        changes,
+        held: 1,
+        kernel: None,
+        running: None,
+    }))
 }
 
 fn said(actions: &[Action]) -> Vec<&str> {
@@ -124,4 +133,37 @@ fn an_older_release_is_told_until_there_is_another_one() {
     story.through(Step::Rebuild);
     story.end(published(4, true));
     assert_eq!(story.status().warnings, [""; 0]);
+}
+
+#[test]
+fn a_package_for_a_newer_kernel_than_there_is_is_told() {
+    let demanding = |kernel: &str| Demanding {
+        package: Cpv::parse(b"dev-qt/qtbase-6.8").unwrap(),
+        demand: Demand { kernel: kernel.parse().unwrap(), file: "/usr/lib64/libQt6Core.so.6".into() },
+    };
+    let report = |kernel: Option<&str>, running: &str| {
+        let Report::Published(mut published) = published(1, true) else { unreachable!("it is one") };
+        published.kernel = kernel.map(demanding);
+        published.running = running.parse().ok();
+        Report::Published(published)
+    };
+    let mut story = Story::begin(|config| config.publish.client_kernel = "4.4".parse().ok());
+    let mut warnings = |kernel, running| {
+        story.through(Step::Rebuild);
+        story.end(report(kernel, running));
+        let warnings = story.status().warnings;
+        story.through(Step::Prune);
+        story.ask(Request::Sync);
+        warnings
+    };
+    let old = "/usr/lib64/libQt6Core.so.6 of dev-qt/qtbase-6.8 demands Linux 4.11.0, and publish.client_kernel is \
+               4.4.0: with a glibc before 2.36 it is not found there";
+    assert_eq!(warnings(Some("4.11"), "6.18"), [old]);
+    assert_eq!(warnings(Some("4.4"), "6.18"), [""; 0]);
+    assert_eq!(
+        warnings(Some("3.2"), "2.6.32"),
+        [old.replace("4.11.0", "3.2.0")
+            .replace("publish.client_kernel is 4.4.0", "this machine's is 2.6.32")]
+    );
+    assert_eq!(warnings(None, "6.18"), [""; 0]);
 }

@@ -13,8 +13,9 @@ use super::stage::{self, Part};
 use super::tidy::{LINK, NEW};
 use super::{At, Error, PACKAGES, Releases};
 use crate::core::offer::{Held, Offer, Offered};
-use crate::core::release::{Current, Diff, Entry, Id, Origin, Published, Release};
+use crate::core::release::{Current, Demanding, Diff, Entry, Id, Origin, Published, Release};
 use crate::portage::cpv::Cpv;
+use crate::portage::elf::Kernel;
 use crate::portage::index::{Block, Index, Package};
 use crate::render;
 
@@ -112,7 +113,14 @@ pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Curre
 /// What is offered already.
 fn unchanged(before: &Release) -> Published {
     let held = u64::try_from(before.held.len()).unwrap_or(u64::MAX);
-    Published { current: Current::from(before), new: false, changes: String::new(), held }
+    Published {
+        current: Current::from(before),
+        new: false,
+        changes: String::new(),
+        held,
+        kernel: before.kernel.clone(),
+        running: running(),
+    }
 }
 
 fn by_path(packages: Vec<Package>) -> BTreeMap<String, Package> {
@@ -160,6 +168,7 @@ fn parts(
             sha1: offered.sha1.clone(),
             sha512: String::new(),
             why: facts.reasons.get(&offered.cpv).cloned(),
+            kernel: None,
         };
         Ok(Part { entry, package, source, known: false })
     };
@@ -192,7 +201,14 @@ impl Publisher {
         }
         let (release, changes) = made?;
         let held = u64::try_from(release.held.len()).unwrap_or(u64::MAX);
-        Ok(Published { current: Current::from(&release), new: true, changes, held })
+        Ok(Published {
+            current: Current::from(&release),
+            new: true,
+            changes,
+            held,
+            kernel: release.kernel,
+            running: running(),
+        })
     }
 
     /// Gives a finished release its name and lets `current` lead to it.
@@ -228,7 +244,8 @@ fn make(
 ) -> Result<(Release, String), Error> {
     let Draft { header, mut parts, held, origin, again } = draft;
     stage::packages(directory, &mut parts, stopped)?;
-    let (packages, entries) = parts.into_iter().map(|part| (part.package, part.entry)).unzip();
+    let (packages, entries): (Vec<_>, Vec<_>) =
+        parts.into_iter().map(|part| (part.package, part.entry)).unzip();
     let index = stage::index(directory, Index { header, packages }, stamp)?;
     let release = Release {
         schema: Release::SCHEMA,
@@ -237,6 +254,7 @@ fn make(
         again,
         gbsup: crate::VERSION.to_owned(),
         origin,
+        kernel: Demanding::of(&entries),
         packages: entries,
         held,
         index,
@@ -244,6 +262,11 @@ fn make(
     let diff = Diff::new(before, &release);
     stage::papers(directory, &release, &render::changes(&diff, &release))?;
     Ok((release, diff.in_short()))
+}
+
+/// The kernel of this machine.
+fn running() -> Option<Kernel> {
+    fs::read_to_string("/proc/sys/kernel/osrelease").ok()?.parse().ok()
 }
 
 /// A link that leads to a release, in the place of an older one.

@@ -1,7 +1,7 @@
 //! Makes the directory of a release.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha512};
 use super::{At, CHANGES, Error, PACKAGES, PACKAGES_GZ, RELEASE};
 use crate::core::release::{Entry, IndexFile, Release};
 use crate::portage::gpkg::digests::{Whole, hex};
+use crate::portage::gpkg::image::{self, Demand};
 use crate::portage::index::{Index, Package};
 
 /// A package on its way into a release.
@@ -46,6 +47,7 @@ pub(super) fn packages(
         place(&part.source, &to).at(&to)?;
         if !part.known {
             read(part, &to)?;
+            part.entry.kernel = kernel(&to);
         }
         let time = fs::metadata(&to).at(&to)?.mtime();
         let Part { entry, package, .. } = part;
@@ -98,6 +100,13 @@ fn read(part: &mut Part, file: &Path) -> Result<(), Error> {
     entry.md5 = whole.md5;
     entry.sha512 = hex(&sha512.sha512.finalize());
     Ok(())
+}
+
+/// Which kernel a package demands. What cannot be looked into is offered all the same: a kernel that is too old is
+/// the exception.
+fn kernel(file: &Path) -> Option<Demand> {
+    file.to_str().filter(|path| path.ends_with(".gpkg.tar"))?;
+    image::demand(BufReader::new(File::open(file).ok()?)).ok().flatten()
 }
 
 /// Works out one more digest of what is read.

@@ -6,10 +6,21 @@ use crate::core::release::{Current, Published};
 use crate::core::state::{Phase, Reason, Volume};
 use crate::core::{Action, Step};
 
+/// The warning that a package demands another kernel than there is.
+const KERNEL: &str = "kernel";
+
 impl Turn {
     /// The step came to an end.
     pub(super) fn published(&mut self, published: Published) {
-        let Published { current, new, changes, held } = published;
+        let Published { current, new, changes, held, kernel, running } = published;
+        let clients =
+            self.state.live.config.publish.client_kernel.map(|kernel| (kernel, "publish.client_kernel"));
+        let here = running.map(|kernel| (kernel, "this machine's"));
+        let too_old = |(theirs, whose)| kernel.as_ref().and_then(|demanding| demanding.above(theirs, whose));
+        match clients.into_iter().chain(here).find_map(too_old) {
+            Some(text) => drop(self.state.live.warnings.insert(KERNEL, text)),
+            None => drop(self.state.live.warnings.remove(KERNEL)),
+        }
         let held = match held {
             0 => String::new(),
             held => format!("; {held} held back"),
