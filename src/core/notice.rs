@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{Class, Failure};
 use super::known::KnownFailure;
+use super::release::Id;
 use super::state::{Pause, Phase, State, Volume};
 use super::status::{Status, Why};
 use crate::config::{News, Notify};
@@ -107,6 +108,9 @@ pub struct Notices {
     pub crashed: bool,
     /// The newest cycle whose end was looked at.
     pub cycle: u64,
+    /// The release that people know of.
+    #[serde(default)]
+    pub release: Option<Id>,
     /// When the newest message was made.
     pub last: Option<Timestamp>,
     /// Messages that have not arrived, the newest of each way.
@@ -171,6 +175,8 @@ pub(super) enum Found {
         cycle: u64,
         /// It merged packages.
         merged: bool,
+        /// What clients are offered.
+        release: Option<Id>,
     },
 }
 
@@ -191,7 +197,8 @@ pub(super) fn found(state: &State) -> Option<Found> {
             let cycle = state.durable.cycle.as_ref()?;
             let failing = state.durable.known.iter().map(still_failing);
             let wrong = failing.chain(old_tree(state)).collect();
-            Some(Found::Done { wrong, cycle: cycle.id, merged: cycle.tally.done() > 0 })
+            let release = state.durable.release.as_ref().map(|release| release.id);
+            Some(Found::Done { wrong, cycle: cycle.id, merged: cycle.tally.done() > 0, release })
         }
         Phase::Running(_) | Phase::Paused(_) => None,
     }
@@ -228,15 +235,32 @@ fn old_tree(state: &State) -> Option<(String, String)> {
 }
 
 impl Found {
-    /// What of it is news to people who know this.
-    pub(super) fn news(&self, known: &Notices) -> Option<News> {
+    /// What of it is news to people who know this and want to hear of such events.
+    pub(super) fn news(&self, known: &Notices, events: &[News]) -> Option<News> {
+        let news = self.any_news(known)?;
+        // One who does not want to hear of a release may want to hear of the packages in it.
+        let other = if news == News::Published { self.finished(known) } else { None };
+        [Some(news), other].into_iter().flatten().find(|news| events.contains(news))
+    }
+
+    fn any_news(&self, known: &Notices) -> Option<News> {
         match self {
             Self::Held(wrong) => is_new(wrong, known).then_some(News::Paused),
             Self::Done { wrong, .. } if !over(wrong, known).is_empty() => Some(News::Recovered),
             Self::Done { wrong, .. } if wrong.contains_key(OLD_TREE) && is_new(wrong, known) => {
                 Some(News::Stale)
             }
-            Self::Done { cycle, merged, .. } => (*merged && *cycle > known.cycle).then_some(News::Finished),
+            Self::Done { release, .. } if release.is_some() && *release != known.release => {
+                Some(News::Published)
+            }
+            Self::Done { .. } => self.finished(known),
+        }
+    }
+
+    fn finished(&self, known: &Notices) -> Option<News> {
+        match self {
+            Self::Done { cycle, merged: true, .. } if *cycle > known.cycle => Some(News::Finished),
+            _ => None,
         }
     }
 
@@ -245,9 +269,10 @@ impl Found {
         match self {
             // What was repaired of a pause is told when all of it is.
             Self::Held(wrong) => known.wrong.extend(wrong),
-            Self::Done { wrong, cycle, .. } => {
+            Self::Done { wrong, cycle, release, .. } => {
                 known.wrong = wrong;
                 known.cycle = cycle;
+                known.release = release;
             }
         }
     }
@@ -269,6 +294,9 @@ impl Found {
                 let merged = status.progress.done;
                 let packages = if merged == 1 { "package" } else { "packages" };
                 (Urgency::Low, format!("{merged} {packages} merged"), headline.to_owned())
+            }
+            (News::Published, Self::Done { release: Some(release), .. }) => {
+                (Urgency::Low, format!("release {release} is published"), headline.to_owned())
             }
             _ => (Urgency::High, held(status), paused(status)),
         };

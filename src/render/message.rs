@@ -121,7 +121,7 @@ fn tag(kind: News) -> &'static str {
         News::Recovered => "white_check_mark",
         News::Stale => "hourglass",
         News::Crashed => "boom",
-        News::Finished => "package",
+        News::Finished | News::Published => "package",
         News::Test => "wave",
     }
 }

@@ -102,7 +102,7 @@ fn config(on_failure: OnFailure) -> Config {
     let mut config = Config::default();
     config.sync.on_failure = on_failure;
     config.sync.retries = vec![Duration::from_mins(1), Duration::from_mins(5)];
-    config.notify.events.push(News::Finished);
+    config.notify.events.extend([News::Finished, News::Published]);
     config.notify.command = vec!["tell".into()];
     config.notify.webhook = Url::try_from("https://example.org/x").ok();
     config.notify.heartbeat = Url::try_from("https://example.org/y").ok();

@@ -3,11 +3,13 @@
 use gbsup::config::{Config, News, Url};
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::notice::{Note, Way};
+use gbsup::core::release::Current;
 use gbsup::core::request::{PauseMode, Request};
 use gbsup::core::state::{State, Volume};
 use gbsup::core::status::Mode;
 use gbsup::core::{Action, Asker, Claimed, Event, Report, Step};
 use gbsup::portage::output::{FailedPackage, How};
+use jiff::Timestamp;
 
 use crate::story::{Story, completed, cpv, emerging, pause, planned, ran, resume, unreachable};
 
@@ -252,6 +254,38 @@ fn a_cycle_that_merged_something_is_news_to_those_who_want_it() {
     told.pass(86_400);
     told.finish();
     assert_eq!(told.notes.len(), 1, "nothing was merged, nothing is told");
+}
+
+#[test]
+fn another_release_is_news_once_to_those_who_want_it() {
+    let offered = |number: u32, again: Option<u32>| {
+        let id = |number: u32| format!("2026-11-22.{number}").parse().unwrap();
+        let published = Timestamp::UNIX_EPOCH;
+        Event::Offered(Some(Current { id: id(number), packages: 1, published, again: again.map(id) }))
+    };
+    let mut told = Told::begin(|config| config.notify.events.extend([News::Finished, News::Published]));
+    told.story.through(Step::Plan);
+    told.story.print(emerging("a"));
+    told.story.print(completed("a"));
+    told.take(offered(1, None));
+    told.finish();
+    assert_eq!(told.kinds(), [News::Published], "not the packages as well");
+    assert_eq!(told.last().title, "gbsup: release 2026-11-22.1 is published");
+    told.story.restart("one", true);
+    told.finish();
+    assert_eq!(told.notes.len(), 1);
+    told.pass(86_400);
+    told.finish();
+    told.take(offered(2, Some(1)));
+    assert_eq!(told.kinds(), [News::Published, News::Published]);
+
+    let mut told = Told::begin(|config| config.notify.events.push(News::Finished));
+    told.story.through(Step::Plan);
+    told.story.print(emerging("a"));
+    told.story.print(completed("a"));
+    told.take(offered(1, None));
+    told.finish();
+    assert_eq!(told.kinds(), [News::Finished]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl Turn {
             self.owe(&notice::crash(&config.name, &status), &ways);
         }
         let Some(found) = notice::found(&self.state) else { return };
-        let news = found.news(&self.state.durable.notices).filter(|news| config.events.contains(news));
+        let news = found.news(&self.state.durable.notices, &config.events);
         if let Some(kind) = news {
             if !self.may_speak() {
                 return;
