@@ -13,6 +13,9 @@ use crate::portage::index::{Index, Package};
 use crate::portage::version;
 use crate::volume::replace;
 
+/// Where an offer is on a volume, as JSON.
+pub const FILE: &str = "state/offer.json";
+
 /// Offers of each package and slot the newest build of the newest version whose file is good. Where there is none the
 /// package is held back. It is written to `state/offer.json`.
 ///
@@ -41,7 +44,7 @@ pub fn make(volume: &Path, pkgdir: &Path, cycle: Option<u64>, now: Timestamp) ->
             }
         }
     }
-    replace(&volume.join("state/offer.json"), &offer)?;
+    replace(&volume.join(FILE), &offer)?;
     Ok(offer)
 }
 

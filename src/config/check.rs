@@ -267,6 +267,9 @@ impl Walk {
             ("remedy", "binpkg_corrupt") => slot.one(values::boolean, &mut config.remedy.binpkg_corrupt),
             ("remedy", "disk_full") => slot.one(values::boolean, &mut config.remedy.disk_full),
             ("publish", "keep") => slot.one(values::count, &mut config.publish.keep),
+            ("publish", "redistributable_only") => {
+                slot.one(values::boolean, &mut config.publish.redistributable_only);
+            }
             ("publish", "client_kernel") => slot.one(values::kernel, &mut config.publish.client_kernel),
             ("prune", "logs") => slot.one(values::interval, &mut config.prune.logs),
             ("prune", "log_size") => slot.one(values::size, &mut config.prune.log_size),

@@ -37,7 +37,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("build", &["targets", "jobs", "load_average", "args", "keep_going", "stall"]),
     ("rebuild", &["commands"]),
     ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt", "disk_full"]),
-    ("publish", &["keep", "client_kernel"]),
+    ("publish", &["keep", "redistributable_only", "client_kernel"]),
     ("prune", &["logs", "log_size", "distfiles", "leftovers", "binpkgs", "binpkg_size", "quarantine", "cap"]),
     ("stop", &["grace"]),
     (
@@ -234,6 +234,9 @@ pub struct Publish {
     /// How many releases are kept; at least 1. The current one and the one before always are, and what was
     /// current within the last 24 hours.
     pub keep: u32,
+    /// Leave out what may not be handed on: RESTRICT with `bindist`, and licences that are not in the group
+    /// `BINARY-REDISTRIBUTABLE` of the repositories.
+    pub redistributable_only: bool,
     /// The oldest kernel that a client runs; it is told when a package demands a newer one.
     #[serde(serialize_with = "values::serialize_kernel")]
     pub client_kernel: Option<Kernel>,
@@ -373,7 +376,7 @@ impl Default for Rebuild {
 
 impl Default for Publish {
     fn default() -> Self {
-        Self { keep: 5, client_kernel: None }
+        Self { keep: 5, redistributable_only: false, client_kernel: None }
     }
 }
 

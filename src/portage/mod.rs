@@ -18,6 +18,7 @@ pub mod fetch;
 pub mod gpkg;
 pub mod index;
 pub mod leftovers;
+pub mod licence;
 pub mod live;
 pub mod log;
 pub mod makeopts;

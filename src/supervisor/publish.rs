@@ -9,14 +9,18 @@ use jiff::Timestamp;
 use super::Supervisor;
 use super::inputs;
 use super::perform::{Task, Trouble};
+use crate::binhost::licence;
 use crate::binhost::offer;
 use crate::binhost::release::{self, Error, Facts, Releases};
 use crate::core::failure::{Class, Failure};
 use crate::core::major::Stale;
+use crate::core::offer::Offer;
 use crate::core::release::Origin;
 use crate::core::state::CyclePlan;
 use crate::core::{Event, Report};
 use crate::portage::command;
+use crate::portage::index::Index;
+use crate::portage::repository;
 use crate::render;
 use crate::volume::replace;
 
@@ -29,14 +33,31 @@ impl Task {
             return Ok(Report::Nothing);
         }
         let now = Timestamp::now();
-        let offer = offer::make(&volume, &pkgdir, Some(self.cycle), now)
-            .map_err(|source| trouble(&Error::Io { path: pkgdir.clone(), source }))?;
+        let unreadable = |source| trouble(&Error::Io { path: pkgdir.clone(), source });
+        let mut offer = offer::make(&volume, &pkgdir, Some(self.cycle), now).map_err(unreadable)?;
+        if self.config.publish.redistributable_only {
+            self.withhold(&mut offer, &pkgdir).map_err(unreadable)??;
+        }
         if offer.packages.is_empty() {
             return Ok(Report::Nothing);
         }
         let facts = self.facts(stale)?;
         let published = release::publish(&volume, &pkgdir, &offer, &facts, now, || self.handle.stopped());
         published.map(|published| Report::Published(Box::new(published))).map_err(|error| trouble(&error))
+    }
+
+    /// Leaves out of an offer what may not be handed on.
+    fn withhold(&mut self, offer: &mut Offer, pkgdir: &Path) -> io::Result<Result<(), Trouble>> {
+        let repositories = match self.capture(&command::repositories()) {
+            Ok((_, text)) => repository::locations(&text),
+            Err(trouble) => return Ok(Err(trouble)),
+        };
+        let index = Index::parse(&fs::read(pkgdir.join("Packages"))?);
+        if let Err(problem) = licence::withhold(offer, &index, &licence::groups(&repositories)) {
+            let message = format!("nothing was published: {problem}");
+            return Ok(Err(Box::new(Failure::new(Class::Config, message))));
+        }
+        replace(&self.volume.join(offer::FILE), offer).map(Ok)
     }
 
     /// How the packages came to be. It stays on the volume for a publisher elsewhere.
