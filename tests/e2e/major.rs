@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::support::{Builder, Recipe};
+use crate::support::{Builder, Client, Recipe};
 
 const WORLD: &[&str] = &[
     "test-major/bound",
@@ -14,15 +14,26 @@ const WORLD: &[&str] = &[
     "virtual/perl-Test",
 ];
 
-/// A client: the world from binary packages alone, into an empty root. What of it has a version of Perl in
-/// its name; what the program with Perl in it says, which has to find its library there; and the targets.
-const CLIENT: &str = r"
-rm -rf /tmp/client && mkdir /tmp/client && cd / && export ROOT=/tmp/client FEATURES=-buildpkg
-/usr/bin/emerge --ignore-default-opts --color=n --quiet --oneshot --usepkgonly $(cat /var/lib/portage/world) >/tmp/client.log 2>&1 ||
-    { cat /tmp/client.log; exit 1; }
-find /tmp/client/usr -name '*5.4*' | sed 's|.*/||' | sort -u
-LD_LIBRARY_PATH=/tmp/client/usr/lib /tmp/client/usr/bin/embeds
-cat /tmp/client/usr/share/gbsup-test/snake
+/// A client that knows the releases and nothing else.
+const BINHOST: &str = r"
+mkdir -p /etc/portage/binrepos.conf
+cat >/etc/portage/binrepos.conf/builder.conf <<'END'
+[builder]
+sync-uri = file:///srv/releases/current
+location = /var/cache/binhost/builder
+verify-signature = false
+END
+";
+
+/// The world from binary packages alone, into the root $1. What of it has a version of Perl in its name; what
+/// the program with Perl in it says, which has to find its library there; and the targets.
+const INSTALL: &str = r"
+mkdir -p $1 && cd / && export ROOT=$1
+emerge --ignore-default-opts --color=n --quiet --oneshot --getbinpkgonly --update --deep --rebuilt-binaries=y @@ \
+    >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
+find $1/usr -name '*5.4*' | sed 's|.*/||' | sort -u
+LD_LIBRARY_PATH=$1/usr/lib $1/usr/bin/embeds
+cat $1/usr/share/gbsup-test/snake
 ";
 
 /// A stand-in for perl-cleaner, which is in no Gentoo this small: it knows which module is left behind.
@@ -36,6 +47,14 @@ exec emerge --oneshot "$@" test-major/unbound
 EOF
 chmod +x /usr/local/sbin/perl-cleaner
 "#;
+
+/// A client of this builder that installs the world into a root of this name, anew or over what is there.
+fn client(builder: &Builder) -> impl Fn(&str) -> String + use<> {
+    let mount = format!("{}:/srv/releases:ro", builder.on_volume("releases").display());
+    let client = Client::with(&["--volume", &mount]);
+    client.sh(BINHOST);
+    move |root| client.sh(&INSTALL.replace("@@", &WORLD.join(" ")).replace("$1", &format!("/tmp/{root}")))
+}
 
 /// The entries of the index that clients take, of each slot the newest, without the list of alternatives of
 /// the virtual, which names every Perl that would do.
@@ -78,6 +97,10 @@ fn after_a_major_update_nothing_needs_the_old_version() {
         .start();
     let status = builder.wait_waiting();
     assert_eq!(status.changes, [""; 0]);
+    // One client that was there before, and others that come later.
+    let install = client(&builder);
+    let old = "5.40\nlibperl.so.5.40\n5.40\npython_targets_python3_12\n";
+    assert_eq!(install("before"), old);
     let bound = ["dev-lang/perl", "test-major/bound", "test-major/embeds", "virtual/perl-Test"];
     assert_eq!(need(&builder, "5.40"), bound);
     let first = builder.compiled().len();
@@ -100,6 +123,7 @@ fn after_a_major_update_nothing_needs_the_old_version() {
     let status = builder.wait_for("all but what waits is merged", |status| status.progress.done == 5);
     assert_eq!(status.step, "rebuild");
     builder.sh("rm /run/test/at-unbound");
+    assert_eq!(install("during"), old);
     builder.kill();
 
     builder.start();
@@ -134,8 +158,10 @@ fn after_a_major_update_nothing_needs_the_old_version() {
     );
     assert_eq!(need(&builder, "5.40"), [""; 0]);
     assert_eq!(need(&builder, "5.42"), bound);
-    let client = "5.42\nlibperl.so.5.42\n5.42\npython_targets_python3_13\n";
-    assert_eq!(builder.sh(CLIENT), client);
+    let new = old.replace("5.40", "5.42").replace("3_12", "3_13");
+    for root in ["before", "during", "after"] {
+        assert_eq!(install(root), new, "{root}");
+    }
     assert_eq!(builder.sh("ls /usr/lib/perl5/vendor_perl"), "5.42\n");
     assert_eq!(builder.exec(&["portageq", "list_preserved_libs", "/"]).code, 1);
     builder.assert_tidy();
