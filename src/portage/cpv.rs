@@ -127,7 +127,7 @@ impl TryFrom<String> for Cpv {
 }
 
 /// Letters, digits and `also`, not starting with `-`, `.` or `+`, not empty.
-fn is_name(name: &str, also: &[u8]) -> bool {
+pub(super) fn is_name(name: &str, also: &[u8]) -> bool {
     !name.starts_with(['-', '.', '+'])
         && !name.is_empty()
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || also.contains(&b))
@@ -137,7 +137,7 @@ fn is_name(name: &str, also: &[u8]) -> bool {
 ///
 /// The first `-` after which everything is a version; a package name that ends in something like a
 /// version is not allowed, so there is no second candidate.
-fn version_start(pf: &str) -> Option<usize> {
+pub(super) fn version_start(pf: &str) -> Option<usize> {
     pf.match_indices('-').map(|(at, _)| at).find(|&at| at > 0 && is_version(&pf[at + 1..]))
 }
 

@@ -5,11 +5,13 @@
 //! bytes: a damaged line is skipped, never a reason to fail the rest.
 
 pub mod advice;
+pub mod atom;
 pub mod binpkg;
 pub mod buildlog;
 pub mod circular;
 pub mod command;
 pub mod cpv;
+pub mod depend;
 pub mod die;
 pub mod durations;
 pub mod elf;

@@ -15,6 +15,12 @@ pub fn compare(a: &str, b: &str) -> Ordering {
         .then_with(|| number(a.revision, b.revision))
 }
 
+/// A version without its revision: `1.2` of `1.2-r3`.
+#[must_use]
+pub fn without_revision(version: &str) -> &str {
+    version.split_once("-r").map_or(version, |(version, _)| version)
+}
+
 /// `1.2b_rc1_p2-r3`, taken apart.
 struct Parts<'a> {
     numbers: &'a str,
