@@ -20,6 +20,7 @@
 //! Deadlines are kept in monotonic time and written down in wall time, so that a clock that jumps
 //! moves nothing while the process lives.
 
+pub mod audit;
 pub mod classify;
 pub mod compare;
 pub mod cycle;

@@ -133,12 +133,17 @@ impl Atom {
 
     /// Whether it means this package, when one asks for it whose flags are these.
     pub fn means(&self, candidate: &impl Candidate, has: impl Fn(&str) -> bool) -> bool {
-        let (slot, sub_slot) = candidate.slot();
-        candidate.cpv().cp() == self.cp
+        self.means_build(candidate.cpv(), candidate.slot())
+            && self.flags.iter().all(|flag| flag.is_as_asked(candidate.flag(&flag.name), &has))
+    }
+
+    /// Whether it means this version in this slot and sub-slot, whatever its flags.
+    #[must_use]
+    pub fn means_build(&self, cpv: &Cpv, (slot, sub_slot): (&str, &str)) -> bool {
+        cpv.cp() == self.cp
             && self.slot.as_ref().is_none_or(|wanted| wanted == slot)
             && self.sub_slot.as_ref().is_none_or(|wanted| wanted == sub_slot)
-            && self.means_version(candidate.cpv().version())
-            && self.flags.iter().all(|flag| flag.is_as_asked(candidate.flag(&flag.name), &has))
+            && self.means_version(cpv.version())
     }
 }
 

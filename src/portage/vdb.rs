@@ -101,7 +101,7 @@ pub fn bound(dependencies: &str) -> BTreeSet<Bound> {
 }
 
 /// The name by which programs find a library.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Soname {
     /// The architecture, such as `x86_64`: Portage's multilib category.
     pub abi: String,

@@ -1,0 +1,247 @@
+use super::*;
+
+/// An index of blocks: `CPV[:SLOT][#BUILD] KEY=VALUE; KEY=VALUE`.
+fn index(lines: &[&str]) -> Index {
+    let mut text =
+        "VERSION: 0\nIUSE_IMPLICIT: abi\nUSE_EXPAND_IMPLICIT: ELIBC ARCH\nUSE_EXPAND_UNPREFIXED: ARCH\n\
+                    USE_EXPAND_VALUES_ELIBC: glibc musl\nUSE_EXPAND_VALUES_ARCH: amd64\n\n"
+            .to_owned();
+    for line in lines {
+        let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let (name, build) = name.split_once('#').unwrap_or((name, "1"));
+        let (cpv, slot) = name.split_once(':').unwrap_or((name, "0"));
+        text += &format!(
+            "CPV: {cpv}\nSLOT: {slot}\nBUILD_ID: {build}\nBUILD_TIME: {build}00\nPATH: {cpv}-{build}\n"
+        );
+        for value in rest.split("; ").filter(|value| !value.is_empty()) {
+            let (key, value) = value.split_once('=').unwrap();
+            text += &format!("{key}: {value}\n");
+        }
+        text.push('\n');
+    }
+    Index::parse(text.as_bytes())
+}
+
+/// What is installed: `CPV[:SLOT][#BUILD]`, with what it provides.
+fn installed(names: &[(&str, &str)]) -> Vec<Installed> {
+    let one = |(name, provides): &(&str, &str)| {
+        let (name, build) = name.split_once('#').unwrap_or((name, "1"));
+        let (cpv, slot) = name.split_once(':').unwrap_or((name, "0"));
+        let value = |key: &str| match key {
+            "SLOT" => slot.to_owned(),
+            "BUILD_TIME" => format!("{build}00"),
+            "PROVIDES" => (*provides).to_owned(),
+            _ => String::new(),
+        };
+        Installed::read(Cpv::parse(cpv.as_bytes()).unwrap(), value).unwrap()
+    };
+    names.iter().map(one).collect()
+}
+
+struct Case {
+    index: Index,
+    installed: Vec<Installed>,
+    damaged: BTreeMap<String, String>,
+    provided: Vec<Provided>,
+}
+
+impl Case {
+    fn of(lines: &[&str]) -> Self {
+        Self { index: index(lines), installed: Vec::new(), damaged: BTreeMap::new(), provided: Vec::new() }
+    }
+
+    fn installed(self, names: &[(&str, &str)]) -> Self {
+        Self { installed: installed(names), ..self }
+    }
+
+    fn damaged(self, paths: &[&str]) -> Self {
+        let damaged = paths.iter().map(|path| ((*path).to_owned(), "is damaged".to_owned())).collect();
+        Self { damaged, ..self }
+    }
+
+    fn provided(self, names: &[&str]) -> Self {
+        Self { provided: names.iter().map(|name| Provided::parse(name).unwrap()).collect(), ..self }
+    }
+
+    fn audit(&self) -> Audit {
+        let Self { index, installed, damaged, provided } = self;
+        audit(Facts { index, damaged, installed, provided })
+    }
+
+    /// The paths that are offered, and what is held back.
+    fn told(&self) -> (Vec<String>, Vec<String>) {
+        let audit = self.audit();
+        let path = |n: &usize| self.index.packages[*n].file().path;
+        let held = |held: &Held| format!("{} {}", held.cpv, held.what);
+        (audit.offered.iter().map(path).collect(), audit.held.iter().map(held).collect())
+    }
+
+    #[track_caller]
+    fn expect(&self, offered: &[&str], held: &[&str]) {
+        let (paths, why) = self.told();
+        assert_eq!(
+            (paths.iter().map(String::as_str).collect(), why),
+            (offered.to_vec(), held.iter().map(|s| (*s).to_owned()).collect())
+        );
+    }
+
+    fn rebuild(&self) -> Vec<String> {
+        self.audit().rebuild.iter().map(ToString::to_string).collect()
+    }
+}
+
+#[test]
+fn the_real_index_is_complete() {
+    let index = Index::parse(include_bytes!("../../../tests/captured/Packages"));
+    let (damaged, installed, provided) = (BTreeMap::new(), [], []);
+    let audit = audit(Facts { index: &index, damaged: &damaged, installed: &installed, provided: &provided });
+    assert_eq!(audit.held, []);
+    let mut slots: Vec<_> = index.packages.iter().map(|one| (one.cpv.cp(), one.slot().0)).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    assert_eq!(audit.offered.len(), slots.len());
+}
+
+#[test]
+fn one_build_of_each_slot() {
+    let lines = ["a/x-1.9", "a/x-1.10", "a/x-1.10#2", "a/x-2:2", "a/x-1.10_rc1#7"];
+    Case::of(&lines).expect(&["a/x-1.10-2", "a/x-2-1"], &[]);
+    Case::of(&lines).installed(&[("a/x-1.10#1", "")]).expect(&["a/x-1.10-1", "a/x-2-1"], &[]);
+    Case::of(&lines).installed(&[("a/x-1.9#1", "")]).expect(&["a/x-1.9-1", "a/x-2-1"], &[]);
+    Case::of(&lines).installed(&[("a/x-1.9#5", "")]).expect(&["a/x-1.10-2", "a/x-2-1"], &[]);
+}
+
+#[test]
+fn what_is_incomplete_is_held_back_with_all_that_needs_it() {
+    Case::of(&[
+        "a/top-1 RDEPEND=a/middle",
+        "a/middle-1 PDEPEND=|| ( a/low a/other )",
+        "a/low-1 RDEPEND=a/gone:0/2=",
+        "a/apart-1 RDEPEND=!a/low",
+    ])
+    .expect(
+        &["a/apart-1-1"],
+        &[
+            "a/top-1 needs a/middle-1, which is held back",
+            "a/middle-1 needs a/low-1, which is held back",
+            "a/low-1 needs a/gone:0/2=, which nothing offers",
+        ],
+    );
+    Case::of(&["a/ring-1 RDEPEND=b/ring", "b/ring-1 RDEPEND=a/ring"])
+        .expect(&["a/ring-1-1", "b/ring-1-1"], &[]);
+    Case::of(&["a/x-1 RDEPEND=a/x-1"])
+        .expect(&[], &["a/x-1 has dependencies that nobody can read: `a/x-1` is no atom"]);
+}
+
+#[test]
+fn an_older_build_takes_the_place_of_a_bad_one() {
+    let lines = [
+        "a/lib-1:0/1",
+        "a/lib-2:0/2 RDEPEND=a/gone",
+        "a/user-1#1 RDEPEND=a/lib:0/1=",
+        "a/user-1#2 RDEPEND=a/lib:0/2=",
+    ];
+    Case::of(&lines).expect(&["a/lib-1-1", "a/user-1-1"], &[]);
+    let whole = ["a/lib-1#1", "a/lib-1#2"];
+    Case::of(&whole).damaged(&["a/lib-1-2"]).expect(&["a/lib-1-1"], &[]);
+    Case::of(&whole).damaged(&["a/lib-1-2", "a/lib-1-1"]).expect(&[], &["a/lib-1 is damaged"]);
+}
+
+/// It was given up for a build of the library that gave way itself.
+#[test]
+fn what_is_right_in_the_end_is_offered() {
+    Case::of(&["a/lib-1:0/1", "a/lib-2:0/2 RDEPEND=a/gone", "a/user-1 RDEPEND=a/lib:0/1="])
+        .expect(&["a/lib-1-1", "a/user-1-1"], &[]);
+}
+
+#[test]
+fn flags_are_those_of_the_provider() {
+    for (provider, wanted, is_offered) in [
+        ("IUSE=+x; USE=x", "a/p[x]", true),
+        ("IUSE=x", "a/p[x]", false),
+        ("IUSE=x", "a/p[-x]", true),
+        ("", "a/p[x]", false),
+        ("", "a/p[x(+)]", true),
+        ("USE=abi amd64", "a/p[elibc_glibc]", false),
+        ("USE=abi amd64 elibc_glibc", "a/p[abi,-elibc_musl,elibc_glibc,amd64]", true),
+        ("IUSE=on; USE=on", "a/p[on=]", true),
+        ("IUSE=on", "a/p[on?]", false),
+        ("IUSE=off", "a/p[off?,!on?]", false),
+        ("IUSE=off on", "on? ( a/p[off?] ) off? ( a/none )", true),
+    ] {
+        let case = Case::of(&[
+            &format!("a/p-1 {provider}"),
+            &format!("a/user-1 IUSE=on off; USE=on; RDEPEND={wanted}"),
+        ]);
+        assert_eq!(case.told().0.len(), if is_offered { 2 } else { 1 }, "{provider} {wanted}");
+    }
+}
+
+#[test]
+fn libraries_have_to_be_there() {
+    let lines = [
+        "a/lib-2 PROVIDES=x86_64: liba.so.2",
+        "a/new-1 REQUIRES=x86_64: liba.so.2 libc.so.6",
+        "a/old-1 REQUIRES=x86_64: liba.so.1 libc.so.6",
+        "a/other-1 REQUIRES=x86_32: liba.so.1",
+        "a/own-1 REQUIRES=x86_64: libown.so.1; PROVIDES=x86_64: libown.so.1",
+    ];
+    let rest = ["a/lib-2-1", "a/new-1-1", "a/other-1-1", "a/own-1-1"];
+    Case::of(&lines).expect(&rest, &["a/old-1 links to liba.so.1, which nothing offers"]);
+    // A library that belongs to a package which clients have.
+    let base = ("sys-libs/glibc-2.41", "x86_64: libc.so.6");
+    let all = [("a/lib-2", ""), ("a/new-1", ""), ("a/old-1", ""), ("a/other-1", ""), ("a/own-1", ""), base];
+    let case = Case::of(&lines).installed(&all);
+    assert_eq!(case.told().0, ["a/lib-2-1", "a/other-1-1", "a/own-1-1"]);
+    assert_eq!(
+        case.rebuild(),
+        [
+            "a/old-1 links to liba.so.1, which nothing offers",
+            "sys-libs/glibc-2.41 has no binary package, and a/new-1 needs it"
+        ]
+    );
+    assert_eq!(case.provided(&["sys-libs/glibc"]).told().0, rest);
+}
+
+#[test]
+fn what_clients_have_anyway() {
+    let lines = ["a/user-1 RDEPEND=>=sys-libs/glibc-2.40:2.2[x]"];
+    Case::of(&lines).provided(&["sys-libs/glibc"]).expect(&["a/user-1-1"], &[]);
+    Case::of(&lines).provided(&["sys-libs/glibc-2.41"]).expect(&["a/user-1-1"], &[]);
+    let held = ["a/user-1 needs >=sys-libs/glibc-2.40:2.2[x], which nothing offers"];
+    Case::of(&lines).provided(&["sys-libs/glibc-2.39"]).expect(&[], &held);
+}
+
+#[test]
+fn what_a_new_build_may_put_right() {
+    let lines = [
+        "a/low-1",
+        "a/low-1#2",
+        "a/user-1 RDEPEND=a/gone",
+        "a/top-1 RDEPEND=a/user",
+        "a/past-1 RDEPEND=a/gone",
+    ];
+    let all = [("a/low-1#2", ""), ("a/user-1", ""), ("a/top-1", "")];
+    let case = Case::of(&lines).installed(&all).damaged(&["a/low-1-2"]);
+    case.expect(
+        &["a/low-1-1"],
+        &["a/user-1 needs a/gone, which nothing offers", "a/top-1 needs a/user-1, which is held back"],
+    );
+    assert_eq!(case.rebuild(), ["a/low-1 is damaged", "a/user-1 needs a/gone, which nothing offers"]);
+    // It is installed, and somebody removed its binary package.
+    let case = case.installed(&[("a/user-1", ""), ("a/gone-1", "")]);
+    assert_eq!(case.rebuild(), ["a/gone-1 has no binary package, and a/user-1 needs it"]);
+}
+
+#[test]
+fn twenty_thousand_packages() {
+    let lines: Vec<String> = (0..20_000)
+        .map(|n| format!("a/p{n}-1:0/3 IUSE=x; USE=x; RDEPEND=>=a/p{}-1:0/3=[x] a/p{}; REQUIRES=x86_64: lib{}.so.1; PROVIDES=x86_64: lib{n}.so.1", (n + 1) % 19_000, n / 2, n / 3))
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let case = Case::of(&lines);
+    assert_eq!(case.told().0.len(), 20_000);
+    // One of them takes all of them with it, one after the other.
+    let audit = case.damaged(&["a/p18999-1-1"]).audit();
+    assert_eq!((audit.offered.len(), audit.held.len()), (0, 20_000));
+}
