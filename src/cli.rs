@@ -40,7 +40,7 @@ Exit codes:
   2  wrong usage or configuration
   3  no supervisor answers
   4  not possible in this state
-  5  found something to look at (health, plan --now, verify)";
+  5  found something to look at (health, plan --now, verify, audit)";
 
 /// Builds Gentoo packages for others, forever, as PID 1 of a container.
 #[derive(Debug, Parser)]
@@ -202,6 +202,15 @@ finds what a bad disk did. It fails with 5 when something is wrong.")]
         /// Read every package, whatever is known of it
         #[arg(long)]
         all: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at what clients can be offered: what is whole and has all it needs
+    #[command(after_help = "\
+It decides as the builder does before it publishes, and changes nothing. It fails with 5 when a
+package is held back, or could be put right by a build from source.")]
+    Audit {
         /// Print JSON
         #[arg(long)]
         json: bool,

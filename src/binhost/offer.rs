@@ -1,4 +1,5 @@
-//! What clients are to be offered, as far as the files themselves tell.
+//! What clients are to be offered: the files are verified, [`audit`](crate::core::audit) decides, and the outcome is
+//! written to the volume for whoever publishes it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,91 +8,123 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::verify::{self, Known};
-use crate::core::offer::{Held, Offer, Offered, Why};
+use super::verify;
+use crate::core::audit::{self, Broken, Facts};
+use crate::core::offer::{Offer, Offered};
+use crate::portage::atom::Provided;
 use crate::portage::index::{Index, Package};
-use crate::portage::version;
+use crate::portage::vdb::Installed;
 use crate::volume::replace;
 
 /// Where an offer is on a volume, as JSON.
 pub const FILE: &str = "state/offer.json";
 
-/// Offers of each package and slot the newest build of the newest version whose file is good. Where there is none the
-/// package is held back. It is written to `state/offer.json`.
-///
-/// # Errors
-/// When the index cannot be read, or the offer not be written.
-pub fn make(volume: &Path, pkgdir: &Path, cycle: Option<u64>, now: Timestamp) -> io::Result<Offer> {
-    let list = volume.join("state/verified.json");
-    let mut known: Known =
-        fs::read(&list).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-    let verified = verify::verify(pkgdir, false, &mut known)?;
-    replace(&list, &known)?;
-    let wrong: BTreeMap<&str, &str> =
-        verified.findings.iter().map(|finding| (finding.path.as_str(), finding.what.as_str())).collect();
-    let index = Index::parse(&fs::read(pkgdir.join("Packages"))?);
-    let mut offer = Offer { schema: Offer::SCHEMA, made: now, cycle, packages: Vec::new(), held: Vec::new() };
-    for package in newest(&index, |path| !wrong.contains_key(path)) {
-        let (slot, file) = (package.slot().0.to_owned(), package.file());
-        match (wrong.get(file.path.as_str()), file.size, file.sha1) {
-            (None, Some(size), Some(sha1)) => {
-                let cpv = package.cpv.clone();
-                offer.packages.push(Offered { cpv, slot, path: file.path, size, sha1 });
-            }
-            (what, ..) => {
-                let what = what.map_or("is not described by the index", |what| *what).to_owned();
-                offer.held.push(Held { cpv: package.cpv.clone(), slot, why: Why::File, what });
-            }
-        }
-    }
-    replace(&volume.join(FILE), &offer)?;
-    Ok(offer)
+/// What came of an audit.
+pub struct Audited {
+    /// What there is.
+    pub index: Index,
+    /// Which builds of the index are offered.
+    pub offered: Vec<usize>,
+    /// The same for a publisher, and what is held back.
+    pub offer: Offer,
+    /// What a build from source may put right.
+    pub broken: Vec<Broken>,
 }
 
-/// Of each package and slot the newest good build of the newest version, else the newest there is; in the order
-/// of the index.
-fn newest(index: &Index, is_good: impl Fn(&str) -> bool) -> Vec<&Package> {
-    let order = |a: &Package, b: &Package| {
-        let good = |package: &Package| is_good(&package.file().path);
-        let builds = || a.build_id().cmp(&b.build_id()).then_with(|| a.built().cmp(&b.built()));
-        let versions = || version::compare(a.cpv.version(), b.cpv.version());
-        good(a).cmp(&good(b)).then_with(versions).then_with(builds)
-    };
-    let mut best: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for (number, package) in index.packages.iter().enumerate() {
-        let place = best.entry((package.cpv.cp(), package.slot().0)).or_insert(number);
-        if order(&index.packages[*place], package).is_le() {
-            *place = number;
-        }
+/// Audits what is in PKGDIR. Nothing is written but what was found good of the files.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn audit(
+    volume: &Path,
+    pkgdir: &Path,
+    installed: &[Installed],
+    provided: &[Provided],
+    cycle: Option<u64>,
+) -> io::Result<Audited> {
+    let index = Index::parse(&fs::read(pkgdir.join("Packages"))?);
+    let mut known = verify::known(volume);
+    let verified = verify::verify_index(pkgdir, &index, false, &mut known);
+    verify::keep(volume, &known);
+    let mut damaged: BTreeMap<String, String> =
+        verified.findings.into_iter().map(|finding| (finding.path, finding.what)).collect();
+    // Without a size and a digest Portage trusts no index (3.0.83), and neither does a publisher.
+    let bare = index.packages.iter().map(Package::file);
+    let bare = bare.filter(|file| file.size.is_none() || file.sha1.is_none());
+    damaged.extend(bare.map(|file| (file.path, "is not described by the index".to_owned())));
+    let found = audit::audit(Facts { index: &index, damaged: &damaged, installed, provided });
+    let offered = found.offered.iter().filter_map(|n| {
+        let package = &index.packages[*n];
+        let file = package.file();
+        let (cpv, slot) = (package.cpv.clone(), package.slot().0.to_owned());
+        Some(Offered { cpv, slot, path: file.path, size: file.size?, sha1: file.sha1? })
+    });
+    let packages = offered.collect();
+    let offer = Offer { schema: Offer::SCHEMA, made: Timestamp::now(), cycle, packages, held: found.held };
+    Ok(Audited { index, offered: found.offered, offer, broken: found.rebuild })
+}
+
+/// Writes an offer down for whoever publishes it.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn keep(volume: &Path, offer: &Offer) -> io::Result<()> {
+    replace(&volume.join(FILE), offer)
+}
+
+/// The offer that was written down last; nothing when there is none.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub fn read(volume: &Path) -> io::Result<Option<Offer>> {
+    match fs::read(volume.join(FILE)) {
+        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(problem) => Err(problem),
     }
-    let mut numbers: Vec<usize> = best.into_values().collect();
-    numbers.sort_unstable();
-    numbers.into_iter().map(|number| &index.packages[number]).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::portage::gpkg::digests::Whole;
+
+    const GOOD: &[u8] = include_bytes!("../../tests/captured/t1-1-1.gpkg.tar");
 
     #[test]
-    fn the_newest_good_build_of_each_slot_is_offered() {
-        let mut text = "VERSION: 0\n".to_owned();
-        for (cpv, slot, build) in [
-            ("a/x-1.9", "0/1", 1),
-            ("a/x-1.10", "0/2", 1),
-            ("a/x-1.10", "0/2", 10),
-            ("a/x-1.10", "0/2", 9),
-            ("a/x-2", "2", 1),
-            ("a/y-1", "0", 1),
-            ("a/y-2", "0", 1),
-            ("a/z-1", "0", 1),
-        ] {
-            text += &format!("\nCPV: {cpv}\nSLOT: {slot}\nBUILD_ID: {build}\nPATH: {cpv}-{build}\n");
+    fn what_is_good_is_offered_as_it_is_and_can_be_read_again() {
+        let volume = tempfile::tempdir().unwrap();
+        let pkgdir = volume.path().join("binpkgs");
+        fs::create_dir_all(pkgdir.join("a")).unwrap();
+        fs::create_dir(volume.path().join("state")).unwrap();
+        let Whole { size, md5, sha1 } = Whole::read(GOOD).unwrap();
+        let mut index = "VERSION: 0\n".to_owned();
+        for (name, digest) in [("x-1", sha1.as_str()), ("y-1", "00"), ("z-1", "")] {
+            fs::write(pkgdir.join(format!("a/{name}.gpkg.tar")), GOOD).unwrap();
+            index += &format!("\nCPV: a/{name}\nPATH: a/{name}.gpkg.tar\nSIZE: {size}\nMD5: {md5}\n");
+            if !digest.is_empty() {
+                index += &format!("SHA1: {digest}\n");
+            }
         }
-        let index = Index::parse(text.as_bytes());
-        let bad = ["a/y-2-1", "a/z-1-1"];
-        let newest: Vec<_> =
-            newest(&index, |path| !bad.contains(&path)).iter().map(|package| package.file().path).collect();
-        assert_eq!(newest, ["a/x-1.10-10", "a/x-2-1", "a/y-1-1", "a/z-1-1"]);
+        fs::write(pkgdir.join("Packages"), index).unwrap();
+        assert_eq!(read(volume.path()).unwrap(), None);
+        let Audited { offer, .. } = audit(volume.path(), &pkgdir, &[], &[], Some(7)).unwrap();
+        let [only] = offer.packages.as_slice() else { panic!("{offer:?}") };
+        assert_eq!(
+            (only.path.as_str(), only.size, only.sha1.as_str()),
+            ("a/x-1.gpkg.tar", size, sha1.as_str())
+        );
+        let held: Vec<_> = offer.held.iter().map(|held| format!("{} {}", held.cpv, held.what)).collect();
+        assert_eq!(
+            held,
+            [
+                "a/y-1 is whole, but its SHA1 is not what the index says",
+                "a/z-1 is not described by the index"
+            ]
+        );
+        keep(volume.path(), &offer).unwrap();
+        assert_eq!(read(volume.path()).unwrap(), Some(offer));
+        fs::write(volume.path().join(FILE), "{}").unwrap();
+        assert!(read(volume.path()).is_err());
     }
 }

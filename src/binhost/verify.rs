@@ -18,6 +18,10 @@ use serde::{Deserialize, Serialize};
 use crate::portage::gpkg;
 use crate::portage::gpkg::digests::Whole;
 use crate::portage::index::{File, Index, Package};
+use crate::volume::replace;
+
+/// [`Known`], as JSON.
+const LIST: &str = "state/verified.json";
 
 /// What was found good, by path below PKGDIR.
 pub type Known = BTreeMap<String, Good>;
@@ -68,6 +72,19 @@ pub enum Kind {
     Index,
 }
 
+/// What was found good on this volume. What is not known is read, so that a list that is damaged or not there costs
+/// time and nothing else.
+#[must_use]
+pub fn known(volume: &Path) -> Known {
+    let text = fs::read(volume.join(LIST)).ok();
+    text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+}
+
+/// Keeps what was found good. A volume that is mounted read-only is looked at all the same.
+pub fn keep(volume: &Path, known: &Known) {
+    drop(replace(&volume.join(LIST), known));
+}
+
 /// Verifies what the index of this PKGDIR offers. `known` is brought up to date; with `all` everything is
 /// read whatever is known.
 ///
@@ -75,6 +92,11 @@ pub enum Kind {
 /// When the index cannot be read.
 pub fn verify(pkgdir: &Path, all: bool, known: &mut Known) -> io::Result<Verified> {
     let index = Index::parse(&fs::read(pkgdir.join("Packages"))?);
+    Ok(verify_index(pkgdir, &index, all, known))
+}
+
+/// The same for an index that was read already.
+pub fn verify_index(pkgdir: &Path, index: &Index, all: bool, known: &mut Known) -> Verified {
     let files: Vec<File> = index.packages.iter().map(Package::file).collect();
     let before = std::mem::take(known);
     let next = AtomicUsize::new(0);
@@ -105,7 +127,7 @@ pub fn verify(pkgdir: &Path, all: bool, known: &mut Known) -> io::Result<Verifie
         files.iter().filter_map(|file| wrong.remove(file.path.as_str()).map(|wrong| (file, wrong)));
     verified.findings =
         in_order.map(|(file, (kind, what))| Finding { path: file.path.clone(), kind, what }).collect();
-    Ok(verified)
+    verified
 }
 
 /// How many bytes of a file were read, and what it is or what is wrong with it.

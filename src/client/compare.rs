@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::logs::volume;
 use super::socket::Supervisor;
 use super::{Error, json, print, terminal};
+use crate::binhost::offer;
 use crate::cli::Exit;
 use crate::core::compare::{Difference, compare};
-use crate::core::offer::{Held, Offer};
+use crate::core::offer::Held;
 use crate::portage::index::Index;
 use crate::portage::plan::{Plan, Reader};
 use crate::render;
@@ -78,7 +79,6 @@ fn index(volume: &Path) -> Result<Index, Error> {
 
 /// What is held back; only the reasons are poorer without it.
 fn held(volume: &Path) -> Vec<Held> {
-    let offer = fs::read(volume.join("state/offer.json")).ok();
-    let offer = offer.and_then(|text| serde_json::from_slice::<Offer>(&text).ok());
+    let offer = offer::read(volume).ok().flatten();
     offer.map(|offer| offer.held).unwrap_or_default()
 }

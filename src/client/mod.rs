@@ -16,6 +16,7 @@ use crate::core::request::{Reply, Request};
 use crate::core::status::Mode;
 use socket::Supervisor;
 
+mod audit;
 mod compare;
 mod logs;
 mod notify;
@@ -109,6 +110,7 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Publish(args) => releases::publish(&supervisor, &args),
         Verb::Failures { json } => records::failures(&supervisor, json),
         Verb::Health { json, live } => records::health(&supervisor, json, live),
+        Verb::Audit { json } => audit::run(&supervisor, json),
         Verb::Verify { all, json } => verify::run(&supervisor, all, json),
         Verb::Compare { plan, json } => compare::run(&supervisor, &plan, json),
         Verb::Notify { .. } => notify::test(&supervisor),

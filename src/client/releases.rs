@@ -12,9 +12,9 @@ use serde::Serialize;
 use super::logs::volume;
 use super::socket::Supervisor;
 use super::{Error, json, print, terminal};
+use crate::binhost::offer;
 use crate::binhost::release::{self, Releases};
 use crate::cli::{DiffArgs, Exit, PublishArgs, RollbackArgs};
-use crate::core::offer::Offer;
 use crate::core::release::{Current, Diff, Published, Release, Shown};
 use crate::core::request::Request;
 use crate::render;
@@ -71,10 +71,10 @@ pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exi
         return super::request(supervisor, &Request::Publish);
     }
     let volume = volume(supervisor).0;
-    let offer = volume.join("state/offer.json");
-    let missing = |what: String| Error::Failed(format!("{}: {what}", offer.display()));
-    let text = fs::read(&offer).map_err(|error| missing(format!("nothing was found good yet ({error})")))?;
-    let offer: Offer = serde_json::from_slice(&text).map_err(|error| missing(error.to_string()))?;
+    let file = volume.join(offer::FILE);
+    let missing = |what: &str| Error::Failed(format!("{}: {what}", file.display()));
+    let offer = offer::read(&volume).map_err(|error| missing(&error.to_string()))?;
+    let offer = offer.ok_or_else(|| missing("nothing was found good yet"))?;
     let facts = known_facts(&volume);
     let now = Timestamp::now();
     let before = Releases::on(&volume).offered();

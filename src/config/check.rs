@@ -266,6 +266,8 @@ impl Walk {
             ("remedy", "stalled") => slot.one(values::boolean, &mut config.remedy.stalled),
             ("remedy", "binpkg_corrupt") => slot.one(values::boolean, &mut config.remedy.binpkg_corrupt),
             ("remedy", "disk_full") => slot.one(values::boolean, &mut config.remedy.disk_full),
+            ("publish", "hold_back") => slot.one(values::boolean, &mut config.publish.hold_back),
+            ("publish", "provided") => slot.list(values::provided, &mut config.publish.provided),
             ("publish", "keep") => slot.one(values::count, &mut config.publish.keep),
             ("publish", "redistributable_only") => {
                 slot.one(values::boolean, &mut config.publish.redistributable_only);

@@ -10,6 +10,7 @@ use std::{env, fs, io};
 
 use serde::Serialize;
 
+use crate::portage::atom::Provided;
 use crate::portage::elf::Kernel;
 
 mod check;
@@ -37,7 +38,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("build", &["targets", "jobs", "load_average", "args", "keep_going", "stall"]),
     ("rebuild", &["commands"]),
     ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt", "disk_full"]),
-    ("publish", &["keep", "redistributable_only", "client_kernel"]),
+    ("publish", &["hold_back", "provided", "keep", "redistributable_only", "client_kernel"]),
     ("prune", &["logs", "log_size", "distfiles", "leftovers", "binpkgs", "binpkg_size", "quarantine", "cap"]),
     ("stop", &["grace"]),
     (
@@ -231,6 +232,10 @@ pub struct FollowUp {
 /// `[publish]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Publish {
+    /// Publish what is good although something is not; otherwise the builder pauses for that.
+    pub hold_back: bool,
+    /// What clients have anyway, so that it need not be offered.
+    pub provided: Vec<Provided>,
     /// How many releases are kept; at least 1. The current one and the one before always are, and what was
     /// current within the last 24 hours.
     pub keep: u32,
@@ -376,7 +381,13 @@ impl Default for Rebuild {
 
 impl Default for Publish {
     fn default() -> Self {
-        Self { keep: 5, redistributable_only: false, client_kernel: None }
+        Self {
+            hold_back: true,
+            provided: Vec::new(),
+            keep: 5,
+            redistributable_only: false,
+            client_kernel: None,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 use toml::de::DeValue;
 
+use crate::portage::atom::Provided;
 use crate::portage::elf::Kernel;
 
 use super::{Format, Jobs, Level, LoadAverage, OnFailure};
@@ -298,6 +299,12 @@ pub(super) fn package(value: &DeValue) -> Read<String> {
         Some((category, package)) if name(category) && name(package) => Ok(text),
         _ => expected("a package as category/name, without a version", value),
     }
+}
+
+/// An element of `publish.provided`.
+pub(super) fn provided(value: &DeValue) -> Read<Provided> {
+    let what = "a package as category/name, or one version of it as category/name-version";
+    Provided::parse(&text(value)?).ok_or_else(|| mismatch(what, value))
 }
 
 /// A duration as it is written in the file.

@@ -22,7 +22,8 @@ pub fn after(step: Step) -> Option<Step> {
         Step::SelfUpdate => Some(Step::Plan),
         Step::Plan => Some(Step::Build),
         Step::Build => Some(Step::Rebuild),
-        Step::Rebuild => Some(Step::Publish),
+        Step::Rebuild => Some(Step::Audit),
+        Step::Audit => Some(Step::Publish),
         Step::Publish => Some(Step::Prune),
         Step::Prune => None,
     }

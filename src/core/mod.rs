@@ -6,7 +6,7 @@
 //!              Claimed                cycle due, sync asked for
 //!   Starting ──────────┬────────────────────────┐◄─────────────────────────────┐
 //!      │               ▼                        │                              │
-//!      │   ┌─ Running{preflight → sync → self-update → plan → build → rebuild → publish → prune}─► Waiting
+//!      │   ┌─ Running{preflight → sync → self-update → plan → build → rebuild → audit → publish → prune}─► Waiting
 //!      │   │     ▲        │ a step failed, an operator asked, the pause flag is there
 //!      │   │     │resume  ▼
 //!      └───┼───► Paused ◄─┴─────────────────────────────────────────────────────── (pause)
@@ -62,11 +62,13 @@ use crate::portage::output::{Evidence, Progress};
 use crate::portage::plan::Plan;
 use crate::portage::sync;
 
+use audit::Broken;
 use eta::Estimates;
 use failure::Failure;
 use history::Record;
 use major::Stale;
 use notice::{Note, Way};
+use offer::Held;
 use prune::Pruned;
 use release::{Current, Published};
 use remedy::Change;
@@ -104,6 +106,8 @@ pub enum Step {
     Build,
     /// What the changes of this cycle make necessary.
     Rebuild,
+    /// What of it clients can be offered.
+    Audit,
     /// What is good is offered to clients.
     Publish,
     /// What is no longer needed is removed.
@@ -121,6 +125,7 @@ impl Step {
             Self::Plan => "plan",
             Self::Build => "build",
             Self::Rebuild => "rebuild",
+            Self::Audit => "audit",
             Self::Publish => "publish",
             Self::Prune => "prune",
         }
@@ -179,6 +184,15 @@ pub enum Work {
         /// Atoms to leave out.
         exclude: Vec<String>,
     },
+    /// See [`Step::Audit`].
+    Audit {
+        /// What to build from source before.
+        rebuild: Vec<Broken>,
+        /// What was built so already and is no better for it.
+        tried: Vec<Broken>,
+        /// Atoms to leave out.
+        exclude: Vec<String>,
+    },
     /// See [`Step::Publish`].
     Publish {
         /// What this cycle rebuilt, and why.
@@ -221,6 +235,7 @@ impl Work {
             Self::Build { .. } | Self::Again { .. } => Step::Build,
             Self::Circle { at, .. } | Self::Untangle { at, .. } | Self::Prune { at } => *at,
             Self::Rebuild { .. } => Step::Rebuild,
+            Self::Audit { .. } => Step::Audit,
             Self::Publish { .. } => Step::Publish,
         }
     }
@@ -298,6 +313,15 @@ pub enum Report {
     },
     /// What Portage knows of a circular dependency.
     Circle(Circle),
+    /// The binary packages were audited.
+    Audited {
+        /// What would be held back.
+        held: Vec<Held>,
+        /// What a build from source may put right.
+        broken: Vec<Broken>,
+        /// How many packages there are to offer.
+        offered: usize,
+    },
     /// Clients are offered what is good.
     Published(Box<Published>),
     /// What is no longer needed was removed.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::audit::Broken;
 use super::eta::Estimates;
 use super::failure::Failure;
 use super::job::Job;
@@ -63,6 +64,9 @@ pub struct Durable {
     /// Packages that failed and were not merged since, in the order in which they failed last.
     #[serde(default)]
     pub known: Vec<KnownFailure>,
+    /// What the last audit found broken although it was built anew; it is not built again for the same reason.
+    #[serde(default)]
+    pub broken: Vec<Broken>,
     /// What a person keeps out of every cycle.
     #[serde(default)]
     pub skips: Vec<Skip>,
@@ -176,8 +180,24 @@ pub struct Cycle {
     /// What its rebuild step rebuilt, or set out to.
     #[serde(default)]
     pub stale: Vec<Stale>,
+    /// What its audit step builds anew now, and what it has built so.
+    #[serde(default)]
+    pub mending: Mending,
+    /// What is held back from clients, one sentence each.
+    #[serde(default)]
+    pub held: Vec<String>,
     /// It has ended.
     pub over: bool,
+}
+
+/// What an audit builds anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mending {
+    /// What it is about to build, until that has ended.
+    pub now: Vec<Broken>,
+    /// What it has built; none of it is built twice for the same reason.
+    pub tried: Vec<Broken>,
 }
 
 /// Why a cycle began.
@@ -349,6 +369,7 @@ impl State {
                 sync: SyncRecord::default(),
                 root: None,
                 known: Vec::new(),
+                broken: Vec::new(),
                 skips: Vec::new(),
                 notices: Notices::default(),
                 release: None,

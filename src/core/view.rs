@@ -21,6 +21,9 @@ use super::{Now, Step, Work};
 /// nothing moves, so it is in the headline as well.
 pub const LOCKED: &str = "portage-locked";
 
+/// So many of the packages that are held back are named in the warning.
+const NAMED: usize = 5;
+
 /// The snapshot of this moment.
 #[must_use]
 pub fn status(state: &State, now: Now) -> Status {
@@ -264,6 +267,9 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
         },
         Step::Publish => "publishing what is good".to_owned(),
         Step::Prune => "removing what is no longer needed".to_owned(),
+        Step::Audit => {
+            packages("building anew", "looking for what clients can be offered", live, progress, now)
+        }
         Step::Rebuild => packages("rebuilding", "looking for what has to be rebuilt", live, progress, now),
     }
 }
@@ -445,5 +451,13 @@ fn older(current: &Current) -> Option<String> {
 fn left_out(cycle: &Cycle) -> impl Iterator<Item = String> {
     let skipped = (!cycle.exclude.is_empty())
         .then(|| format!("left out until the next cycle, as an operator asked: {}", cycle.exclude.join(" ")));
-    cycle.passed_over.iter().cloned().chain(cycle.narrowing.sentence()).chain(skipped)
+    let held = (!cycle.held.is_empty()).then(|| {
+        let mut named: Vec<&str> = cycle.held.iter().take(NAMED).map(String::as_str).collect();
+        let more = format!("{} more (gbsup audit)", cycle.held.len() - named.len());
+        if named.len() < cycle.held.len() {
+            named.push(&more);
+        }
+        format!("held back from clients: {}", named.join("; "))
+    });
+    cycle.passed_over.iter().cloned().chain(cycle.narrowing.sentence()).chain(skipped).chain(held)
 }

@@ -7,6 +7,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use serde::Serialize;
+
 use super::cpv::{Cpv, is_name, version_start};
 use super::version;
 
@@ -246,7 +248,8 @@ impl FlagDependency {
 
 /// What is provided whatever is offered (`publish.provided`): `category/package` in any version, or one version
 /// of it, `category/package-1.2`. Portage's `package.provided` knows no slots and no flags either.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct Provided {
     cp: String,
     version: Option<String>,
@@ -275,17 +278,11 @@ impl Provided {
     pub fn is(&self, cpv: &Cpv) -> bool {
         cpv.cp() == self.cp && self.version.as_ref().is_none_or(|version| version == cpv.version())
     }
+}
 
-    /// `category/package`.
-    #[must_use]
-    pub fn cp(&self) -> &str {
-        &self.cp
-    }
-
-    /// The version, where only one is meant.
-    #[must_use]
-    pub fn version(&self) -> Option<&str> {
-        self.version.as_deref()
+impl From<Provided> for String {
+    fn from(Provided { cp, version }: Provided) -> Self {
+        version.map_or(cp.clone(), |version| format!("{cp}-{version}"))
     }
 }
 

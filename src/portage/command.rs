@@ -4,11 +4,15 @@
 //! codes say almost nothing (emerge ends with 1 for every kind of failure), so these commands are
 //! made to print what a program can read: no colour, no spinner, no questions.
 
+mod trial;
+
 use std::collections::BTreeSet;
 
 use super::circular::Solution;
 use super::cpv::{self, Cpv};
 use super::probe::Capabilities;
+
+pub use trial::{WORLD, masked, passed_over, trial};
 
 /// A program to run: its arguments, the first being the program, and what its environment needs on
 /// top of the supervisor's own.

@@ -11,6 +11,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::core::status::{Mode, Status, Why, size};
 
+mod audit;
 mod compare;
 mod elog;
 mod failures;
@@ -25,6 +26,7 @@ mod release;
 mod table;
 mod verified;
 
+pub use audit::audited;
 pub use compare::differences;
 pub use elog::elog;
 pub use failures::failures;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::prune::{entries, item};
 use super::repair::INSTALLED;
-use crate::core::offer::Offer;
+use crate::binhost::offer;
 use crate::core::prune::{self, Item, Kind};
 use crate::portage::cpv::Cpv;
 use crate::portage::index::{Index, Package};
@@ -49,14 +49,8 @@ fn kept(volume: &Path, packages: &[Package]) -> Option<BTreeSet<String>> {
     let paths = packages.iter().map(|package| package.file().path);
     let mut kept: BTreeSet<String> =
         paths.filter(|path| releases.iter().any(|release| release.join(path).exists())).collect();
-    match fs::read(volume.join("state/offer.json")) {
-        Ok(text) => {
-            let offer: Offer = serde_json::from_slice(&text).ok()?;
-            kept.extend(offer.packages.into_iter().map(|offered| offered.path));
-        }
-        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {}
-        Err(_) => return None,
-    }
+    let offer = offer::read(volume).ok()?;
+    kept.extend(offer.into_iter().flat_map(|offer| offer.packages).map(|offered| offered.path));
     Some(kept)
 }
 

@@ -17,7 +17,7 @@ use crate::volume;
 const MODULES: &[&str] = &["perl5", "perl5/vendor_perl", "perl5/site_perl"];
 
 /// Every installed package, in the order of their names.
-pub(super) fn packages() -> Vec<Installed> {
+pub(crate) fn packages() -> Vec<Installed> {
     let root = Path::new(INSTALLED);
     let mut entries = two_deep(root);
     entries.sort();

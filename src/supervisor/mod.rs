@@ -5,6 +5,7 @@
 //! each have a session of their own and write to our pipes; see `process`.
 
 mod announce;
+mod audit;
 mod binpkgs;
 pub mod console;
 pub(crate) mod delivery;
@@ -12,7 +13,7 @@ mod facts;
 mod flags;
 pub mod history;
 mod inputs;
-mod installed;
+pub(crate) mod installed;
 mod live;
 mod locks;
 mod logging;
@@ -33,6 +34,7 @@ mod signals;
 pub mod socket;
 pub mod store;
 mod temporary_use;
+mod trial;
 
 use std::collections::HashMap;
 use std::io;

@@ -10,6 +10,7 @@ use std::thread;
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::audit;
 use super::console::Console;
 use super::facts;
 use super::inputs;
@@ -142,6 +143,7 @@ impl Task {
             Work::Publish { stale } => self.publish(stale),
             Work::Prune { .. } => Ok(Report::Pruned(self.prune())),
             Work::Rebuild { merged, exclude } => rebuild::run(self, merged, exclude),
+            Work::Audit { rebuild, tried, exclude } => audit::run(self, rebuild, tried, exclude),
         };
         self.settle();
         report.unwrap_or_else(Report::Failed)

@@ -1,4 +1,4 @@
-//! The publish step: what the files of PKGDIR are good for becomes a release.
+//! The publish step: what the audit found good becomes a release.
 
 use std::fs;
 use std::io;
@@ -25,22 +25,24 @@ use crate::render;
 use crate::volume::replace;
 
 impl Task {
-    /// Offers clients what is good.
+    /// Offers clients what the audit found good.
     pub(super) fn publish(&mut self, stale: &[Stale]) -> Result<Report, Trouble> {
         let volume = self.volume.clone();
         let pkgdir = volume.join("binpkgs");
         if !pkgdir.join("Packages").exists() {
             return Ok(Report::Nothing);
         }
-        let now = Timestamp::now();
         let unreadable = |source| trouble(&Error::Io { path: pkgdir.clone(), source });
-        let mut offer = offer::make(&volume, &pkgdir, Some(self.cycle), now).map_err(unreadable)?;
+        let offer = offer::read(&volume)
+            .map_err(|source| trouble(&Error::Io { path: volume.join(offer::FILE), source }))?;
+        let Some(mut offer) = offer else { return Ok(Report::Nothing) };
         if self.config.publish.redistributable_only {
             self.withhold(&mut offer, &pkgdir).map_err(unreadable)??;
         }
         if offer.packages.is_empty() {
             return Ok(Report::Nothing);
         }
+        let now = Timestamp::now();
         let facts = self.facts(stale)?;
         let published = release::publish(&volume, &pkgdir, &offer, &facts, now, || self.handle.stopped());
         published.map(|published| Report::Published(Box::new(published))).map_err(|error| trouble(&error))
@@ -57,7 +59,7 @@ impl Task {
             let message = format!("nothing was published: {problem}");
             return Ok(Err(Box::new(Failure::new(Class::Config, message))));
         }
-        replace(&self.volume.join(offer::FILE), offer).map(Ok)
+        offer::keep(&self.volume, offer).map(Ok)
     }
 
     /// How the packages came to be. It stays on the volume for a publisher elsewhere.

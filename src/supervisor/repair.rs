@@ -10,6 +10,7 @@ use super::perform::{Task, Trouble};
 use super::preflight::{REPOSITORIES, STATUS_FILES};
 use super::quarantine;
 use super::temporary_use;
+use super::trial;
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
 use crate::portage::binpkg;
@@ -39,6 +40,7 @@ pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, T
         done.push("USE flags that broke a circular dependency were still in force: removed".to_owned());
     }
 
+    trial::clear().map_err(|problem| unreadable(Path::new(trial::PLACE), &problem))?;
     let listing = listing(&settings.pkgdir).map_err(|problem| unreadable(&settings.pkgdir, &problem))?;
     clear(&settings.pkgdir, leftovers::pkgdir(&listing, &running), &mut done)?;
     set_aside_damaged(task, settings, &listing, &mut done)?;

@@ -4,6 +4,7 @@
 //! volume of its own, so all of them can run at the same time; `GBSUP_TEST_BUILDERS` says how many
 //! may build at once (2). Without Docker they fail: nothing is skipped.
 
+mod audit;
 mod classes;
 mod cycle;
 mod damage;

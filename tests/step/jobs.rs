@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use gbsup::core::audit::Broken;
 use gbsup::core::eta::Estimates;
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::major::{Change, Proof, Stale};
+use gbsup::core::offer::{Held, Why};
 use gbsup::core::prune::Pruned;
 use gbsup::core::release::{Current, Published};
 use gbsup::core::{Report, Step, Work};
@@ -76,6 +78,19 @@ fn another_plan(exclude: &[String]) -> (Plan, BTreeMap<String, Cpv>) {
     (plan, (0..2).map(|n| (format!("app-misc/p{n}"), cpv(n, 2))).collect())
 }
 
+/// An audit that found these packages incomplete.
+fn audited(packages: &[u8]) -> Report {
+    let what = || "needs a/gone, which nothing offers".to_owned();
+    let held =
+        |n: &u8| Held { cpv: cpv(*n, 1), slot: "0".into(), why: Why::Missing("a/gone".into()), what: what() };
+    let broken = |n: &u8| Broken { package: cpv(*n, 1), slot: "0".into(), what: what() };
+    Report::Audited {
+        held: packages.iter().map(held).collect(),
+        broken: packages.iter().map(broken).collect(),
+        offered: 2 - packages.len(),
+    }
+}
+
 /// A release; the third one offers what the first did.
 pub(crate) fn offered(number: u8) -> Current {
     let id = |number: u8| format!("2026-11-22.{number}").parse().unwrap();
@@ -108,6 +123,9 @@ pub(crate) fn report(end: End, work: &Work) -> Report {
         End::Well if matches!(work, Work::Prune { .. }) => {
             Report::Pruned(Pruned { files: 1, freed: 1, problems: Vec::new() })
         }
+        End::Well if matches!(work, Work::Audit { .. }) => audited(&[]),
+        End::Ready if matches!(work, Work::Audit { .. }) => audited(&[0]),
+        End::Otherwise if matches!(work, Work::Audit { .. }) => audited(&[0, 1]),
         End::Well if work.step() == Step::Publish => Report::Published(Box::new(Published {
             current: offered(1),
             new: true,

@@ -23,6 +23,7 @@ fn a_first_cycle_goes_through_its_steps_and_waits() {
         Step::Plan,
         Step::Build,
         Step::Rebuild,
+        Step::Audit,
         Step::Publish,
         Step::Prune,
     ] {

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+
+mod audit;
 mod cycle;
 mod known;
 mod major;

@@ -46,7 +46,7 @@ fn released(story: &Story) -> usize {
 #[test]
 fn a_cycle_publishes_before_it_prunes() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::Rebuild);
+    story.through(Step::Audit);
     story.expect(Mode::Running, "publishing what is good");
     story.end(published(1, true));
     assert_eq!(story.running(), Step::Prune);
@@ -60,7 +60,7 @@ fn a_cycle_publishes_before_it_prunes() {
     story.restart("one", false);
     story.take(Event::Offered(Some(release(1, None))));
     story.ask(Request::Sync);
-    story.through(Step::Rebuild);
+    story.through(Step::Audit);
     let (job, _) = story.job.take().unwrap();
     let actions = story.take(Event::Ended { job, report: published(1, false) });
     let words = "nothing to publish: release 2026-11-22.1 offers just that already; 1 held back";
@@ -71,11 +71,11 @@ fn a_cycle_publishes_before_it_prunes() {
 #[test]
 fn what_cannot_be_published_pauses_and_the_old_release_stays() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::Rebuild);
+    story.through(Step::Audit);
     story.end(published(1, true));
     story.through(Step::Prune);
     story.ask(Request::Sync);
-    story.through(Step::Rebuild);
+    story.through(Step::Audit);
     let failure = Failure::new(Class::BinpkgCorrupt, "nothing was published: a file changed");
     story.end(Report::Failed(Box::new(failure)));
     story.expect(Mode::Paused, "nothing was published: a file changed. Repair it, then: gbsup resume");
@@ -84,7 +84,8 @@ fn what_cannot_be_published_pauses_and_the_old_release_stays() {
     assert!(message.ends_with("gbsup publish --here"), "{message}");
     story.ask(resume());
     story.through(Step::Preflight);
-    assert_eq!(story.running(), Step::Publish, "nothing else is done again");
+    assert_eq!(story.running(), Step::Audit, "nothing else is done again");
+    story.through(Step::Audit);
     // Without space, some is made first.
     let full = Failure::new(Class::DiskFull, "nothing was published: no space");
     story.end(Report::Failed(Box::new(full)));
@@ -95,7 +96,7 @@ fn what_cannot_be_published_pauses_and_the_old_release_stays() {
 fn publishing_can_be_asked_for() {
     let mut story = Story::begin(|_| {});
     assert!(matches!(story.ask(Request::Publish), Reply::Already { .. }), "the cycle will");
-    story.through(Step::Rebuild);
+    story.through(Step::Audit);
     assert!(matches!(story.ask(Request::Publish), Reply::Already { .. }), "it does just now");
     story.through(Step::Publish);
     assert!(matches!(story.ask(Request::Publish), Reply::Accepted { .. }));
@@ -106,7 +107,8 @@ fn publishing_can_be_asked_for() {
     story.through(Step::Prune);
     assert_eq!(story.status().cycle.unwrap().id, 2);
     story.through(Step::Preflight);
-    assert_eq!(story.running(), Step::Publish, "nothing is built");
+    assert_eq!(story.running(), Step::Audit, "nothing is built");
+    story.through(Step::Audit);
     assert_eq!(story.status().pending, [""; 0]);
     story.end(published(1, true));
     story.through(Step::Prune);
@@ -114,13 +116,13 @@ fn publishing_can_be_asked_for() {
     // While it waits it is done at once.
     assert!(matches!(story.ask(Request::Publish), Reply::Accepted { .. }));
     story.through(Step::Preflight);
-    assert_eq!(story.running(), Step::Publish);
+    assert_eq!(story.running(), Step::Audit);
 }
 
 #[test]
 fn an_older_release_is_told_until_there_is_another_one() {
     let mut story = Story::begin(|_| {});
-    story.through(Step::Rebuild);
+    story.through(Step::Audit);
     story.end(published(2, true));
     story.through(Step::Prune);
     story.take(Event::Offered(Some(release(3, Some(1)))));
@@ -130,7 +132,7 @@ fn an_older_release_is_told_until_there_is_another_one() {
     assert!(warnings[0].starts_with("clients are offered what release 2026-11-22.1 offered"), "{warnings:?}");
     assert_eq!(released(&story), 2);
     story.pass(Duration::from_hours(24).as_secs());
-    story.through(Step::Rebuild);
+    story.through(Step::Audit);
     story.end(published(4, true));
     assert_eq!(story.status().warnings, [""; 0]);
 }
@@ -149,7 +151,7 @@ fn a_package_for_a_newer_kernel_than_there_is_is_told() {
     };
     let mut story = Story::begin(|config| config.publish.client_kernel = "4.4".parse().ok());
     let mut warnings = |kernel, running| {
-        story.through(Step::Rebuild);
+        story.through(Step::Audit);
         story.end(report(kernel, running));
         let warnings = story.status().warnings;
         story.through(Step::Prune);

@@ -83,9 +83,8 @@ pub(super) fn implicit(header: &Block) -> BTreeSet<String> {
     let mut flags: BTreeSet<String> = words("IUSE_IMPLICIT").map(str::to_owned).collect();
     for variable in words("USE_EXPAND_IMPLICIT") {
         let prefix = variable.to_lowercase();
-        let value = |word: &str| match unprefixed.contains(&variable) {
-            true => word.to_owned(),
-            false => format!("{prefix}_{word}"),
+        let value = |word: &str| {
+            if unprefixed.contains(&variable) { word.to_owned() } else { format!("{prefix}_{word}") }
         };
         flags.extend(words(&format!("USE_EXPAND_VALUES_{variable}")).map(value));
     }

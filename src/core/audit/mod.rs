@@ -69,6 +69,12 @@ impl fmt::Display for Broken {
     }
 }
 
+/// Of what is broken, what is to be built from source: not what was built so already and is as it was.
+#[must_use]
+pub fn to_rebuild(broken: &[Broken], tried: &[Broken]) -> Vec<Broken> {
+    broken.iter().filter(|broken| !tried.contains(broken)).cloned().collect()
+}
+
 /// Audits.
 #[must_use]
 pub fn audit(facts: Facts) -> Audit {

@@ -33,6 +33,7 @@ pub fn failures(job: &Job, report: Report) -> Vec<Failure> {
         Report::Nothing
         | Report::Ready { .. }
         | Report::Circle(_)
+        | Report::Audited { .. }
         | Report::Published(_)
         | Report::Pruned(_) => Vec::new(),
     }

@@ -61,6 +61,12 @@ impl Turn {
         if at == Step::Prune {
             return self.step_pruned(&job, report);
         }
+        if let Report::Audited { held, broken, offered } = &report {
+            return self.audited(&job, held, broken, *offered);
+        }
+        if at == Step::Audit && matches!(report, Report::Ran(_)) {
+            return self.refused_by_the_resolver(&job, report);
+        }
         if !whole {
             return self.remedy_ended(&job, report, succeeded);
         }
@@ -184,6 +190,7 @@ fn succeeded(report: &Report) -> bool {
         Report::Nothing
         | Report::Ready { .. }
         | Report::Circle(_)
+        | Report::Audited { .. }
         | Report::Published(_)
         | Report::Pruned(_) => true,
         Report::Failed(_) => false,

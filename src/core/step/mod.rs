@@ -1,6 +1,7 @@
 //! The transition function and nothing else.
 
 mod asked;
+mod audit;
 mod ended;
 mod major;
 mod measured;

@@ -9,7 +9,7 @@ use crate::core::narrowing::Narrowing;
 use crate::core::remedy::{self, Remedy};
 use crate::core::request::PauseMode;
 use crate::core::stall::Watch;
-use crate::core::state::{Cycle, Live, Pause, PendingPause, Phase, Reason, Tally, Volume};
+use crate::core::state::{Cycle, Live, Mending, Pause, PendingPause, Phase, Reason, Tally, Volume};
 use crate::core::untangle::Untangling;
 use crate::core::{Action, JobId, Step, Work, cycle};
 use crate::portage::output::Listed;
@@ -18,6 +18,8 @@ use crate::portage::plan::Planned;
 impl Turn {
     pub(super) fn new_cycle(&mut self, reason: Reason, forced: bool) {
         let known = self.state.durable.cycle.as_ref().map_or(0, |cycle| cycle.id);
+        // That is so until the next audit.
+        let held = self.state.durable.cycle.as_ref().map(|cycle| cycle.held.clone()).unwrap_or_default();
         let id = known.max(self.state.live.last_cycle).saturating_add(1);
         self.end_cycle(Outcome::Interrupted);
         self.state.plan = None;
@@ -43,6 +45,8 @@ impl Turn {
             freed: 0,
             changes: Vec::new(),
             stale: Vec::new(),
+            mending: Mending::default(),
+            held,
             over: false,
         });
         self.state.durable.sync.failures = 0;
@@ -75,7 +79,12 @@ impl Turn {
         let Some(cycle) = &mut self.state.durable.cycle else {
             return self.new_cycle(Reason::First, false);
         };
-        let at = if at == Step::Build && cycle.remedy.is_none() { Step::Plan } else { at };
+        // For that reason what was found good is looked at again, too.
+        let at = match at {
+            Step::Build if cycle.remedy.is_none() => Step::Plan,
+            Step::Publish if cycle.remedy.is_none() => Step::Audit,
+            at => at,
+        };
         // A preflight that was cut short has its goal already.
         if at != Step::Preflight {
             cycle.goal = Some(at);
@@ -194,6 +203,10 @@ impl Turn {
             }
             (_, Step::Build) => Work::Build { exclude, merge_again: cycle.merge_again.clone() },
             (_, Step::Rebuild) => Work::Rebuild { merged: cycle.merged.clone(), exclude },
+            (_, Step::Audit) => {
+                let tried = [&self.state.durable.broken[..], &cycle.mending.tried].concat();
+                Work::Audit { rebuild: cycle.mending.now.clone(), tried, exclude }
+            }
             (_, Step::Publish) => {
                 self.state.durable.pending.publish = false;
                 Work::Publish { stale: cycle.stale.clone() }

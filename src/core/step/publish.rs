@@ -56,7 +56,7 @@ impl Turn {
     pub(super) fn begin_publication(&mut self) {
         self.new_cycle(Reason::Requested, false);
         if let Some(cycle) = &mut self.state.durable.cycle {
-            cycle.goal = Some(Step::Publish);
+            cycle.goal = Some(Step::Audit);
         }
     }
 

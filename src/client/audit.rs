@@ -1,0 +1,40 @@
+//! `gbsup audit`: what clients can be offered. No supervisor is needed.
+
+use serde::Serialize;
+
+use super::logs::volume;
+use super::socket::Supervisor;
+use super::verify::no_index;
+use super::{Error, json, print};
+use crate::binhost::offer;
+use crate::cli::Exit;
+use crate::config;
+use crate::core::audit::Broken;
+use crate::core::offer::Held;
+use crate::render;
+use crate::supervisor::installed;
+
+/// What `gbsup audit --json` says.
+#[derive(Serialize)]
+struct Answer<'a> {
+    packages: usize,
+    offered: usize,
+    held: &'a [Held],
+    broken: &'a [Broken],
+}
+
+pub(super) fn run(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
+    let provided = config::load()?.publish.provided;
+    let volume = volume(supervisor).0;
+    let pkgdir = volume.join("binpkgs");
+    let audited = offer::audit(&volume, &pkgdir, &installed::packages(), &provided, None)
+        .map_err(|problem| no_index(&pkgdir, &problem))?;
+    let (packages, offered) = (audited.index.packages.len(), audited.offered.len());
+    let (held, broken) = (audited.offer.held.as_slice(), audited.broken.as_slice());
+    if as_json {
+        print(json(&Answer { packages, offered, held, broken })?)?;
+    } else {
+        print(render::audited(packages, offered, held, broken))?;
+    }
+    Ok(if held.is_empty() && broken.is_empty() { Exit::Done } else { Exit::Findings })
+}

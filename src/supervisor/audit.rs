@@ -1,0 +1,78 @@
+//! The audit step: what is broken is built anew, what is good is written down as what clients are offered; see
+//! [`crate::core::audit`].
+
+use std::io;
+
+use super::installed;
+use super::perform::{Task, Trouble};
+use super::preflight;
+use super::trial;
+use crate::binhost::offer::{self, Audited};
+use crate::core::audit::{Broken, to_rebuild};
+use crate::core::failure::{Class, Failure};
+use crate::core::{Exit, Report};
+use crate::portage::command::{self, Binaries};
+
+/// Builds what is to be built anew, then audits. An offer is written down when nothing more is to be built,
+/// and Portage itself would install it.
+pub(super) fn run(
+    task: &mut Task,
+    rebuild: &[Broken],
+    tried: &[Broken],
+    exclude: &[String],
+) -> Result<Report, Trouble> {
+    if let Some(interrupted) = mend(task, rebuild, exclude)? {
+        return Ok(interrupted);
+    }
+    let settings = preflight::settings(task)?;
+    if !settings.pkgdir.join("Packages").exists() {
+        return Ok(Report::Nothing);
+    }
+    let installed = installed::packages();
+    let provided = task.config.publish.provided.clone();
+    let audited = offer::audit(&task.volume, &settings.pkgdir, &installed, &provided, Some(task.cycle))
+        .map_err(|problem| trouble("the package index cannot be read", &problem))?;
+    let tried = [rebuild, tried].concat();
+    let is_final = to_rebuild(&audited.broken, &tried).is_empty()
+        && (audited.offer.held.is_empty() || task.config.publish.hold_back);
+    if is_final {
+        if let Some(refused) = trial::run(task, &audited, &installed, &provided)? {
+            return Ok(refused);
+        }
+        offer::keep(&task.volume, &audited.offer)
+            .map_err(|problem| trouble("what clients are offered cannot be written down", &problem))?;
+    }
+    let Audited { offer, broken, .. } = audited;
+    Ok(Report::Audited { offered: offer.packages.len(), held: offer.held, broken })
+}
+
+/// Builds packages from source. That this fails is no reason to stop: what is no better afterwards is held back. Only
+/// when it was interrupted the step ends.
+fn mend(task: &mut Task, rebuild: &[Broken], exclude: &[String]) -> Result<Option<Report>, Trouble> {
+    let atoms: Vec<String> = rebuild.iter().map(|broken| broken.package.atom()).collect();
+    if atoms.is_empty() {
+        return Ok(None);
+    }
+    let asked: Vec<&str> = atoms.iter().map(String::as_str).collect();
+    let (_, text) = task.capture(&command::mass_best_visible(&asked))?;
+    // emerge would refuse all of them because of one whose ebuild is gone.
+    let visible = command::visible(&text);
+    let atoms: Vec<String> = atoms.into_iter().filter(|atom| visible.contains(atom)).collect();
+    if atoms.is_empty() {
+        return Ok(None);
+    }
+    let options = task.options(exclude);
+    let host = task.host()?;
+    task.tell_estimates(&options);
+    let ran = task.run(&command::rebuild(&atoms, Binaries::Ignore, &host, &options))?;
+    let interrupted = ran.exit != Exit::Code(0) && task.handle.stopped();
+    Ok(interrupted.then(|| Report::Ran(Box::new(ran))))
+}
+
+pub(super) fn trouble(what: &str, problem: &io::Error) -> Trouble {
+    let class = match problem.kind() {
+        io::ErrorKind::StorageFull => Class::DiskFull,
+        _ => Class::Volume,
+    };
+    Box::new(Failure::new(class, format!("{what}: {problem}")))
+}

@@ -1,0 +1,117 @@
+//! That clients are offered what they can install, and nothing else.
+
+use std::fs;
+
+use gbsup::core::failure::Class;
+use gbsup::core::offer::Offer;
+use gbsup::core::status::Status;
+
+use crate::support::{Builder, Recipe};
+
+/// A byte of the files in a package, which nobody looks at but who reads all of it, as if it had never been read.
+const DAMAGE: &str = r#"
+cd /var/lib/gbsup/binpkgs/test-quick/t1 && rm /var/lib/gbsup/state/verified.json && touch -r t1-1-1.gpkg.tar /tmp/time
+python3 -c '
+import tarfile
+name = "t1-1-1.gpkg.tar"
+place = next(one.offset_data + 20 for one in tarfile.open(name) if "image.tar" in one.name)
+with open(name, "r+b") as file:
+    file.seek(place)
+    file.write(b"X")
+'
+touch -r /tmp/time t1-1-1.gpkg.tar
+"#;
+
+fn offer(builder: &Builder) -> Offer {
+    let text = fs::read(builder.on_volume("state/offer.json")).expect("there is an offer");
+    serde_json::from_slice(&text).expect("it is an offer")
+}
+
+/// The packages that are offered.
+fn offered(builder: &Builder) -> Vec<String> {
+    let mut paths: Vec<_> = offer(builder).packages.into_iter().map(|one| one.path).collect();
+    paths.sort();
+    paths
+}
+
+#[track_caller]
+fn next_cycle(builder: &mut Builder, id: u64) -> Status {
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(id);
+    builder.wait_waiting()
+}
+
+fn ebuild(needs: &str) -> String {
+    format!(
+        "EAPI=8\ninherit test-control\nDESCRIPTION=\"A link of a chain\"\nSLOT=\"0\"\nRDEPEND=\"{needs}\"\n"
+    )
+}
+
+#[test]
+fn what_is_broken_is_built_anew_and_what_stays_so_is_held_back() {
+    let config = "[sync]\nmin_interval = \"1s\"\n";
+    let mut builder = Recipe::new(&["test-quick/t1", "test-major/embeds"]).config(config).start();
+    let status = builder.wait_waiting();
+    assert_eq!(status.warnings, [""; 0]);
+    let perl = "dev-lang/perl/perl-5.40.2-1.gpkg.tar";
+    let first = [perl, "test-major/embeds/embeds-1-1.gpkg.tar", "test-quick/t1/t1-1-1.gpkg.tar"];
+    assert_eq!(offered(&builder), first);
+    builder.gbsup(&["audit"]).ok();
+
+    // A file is damaged: a new build of it. What is new is offered with it.
+    builder.add_ebuild("test-quick", "low-1", &ebuild(""));
+    builder.add_ebuild("test-quick", "middle-1", &ebuild("test-quick/low"));
+    builder.add_ebuild("test-quick", "top-1", &ebuild("test-quick/middle"));
+    builder.set_world(&["test-quick/t1", "test-major/embeds", "test-quick/top"]);
+    builder.sh(DAMAGE);
+    let told = builder.gbsup(&["audit"]);
+    assert!(
+        told.code == 5 && told.out.contains("\ntry: emerge --oneshot --usepkg=n =test-quick/t1-1\n"),
+        "{told:?}"
+    );
+    let before = builder.compiled().len();
+    let status = next_cycle(&mut builder, 2);
+    assert_eq!(status.warnings, [""; 0]);
+    let mut compiled = builder.compiled().split_off(before);
+    compiled.sort();
+    assert_eq!(compiled, ["low", "middle", "t1", "top"].map(|name| format!("test-quick/{name}-1")));
+    let path = |name: &str, build: u8| format!("test-quick/{name}/{name}-1-{build}.gpkg.tar");
+    let whole = [path("low", 1), path("middle", 1), path("t1", 2), path("top", 1)];
+    assert_eq!(offered(&builder)[2..], whole);
+
+    // What the chain hangs from is gone, and cannot be built any more. And a package links to a library that is gone,
+    // by what the index says.
+    builder.sh("cd /var/lib/gbsup/binpkgs && rm -r /srv/tree/test-quick/low test-quick/low && emaint --fix binhost >/dev/null && \
+         sed -i '/REQUIRES/s/libperl.so.5.40/libperl.so.5.38/' Packages");
+    builder.tree(&["commit", "test-quick/low: remove"]);
+    let before = builder.compiled().len();
+    let status = next_cycle(&mut builder, 3);
+    assert_eq!(
+        status.warnings,
+        ["held back from clients: test-quick/middle-1 needs test-quick/low, which nothing offers; \
+          test-quick/top-1 needs test-quick/middle-1, which is held back"]
+    );
+    assert_eq!(builder.compiled()[before..], ["test-major/embeds-1"]);
+    let rest = [perl.to_owned(), "test-major/embeds/embeds-1-2.gpkg.tar".into(), path("t1", 2)];
+    assert_eq!(offered(&builder), rest);
+    let told = builder.gbsup(&["audit"]);
+    assert!(told.code == 5 && told.out.contains("test-quick/top-1 needs test-quick/middle-1"), "{told:?}");
+
+    // Clients have it anyway, but the resolver would not give them what something else needs.
+    builder.sh("printf '[publish]\nprovided = [\"test-quick/low\"]\n' >>/etc/gbsup/gbsup.toml
+        mkdir -p /etc/portage/package.mask && echo dev-lang/perl >/etc/portage/package.mask/perl");
+    builder.signal("HUP");
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(4);
+    let status = builder.wait_paused();
+    let failures = status.pause.expect("it is paused").failures;
+    assert_eq!(failures[0].class, Class::Masked, "{failures:?}");
+    assert!(failures[0].message.starts_with("clients could not install what is there"), "{failures:?}");
+    assert_eq!(offer(&builder).held.len(), 2, "the offer is as it was");
+    builder.sh("rm /etc/portage/package.mask/perl; [ ! -e /run/gbsup/trial ]");
+    builder.resume();
+    let status = builder.wait_waiting();
+    assert_eq!(status.warnings, [""; 0]);
+    assert_eq!(offer(&builder).held, []);
+    builder.assert_tidy();
+}
