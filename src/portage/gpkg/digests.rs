@@ -19,13 +19,15 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn read(data: &mut dyn Read) -> io::Result<Self> {
-        let (mut blake2b, mut sha512) = (Blake2b512::new(), Sha512::new());
-        for_each_chunk(data, |chunk| {
-            blake2b.update(chunk);
-            sha512.update(chunk);
-        })?;
-        Ok(Self { blake2b: hex(&blake2b.finalize()), sha512: hex(&sha512.finalize()) })
+    pub(super) fn read(mut data: impl Read) -> io::Result<Self> {
+        let mut hashing = Hashing::default();
+        for_each_chunk(&mut data, |chunk| hashing.update(chunk))?;
+        Ok(hashing.finish())
+    }
+
+    /// The line of the Manifest about a member of this name and size (`portage/gpkg.py:_record_checksum`).
+    pub(super) fn line(&self, name: &str, size: u64) -> String {
+        format!("DATA {name} {size} BLAKE2B {} SHA512 {}\n", self.blake2b, self.sha512)
     }
 
     /// Whether it is what a line of the Manifest says: names of hashes and their values by turns. At least
@@ -44,6 +46,24 @@ impl Member {
             known += 1;
         }
         known > 0
+    }
+}
+
+/// A member that is being read.
+#[derive(Default)]
+pub(super) struct Hashing {
+    blake2b: Blake2b512,
+    sha512: Sha512,
+}
+
+impl Hashing {
+    pub(super) fn update(&mut self, data: &[u8]) {
+        self.blake2b.update(data);
+        self.sha512.update(data);
+    }
+
+    pub(super) fn finish(self) -> Member {
+        Member { blake2b: hex(&self.blake2b.finalize()), sha512: hex(&self.sha512.finalize()) }
     }
 }
 

@@ -5,17 +5,20 @@
 //! each of them (GLEP 78, `portage/gpkg.py:_verify_binpkg`).
 //!
 //! [`check`] looks at structure and sizes, which is what a killed write damages, and skips the rest.
-//! [`verify`] reads every byte, and finds what a disk or a person changed as well.
+//! [`verify`] reads every byte, and finds what a disk or a person changed as well. [`verify_signed`] finds also
+//! what somebody changed who knows how a package is made.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
 
-use tar::{Archive, Entries};
+use tar::{Archive, Entries, Entry};
 
+use super::gpg::Doubt;
 use digests::{Member, Whole};
 
 pub mod digests;
 pub mod image;
+pub mod sign;
 
 /// What is wrong with a file. The text is what the operator reads after its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +41,9 @@ pub enum Damage {
     /// A member and the Manifest do not agree.
     #[error("{0} is not what its Manifest says")]
     Mismatch(String),
+    /// It is whole, but its signature does not show that it comes from whom it should.
+    #[error("{0}")]
+    Signature(Doubt),
 }
 
 /// More members, or a longer Manifest, than any package has.
@@ -57,16 +63,48 @@ pub fn check<R: Read + Seek>(reader: R, size: u64) -> Result<(), Damage> {
 }
 
 /// Checks one package to its last byte; `size` is the length of the file. What comes back is what the
-/// package index ought to say of it.
+/// package index ought to say of it. Signatures are not looked at.
 ///
 /// # Errors
 /// As for [`check`].
 pub fn verify<R: Read>(reader: R, size: u64) -> Result<Whole, Damage> {
+    whole(reader, size, Ok)
+}
+
+/// The same for a package that has to be signed. `authentic` is given the Manifest, and gives back what the
+/// right key signed of it. That is enough: the Manifest has the digests of everything else, the other signatures
+/// among them.
+///
+/// # Errors
+/// As for [`check`], and [`Damage::Signature`].
+pub fn verify_signed<R: Read>(
+    reader: R,
+    size: u64,
+    authentic: impl FnOnce(&str) -> Result<String, Doubt>,
+) -> Result<Whole, Damage> {
+    whole(reader, size, |mut members| {
+        members.manifest = authentic(&members.manifest).map_err(Damage::Signature)?;
+        let names = || members.found.keys().map(String::as_str);
+        // Portage demands one for each, whatever the Manifest says (`portage/gpkg.py:_verify_binpkg`).
+        for name in names().filter(|name| *name != "gpkg-1" && !name.ends_with(sign::ENDING)) {
+            if !names().any(|other| other.strip_suffix(sign::ENDING) == Some(name)) {
+                return Err(Damage::Signature(Doubt::Unsigned));
+            }
+        }
+        Ok(members)
+    })
+}
+
+fn whole<R: Read>(
+    reader: R,
+    size: u64,
+    look: impl FnOnce(Members) -> Result<Members, Damage>,
+) -> Result<Whole, Damage> {
     if size == 0 {
         return Err(Damage::Empty);
     }
     let mut archive = Archive::new(digests::Tee::new(reader));
-    members(archive.entries()?, size, |data| Member::read(data).map(Some))?.compare()?;
+    look(members(archive.entries()?, size, |entry| Member::read(entry).map(Some))?)?.compare()?;
     // Behind the last member there is padding, which the digests of the whole file cover.
     Ok(archive.into_inner().finish()?)
 }
@@ -85,10 +123,10 @@ struct Members {
 }
 
 /// Goes through the members. `digest` may read their data.
-fn members<R: Read>(
-    entries: Entries<R>,
+fn members<'a, R: Read + 'a>(
+    entries: Entries<'a, R>,
     size: u64,
-    mut digest: impl FnMut(&mut dyn Read) -> io::Result<Option<Member>>,
+    mut digest: impl FnMut(&mut Entry<'a, R>) -> io::Result<Option<Member>>,
 ) -> Result<Members, Damage> {
     let mut prefix: Option<String> = None;
     let mut found = BTreeMap::new();

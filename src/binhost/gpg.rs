@@ -1,0 +1,333 @@
+//! GnuPG, which signs and verifies, as child processes.
+//!
+//! It works in a directory of its own in memory, that only links to the keys: so the home that somebody gave is never
+//! changed and may be read-only, no configuration in it matters, and its agent serves nobody else and ends with it.
+//! Nothing ever asks for a pass phrase, and what does nothing for [`LIMIT`] is killed.
+
+use std::env;
+use std::fs::{self, DirBuilder};
+use std::io::{self, PipeWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::portage::gpg::{self, Doubt, Key};
+use crate::portage::gpkg::sign::Signer;
+
+/// How long gpg may do nothing.
+const LIMIT: Duration = Duration::from_mins(1);
+/// What of a home holds keys; `public-keys.d` and `common.conf` are those of a keyboxd.
+const KEYS: &[&str] = &["private-keys-v1.d", "pubring.kbx", "pubring.gpg", "public-keys.d", "common.conf"];
+/// Where memory is a file system. Paths of sockets are short.
+const MEMORY: &str = "/dev/shm";
+/// How the directories there begin; the number of the process follows.
+const PREFIX: &str = "gbsup-gpg-";
+
+/// Why GnuPG cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The directory of the keys.
+    #[error("the keys in {path} cannot be used: {source}")]
+    Home {
+        /// Where they are.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// Whatever is built could sign.
+    #[error(
+        "the keys in {0} can be read by others, so that whatever is built could sign; try: chown 0:0 {0} && chmod 700 {0}"
+    )]
+    Readable(PathBuf),
+    /// It did not do what it should.
+    #[error("gpg failed to {what}: {words}")]
+    Failed {
+        /// That.
+        what: &'static str,
+        /// Its words.
+        words: String,
+    },
+}
+
+/// A place in which GnuPG works.
+#[derive(Debug)]
+pub struct Gpg {
+    home: PathBuf,
+    /// It was made for this and goes with it.
+    temporary: bool,
+}
+
+impl Gpg {
+    /// With the secret keys of a home.
+    ///
+    /// # Errors
+    /// When there is none, or others can read it.
+    pub fn with_secrets(home: &Path) -> Result<Self, Error> {
+        let unusable = |source| Error::Home { path: home.to_owned(), source };
+        check(home)?;
+        let this = Self::new().map_err(unusable)?;
+        for name in KEYS.iter().filter(|name| home.join(name).exists()) {
+            symlink(home.join(name), this.home.join(name)).map_err(unusable)?;
+        }
+        // Many signatures at once need more locked memory than it has at first.
+        fs::write(this.home.join("gpg-agent.conf"), "auto-expand-secmem 0x30000\n").map_err(unusable)?;
+        Ok(this)
+    }
+
+    /// With the public keys of a file alone.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has none.
+    pub fn with_public(file: &Path) -> Result<Self, Error> {
+        let unusable = |source| Error::Home { path: file.to_owned(), source };
+        let keys = fs::read(file).map_err(unusable)?;
+        let this = Self::new().map_err(unusable)?;
+        this.run("read public keys", &["--import"], &keys)?;
+        Ok(this)
+    }
+
+    fn new() -> io::Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let parent = Path::new(MEMORY);
+        let parent = if parent.is_dir() { parent.to_owned() } else { env::temp_dir() };
+        remove_old(&parent);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let home = parent.join(format!("{PREFIX}{}-{number}", process::id()));
+        DirBuilder::new().mode(0o700).create(&home)?;
+        Ok(Self { home, temporary: true })
+    }
+
+    /// The secret keys that can sign.
+    pub fn secret_keys(&self) -> Result<Vec<Key>, Error> {
+        let listing = self.run("list its keys", &["--with-colons", "--list-secret-keys"], b"")?;
+        Ok(gpg::keys(&String::from_utf8_lossy(&listing)))
+    }
+
+    /// The public part of a key, in ASCII armour.
+    pub fn public(&self, fingerprint: &str) -> Result<Vec<u8>, Error> {
+        let options = ["--armor", "--export-options", "export-minimal", "--export", fingerprint];
+        self.run("give the public key", &options, b"")
+    }
+
+    /// What was signed of a text that is signed in clear.
+    ///
+    /// # Errors
+    /// When it was not signed by one of the keys here.
+    pub fn authentic(&self, text: &str) -> Result<String, Doubt> {
+        let mut running = self
+            .start(&["--trust-model", "always", "--output", "-", "--verify"])
+            .map_err(|error| unchecked(&error))?;
+        // What it has not read of something that is no signature it does not want.
+        drop(running.write_all(text.as_bytes()));
+        let (_, out, status) = running.end().map_err(|error| unchecked(&error))?;
+        gpg::signature(&status)?;
+        String::from_utf8(out).map_err(|error| unchecked(&error))
+    }
+
+    /// Who signs with a key of this home.
+    #[must_use]
+    pub fn signer<'a>(&'a self, key: &'a str) -> KeySigner<'a> {
+        KeySigner { gpg: self, key }
+    }
+
+    fn run(&self, what: &'static str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, Error> {
+        let failed = |words: String| Error::Failed { what, words };
+        let mut running = self.start(arguments).map_err(|error| failed(error.to_string()))?;
+        drop(running.write_all(input));
+        match running.end() {
+            Ok((true, out, _)) => Ok(out),
+            Ok((false, _, said)) => Err(failed(gpg::words_of(&said))),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    fn start(&self, arguments: &[&str]) -> io::Result<Running> {
+        const ALWAYS: &[&str] =
+            &["--batch", "--no-tty", "--pinentry-mode", "error", "--disable-dirmngr", "--status-fd", "2"];
+        let (reader, stdin) = io::pipe()?;
+        let expression = duct::cmd("gpg", ALWAYS.iter().chain(arguments))
+            .env("GNUPGHOME", &self.home)
+            .env("LC_ALL", "C")
+            .stdin_file(reader)
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked();
+        let started = expression.start().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => io::Error::new(error.kind(), "gpg is not installed"),
+            _ => error,
+        });
+        Ok(Running::new(stdin, started?))
+    }
+}
+
+impl Drop for Gpg {
+    fn drop(&mut self) {
+        let kill = duct::cmd("gpgconf", ["--kill", "all"]).env("GNUPGHOME", &self.home).stdin_null();
+        drop(kill.stdout_null().stderr_null().unchecked().run());
+        if self.temporary {
+            drop(fs::remove_dir_all(&self.home));
+        }
+    }
+}
+
+fn unchecked(error: &impl ToString) -> Doubt {
+    Doubt::Unchecked(error.to_string())
+}
+
+/// Whether only root can read what is in a home.
+fn check(home: &Path) -> Result<(), Error> {
+    let meta = fs::metadata(home).map_err(|source| Error::Home { path: home.to_owned(), source })?;
+    let ours = meta.uid() == 0 || meta.uid() == nix::unistd::geteuid().as_raw();
+    let others = meta.permissions().mode() & 0o077;
+    if ours && others == 0 { Ok(()) } else { Err(Error::Readable(home.to_owned())) }
+}
+
+/// Removes what processes left that were killed; an agent that loses its directory ends.
+fn remove_old(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
+/// Makes a key without a pass phrase in a home that has none. The home is made, too; it will be readable by this
+/// user alone. `expires` is as gpg takes it: `2y`, `never`.
+///
+/// # Errors
+/// When there is one already, or it cannot be made.
+pub fn generate(home: &Path, name: &str, expires: &str) -> Result<Key, Error> {
+    let unusable = |source| Error::Home { path: home.to_owned(), source };
+    if fs::read_dir(home).is_ok_and(|mut entries| entries.next().is_none()) {
+        // A volume that was just made belongs to root, and everybody can look into it.
+        fs::set_permissions(home, fs::Permissions::from_mode(0o700)).map_err(unusable)?;
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(unusable)?;
+    check(home)?;
+    let failed = |words: String| Error::Failed { what: "make a key", words };
+    if !Gpg::with_secrets(home)?.secret_keys()?.is_empty() {
+        return Err(failed(format!("there is one in {} already", home.display())));
+    }
+    let options = ["--pinentry-mode", "loopback", "--passphrase", ""];
+    let make =
+        [&options[..], &["--quick-generate-key", "--", name, "ed25519", "cert,sign", expires]].concat();
+    Gpg { home: home.to_owned(), temporary: false }.run("make a key", &make, b"")?;
+    let keys = Gpg::with_secrets(home)?.secret_keys()?;
+    keys.into_iter().next().ok_or_else(|| failed("none is there".to_owned()))
+}
+
+/// Signs packages.
+pub struct KeySigner<'a> {
+    gpg: &'a Gpg,
+    key: &'a str,
+}
+
+impl KeySigner<'_> {
+    /// What Portage runs (`make.globals:BINPKG_GPG_SIGNING_BASE_COMMAND`, `BINPKG_GPG_SIGNING_DIGEST`).
+    fn start(&self, how: &str) -> io::Result<Running> {
+        let options =
+            ["--trust-model", "always", "--armor", "--digest-algo", "SHA512", "--local-user", self.key, how];
+        self.gpg.start(&options)
+    }
+}
+
+impl Signer for KeySigner<'_> {
+    type Detached = Running;
+
+    fn begin(&self) -> io::Result<Running> {
+        self.start("--detach-sign")
+    }
+
+    fn finish(&self, detached: Running) -> io::Result<Vec<u8>> {
+        match detached.end()? {
+            (true, signature, _) if signature.starts_with(b"-----BEGIN PGP") => Ok(signature),
+            (.., said) => Err(io::Error::other(format!("gpg could not sign: {}", gpg::words_of(&said)))),
+        }
+    }
+
+    fn clear(&self, text: &str) -> io::Result<Vec<u8>> {
+        let mut running = self.start("--clear-sign")?;
+        drop(running.write_all(text.as_bytes()));
+        self.finish(running)
+    }
+}
+
+/// A gpg that reads what it is given.
+pub struct Running {
+    stdin: Option<PipeWriter>,
+    handle: Arc<duct::Handle>,
+    /// Tells that it moves; closed when it has ended.
+    moves: Sender<()>,
+}
+
+impl Running {
+    fn new(stdin: PipeWriter, handle: duct::Handle) -> Self {
+        let handle = Arc::new(handle);
+        let (moves, told) = channel();
+        let watched = Arc::clone(&handle);
+        thread::spawn(move || {
+            loop {
+                match told.recv_timeout(LIMIT) {
+                    Ok(()) => {}
+                    Err(RecvTimeoutError::Timeout) => return drop(watched.kill()),
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        });
+        Self { stdin: Some(stdin), handle, moves }
+    }
+
+    /// Whether it succeeded, what it printed, and what it said about that.
+    fn end(mut self) -> io::Result<(bool, Vec<u8>, String)> {
+        self.stdin = None;
+        let output = self.handle.wait()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok((output.status.success(), output.stdout.clone(), said))
+    }
+}
+
+impl Write for Running {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        // Nobody listens once it was killed, which the next line tells.
+        let _ = self.moves.send(());
+        self.stdin.as_mut().map_or(Ok(0), |stdin| stdin.write(data))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_that_others_can_read_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        for (mode, refused) in [(0o700, false), (0o500, false), (0o750, true), (0o701, true)] {
+            fs::set_permissions(home.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(check(home.path()).is_err(), refused, "{mode:o}");
+        }
+        let missing = Gpg::with_secrets(&home.path().join("missing")).unwrap_err().to_string();
+        assert!(missing.ends_with("cannot be used: No such file or directory (os error 2)"), "{missing}");
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let [dead, alive] =
+            [u32::MAX, process::id()].map(|pid| parent.path().join(format!("{PREFIX}{pid}-0")));
+        fs::create_dir(&dead).unwrap();
+        fs::create_dir(&alive).unwrap();
+        remove_old(parent.path());
+        assert_eq!((dead.exists(), alive.exists()), (false, true));
+    }
+}
