@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+mod key;
 mod release;
 
 use clap::{Args, Parser, Subcommand};
@@ -10,6 +11,7 @@ use clap_complete::Shell;
 use crate::core::request::PauseMode;
 use crate::portage::cpv::exclude_atom;
 
+pub use key::KeyVerb;
 pub use release::{DiffArgs, PublishArgs, RollbackArgs};
 
 /// How a command ended, as its exit code.
@@ -228,6 +230,9 @@ It fails with 5 when the client would build anything.")]
         #[arg(long)]
         json: bool,
     },
+    /// The key that packages are signed with
+    #[command(subcommand)]
+    Key(KeyVerb),
     /// Try whether notifications arrive
     #[command(after_help = "\
 It sends a test message every way that is configured below [notify], and a sign of life to the

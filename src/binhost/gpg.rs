@@ -129,12 +129,6 @@ impl Gpg {
         String::from_utf8(out).map_err(|error| unchecked(&error))
     }
 
-    /// Who signs with a key of this home.
-    #[must_use]
-    pub fn signer<'a>(&'a self, key: &'a str) -> KeySigner<'a> {
-        KeySigner { gpg: self, key }
-    }
-
     fn run(&self, what: &'static str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, Error> {
         let failed = |words: String| Error::Failed { what, words };
         let mut running = self.start(arguments).map_err(|error| failed(error.to_string()))?;
@@ -223,22 +217,29 @@ pub fn generate(home: &Path, name: &str, expires: &str) -> Result<Key, Error> {
     keys.into_iter().next().ok_or_else(|| failed("none is there".to_owned()))
 }
 
-/// Signs packages.
-pub struct KeySigner<'a> {
-    gpg: &'a Gpg,
-    key: &'a str,
+/// Signs packages with a key.
+#[derive(Debug)]
+pub struct KeySigner {
+    gpg: Gpg,
+    key: String,
 }
 
-impl KeySigner<'_> {
+impl KeySigner {
+    /// With the key of this fingerprint.
+    #[must_use]
+    pub fn new(gpg: Gpg, key: &str) -> Self {
+        Self { gpg, key: key.to_owned() }
+    }
+
     /// What Portage runs (`make.globals:BINPKG_GPG_SIGNING_BASE_COMMAND`, `BINPKG_GPG_SIGNING_DIGEST`).
     fn start(&self, how: &str) -> io::Result<Running> {
         let options =
-            ["--trust-model", "always", "--armor", "--digest-algo", "SHA512", "--local-user", self.key, how];
+            ["--trust-model", "always", "--armor", "--digest-algo", "SHA512", "--local-user", &self.key, how];
         self.gpg.start(&options)
     }
 }
 
-impl Signer for KeySigner<'_> {
+impl Signer for KeySigner {
     type Detached = Running;
 
     fn begin(&self) -> io::Result<Running> {

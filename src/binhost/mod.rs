@@ -5,4 +5,5 @@ pub mod gpg;
 pub mod licence;
 pub mod offer;
 pub mod release;
+pub mod signing;
 pub mod verify;

@@ -18,6 +18,7 @@ use socket::Supervisor;
 
 mod audit;
 mod compare;
+mod key;
 mod logs;
 mod notify;
 mod plan;
@@ -113,6 +114,7 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Audit { json } => audit::run(&supervisor, json),
         Verb::Verify { all, json } => verify::run(&supervisor, all, json),
         Verb::Compare { plan, json } => compare::run(&supervisor, &plan, json),
+        Verb::Key(verb) => key::run(verb),
         Verb::Notify { .. } => notify::test(&supervisor),
         Verb::Webhook { timeout } => webhook::run(Duration::from_secs(timeout)),
         Verb::Config(ConfigVerb::Check(args)) => config_check(&args),

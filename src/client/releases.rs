@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -14,7 +15,9 @@ use super::socket::Supervisor;
 use super::{Error, json, print, terminal};
 use crate::binhost::offer;
 use crate::binhost::release::{self, Releases};
+use crate::binhost::signing;
 use crate::cli::{DiffArgs, Exit, PublishArgs, RollbackArgs};
+use crate::config;
 use crate::core::release::{Current, Diff, Published, Release, Shown};
 use crate::core::request::Request;
 use crate::render;
@@ -78,7 +81,13 @@ pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exi
     let facts = known_facts(&volume);
     let now = Timestamp::now();
     let before = Releases::on(&volume).offered();
-    let published = release::publish(&volume, &volume.join("binpkgs"), &offer, &facts, now, || false)?;
+    let (signatory, warning) =
+        signing::open(&config::load()?, now).map_err(|error| Error::Failed(error.to_string()))?;
+    let pkgdir = volume.join("binpkgs");
+    let published = release::publish(&volume, &pkgdir, &offer, &facts, signatory.as_ref(), now, || false)?;
+    if let Some(warning) = warning {
+        let _ = writeln!(io::stderr(), "gbsup: {warning}");
+    }
     let Published { current, new, changes, .. } = published;
     if args.json {
         return print(json(&Answer { before, current, new })?);
@@ -114,6 +123,7 @@ fn shown(releases: &Releases) -> Vec<Shown> {
         current: current == Some(one.id),
         previous: previous == Some(one.id),
         again: one.again,
+        signed: one.signed.clone(),
         problem: releases.check(one).err().map(|error| error.to_string()),
     };
     read.iter().zip(&files).map(one).collect()

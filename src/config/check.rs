@@ -9,7 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, FollowUp, KEYS, notify, values};
+use super::{Config, FollowUp, KEYS, notify, publish, values};
 
 /// Where a value or a problem is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -273,6 +273,9 @@ impl Walk {
                 slot.one(values::boolean, &mut config.publish.redistributable_only);
             }
             ("publish", "client_kernel") => slot.one(values::kernel, &mut config.publish.client_kernel),
+            ("publish", "gpg_home") => slot.one(values::absolute, &mut config.publish.gpg_home),
+            ("publish", "sign_key") => slot.one(publish::sign_key, &mut config.publish.sign_key),
+            ("publish", "by") => slot.one(publish::by, &mut config.publish.by),
             ("prune", "logs") => slot.one(values::interval, &mut config.prune.logs),
             ("prune", "log_size") => slot.one(values::size, &mut config.prune.log_size),
             ("prune", "distfiles") => slot.one(values::interval, &mut config.prune.distfiles),

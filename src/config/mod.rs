@@ -10,11 +10,9 @@ use std::{env, fs, io};
 
 use serde::Serialize;
 
-use crate::portage::atom::Provided;
-use crate::portage::elf::Kernel;
-
 mod check;
 mod notify;
+mod publish;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -22,6 +20,7 @@ mod values;
 
 pub use check::{Problem, Problems, check};
 pub use notify::{News, Notify, Posted, Url};
+pub use publish::{Publish, Publisher, SignKey};
 pub use show::show;
 
 /// Where the file is when `GBSUP_CONFIG` says nothing else.
@@ -38,7 +37,19 @@ const KEYS: &[(&str, &[&str])] = &[
     ("build", &["targets", "jobs", "load_average", "args", "keep_going", "stall"]),
     ("rebuild", &["commands"]),
     ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt", "disk_full"]),
-    ("publish", &["hold_back", "provided", "keep", "redistributable_only", "client_kernel"]),
+    (
+        "publish",
+        &[
+            "hold_back",
+            "provided",
+            "keep",
+            "redistributable_only",
+            "client_kernel",
+            "gpg_home",
+            "sign_key",
+            "by",
+        ],
+    ),
     ("prune", &["logs", "log_size", "distfiles", "leftovers", "binpkgs", "binpkg_size", "quarantine", "cap"]),
     ("stop", &["grace"]),
     (
@@ -229,24 +240,6 @@ pub struct FollowUp {
     pub run: Vec<String>,
 }
 
-/// `[publish]`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Publish {
-    /// Publish what is good although something is not; otherwise the builder pauses for that.
-    pub hold_back: bool,
-    /// What clients have anyway, so that it need not be offered.
-    pub provided: Vec<Provided>,
-    /// How many releases are kept; at least 1. The current one and the one before always are, and what was
-    /// current within the last 24 hours.
-    pub keep: u32,
-    /// Leave out what may not be handed on: RESTRICT with `bindist`, and licences that are not in the group
-    /// `BINARY-REDISTRIBUTABLE` of the repositories.
-    pub redistributable_only: bool,
-    /// The oldest kernel that a client runs; it is told when a package demands a newer one.
-    #[serde(serialize_with = "values::serialize_kernel")]
-    pub client_kernel: Option<Kernel>,
-}
-
 /// `[prune]`: how old things become before they go; `None`: they stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Prune {
@@ -375,18 +368,6 @@ impl Default for Rebuild {
                 when: Some("dev-lang/perl".into()),
                 run: perl.map(String::from).to_vec(),
             }],
-        }
-    }
-}
-
-impl Default for Publish {
-    fn default() -> Self {
-        Self {
-            hold_back: true,
-            provided: Vec::new(),
-            keep: 5,
-            redistributable_only: false,
-            client_kernel: None,
         }
     }
 }

@@ -38,6 +38,7 @@ pub mod release;
 pub mod remedy;
 pub mod request;
 pub mod room;
+pub mod signing;
 pub mod skip;
 pub mod stall;
 pub mod state;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::offer::Held;
+use super::offer::{Held, Offer};
 use crate::portage::cpv::Cpv;
 use crate::portage::elf::Kernel;
 use crate::portage::gpkg::image::Demand;
@@ -42,6 +42,9 @@ pub struct Release {
     /// How the packages came to be.
     #[serde(flatten)]
     pub origin: Origin,
+    /// The fingerprint of the key that its packages are signed with; absent when they are not.
+    #[serde(default)]
+    pub signed: Option<String>,
     /// The packages, in the order of the index.
     pub packages: Vec<Entry>,
     /// What clients are not offered, and why.
@@ -63,13 +66,26 @@ impl Release {
         self.packages.iter().map(|package| package.size).sum()
     }
 
-    /// Whether it offers the same packages, and holds back the same, as one made of these would.
+    /// Whether it offers the same packages, signed with the same key, and holds back the same, as one made of these
+    /// would.
     #[must_use]
-    pub fn offers(&self, packages: &[Entry], held: &[Held]) -> bool {
-        let same = |ours: &Entry, theirs: &Entry| ours.path == theirs.path && ours.sha1 == theirs.sha1;
+    pub fn offers(&self, packages: &[Entry], held: &[Held], signed: Option<&str>) -> bool {
+        let same =
+            |ours: &Entry, theirs: &Entry| ours.path == theirs.path && ours.source() == theirs.source();
         self.packages.len() == packages.len()
             && self.packages.iter().zip(packages).all(|(ours, theirs)| same(ours, theirs))
             && self.held == held
+            && self.signed.as_deref() == signed
+    }
+
+    /// Whether it is what became of an offer, signed or not.
+    #[must_use]
+    pub fn is_of(&self, offer: &Offer) -> bool {
+        self.packages.len() == offer.packages.len()
+            && self.held == offer.held
+            && self.packages.iter().zip(&offer.packages).all(|(ours, offered)| {
+                ours.path == offered.path && ours.source().eq_ignore_ascii_case(&offered.sha1)
+            })
     }
 }
 
@@ -92,6 +108,9 @@ pub struct Entry {
     pub sha1: String,
     /// See there.
     pub sha512: String,
+    /// The SHA1 of the file below PKGDIR that this is a signed copy of; absent when it is that file.
+    #[serde(default)]
+    pub unsigned: Option<String>,
     /// Why it was built, in words; absent when the builder does not know.
     #[serde(default)]
     pub why: Option<String>,
@@ -136,6 +155,14 @@ impl Demanding {
                  not found there"
             )
         })
+    }
+}
+
+impl Entry {
+    /// The SHA1 of the file below PKGDIR.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        self.unsigned.as_deref().unwrap_or(&self.sha1)
     }
 }
 
@@ -222,6 +249,7 @@ mod tests {
             md5: String::new(),
             sha1: String::new(),
             sha512: String::new(),
+            unsigned: None,
             why: None,
             kernel: kernel.map(|kernel| Demand { kernel: kernel.parse().unwrap(), file: "/lib/x.so".into() }),
         };

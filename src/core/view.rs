@@ -20,6 +20,9 @@ use super::{Now, Step, Work};
 /// The warning that a job waits for a lock of another Portage: that is no failure, but the reason why
 /// nothing moves, so it is in the headline as well.
 pub const LOCKED: &str = "portage-locked";
+/// The warning while an offer waits for a publisher in another container; clients are offered something older
+/// meanwhile, so it is in the headline as well.
+pub const UNPUBLISHED: &str = "publisher";
 
 /// So many of the packages that are held back are named in the warning.
 const NAMED: usize = 5;
@@ -194,7 +197,12 @@ fn sentence(state: &State, progress: Progress, now: Now) -> String {
         Phase::Paused(pause) => paused(state, pause, progress),
         Phase::Waiting(next) => {
             let left = next.map(|next| Duration::try_from(next.duration_since(now.wall)).unwrap_or_default());
-            waiting(state, progress, left)
+            let sentence = waiting(state, progress, left);
+            if state.live.warnings.contains_key(UNPUBLISHED) {
+                format!("{sentence}; a newer offer waits for its publisher")
+            } else {
+                sentence
+            }
         }
     }
 }

@@ -27,6 +27,7 @@ fn cells(shown: &Shown) -> [Cell; 6] {
     notes.extend(shown.current.then(|| "current".to_owned()));
     notes.extend(shown.previous.then(|| "previous".to_owned()));
     notes.extend(shown.again.map(|id| format!("offers {id} again")));
+    notes.push(if shown.signed.is_some() { "signed" } else { "not signed" }.to_owned());
     notes.extend(shown.problem.as_deref().map(|problem| clean(problem).into_owned()));
     let style = match (&shown.problem, shown.current) {
         (Some(_), _) => CAREFUL,
@@ -81,10 +82,16 @@ pub fn changes(diff: &Diff, release: &Release) -> String {
     let before = diff
         .from
         .map_or_else(|| "It is the first one: ".to_owned(), |from| format!("Compared with {from}: "));
+    let signed = match &release.signed {
+        Some(key) => format!("Every package is signed by the key {key}."),
+        None => {
+            "The packages are not signed: clients need verify-signature = false in binrepos.conf.".to_owned()
+        }
+    };
     let look = Look { width: Some(usize::MAX), ..Look::PLAIN };
     let kernel = release.kernel.as_ref().map(kernel).unwrap_or_default();
     format!(
-        "Release {}, {} UTC: {what}{again}\n{before}{}{kernel}",
+        "Release {}, {} UTC: {what}{again}\n{signed}\n{before}{}{kernel}",
         release.id,
         time(release.published),
         body(diff, look)

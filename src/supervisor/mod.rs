@@ -46,7 +46,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Publisher};
 use crate::core::failure::Failure;
 use crate::core::history::Record;
 use crate::core::request::{Reply, Request};
@@ -381,6 +381,10 @@ impl Supervisor {
         }
         self.adopt(taken.store);
         self.send(Event::Claimed(Box::new(taken.claimed)));
+        if self.state.live.config.publish.by == Publisher::Separate {
+            let text = publish::waits(&self.state.live.config.volume.path);
+            self.send(Event::Warning { key: view::UNPUBLISHED, text });
+        }
         if let Some(event) = self.offered() {
             self.send(event);
         }

@@ -9,16 +9,18 @@ use jiff::Timestamp;
 use super::Supervisor;
 use super::inputs;
 use super::perform::{Task, Trouble};
-use crate::binhost::licence;
-use crate::binhost::offer;
 use crate::binhost::release::{self, Error, Facts, Releases};
+use crate::binhost::{licence, offer, signing};
+use crate::config::Publisher;
 use crate::core::failure::{Class, Failure};
 use crate::core::major::Stale;
 use crate::core::offer::Offer;
 use crate::core::release::Origin;
 use crate::core::state::CyclePlan;
+use crate::core::view::UNPUBLISHED;
 use crate::core::{Event, Report};
 use crate::portage::command;
+use crate::portage::gpkg::sign::Unsigned;
 use crate::portage::index::Index;
 use crate::portage::repository;
 use crate::render;
@@ -44,7 +46,15 @@ impl Task {
         }
         let now = Timestamp::now();
         let facts = self.facts(stale)?;
-        let published = release::publish(&volume, &pkgdir, &offer, &facts, now, || self.handle.stopped());
+        if self.config.publish.by == Publisher::Separate {
+            self.warn(UNPUBLISHED, waits(&volume));
+            return Ok(Report::Nothing);
+        }
+        let (signatory, warning) = signing::open(&self.config, now).map_err(|error| no_key(&error))?;
+        self.warn("signing", warning);
+        let signatory = signatory.as_ref();
+        let stopped = || self.handle.stopped();
+        let published = release::publish(&volume, &pkgdir, &offer, &facts, signatory, now, stopped);
         published.map(|published| Report::Published(Box::new(published))).map_err(|error| trouble(&error))
     }
 
@@ -88,6 +98,18 @@ impl Supervisor {
     }
 }
 
+/// That an offer waits for a publisher in another container.
+pub(super) fn waits(volume: &Path) -> Option<String> {
+    let text = fs::read(volume.join(offer::FILE)).ok()?;
+    let offer: Offer = serde_json::from_slice(&text).ok()?;
+    let releases = Releases::on(volume);
+    let current = releases.current().and_then(|id| releases.read(id).ok());
+    (!current.is_some_and(|current| current.is_of(&offer))).then(|| {
+        let made = offer.made.strftime("%Y-%m-%d %H:%M UTC");
+        format!("the offer of {made} waits for its publisher: gbsup publish --here, where the key is")
+    })
+}
+
 /// Removes what a killed publisher left behind.
 pub(super) fn sweep(task: &Task) -> Result<Vec<String>, Trouble> {
     release::sweep(&task.volume, Timestamp::now()).map_err(|error| trouble(&error))
@@ -119,6 +141,15 @@ fn save_facts(volume: &Path, facts: &Facts) {
 /// [`Facts`], as JSON.
 const ORIGIN: &str = "state/origin.json";
 
+/// What a person is told when there is no way to sign.
+fn no_key(error: &signing::Error) -> Trouble {
+    let message = format!("nothing was published, since it could not be signed: {error}");
+    Box::new(Failure {
+        suggestions: vec!["gbsup key show".to_owned()],
+        ..Failure::new(Class::Config, message)
+    })
+}
+
 /// What a person is told of it.
 fn trouble(error: &Error) -> Trouble {
     let message = format!("nothing was published: {error}");
@@ -126,10 +157,13 @@ fn trouble(error: &Error) -> Trouble {
         error if error.is_full() => {
             (Class::DiskFull, vec!["gbsup prune --dry-run".to_owned(), "df -h".to_owned()])
         }
-        Error::Changed { .. } => (Class::BinpkgCorrupt, vec!["gbsup verify".to_owned()]),
+        Error::Changed { .. } | Error::Unsigned { why: Unsigned::Damaged(_), .. } => {
+            (Class::BinpkgCorrupt, vec!["gbsup verify".to_owned()])
+        }
         Error::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
             (Class::Volume, Vec::new())
         }
+        Error::Unsigned { .. } => (Class::Internal, vec!["gbsup key show".to_owned()]),
         Error::Stopped => (Class::Interrupted, Vec::new()),
         _ => (Class::Internal, Vec::new()),
     };

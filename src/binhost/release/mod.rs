@@ -4,6 +4,7 @@
 //!   releases/2026-11-22.1/Packages, Packages.gz, release.json, CHANGES, CATEGORY/NAME/FILE ...
 //!   releases/current  → 2026-11-22.2      what clients are offered
 //!   releases/previous → 2026-11-22.1      what they were offered before
+//!   releases/gbsup.asc                    the public key that packages are signed with
 //!   releases/.new-ID  .old-ID             one that is being made, or removed; left by a kill only
 //!   state/releases.json                   which names were used, and when each was offered
 //!   state/publish.lock                    held by whoever changes any of this
@@ -14,6 +15,7 @@
 
 mod ledger;
 mod publish;
+mod sign;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::core::release::{Current, Id, Release};
+use crate::portage::gpkg::sign::Unsigned;
 
 pub use publish::{Facts, publish, roll_back};
 pub use tidy::{Retired, expired, remove, sweep};
@@ -33,6 +36,8 @@ const PACKAGES: &str = "Packages";
 const PACKAGES_GZ: &str = "Packages.gz";
 const RELEASE: &str = "release.json";
 const CHANGES: &str = "CHANGES";
+/// The public part of the key that the newest signed release is signed with, beside the releases.
+pub const PUBLIC_KEY: &str = "gbsup.asc";
 
 /// Why releases could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +57,14 @@ pub enum Error {
         path: String,
         /// What is different.
         what: &'static str,
+    },
+    /// A package got no signature.
+    #[error("{path} cannot be signed: {why}")]
+    Unsigned {
+        /// Below PKGDIR.
+        path: String,
+        /// Why not.
+        why: Unsigned,
     },
     /// There is no such release.
     #[error("there is no release {0}; see: gbsup releases")]
@@ -93,7 +106,12 @@ impl Error {
     #[must_use]
     pub fn is_full(&self) -> bool {
         let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-        matches!(self, Self::Io { source, .. } if full.contains(&source.kind()))
+        match self {
+            Self::Io { source, .. } | Self::Unsigned { why: Unsigned::Written(source), .. } => {
+                full.contains(&source.kind())
+            }
+            _ => false,
+        }
     }
 }
 

@@ -9,13 +9,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Publisher;
-use super::stage::{self, Part};
+use super::stage::{self, Need, Part};
 use super::tidy::{LINK, NEW};
-use super::{At, Error, PACKAGES, Releases};
+use super::{At, Error, PACKAGES, Releases, sign};
+use crate::binhost::signing::Signatory;
 use crate::core::offer::{Held, Offer, Offered};
 use crate::core::release::{Current, Demanding, Diff, Entry, Id, Origin, Published, Release};
 use crate::portage::cpv::Cpv;
 use crate::portage::elf::Kernel;
+use crate::portage::gpkg::sign::Signer;
 use crate::portage::index::{Block, Index, Package};
 use crate::render;
 
@@ -35,29 +37,38 @@ struct Draft {
     held: Vec<Held>,
     origin: Origin,
     again: Option<Id>,
+    /// The fingerprint of the key that the packages are signed with.
+    signed: Option<String>,
 }
 
-/// Publishes exactly this offer of the binary packages in PKGDIR, unless what is offered already is the same.
+/// Publishes exactly this offer of the binary packages in PKGDIR, unless what is offered already is the same. With a
+/// signatory the packages are signed, those of the release before if it was the same key.
 ///
 /// # Errors
 /// When a file is not the one that was found good, or cannot be read or written. What was offered before still
 /// is then, and nothing is left of the attempt.
-pub fn publish(
+pub fn publish<S: Signer + Sync>(
     volume: &Path,
     pkgdir: &Path,
     offer: &Offer,
     facts: &Facts,
+    signatory: Option<&Signatory<S>>,
     now: Timestamp,
-    stopped: impl FnMut() -> bool,
+    mut stopped: impl FnMut() -> bool,
 ) -> Result<Published, Error> {
     let mut publisher = Publisher::new(&Releases::on(volume))?;
     publisher.sweep(now)?;
     let before = publisher.before();
     let path = pkgdir.join(PACKAGES);
     let index = Index::parse(&fs::read(&path).at(&path)?);
-    let parts = parts(&publisher.releases, pkgdir, &index, offer, facts, before.as_ref())?;
+    let signed = signatory.map(|signatory| signatory.fingerprint.clone());
+    let parts = parts(&publisher.releases, pkgdir, &index, offer, facts, before.as_ref(), signed.as_deref())?;
     let entries: Vec<Entry> = parts.iter().map(|part| part.entry.clone()).collect();
-    if let Some(before) = before.as_ref().filter(|before| before.offers(&entries, &offer.held)) {
+    if let Some(signatory) = signatory {
+        sign::public_key(&publisher.releases, signatory)?;
+    }
+    let same = |before: &&Release| before.offers(&entries, &offer.held, signed.as_deref());
+    if let Some(before) = before.as_ref().filter(same) {
         return Ok(unchanged(before));
     }
     let revisions = index.header.get("REPO_REVISIONS");
@@ -68,8 +79,14 @@ pub fn publish(
         held: offer.held.clone(),
         origin: Origin { revisions, ..facts.origin.clone() },
         again: None,
+        signed,
     };
-    publisher.finish(draft, before.as_ref(), now, stopped)
+    publisher.finish(draft, before.as_ref(), now, |directory, parts| {
+        if let Some(signatory) = signatory {
+            sign::all(directory, parts, signatory, now, &mut stopped)?;
+        }
+        stage::packages(directory, parts, &mut stopped)
+    })
 }
 
 /// Offers again what an older release offered; without a name the one before what is offered.
@@ -101,12 +118,20 @@ pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Curre
     let part = |entry: &Entry| {
         let missing = || Error::Incomplete { id, path: entry.path.clone(), what: "is not in its index" };
         let package = packages.remove(&entry.path).ok_or_else(missing)?;
-        Ok(Part { entry: entry.clone(), package, source: place.join(&entry.path), known: true })
+        Ok(Part { entry: entry.clone(), package, source: place.join(&entry.path), need: Need::Nothing })
     };
     let parts = target.packages.iter().map(part).collect::<Result<Vec<_>, Error>>()?;
     let again = Some(target.again.unwrap_or(id));
-    let draft = Draft { header: index.header, parts, held: target.held, origin: target.origin, again };
-    let outcome = publisher.finish(draft, Some(&before), now, || false)?;
+    let draft = Draft {
+        header: index.header,
+        parts,
+        held: target.held,
+        origin: target.origin,
+        again,
+        signed: target.signed,
+    };
+    let outcome =
+        publisher.finish(draft, Some(&before), now, |to, parts| stage::packages(to, parts, || false))?;
     Ok((Current::from(&before), outcome))
 }
 
@@ -136,12 +161,14 @@ fn parts(
     offer: &Offer,
     facts: &Facts,
     before: Option<&Release>,
+    signed: Option<&str>,
 ) -> Result<Vec<Part>, Error> {
     let mut packages = by_path(index.packages.clone());
     let known: BTreeMap<(&str, &str), &Entry> = before
         .iter()
+        .filter(|before| before.signed.as_deref() == signed)
         .flat_map(|before| &before.packages)
-        .map(|entry| ((entry.path.as_str(), entry.sha1.as_str()), entry))
+        .map(|entry| ((entry.path.as_str(), entry.source()), entry))
         .collect();
     let part = |offered: &Offered| {
         let changed = |what| Error::Changed { path: offered.path.clone(), what };
@@ -156,7 +183,7 @@ fn parts(
         let earlier = known.get(&(offered.path.as_str(), offered.sha1.as_str())).filter(|_| untouched);
         if let (Some(earlier), Some(before)) = (earlier, before) {
             let source = releases.place(before.id).join(&earlier.path);
-            return Ok(Part { entry: (*earlier).clone(), package, source, known: true });
+            return Ok(Part { entry: (*earlier).clone(), package, source, need: Need::Nothing });
         }
         let entry = Entry {
             cpv: offered.cpv.clone(),
@@ -167,10 +194,14 @@ fn parts(
             md5: String::new(),
             sha1: offered.sha1.clone(),
             sha512: String::new(),
+            unsigned: None,
             why: facts.reasons.get(&offered.cpv).cloned(),
             kernel: None,
         };
-        Ok(Part { entry, package, source, known: false })
+        // Only this format has signatures.
+        let need =
+            if signed.is_some() && entry.path.ends_with(".gpkg.tar") { Need::Signing } else { Need::Reading };
+        Ok(Part { entry, package, source, need })
     };
     offer.packages.iter().map(part).collect()
 }
@@ -188,12 +219,12 @@ impl Publisher {
         draft: Draft,
         before: Option<&Release>,
         now: Timestamp,
-        stopped: impl FnMut() -> bool,
+        fill: impl FnOnce(&Path, &mut [Part]) -> Result<(), Error>,
     ) -> Result<Published, Error> {
         let (id, stamp) = self.next(now)?;
         let directory = self.releases.directory();
         let temporary = directory.join(format!("{NEW}{id}"));
-        let made = make(&temporary, draft, before, id, stamp, stopped)
+        let made = make(&temporary, draft, before, id, stamp, fill)
             .and_then(|release| self.switch(&temporary, release, now));
         if made.is_err() {
             // What cannot be removed now is removed by the next who comes.
@@ -240,10 +271,10 @@ fn make(
     before: Option<&Release>,
     id: Id,
     stamp: Timestamp,
-    stopped: impl FnMut() -> bool,
+    fill: impl FnOnce(&Path, &mut [Part]) -> Result<(), Error>,
 ) -> Result<(Release, String), Error> {
-    let Draft { header, mut parts, held, origin, again } = draft;
-    stage::packages(directory, &mut parts, stopped)?;
+    let Draft { header, mut parts, held, origin, again, signed } = draft;
+    fill(directory, &mut parts)?;
     let (packages, entries): (Vec<_>, Vec<_>) =
         parts.into_iter().map(|part| (part.package, part.entry)).unzip();
     let index = stage::index(directory, Index { header, packages }, stamp)?;
@@ -255,6 +286,7 @@ fn make(
         gbsup: crate::VERSION.to_owned(),
         origin,
         kernel: Demanding::of(&entries),
+        signed,
         packages: entries,
         held,
         index,

@@ -23,8 +23,21 @@ pub(super) struct Part {
     pub(super) package: Package,
     /// Where its file is.
     pub(super) source: PathBuf,
-    /// The file was read when an earlier release was made of it.
-    pub(super) known: bool,
+    /// What has to be done with it.
+    pub(super) need: Need,
+}
+
+/// How a package gets into a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// As it is; an earlier release was made of it.
+    Nothing,
+    /// As it is, once it was read.
+    Reading,
+    /// As a signed copy.
+    Signing,
+    /// It was signed and is in its place.
+    Signed,
 }
 
 /// Puts the packages into a new directory; those that were not read before are read, as they lie there.
@@ -44,8 +57,10 @@ pub(super) fn packages(
             make(parent)?;
             parent.clone_into(&mut made);
         }
-        place(&part.source, &to).at(&to)?;
-        if !part.known {
+        if part.need != Need::Signed {
+            place(&part.source, &to).at(&to)?;
+        }
+        if part.need == Need::Reading {
             read(part, &to)?;
             part.entry.kernel = kernel(&to);
         }
@@ -64,7 +79,7 @@ pub(super) fn packages(
 }
 
 /// A directory that servers may read, with all above it.
-fn make(directory: &Path) -> Result<(), Error> {
+pub(super) fn make(directory: &Path) -> Result<(), Error> {
     fs::DirBuilder::new().recursive(true).mode(0o755).create(directory).at(directory)
 }
 
@@ -86,8 +101,7 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Reads a file, which has to be the one that was found good.
 fn read(part: &mut Part, file: &Path) -> Result<(), Error> {
-    let mut sha512 = Hashing { reader: File::open(file).at(file)?, sha512: Sha512::new() };
-    let whole = Whole::read(&mut sha512).at(file)?;
+    let (whole, sha512) = digests(file)?;
     let entry = &mut part.entry;
     let changed = |what| Error::Changed { path: entry.path.clone(), what };
     if whole.size != entry.size {
@@ -98,15 +112,22 @@ fn read(part: &mut Part, file: &Path) -> Result<(), Error> {
     }
     entry.sha1 = whole.sha1;
     entry.md5 = whole.md5;
-    entry.sha512 = hex(&sha512.sha512.finalize());
+    entry.sha512 = sha512;
     Ok(())
 }
 
 /// Which kernel a package demands. What cannot be looked into is offered all the same: a kernel that is too old is
 /// the exception.
-fn kernel(file: &Path) -> Option<Demand> {
+pub(super) fn kernel(file: &Path) -> Option<Demand> {
     file.to_str().filter(|path| path.ends_with(".gpkg.tar"))?;
     image::demand(BufReader::new(File::open(file).ok()?)).ok().flatten()
+}
+
+/// The digests of a whole file; the SHA512 beside those of the index.
+pub(super) fn digests(file: &Path) -> Result<(Whole, String), Error> {
+    let mut sha512 = Hashing { reader: File::open(file).at(file)?, sha512: Sha512::new() };
+    let whole = Whole::read(&mut sha512).at(file)?;
+    Ok((whole, hex(&sha512.sha512.finalize())))
 }
 
 /// Works out one more digest of what is read.
@@ -136,7 +157,7 @@ pub(super) fn index(directory: &Path, mut index: Index, stamp: Timestamp) -> Res
     let packed = gzip.write_all(&plain).and_then(|()| gzip.finish()).at(&directory.join(PACKAGES_GZ))?;
     let mut files = Vec::new();
     for (name, bytes) in [(PACKAGES, plain), (PACKAGES_GZ, packed)] {
-        write(&directory.join(name), &bytes, stamp)?;
+        write(&directory.join(name), &bytes, Some(stamp))?;
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         files.push(IndexFile { name: name.to_owned(), size, sha512: hex(&Sha512::digest(&bytes)) });
     }
@@ -148,14 +169,15 @@ pub(super) fn papers(directory: &Path, release: &Release, changes: &str) -> Resu
     let path = directory.join(RELEASE);
     let mut text = serde_json::to_vec_pretty(release).map_err(io::Error::from).at(&path)?;
     text.push(b'\n');
-    write(&path, &text, release.published)?;
-    write(&directory.join(CHANGES), changes.as_bytes(), release.published)
+    write(&path, &text, Some(release.published))?;
+    write(&directory.join(CHANGES), changes.as_bytes(), Some(release.published))
 }
 
-fn write(path: &Path, bytes: &[u8], stamp: Timestamp) -> Result<(), Error> {
+/// Writes a file, synced, of this time if one is given.
+pub(super) fn write(path: &Path, bytes: &[u8], stamp: Option<Timestamp>) -> Result<(), Error> {
     let written = File::create(path).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.set_modified(stamp.into())?;
+        stamp.map_or(Ok(()), |stamp| file.set_modified(stamp.into()))?;
         file.sync_all()
     });
     written.at(path)

@@ -7,10 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha512};
 
 use super::*;
+use crate::binhost::signing::Signatory;
 use crate::core::offer::{Held, Offer, Offered, Why};
 use crate::core::release::{Origin, Published};
 use crate::portage::cpv::Cpv;
 use crate::portage::gpkg::digests::{Whole, hex};
+use crate::portage::gpkg::sign::{Signer, Unsigned};
+use crate::portage::gpkg::verify_signed;
 use crate::portage::index::Index;
 
 /// A volume with binary packages, and what is offered of them.
@@ -18,7 +21,30 @@ struct Place {
     dir: tempfile::TempDir,
     offer: Offer,
     now: Timestamp,
+    key: Option<Signatory<Pen>>,
 }
+
+/// Signs without a key, as long as it writes.
+struct Pen(bool);
+
+impl Signer for Pen {
+    type Detached = io::Empty;
+
+    fn begin(&self) -> io::Result<io::Empty> {
+        Ok(io::empty())
+    }
+
+    fn finish(&self, _: io::Empty) -> io::Result<Vec<u8>> {
+        if self.0 { Ok(b"signed".to_vec()) } else { Err(io::Error::other("the agent is gone")) }
+    }
+
+    fn clear(&self, text: &str) -> io::Result<Vec<u8>> {
+        self.finish(io::empty()).map(|signature| [text.as_bytes(), &signature].concat())
+    }
+}
+
+/// A package of Portage.
+const GPKG: &[u8] = include_bytes!("../../../tests/captured/t1-1-1.gpkg.tar");
 
 fn cpv(name: &str) -> Cpv {
     Cpv::parse(format!("app-misc/{name}").as_bytes()).unwrap()
@@ -29,7 +55,7 @@ impl Place {
         let now: Timestamp = "2026-11-22T10:00:00.5Z".parse().unwrap();
         let offer =
             Offer { schema: Offer::SCHEMA, made: now, cycle: None, packages: Vec::new(), held: Vec::new() };
-        Self { dir: tempfile::tempdir().unwrap(), offer, now }
+        Self { dir: tempfile::tempdir().unwrap(), offer, now, key: None }
     }
 
     fn volume(&self) -> &Path {
@@ -45,13 +71,14 @@ impl Place {
     }
 
     /// A package with this content joins PKGDIR and the offer, in place of another version.
-    fn add(&mut self, name: &str, build: u32, content: &str) {
+    fn add(&mut self, name: &str, build: u32, content: impl AsRef<[u8]>) {
+        let content = content.as_ref();
         let cpv = cpv(name);
         let path = format!("{}/{}-{build}.gpkg.tar", cpv.cp(), cpv.pf());
         let file = self.pkgdir().join(&path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, content).unwrap();
-        let Whole { size, sha1, .. } = Whole::read(content.as_bytes()).unwrap();
+        let Whole { size, sha1, .. } = Whole::read(content).unwrap();
         self.offer.packages.retain(|offered| offered.cpv.cp() != cpv.cp());
         self.offer.packages.push(Offered { cpv, slot: "0".into(), path, size, sha1 });
         self.index();
@@ -80,7 +107,8 @@ impl Place {
             origin: Origin { portage: Some("3.0.83".into()), ..Origin::default() },
             reasons: [(cpv("a-2"), "asked for".to_owned())].into(),
         };
-        publish(self.volume(), &self.pkgdir(), &self.offer, &facts, self.now, || false)
+        let signatory = self.key.as_ref();
+        publish(self.volume(), &self.pkgdir(), &self.offer, &facts, signatory, self.now, || false)
     }
 
     fn roll_back(&mut self, to: Option<&str>) -> Result<Id, Error> {
@@ -172,6 +200,7 @@ fn a_release_is_what_was_offered_and_stays_so() {
     assert_eq!(
         changes,
         "Release 2026-11-22.2, 2026-11-22 10:03:00 UTC: 2 packages, 6 B\n\
+         The packages are not signed: clients need verify-signature = false in binrepos.conf.\n\
          Compared with 2026-11-22.1: 1 upgraded; 1 as before; 3 B to download\n\
          \n\
          upgraded\n\
@@ -275,7 +304,7 @@ fn a_release_that_is_not_complete_any_more_is_replaced() {
 fn old_releases_go_when_nobody_can_be_using_them() {
     let mut place = Place::new();
     for version in 1..=6 {
-        place.add(&format!("a-{version}"), 1, &"x".repeat(version));
+        place.add(&format!("a-{version}"), 1, "x".repeat(version));
         place.publish().unwrap();
         fs::remove_file(place.pkgdir().join(&place.offer.packages[0].path)).unwrap();
     }
@@ -292,4 +321,59 @@ fn old_releases_go_when_nobody_can_be_using_them() {
     assert_eq!(busy.kind(), io::ErrorKind::ResourceBusy);
     assert_eq!(place.releases().ids(), ids[1..]);
     place.sound();
+}
+
+#[test]
+fn signed_copies_are_made_once_for_each_key() {
+    let mut place = Place::new();
+    let key = |digit: &str, writes| {
+        Some(Signatory { fingerprint: digit.repeat(40), public: digit.into(), signer: Pen(writes) })
+    };
+    let copy = |place: &Place| {
+        let release = place.sound();
+        let path = place.releases().place(release.id).join(&release.packages[0].path);
+        (inode(&path), fs::read(path).unwrap(), release)
+    };
+    place.add("a-1", 1, GPKG);
+    place.publish().unwrap();
+    let (unsigned, content, release) = copy(&place);
+    assert_eq!((content.as_slice(), release.signed), (GPKG, None));
+
+    // From now on they are signed, which PKGDIR does not see.
+    place.key = key("A", true);
+    assert!(place.publish().unwrap().new);
+    let (first, content, release) = copy(&place);
+    assert_ne!(first, unsigned);
+    assert_eq!(fs::read(place.pkgdir().join(&release.packages[0].path)).unwrap(), GPKG);
+    assert!(verify_signed(&content[..], content.len() as u64, |text| Ok(text.to_owned())).is_ok());
+    assert_eq!(release.packages[0].source(), Whole::read(GPKG).unwrap().sha1);
+    assert_eq!(release.signed, place.key.as_ref().map(|key| key.fingerprint.clone()));
+    assert_eq!(fs::read(place.releases().directory().join(PUBLIC_KEY)).unwrap(), b"A");
+    assert!(!place.publish().unwrap().new);
+    place.add("b-1", 1, GPKG);
+    place.publish().unwrap();
+    assert_eq!(copy(&place).0, first);
+
+    // Who signed the old ones does not matter.
+    place.key = key("B", true);
+    assert!(place.publish().unwrap().new);
+    let (second, ..) = copy(&place);
+    assert_ne!(second, first);
+
+    // Nothing that is half signed is ever offered.
+    let before = (place.releases().current(), place.names());
+    place.add("c-1", 1, GPKG);
+    place.key = key("B", false);
+    let failure = place.publish().unwrap_err();
+    assert_eq!(failure.to_string(), "app-misc/c/c-1-1.gpkg.tar cannot be signed: the agent is gone");
+    place.key = key("B", true);
+    place.add("c-1", 1, &GPKG[..5000]);
+    let failure = place.publish().unwrap_err();
+    assert!(matches!(&failure, Error::Unsigned { why: Unsigned::Damaged(_), .. }), "{failure}");
+    assert_eq!((place.releases().current(), place.names()), before);
+    let id = before.0.unwrap();
+    place.add("c-1", 1, GPKG);
+    place.publish().unwrap();
+    place.roll_back(Some(&id.to_string())).unwrap();
+    assert_eq!(copy(&place).0, second);
 }

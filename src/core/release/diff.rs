@@ -73,7 +73,7 @@ impl Diff {
         for (slot, after) in here {
             match there.remove(&slot) {
                 None => diff.added.push(Change::new(slot, None, Some(after))),
-                Some(before) if before.sha1 == after.sha1 => {
+                Some(before) if before.source() == after.source() => {
                     diff.unchanged += 1;
                     continue;
                 }

@@ -26,6 +26,8 @@ pub struct Shown {
     pub previous: bool,
     /// The release whose packages these are, when somebody went back to it.
     pub again: Option<Id>,
+    /// The fingerprint of the key that it is signed with.
+    pub signed: Option<String>,
     /// What is wrong with it, in one sentence.
     pub problem: Option<String>,
 }

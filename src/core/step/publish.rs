@@ -4,6 +4,7 @@ use super::Turn;
 use crate::core::history::Record;
 use crate::core::release::{Current, Published};
 use crate::core::state::{Phase, Reason, Volume};
+use crate::core::view::UNPUBLISHED;
 use crate::core::{Action, Step};
 
 /// The warning that a package demands another kernel than there is.
@@ -38,6 +39,7 @@ impl Turn {
         if self.state.durable.release == current || self.state.live.volume != Volume::Ours {
             return;
         }
+        self.state.live.warnings.remove(UNPUBLISHED);
         if let (Some(Current { id, packages, again, .. }), Some(cycle)) =
             (&current, &self.state.durable.cycle)
         {

@@ -1,0 +1,94 @@
+//! Signs packages on their way into a release, several at a time.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::BufWriter;
+use std::num::NonZero;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use jiff::Timestamp;
+
+use super::stage::{self, Need, Part};
+use super::{At, Error, PUBLIC_KEY, Releases};
+use crate::binhost::signing::Signatory;
+use crate::core::release::Entry;
+use crate::portage::gpkg::sign::{self, Signer};
+
+/// The agent of GnuPG does one thing after the other, so that more would only wait.
+const AT_ONCE: usize = 4;
+
+/// Writes signed copies of all packages that need one into a directory. The first that fails ends it.
+pub(super) fn all<S: Signer + Sync>(
+    directory: &Path,
+    parts: &mut [Part],
+    signatory: &Signatory<S>,
+    now: Timestamp,
+    mut stopped: impl FnMut() -> bool,
+) -> Result<(), Error> {
+    let wanted: Vec<usize> = (0..parts.len()).filter(|&part| parts[part].need == Need::Signing).collect();
+    let (next, halt) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (send, results) = mpsc::channel();
+    let mut signed = Vec::new();
+    thread::scope(|scope| {
+        let workers = thread::available_parallelism().map_or(1, NonZero::get).min(AT_ONCE).min(wanted.len());
+        for _ in 0..workers {
+            let (send, next, halt, wanted, parts) = (send.clone(), &next, &halt, &wanted, &*parts);
+            scope.spawn(move || {
+                while let Some(&number) = wanted.get(next.fetch_add(1, Ordering::Relaxed))
+                    && !halt.load(Ordering::Relaxed)
+                {
+                    let one = one(directory, &parts[number], &signatory.signer, now);
+                    drop(send.send(one.map(|entry| (number, entry))));
+                }
+            });
+        }
+        drop(send);
+        for result in results {
+            let result = if stopped() { Err(Error::Stopped) } else { result };
+            halt.store(result.is_err(), Ordering::Relaxed);
+            signed.push(result?);
+        }
+        Ok(())
+    })?;
+    for (number, entry) in signed {
+        let part = &mut parts[number];
+        part.entry = entry;
+        part.need = Need::Signed;
+    }
+    Ok(())
+}
+
+/// Writes the signed copy of one package; what the release says of it.
+fn one<S: Signer>(directory: &Path, part: &Part, signer: &S, now: Timestamp) -> Result<Entry, Error> {
+    let path = directory.join(&part.entry.path);
+    path.parent().map_or(Ok(()), stage::make)?;
+    let source = File::open(&part.source).at(&part.source)?;
+    let size = source.metadata().at(&part.source)?.len();
+    let copy = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path).at(&path)?;
+    let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+    let whole = sign::sign(source, size, BufWriter::new(copy), signer, seconds)
+        .map_err(|why| Error::Unsigned { path: part.entry.path.clone(), why })?;
+    if whole.size != part.entry.size || !whole.sha1.eq_ignore_ascii_case(&part.entry.sha1) {
+        return Err(Error::Changed { path: part.entry.path.clone(), what: "its SHA1 is another one" });
+    }
+    let (copy, sha512) = stage::digests(&path)?;
+    let mut entry = part.entry.clone();
+    entry.unsigned = Some(whole.sha1);
+    entry.kernel = stage::kernel(&path);
+    (entry.size, entry.md5, entry.sha1, entry.sha512) = (copy.size, copy.md5, copy.sha1, sha512);
+    Ok(entry)
+}
+
+/// Puts the public key where clients get it from.
+pub(super) fn public_key<S>(releases: &Releases, signatory: &Signatory<S>) -> Result<(), Error> {
+    let path = releases.directory().join(PUBLIC_KEY);
+    if fs::read(&path).is_ok_and(|there| there == signatory.public) {
+        return Ok(());
+    }
+    let temporary = releases.directory().join(format!("{}{PUBLIC_KEY}", super::tidy::LINK));
+    stage::write(&temporary, &signatory.public, None)?;
+    fs::rename(&temporary, &path).at(&path)
+}

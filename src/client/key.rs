@@ -1,0 +1,75 @@
+//! `gbsup key`: the key that releases are signed with. No supervisor is needed.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Error, json, print};
+use crate::binhost::gpg::{self, Gpg};
+use crate::cli::{Exit, KeyVerb};
+use crate::config::{self, Config};
+use crate::core::signing;
+use crate::portage::gpg::Key;
+use crate::render;
+
+/// What `gbsup key show --json` says.
+#[derive(Serialize)]
+struct Answer<'a> {
+    home: String,
+    keys: &'a [Key],
+    /// The one that releases are signed with.
+    signs: Option<&'a str>,
+    /// What is wrong, or will be.
+    problem: Option<&'a str>,
+}
+
+pub(super) fn run(verb: KeyVerb) -> Result<Exit, Error> {
+    let config = config::load()?;
+    match verb {
+        KeyVerb::Init { name, expire } => {
+            let home = &config.publish.gpg_home;
+            if home.starts_with(&config.volume.path) {
+                return Err(Error::Usage(format!(
+                    "publish.gpg_home is {}, which is on the volume that clients are served from",
+                    home.display()
+                )));
+            }
+            gpg::generate(home, &name, &expire).map_err(|error| failed(&error))?;
+            show(&config, false)
+        }
+        KeyVerb::Show { json } => show(&config, json),
+    }
+}
+
+fn show(config: &Config, as_json: bool) -> Result<Exit, Error> {
+    let home = config.publish.gpg_home.as_path();
+    let name = home.display().to_string();
+    let none = || Error::Failed(format!("there is no key in {name}; try: gbsup key init"));
+    if !home.exists() {
+        return Err(none());
+    }
+    let keys = Gpg::with_secrets(home).and_then(|gpg| gpg.secret_keys());
+    let keys = keys.map_err(|error| failed(&error))?;
+    if keys.is_empty() {
+        return Err(none());
+    }
+    let (wanted, now) = (&config.publish.sign_key, Timestamp::now());
+    let (chosen, problem) = match signing::choose(keys.clone(), wanted, &name, now) {
+        Ok(key) => {
+            let warning = signing::warning(key.as_ref(), wanted, &name, now);
+            (key, warning)
+        }
+        Err(unusable) => (None, Some(unusable.to_string())),
+    };
+    let signs = chosen.as_ref().map(|key| key.fingerprint.as_str());
+    let problem = problem.as_deref();
+    print(if as_json {
+        json(&Answer { home: name, keys: &keys, signs, problem })?
+    } else {
+        render::keys(&keys, signs, now)
+    })?;
+    problem.map_or(Ok(Exit::Done), |problem| Err(Error::Findings(problem.to_owned())))
+}
+
+fn failed(error: &gpg::Error) -> Error {
+    Error::Failed(error.to_string())
+}
