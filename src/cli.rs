@@ -12,7 +12,7 @@ use crate::core::request::PauseMode;
 use crate::portage::cpv::exclude_atom;
 
 pub use key::KeyVerb;
-pub use release::{DiffArgs, PublishArgs, RollbackArgs};
+pub use release::{DiffArgs, PublishArgs, RollbackArgs, VerifyArgs};
 
 /// How a command ended, as its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,17 +197,7 @@ It answers within 5 seconds.")]
         live: bool,
     },
     /// Check that every binary package is what its Manifest and the package index say
-    #[command(after_help = "\
-A package that was found good is read again when its file has changed, or with --all, which also
-finds what a bad disk did. It fails with 5 when something is wrong.")]
-    Verify {
-        /// Read every package, whatever is known of it
-        #[arg(long)]
-        all: bool,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Verify(VerifyArgs),
     /// Look at what clients can be offered: what is whole and has all it needs
     #[command(after_help = "\
 It decides as the builder does before it publishes, and changes nothing. It fails with 5 when a

@@ -44,7 +44,7 @@ pub fn audit(
 ) -> io::Result<Audited> {
     let index = Index::parse(&fs::read(pkgdir.join("Packages"))?);
     let mut known = verify::known(volume);
-    let verified = verify::verify_index(pkgdir, &index, false, &mut known);
+    let verified = verify::verify_index(pkgdir, &index, false, &mut known, None);
     verify::keep(volume, &known);
     let mut damaged: BTreeMap<String, String> =
         verified.findings.into_iter().map(|finding| (finding.path, finding.what)).collect();

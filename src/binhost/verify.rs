@@ -15,8 +15,9 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use crate::portage::gpkg;
+use super::gpg::Gpg;
 use crate::portage::gpkg::digests::Whole;
+use crate::portage::gpkg::{self, Damage};
 use crate::portage::index::{File, Index, Package};
 use crate::volume::replace;
 
@@ -70,6 +71,8 @@ pub enum Kind {
     Missing,
     /// The file is whole, and the index describes another one.
     Index,
+    /// The file is whole, and nothing shows that it comes from whom it should.
+    Signature,
 }
 
 /// What was found good on this volume. What is not known is read, so that a list that is damaged or not there costs
@@ -91,12 +94,30 @@ pub fn keep(volume: &Path, known: &Known) {
 /// # Errors
 /// When the index cannot be read.
 pub fn verify(pkgdir: &Path, all: bool, known: &mut Known) -> io::Result<Verified> {
-    let index = Index::parse(&fs::read(pkgdir.join("Packages"))?);
-    Ok(verify_index(pkgdir, &index, all, known))
+    Ok(verify_index(pkgdir, &read_index(pkgdir)?, all, known, None))
+}
+
+/// Verifies what the index of a release offers, to the last byte. With a key ring every package has to be signed by
+/// a key of it.
+///
+/// # Errors
+/// When the index cannot be read.
+pub fn verify_release(place: &Path, ring: Option<&Gpg>) -> io::Result<Verified> {
+    Ok(verify_index(place, &read_index(place)?, true, &mut Known::new(), ring))
+}
+
+fn read_index(place: &Path) -> io::Result<Index> {
+    Ok(Index::parse(&fs::read(place.join("Packages"))?))
 }
 
 /// The same for an index that was read already.
-pub fn verify_index(pkgdir: &Path, index: &Index, all: bool, known: &mut Known) -> Verified {
+pub fn verify_index(
+    pkgdir: &Path,
+    index: &Index,
+    all: bool,
+    known: &mut Known,
+    ring: Option<&Gpg>,
+) -> Verified {
     let files: Vec<File> = index.packages.iter().map(Package::file).collect();
     let before = std::mem::take(known);
     let next = AtomicUsize::new(0);
@@ -107,7 +128,7 @@ pub fn verify_index(pkgdir: &Path, index: &Index, all: bool, known: &mut Known) 
             scope.spawn(move || {
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let last = before.get(&file.path).filter(|_| !all);
-                    drop(send.send((file.path.as_str(), one(pkgdir, file, last))));
+                    drop(send.send((file.path.as_str(), one(pkgdir, file, last, ring))));
                 }
             });
         }
@@ -131,7 +152,12 @@ pub fn verify_index(pkgdir: &Path, index: &Index, all: bool, known: &mut Known) 
 }
 
 /// How many bytes of a file were read, and what it is or what is wrong with it.
-fn one(pkgdir: &Path, file: &File, last: Option<&Good>) -> (u64, Result<Good, (Kind, String)>) {
+fn one(
+    pkgdir: &Path,
+    file: &File,
+    last: Option<&Good>,
+    ring: Option<&Gpg>,
+) -> (u64, Result<Good, (Kind, String)>) {
     let missing = |problem: io::Error| (0, Err((Kind::Missing, format!("cannot be read: {problem}"))));
     let opened = fs::File::open(pkgdir.join(&file.path)).and_then(|opened| Ok((opened.metadata()?, opened)));
     let (meta, opened) = match opened {
@@ -140,10 +166,16 @@ fn one(pkgdir: &Path, file: &File, last: Option<&Good>) -> (u64, Result<Good, (K
     };
     let (bytes, whole) = match last.filter(|last| last.is_still(&meta)) {
         Some(last) => (0, last.whole.clone()),
-        None if file.path.ends_with(".gpkg.tar") => match gpkg::verify(opened, meta.len()) {
+        None if file.path.ends_with(".gpkg.tar") => match read(opened, meta.len(), ring) {
             Ok(whole) => (whole.size, whole),
+            Err(Damage::Signature(doubt)) => {
+                return (meta.len(), Err((Kind::Signature, format!("cannot be trusted: {doubt}"))));
+            }
             Err(damage) => return (meta.len(), Err((Kind::Damaged, format!("is damaged: {damage}")))),
         },
+        None if ring.is_some() => {
+            return (0, Err((Kind::Signature, "is of a format that has no signatures".to_owned())));
+        }
         // The older formats have no digests of their own.
         None => match Whole::read(opened) {
             Ok(whole) => (whole.size, whole),
@@ -155,6 +187,13 @@ fn one(pkgdir: &Path, file: &File, last: Option<&Good>) -> (u64, Result<Good, (K
         Some(what) => Err((Kind::Index, format!("is whole, but {what} is not what the index says"))),
     };
     (bytes, outcome)
+}
+
+fn read(opened: fs::File, size: u64, ring: Option<&Gpg>) -> Result<Whole, Damage> {
+    match ring {
+        Some(ring) => gpkg::verify_signed(opened, size, |manifest| ring.authentic(manifest)),
+        None => gpkg::verify(opened, size),
+    }
 }
 
 impl Good {

@@ -1,5 +1,7 @@
 //! The arguments of what is about releases.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::core::release::Id;
@@ -56,5 +58,32 @@ pub struct PublishArgs {
     pub here: bool,
     /// Print JSON; with --here
     #[arg(long, requires = "here")]
+    pub json: bool,
+}
+
+/// `gbsup verify`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  gbsup verify --all
+  gbsup verify --release --keyring /etc/gbsup/gbsup.asc
+
+A package that was found good is read again when its file has changed, or with --all, which also
+finds what a bad disk did. It fails with 5 when something is wrong.
+
+Of a release everything is read, and of a signed one the signatures, too. Whoever could change its files
+could change the key beside it as well: with --keyring they have to be by a key that is kept elsewhere.")]
+pub struct VerifyArgs {
+    /// Read every package, whatever is known of it
+    #[arg(long, conflicts_with = "release")]
+    pub all: bool,
+    /// Check a release, the one that clients are offered when none is named
+    #[arg(long, value_name = "RELEASE", num_args = 0..=1)]
+    pub release: Option<Option<Id>>,
+    /// Every package has to be signed by a key of this file
+    #[arg(long, value_name = "FILE", requires = "release")]
+    pub keyring: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
     pub json: bool,
 }

@@ -112,7 +112,7 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Failures { json } => records::failures(&supervisor, json),
         Verb::Health { json, live } => records::health(&supervisor, json, live),
         Verb::Audit { json } => audit::run(&supervisor, json),
-        Verb::Verify { all, json } => verify::run(&supervisor, all, json),
+        Verb::Verify(args) => verify::run(&supervisor, &args),
         Verb::Compare { plan, json } => compare::run(&supervisor, &plan, json),
         Verb::Key(verb) => key::run(verb),
         Verb::Notify { .. } => notify::test(&supervisor),

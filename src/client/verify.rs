@@ -5,16 +5,43 @@ use std::path::Path;
 use super::logs::volume;
 use super::socket::Supervisor;
 use super::{Error, json, print};
+use crate::binhost::gpg::Gpg;
+use crate::binhost::release::{self, Releases};
 use crate::binhost::verify;
-use crate::cli::Exit;
+use crate::cli::{Exit, VerifyArgs};
+use crate::core::release::Id;
 use crate::render;
 
-pub(super) fn run(supervisor: &Supervisor, all: bool, as_json: bool) -> Result<Exit, Error> {
+pub(super) fn run(supervisor: &Supervisor, args: &VerifyArgs) -> Result<Exit, Error> {
     let volume = volume(supervisor).0;
+    match args.release {
+        Some(wanted) => of_release(&Releases::on(&volume), wanted, args),
+        None => of_pkgdir(&volume, args.all, args.json),
+    }
+}
+
+/// A release, which nobody repairs: another one takes its place.
+fn of_release(releases: &Releases, wanted: Option<Id>, args: &VerifyArgs) -> Result<Exit, Error> {
+    let id = wanted.or_else(|| releases.current()).ok_or(release::Error::Nothing)?;
+    let release = releases.read(id)?;
+    let ring = match (&args.keyring, &release.signed) {
+        (Some(file), _) => Some(file.clone()),
+        (None, Some(_)) => Some(releases.directory().join(release::PUBLIC_KEY)),
+        (None, None) => None,
+    };
+    let ring = ring.map(|file| Gpg::with_public(&file)).transpose();
+    let ring = ring.map_err(|error| Error::Failed(error.to_string()))?;
+    let verified = releases.verify(&release, ring.as_ref())?;
+    let signed = ring.is_some();
+    print(if args.json { json(&verified)? } else { render::verified_release(&verified, id, signed) })?;
+    Ok(if verified.findings.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+fn of_pkgdir(volume: &Path, all: bool, as_json: bool) -> Result<Exit, Error> {
     let pkgdir = volume.join("binpkgs");
-    let mut known = verify::known(&volume);
+    let mut known = verify::known(volume);
     let verified = verify::verify(&pkgdir, all, &mut known).map_err(|error| no_index(&pkgdir, &error))?;
-    verify::keep(&volume, &known);
+    verify::keep(volume, &known);
     print(if as_json { json(&verified)? } else { render::verified(&verified, &pkgdir) })?;
     Ok(if verified.findings.is_empty() { Exit::Done } else { Exit::Findings })
 }

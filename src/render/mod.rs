@@ -38,7 +38,7 @@ pub use page::page;
 pub use plan::{plan, plan_of, reasons, stale, why};
 pub use prune::prune;
 pub use release::{changes, diff, releases};
-pub use verified::verified;
+pub use verified::{verified, verified_release};
 
 /// What the reader's side can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,43 @@ use std::path::Path;
 
 use super::{clean, count, size};
 use crate::binhost::verify::{Finding, Kind, Verified};
+use crate::core::release::Id;
 
 /// One line about all of them, one for each that something is wrong with, and what to type.
 #[must_use]
 pub fn verified(verified: &Verified, pkgdir: &Path) -> String {
+    let mut text = found(verified);
+    let findings = &verified.findings;
+    for Finding { path, kind, .. } in findings {
+        let path = pkgdir.join(path);
+        match kind {
+            Kind::Damaged => text += &format!("try: rm {}\n", clean(&path.to_string_lossy())),
+            // Portage looks again at what has another time than in the index, and at nothing else.
+            Kind::Index => text += &format!("try: touch {}\n", clean(&path.to_string_lossy())),
+            Kind::Missing | Kind::Signature => {}
+        }
+    }
+    if !findings.is_empty() {
+        text += "try: emaint --fix binhost\n";
+    }
+    if findings.iter().any(|finding| finding.kind != Kind::Index) {
+        text += "what is gone then is built again in the next cycle: gbsup sync\n";
+    }
+    text
+}
+
+/// The same of a release; `signed` when signatures were looked at.
+#[must_use]
+pub fn verified_release(verified: &Verified, id: Id, signed: bool) -> String {
+    let signatures = if signed { "with their signatures" } else { "which are not signed" };
+    let mut text = format!("release {id}, {signatures}: {}", found(verified));
+    if !verified.findings.is_empty() {
+        text += "clients refuse what is wrong; another release takes its place with: gbsup rollback\n";
+    }
+    text
+}
+
+fn found(verified: &Verified) -> String {
     let Verified { packages, read, bytes, findings } = verified;
     let seen = match packages - read {
         0 => format!("{} read", size(*bytes)),
@@ -21,21 +54,6 @@ pub fn verified(verified: &Verified, pkgdir: &Path) -> String {
     let mut text = format!("{}: {good} ({seen})\n", count(*packages, "package"));
     for Finding { path, what, .. } in findings {
         text += &format!("  {} {}\n", clean(path), clean(what));
-    }
-    for Finding { path, kind, .. } in findings {
-        let path = pkgdir.join(path);
-        match kind {
-            Kind::Damaged => text += &format!("try: rm {}\n", clean(&path.to_string_lossy())),
-            // Portage looks again at what has another time than in the index, and at nothing else.
-            Kind::Index => text += &format!("try: touch {}\n", clean(&path.to_string_lossy())),
-            Kind::Missing => {}
-        }
-    }
-    if !findings.is_empty() {
-        text += "try: emaint --fix binhost\n";
-    }
-    if findings.iter().any(|finding| finding.kind != Kind::Index) {
-        text += "what is gone then is built again in the next cycle: gbsup sync\n";
     }
     text
 }

@@ -25,7 +25,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha512};
+
+use super::gpg::Gpg;
+use super::verify::{self, Finding, Kind, Verified};
 use crate::core::release::{Current, Id, Release};
+use crate::portage::gpkg::digests::hex;
 use crate::portage::gpkg::sign::Unsigned;
 
 pub use publish::{Facts, publish, roll_back};
@@ -192,6 +197,24 @@ impl Releases {
     #[must_use]
     pub fn offered(&self) -> Option<Current> {
         self.read(self.current()?).ok().as_ref().map(Current::from)
+    }
+
+    /// Reads everything of a release; with a key ring every package has to be signed by a key of it.
+    ///
+    /// # Errors
+    /// When it cannot be read at all.
+    pub fn verify(&self, release: &Release, ring: Option<&Gpg>) -> Result<Verified, Error> {
+        let place = self.place(release.id);
+        let mut verified = verify::verify_release(&place, ring).at(&place.join(PACKAGES))?;
+        for file in &release.index {
+            let (kind, what) = match fs::read(place.join(&file.name)) {
+                Ok(text) if hex(&Sha512::digest(&text)) == file.sha512 => continue,
+                Ok(_) => (Kind::Index, "is not the one that was published".to_owned()),
+                Err(error) => (Kind::Missing, format!("cannot be read: {error}")),
+            };
+            verified.findings.push(Finding { path: file.name.clone(), kind, what });
+        }
+        Ok(verified)
     }
 
     /// Whether every file of a release is there with its size.
