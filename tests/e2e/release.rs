@@ -28,7 +28,7 @@ fn clients_get_what_each_release_offers() {
     let headline =
         format!("waiting: everything is up to date (release {first}, 2 packages; 2 packages built); ");
     assert!(status.headline.starts_with(&headline), "{}", status.headline);
-    assert_eq!(releases(&builder), ["1: 2 current"]);
+    assert_eq!(releases(&builder), ["1: 2 current, not signed"]);
 
     let releases_of = builder.on_volume("releases");
     let mount = format!("{}:/srv/releases:ro", releases_of.display());
@@ -44,7 +44,7 @@ fn clients_get_what_each_release_offers() {
     builder.gbsup(&["sync"]).ok();
     builder.wait_cycle(2);
     builder.wait_waiting();
-    assert_eq!(releases(&builder), ["2: 2 current", "1: 2 previous"]);
+    assert_eq!(releases(&builder), ["2: 2 current, not signed", "1: 2 previous, not signed"]);
     let changes = builder.gbsup(&["diff"]).ok();
     assert!(changes.starts_with("upgraded\ttest-quick/t1\t1\t2\t"), "{changes}");
     assert!(changes.ends_with("\tasked for\n") && changes.lines().count() == 1, "{changes}");
@@ -59,7 +59,7 @@ fn clients_get_what_each_release_offers() {
         said.starts_with(&format!("clients are offered what release {first} offered, as release ")),
         "{said}"
     );
-    assert_eq!(releases(&builder)[0], format!("3: 2 current, offers {first} again"));
+    assert_eq!(releases(&builder)[0], format!("3: 2 current, offers {first} again, not signed"));
     let status = builder.status();
     assert_eq!(status.release.expect("it is offered").again, Some(first.clone()));
     assert!(status.warnings.iter().any(|warning| warning.contains("somebody went back to it")));
@@ -105,12 +105,12 @@ fn a_full_disk_leaves_the_old_release_in_place() {
     assert_eq!((failure.class, status.step.as_str()), (Class::DiskFull, "publish"), "{}", failure.message);
     assert!(failure.message.starts_with("nothing was published: "), "{}", failure.message);
     assert_eq!(status.release, Some(first));
-    assert_eq!(releases(&builder), ["1: 1 current"]);
+    assert_eq!(releases(&builder), ["1: 1 current, not signed"]);
     builder.sh("cd /var/lib/gbsup/releases && gunzip --test current/Packages.gz && ls -A . | grep -c '^\\.' | grep -x 0");
     builder.sh("rm -r /var/lib/gbsup/full");
     builder.resume();
     builder.wait_waiting();
     // The name of the one that came to nothing is not used again.
-    assert_eq!(releases(&builder), ["3: 2 current", "1: 1 previous"]);
+    assert_eq!(releases(&builder), ["3: 2 current, not signed", "1: 1 previous, not signed"]);
     builder.assert_tidy();
 }

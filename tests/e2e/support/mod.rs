@@ -12,7 +12,7 @@ mod watch;
 pub use builder::Builder;
 pub use checks::{Idle, Packages};
 pub use client::Client;
-pub use docker::{Ran, docker, host_wait, remove};
+pub use docker::{Ran, docker, host_wait, image, remove};
 pub use recipe::{Recipe, Volume};
 pub use watch::PATIENCE;
 

@@ -156,6 +156,10 @@ impl Recipe {
             .to_vec();
         // The load of the machine that runs the tests shall not decide what is built at a time.
         args.extend(["--env", "GBSUP_BUILD_LOAD_AVERAGE=none"].map(str::to_owned));
+        // Without a key, that is meant so; a test with one says otherwise.
+        if !self.args.iter().any(|arg| arg.starts_with("GBSUP_PUBLISH_")) {
+            args.extend(["--env", "GBSUP_PUBLISH_SIGN_KEY=none"].map(str::to_owned));
+        }
         if !self.args.iter().any(|arg| arg.starts_with("--health")) {
             args.push("--no-healthcheck".to_owned());
         }

@@ -1,0 +1,199 @@
+//! Signatures: what a real client takes and refuses, and a publisher that has the key and nothing else.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::support::{Builder, Client, Recipe, docker, image, remove};
+
+const KEY: &str = "/var/lib/gbsup-key";
+const RELEASES: &str = "/var/lib/gbsup/releases";
+
+/// A directory of this machine with a key in it.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    /// Made by gbsup in a container of its own.
+    fn new() -> Self {
+        let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let home = Self(tempfile::Builder::new().prefix("key-").tempdir_in(parent).expect("a directory"));
+        let made = home.run(&[], &["key", "init", "--expire", "1y"]).ok();
+        assert!(made.contains("name     gbsup packages\n"), "{made}");
+        home
+    }
+
+    fn mount(&self) -> String {
+        format!("{}:{KEY}", self.0.path().display())
+    }
+
+    /// `gbsup` in a container without network, that has the key and what `args` give it.
+    fn run(&self, args: &[&str], gbsup: &[&str]) -> crate::support::Ran {
+        let mount = self.mount();
+        let run =
+            ["run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--volume", &mount];
+        docker(&[&run, args, &[image()], gbsup].concat())
+    }
+
+    fn fingerprint(&self) -> String {
+        let shown = self.run(&[], &["key", "show", "--json"]).ok();
+        let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+        shown["signs"].as_str().expect("it signs").to_owned()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        remove(self.0.path());
+    }
+}
+
+/// A client that gets packages from a directory of the releases, and trusts the key as it is told to.
+fn client(builder: &Builder, trust: &str) -> Client {
+    let mount = format!("{}:/srv:ro", builder.on_volume("releases").display());
+    let client = Client::with(&["--network", "none", "--volume", &mount]);
+    let (_, script) = trust.split_once("after:\n").expect("what a client does");
+    let trusted = client.paste(&format!("set -e\ncd /srv\n{script}"));
+    assert_eq!(trusted.code, 0, "{trusted:?}");
+    client
+}
+
+fn install(client: &Client, release: &str) -> crate::support::Ran {
+    client.try_sh(&format!(
+        "mkdir -p /etc/portage/binrepos.conf && rm -rf /var/cache/binhost /var/cache/binpkgs
+         printf '[b]\\nsync-uri = file:///srv/{release}\\n' >/etc/portage/binrepos.conf/b.conf
+         emerge --getbinpkgonly --oneshot --quiet test-quick/t1 2>&1"
+    ))
+}
+
+/// Other releases on the volume, each with one thing wrong. Whoever changes a package here changes the index, too, so
+/// that only the signature is left.
+const FORGE: &str = r#"
+set -e
+cd /var/lib/gbsup/releases
+cat >/tmp/describe <<'END'
+import hashlib, re, sys
+release, path = sys.argv[1:]
+data = open(f"{release}/{path}", "rb").read()
+values = {"SIZE": len(data), "MD5": hashlib.md5(data).hexdigest(), "SHA1": hashlib.sha1(data).hexdigest()}
+blocks = open(f"{release}/Packages").read().split("\n\n")
+for number, block in enumerate(blocks):
+    if f"PATH: {path}" in block.splitlines():
+        for key, value in values.items():
+            block = re.sub(rf"(?m)^{key}: .*$", f"{key}: {value}", block)
+        blocks[number] = block
+open(f"{release}/Packages", "w").write("\n\n".join(blocks))
+END
+gpg() { command gpg --homedir /tmp/other --batch --quiet "$@"; }
+mkdir -m 700 /tmp/other
+gpg --pinentry-mode loopback --passphrase '' --quick-generate-key other ed25519 cert,sign never
+t1=test-quick/t1/t1-1-1.gpkg.tar
+for number in 1 2 3 4; do
+    release=2020-01-01.$number
+    cp -rL current $release
+    rm $release/Packages.gz
+    sed -i "s/\"id\": \"[^\"]*\"/\"id\": \"$release\"/" $release/release.json
+    case $number in
+        # One byte of the metadata.
+        1) printf X | dd of=$release/$t1 bs=1 seek=3000 conv=notrunc status=none ;;
+        2) cp ../binpkgs/$t1 $release/$t1 ;;
+        3) cp ../binpkgs/$t1 $release/$t1
+           BINPKG_GPG_SIGNING_GPG_HOME=/tmp/other BINPKG_GPG_SIGNING_KEY=other gpkg-sign $release/$t1 >/dev/null 2>&1 ;;
+        4) sed -i 's/^SHA1: ..../SHA1: 0000/' $release/Packages ;;
+    esac
+    [ $number = 4 ] || python3 /tmp/describe $release $t1
+done
+"#;
+
+#[test]
+fn clients_take_what_is_signed_and_nothing_else() {
+    let home = Home::new();
+    let (mount, key) = (home.mount(), home.fingerprint());
+    let mut builder = Recipe::new(&["test-quick/t1", "test-quick/t2"])
+        .args(&["--volume", &mount])
+        .env("GBSUP_PUBLISH_SIGN_KEY", &key)
+        .start();
+    let status = builder.wait_waiting();
+    assert!(!status.warnings.iter().any(|warning| warning.contains("sign")), "{:?}", status.warnings);
+    let verified = builder.gbsup(&["verify", "--release"]).ok();
+    assert!(verified.contains(", with their signatures: 2 packages: as they should be"), "{verified}");
+    let changes = builder.sh(&format!("cat {RELEASES}/current/CHANGES"));
+    assert!(changes.contains(&format!("\nEvery package is signed by the key {key}.\n")), "{changes}");
+    // What builds packages cannot get at it, and no agent is left that would sign for it.
+    let read = builder.exec(&["su", "-s", "/bin/bash", "portage", "-c", &format!("cat {KEY}/*/* {KEY}/*")]);
+    assert!(read.code != 0 && read.out.is_empty(), "{read:?}");
+    assert_eq!(builder.sh("ls /dev/shm"), "");
+
+    // The same as Portage's own tool makes of the same file, but for the signatures themselves.
+    let layout = |file: &str| {
+        let members = builder.sh(&format!("tar tvf {file} | awk '{{ print $1, $2, $6 }}'"));
+        let script = format!("tar xOf {file} t1-1-1/Manifest | grep -v '[.]sig' | sed '/SIGNATURE/,$d'");
+        // Portage gives the hashes in any order.
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
+        let manifest: Vec<_> = builder.sh(&script).lines().map(words).collect();
+        (members, manifest)
+    };
+    let ours = layout(&format!("{RELEASES}/current/test-quick/t1/t1-1-1.gpkg.tar"));
+    builder.sh(&format!(
+        "cp /var/lib/gbsup/binpkgs/test-quick/t1/t1-1-1.gpkg.tar /tmp/t1 && BINPKG_GPG_SIGNING_GPG_HOME={KEY} \
+         BINPKG_GPG_SIGNING_KEY={key} gpkg-sign /tmp/t1 >/dev/null 2>&1"
+    ));
+    assert_eq!(ours, layout("/tmp/t1"));
+
+    let client = client(&builder, &builder.gbsup(&["key", "show"]).ok());
+    let installed = install(&client, "current");
+    assert_eq!(installed.code, 0, "{}", installed.out);
+    builder.sh(FORGE);
+    for (number, kind, refusal) in [
+        (1, "damaged", "BAD signature"),
+        (2, "signature", "missing any signature"),
+        (3, "signature", "unknown key"),
+        (4, "index", "Digest verification failed"),
+    ] {
+        let release = format!("2020-01-01.{number}");
+        let refused = install(&client, &release);
+        assert!(refused.code != 0 && refused.out.contains(refusal), "{release}: {}", refused.out);
+        let verified = builder.gbsup(&["verify", "--json", "--release", &release]).exited(5);
+        let verified: serde_json::Value = serde_json::from_str(&verified).expect("JSON");
+        assert_eq!(verified["findings"][0]["kind"], kind, "{verified:#}");
+    }
+    builder.assert_tidy();
+}
+
+#[test]
+fn a_publisher_needs_the_key_and_the_volume_alone() {
+    let home = Home::new();
+    let mut builder = Recipe::new(&["test-quick/t1"]).env("GBSUP_PUBLISH_BY", "separate").start();
+    let status = builder.wait_waiting();
+    assert!(status.headline.ends_with("; a newer offer waits for its publisher"), "{}", status.headline);
+    assert!(status.warnings.iter().any(|warning| warning.contains(" waits for its publisher: ")));
+    assert!(status.release.is_none());
+
+    let volume = format!("{}:/var/lib/gbsup", builder.on_volume("").display());
+    let nothing = ["--volume", &volume, "--tmpfs", "/var/db/repos", "--tmpfs", "/var/db/pkg"];
+    let publish = |args: &[&str]| home.run(&[&nothing, args].concat(), &["publish", "--here"]);
+    // A key that is not as it has to be: nothing is published.
+    let open = publish(&["--env", "GBSUP_PUBLISH_GPG_HOME=/usr"]).exited(1);
+    assert!(open.contains("the keys in /usr can be read by others"), "{open}");
+    let other = publish(&["--env", &format!("GBSUP_PUBLISH_SIGN_KEY={}", "A".repeat(40))]).exited(1);
+    assert!(other.contains("is not among the secret keys"), "{other}");
+    assert!(builder.status().release.is_none());
+
+    assert!(publish(&[]).ok().contains(" is published: 1 added"));
+    assert!(publish(&[]).ok().starts_with("nothing to publish: "));
+    let status = builder.status();
+    assert!(status.release.as_ref().is_some_and(|release| release.packages == 1));
+    assert!(!status.headline.contains("publisher") && status.warnings.is_empty(), "{status:?}");
+    assert!(builder.gbsup(&["releases"]).ok().contains("current, signed"));
+    assert!(builder.gbsup(&["verify", "--release"]).ok().contains("with their signatures"));
+
+    // One that has expired: clients would refuse it, so the old release stays.
+    let expire = format!(
+        "chmod 700 {KEY} && gpg --homedir {KEY} --batch --quiet --faked-system-time 20200101T000000! --pinentry-mode loopback --passphrase '' \
+         --quick-generate-key old ed25519 cert,sign 1d && gpgconf --homedir {KEY} --kill all"
+    );
+    let old = Home(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory"));
+    let mount = old.mount();
+    docker(&["run", "--rm", "--entrypoint", "bash", "--volume", &mount, image(), "-c", &expire]).ok();
+    let expired = old.run(&nothing, &["publish", "--here"]).exited(1);
+    assert!(expired.contains("has expired, and clients refuse every package"), "{expired}");
+    assert!(old.run(&[], &["key", "show"]).exited(5).contains("it has expired"));
+}
