@@ -27,7 +27,8 @@ impl Home {
 
     /// `gbsup` in a container without network, that has the key and what `args` give it.
     fn run(&self, args: &[&str], gbsup: &[&str]) -> crate::support::Ran {
-        let mount = self.mount();
+        let mode = if gbsup.contains(&"init") { "rw" } else { "ro" };
+        let mount = format!("{}:{mode}", self.mount());
         let run =
             ["run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--volume", &mount];
         docker(&[&run, args, &[image()], gbsup].concat())
