@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::gpg::{self, Gpg, KeySigner};
+use super::release::Releases;
 use crate::config::{Config, SignKey};
 use crate::core::signing::{self, Unusable};
 use crate::portage::gpg::Key;
@@ -39,13 +40,18 @@ pub enum Error {
 /// Who signs what is published, and what people have to know about the key. Nobody does when there is no key.
 ///
 /// # Errors
-/// When there are keys, and none of them can be used.
+/// When there are keys, and none of them can be used; and when there is none, but what is offered is signed: a volume
+/// that somebody forgot to mount must not take that from clients.
 pub fn open(config: &Config, now: Timestamp) -> Result<(Option<Signatory>, Option<String>), Error> {
     let wanted = &config.publish.sign_key;
     let home = config.publish.gpg_home.as_path();
     let name = home.display().to_string();
     let (gpg, keys) = secret_keys(config, home)?.unzip();
     let key = signing::choose(keys.unwrap_or_default(), wanted, &name, now)?;
+    let before = Releases::on(&config.volume.path).signed_by();
+    if let (None, SignKey::Only, Some(before)) = (&key, wanted, before) {
+        return Err(Unusable::Gone(before, name).into());
+    }
     let warning = signing::warning(key.as_ref(), wanted, &name, now);
     let signatory = gpg.zip(key).map(|(gpg, key)| Signatory::new(gpg, &key)).transpose()?;
     Ok((signatory, warning))

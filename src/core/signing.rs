@@ -20,6 +20,11 @@ pub enum Unusable {
     /// Nobody says which.
     #[error("there are several secret keys; write the fingerprint of one into publish.sign_key: {0}")]
     Several(String),
+    /// There is none any more: the fingerprint, and where it should be.
+    #[error(
+        "what is offered is signed by the key {0}, and there is no key in {1}; releases without signatures need publish.sign_key = \"none\""
+    )]
+    Gone(String, String),
     /// Clients refuse what it signs.
     #[error("the key {0} has expired, and clients refuse every package; try: {1}")]
     Expired(String, String),

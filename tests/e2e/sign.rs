@@ -186,6 +186,10 @@ fn a_publisher_needs_the_key_and_the_volume_alone() {
     assert!(builder.gbsup(&["releases"]).ok().contains("current, signed"));
     assert!(builder.gbsup(&["verify", "--release"]).ok().contains("with their signatures"));
 
+    // A key that somebody forgot to mount takes the signatures from nobody.
+    let gone = publish(&["--env", "GBSUP_PUBLISH_GPG_HOME=/gone"]).exited(1);
+    assert!(gone.contains("and there is no key in /gone"), "{gone}");
+
     // One that has expired: clients would refuse it, so the old release stays.
     let expire = format!(
         "chmod 700 {KEY} && gpg --homedir {KEY} --batch --quiet --faked-system-time 20200101T000000! --pinentry-mode loopback --passphrase '' \

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use gbsup::config::Publisher;
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::history::Record;
 use gbsup::core::release::{Current, Demanding, Published};
 use gbsup::core::request::{Reply, Request};
 use gbsup::core::status::Mode;
-use gbsup::core::{Action, Event, Report, Step, Work};
+use gbsup::core::{Action, Event, Report, Step, Work, view};
 use gbsup::portage::cpv::Cpv;
 use gbsup::portage::gpkg::image::Demand;
 use jiff::Timestamp;
@@ -168,4 +169,19 @@ fn a_package_for_a_newer_kernel_than_there_is_is_told() {
             .replace("publish.client_kernel is 4.4.0", "this machine's is 2.6.32")]
     );
     assert_eq!(warnings(None, "6.18"), [""; 0]);
+}
+
+#[test]
+fn an_offer_that_waits_for_its_publisher_is_in_the_headline_until_it_is_published() {
+    let mut story = Story::begin(|config| config.publish.by = Publisher::Separate);
+    story.through(Step::Rebuild);
+    let text = Some("the offer of today waits for its publisher".to_owned());
+    story.take(Event::Warning { key: view::UNPUBLISHED, text });
+    story.end(Report::Nothing);
+    story.through(Step::Prune);
+    story.expect(Mode::Waiting, "; a newer offer waits for its publisher");
+    assert_eq!(story.status().warnings, ["the offer of today waits for its publisher"]);
+    story.take(Event::Offered(Some(release(1, None))));
+    assert!(!story.status().headline.contains("publisher"), "{}", story.status().headline);
+    assert_eq!(story.status().warnings, [""; 0]);
 }

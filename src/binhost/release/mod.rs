@@ -171,6 +171,12 @@ impl Releases {
         self.linked("current")
     }
 
+    /// The fingerprint of the key by which that one is signed, if it is.
+    #[must_use]
+    pub fn signed_by(&self) -> Option<String> {
+        self.read(self.current()?).ok()?.signed
+    }
+
     /// The one that they were offered before.
     #[must_use]
     pub fn previous(&self) -> Option<Id> {
