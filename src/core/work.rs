@@ -1,0 +1,116 @@
+//! What jobs do.
+
+use super::Step;
+use super::audit::Broken;
+use super::major::Stale;
+use super::remedy::Change;
+use crate::portage::circular::Solution;
+
+/// One step's work, with everything the performer needs that only the core knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// See [`Step::Preflight`].
+    Preflight,
+    /// See [`Step::Sync`].
+    Sync,
+    /// See [`Step::SelfUpdate`].
+    SelfUpdate,
+    /// See [`Step::Plan`].
+    Plan {
+        /// Atoms to leave out.
+        exclude: Vec<String>,
+        /// Of which of them it has to be known what version Portage would take.
+        skips: Vec<String>,
+    },
+    /// See [`Step::Build`].
+    Build {
+        /// Atoms to leave out.
+        exclude: Vec<String>,
+        /// Packages to merge again first, as `category/name-version`.
+        merge_again: Vec<String>,
+    },
+    /// A part of [`Step::Build`]: packages that failed and are tried again.
+    Again {
+        /// Those packages, as `category/name-version`.
+        packages: Vec<String>,
+        /// What is done otherwise this time.
+        change: Change,
+        /// Atoms to leave out.
+        exclude: Vec<String>,
+    },
+    /// A part of the step `at`: what Portage knows of a circular dependency that stopped it.
+    Circle {
+        /// The step.
+        at: Step,
+        /// Portage's words about it.
+        text: Vec<String>,
+        /// It was met while this was being built.
+        within: Option<Solution>,
+        /// Atoms to leave out.
+        exclude: Vec<String>,
+    },
+    /// A part of the step `at`: one package with other USE flags, so that a circle is broken.
+    Untangle {
+        /// The step.
+        at: Step,
+        /// The package and its flags.
+        solution: Solution,
+        /// Atoms to leave out.
+        exclude: Vec<String>,
+    },
+    /// See [`Step::Audit`].
+    Audit {
+        /// What to build from source before.
+        rebuild: Vec<Broken>,
+        /// What was built so already and is no better for it.
+        tried: Vec<Broken>,
+        /// Atoms to leave out.
+        exclude: Vec<String>,
+    },
+    /// See [`Step::Publish`].
+    Publish {
+        /// What this cycle rebuilt, and why.
+        stale: Vec<Stale>,
+    },
+    /// See [`Step::Prune`]; or a part of the step `at`, which found no space.
+    Prune {
+        /// The step.
+        at: Step,
+    },
+    /// See [`Step::Rebuild`].
+    Rebuild {
+        /// What this cycle merged, as `category/name-version`.
+        merged: Vec<String>,
+        /// Atoms to leave out.
+        exclude: Vec<String>,
+    },
+}
+
+impl Work {
+    /// Whether something is done about a failure, so that it belongs into the history; looking for what
+    /// could be done does not.
+    #[must_use]
+    pub fn is_remedy(&self) -> bool {
+        match self {
+            Self::Again { .. } | Self::Untangle { .. } => true,
+            Self::Prune { at } => *at != Step::Prune,
+            _ => false,
+        }
+    }
+
+    /// The step this is the work of.
+    #[must_use]
+    pub fn step(&self) -> Step {
+        match self {
+            Self::Preflight => Step::Preflight,
+            Self::Sync => Step::Sync,
+            Self::SelfUpdate => Step::SelfUpdate,
+            Self::Plan { .. } => Step::Plan,
+            Self::Build { .. } | Self::Again { .. } => Step::Build,
+            Self::Circle { at, .. } | Self::Untangle { at, .. } | Self::Prune { at } => *at,
+            Self::Rebuild { .. } => Step::Rebuild,
+            Self::Audit { .. } => Step::Audit,
+            Self::Publish { .. } => Step::Publish,
+        }
+    }
+}
