@@ -1,5 +1,7 @@
 //! The command line. Completions and the man page are made from these types.
 
+mod serve;
+
 use std::path::PathBuf;
 
 mod key;
@@ -7,6 +9,8 @@ mod release;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+pub use serve::{ClientConfigArgs, ServeArgs};
 
 use crate::core::request::PauseMode;
 use crate::portage::cpv::exclude_atom;
@@ -232,6 +236,10 @@ heartbeat. It fails with 1 and the reason when one of them did not arrive.")]
         #[arg(long, required = true)]
         test: bool,
     },
+    /// Serve the releases of a volume over HTTP; the builder does this itself
+    Serve(ServeArgs),
+    /// Print a script that sets a client up for the packages of this builder
+    ClientConfig(ClientConfigArgs),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigVerb),

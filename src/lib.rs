@@ -3,7 +3,8 @@
 //! gbsup is one static binary with three roles: PID 1 ([`init`]), the [`supervisor`] that decides
 //! and performs the build loop, and the [`client`] that asks it. What is decided is decided in
 //! [`core`]; what is known about Portage is in [`portage`]; what people read is made in [`render`].
-//! These three do no I/O, and a test keeps it so. What clients are offered is looked into by [`binhost`].
+//! These three do no I/O, and a test keeps it so. What clients are offered is looked into by [`binhost`], and
+//! handed out by [`web`].
 
 pub mod binhost;
 pub mod cli;
@@ -18,6 +19,7 @@ pub mod render;
 pub mod supervisor;
 pub mod sys;
 mod volume;
+pub mod web;
 
 /// The version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -249,6 +249,12 @@ pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     )
 }
 
+/// Lets everything else on this machine come first, by so much of nice(2). Failing is no error: it is a courtesy.
+pub fn give_way(niceness: i32) {
+    // SAFETY: setpriority takes no pointer and changes only the calling process.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) };
+}
+
 /// Closes every descriptor from 3 up. For the first line of a program that has opened none itself,
 /// to let go of what its parent forgot to close.
 pub fn close_from_3() {

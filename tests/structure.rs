@@ -10,6 +10,7 @@ const IMPURE: &[&str] = &[
     "duct",
     "notify",
     "axum",
+    "hyper",
     "rusqlite",
     "rustls",
     "ureq",

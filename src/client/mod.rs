@@ -17,6 +17,7 @@ use crate::core::status::Mode;
 use socket::Supervisor;
 
 mod audit;
+mod client_config;
 mod compare;
 mod key;
 mod logs;
@@ -25,6 +26,7 @@ mod plan;
 mod prune;
 mod records;
 mod releases;
+mod serve;
 mod skip;
 mod socket;
 mod status;
@@ -115,6 +117,8 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Verify(args) => verify::run(&supervisor, &args),
         Verb::Compare { plan, json } => compare::run(&supervisor, &plan, json),
         Verb::Key(verb) => key::run(verb),
+        Verb::Serve(args) => serve::run(&args),
+        Verb::ClientConfig(args) => client_config::run(args),
         Verb::Notify { .. } => notify::test(&supervisor),
         Verb::Webhook { timeout } => webhook::run(Duration::from_secs(timeout)),
         Verb::Config(ConfigVerb::Check(args)) => config_check(&args),

@@ -9,7 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, FollowUp, KEYS, notify, publish, values};
+use super::{Config, FollowUp, KEYS, http, notify, publish, values};
 
 /// Where a value or a problem is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -285,6 +285,9 @@ impl Walk {
             ("prune", "quarantine") => slot.one(values::interval, &mut config.prune.quarantine),
             ("prune", "cap") => slot.one(values::percentage, &mut config.prune.cap),
             ("stop", "grace") => slot.one(values::grace, &mut config.stop.grace),
+            ("http", "listen") => slot.one(http::listen, &mut config.http.listen),
+            ("http", "url") => slot.one(http::url, &mut config.http.url),
+            ("http", "max_connections") => slot.one(http::connections, &mut config.http.max_connections),
             ("notify", "name") => slot.one(values::word, &mut config.notify.name),
             ("notify", "events") => slot.list(notify::event, &mut config.notify.events),
             ("notify", "command") => slot.list(values::word, &mut config.notify.command),

@@ -11,6 +11,7 @@ use std::{env, fs, io};
 use serde::Serialize;
 
 mod check;
+mod http;
 mod notify;
 mod publish;
 mod show;
@@ -19,6 +20,7 @@ mod tests;
 mod values;
 
 pub use check::{Problem, Problems, check};
+pub use http::{Http, location};
 pub use notify::{News, Notify, Posted, Url};
 pub use publish::{Publish, Publisher, SignKey};
 pub use show::show;
@@ -52,6 +54,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("prune", &["logs", "log_size", "distfiles", "leftovers", "binpkgs", "binpkg_size", "quarantine", "cap"]),
     ("stop", &["grace"]),
+    ("http", &["listen", "url", "max_connections"]),
     (
         "notify",
         &[
@@ -90,6 +93,8 @@ pub struct Config {
     pub prune: Prune,
     /// How the builder stops.
     pub stop: Stop,
+    /// What clients are served on.
+    pub http: Http,
     /// Who is told what.
     pub notify: Notify,
     /// What the log says.
@@ -298,6 +303,20 @@ pub enum Level {
     Trace,
 }
 
+impl Level {
+    /// The word in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
 /// `log.format`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -307,6 +326,17 @@ pub enum Format {
     Text,
     /// One object per line.
     Json,
+}
+
+impl Format {
+    /// The word in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 impl Default for Volume {

@@ -38,6 +38,7 @@ pub mod release;
 pub mod remedy;
 pub mod request;
 pub mod room;
+pub mod server;
 pub mod signing;
 pub mod skip;
 pub mod stall;
@@ -55,7 +56,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, Http};
 use crate::portage::buildlog::BuildLog;
 use crate::portage::circular::Circle;
 use crate::portage::cpv::Cpv;
@@ -324,6 +325,11 @@ pub enum Event {
         /// One line for each process; see [`stall::tree`].
         processes: Vec<String>,
     },
+    /// The server has ended.
+    ServerEnded {
+        /// Its last word, or how it ended.
+        why: String,
+    },
     /// A message or a sign of life arrived, or did not.
     Delivered {
         /// How it went.
@@ -403,6 +409,10 @@ pub enum Action {
         /// What.
         note: Box<Note>,
     },
+    /// Start the server; an [`Event::ServerEnded`] follows when it ends. Nothing waits for it.
+    Serve(Http),
+    /// Have it end.
+    StopServing,
     /// Give a sign of life; an [`Event::Delivered`] follows.
     Beat,
     /// Say it in the log: what the headline alone does not tell.

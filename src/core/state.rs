@@ -18,6 +18,7 @@ use super::notice::{Notices, Outbox};
 use super::release::Current;
 use super::remedy::{Remedy, Treated};
 use super::request::PauseMode;
+use super::server::{self, Server};
 use super::skip::Skip;
 use super::status::{VolumeInfo, Why};
 use super::untangle::Untangled;
@@ -349,6 +350,8 @@ pub struct Live {
     pub estimates: Arc<Estimates>,
     /// Messages on their way and still to come.
     pub outbox: Outbox,
+    /// The process that serves clients.
+    pub server: Server,
     /// What an operator should know, by key.
     pub warnings: BTreeMap<&'static str, String>,
 }
@@ -387,6 +390,7 @@ impl State {
                 next: None,
                 estimates: Arc::default(),
                 outbox: Outbox::default(),
+                server: Server::Off,
                 warnings: BTreeMap::new(),
             },
         }
@@ -416,6 +420,8 @@ impl State {
         // On the way out, and before the volume is ours or refused, nobody is told anything.
         let silent = self.live.stopping || self.live.volume == Volume::Claiming;
         let outbox = if silent { None } else { self.live.outbox.wake() };
-        [halt, watch, self.live.retry, self.live.next, outbox].into_iter().flatten().min()
+        let troubled = self.live.warnings.contains_key(server::WARNING);
+        let server = if self.live.stopping { None } else { self.live.server.wake(troubled) };
+        [halt, watch, self.live.retry, self.live.next, outbox, server].into_iter().flatten().min()
     }
 }

@@ -12,6 +12,7 @@ use anstyle::{AnsiColor, Style};
 use crate::core::status::{Mode, Status, Why, size};
 
 mod audit;
+pub mod client_config;
 mod compare;
 mod elog;
 mod failures;

@@ -5,20 +5,18 @@ use std::fmt;
 use jiff::Timestamp;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::console::Console;
 use crate::config;
 
-/// Sends everything that is traced from now on to the console.
-pub(super) fn start(config: config::Log, console: &Console) {
-    let console = console.clone();
+/// Sends everything that is traced from now on there.
+pub(crate) fn start(config: config::Log, to: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let builder = tracing_subscriber::fmt()
         .with_max_level(level(config.level))
         .with_ansi(false)
         .with_target(false)
-        .with_writer(move || console.clone());
+        .with_writer(to);
     match config.format {
         config::Format::Text => builder.event_format(Plain).init(),
         config::Format::Json => builder.json().init(),

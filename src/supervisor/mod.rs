@@ -16,7 +16,7 @@ mod inputs;
 pub(crate) mod installed;
 mod live;
 mod locks;
-mod logging;
+pub(crate) mod logging;
 mod memory;
 mod perform;
 mod planning;
@@ -30,6 +30,7 @@ mod rebuild;
 pub mod rehearse;
 mod remedies;
 mod repair;
+mod serving;
 mod signals;
 pub mod socket;
 pub mod store;
@@ -67,6 +68,7 @@ use delivery::Parcel;
 use flags::Flags;
 use history::History;
 use perform::Performer;
+use serving::Serving;
 use signals::{Meaning, Signals};
 use socket::Asked;
 use store::Store;
@@ -92,7 +94,8 @@ pub fn run() -> u8 {
         Ok(console) => console,
         Err(problem) => return give_up("standard output cannot be used", &problem),
     };
-    logging::start(config.log, &console);
+    let lines = console.clone();
+    logging::start(config.log, move || lines.clone());
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(problem) => return give_up("the event loop cannot be made", &problem),
@@ -131,6 +134,7 @@ struct Supervisor {
     began: Instant,
     console: Console,
     performer: Performer,
+    serving: Serving,
     events: UnboundedSender<Event>,
     flag_changes: UnboundedSender<()>,
     changed: watch::Sender<()>,
@@ -157,6 +161,7 @@ impl Supervisor {
         let supervisor = Self {
             state: State::new(config, now),
             began,
+            serving: Serving::default(),
             performer: Performer::new(console.clone(), events.clone()),
             console,
             events,
@@ -342,6 +347,11 @@ impl Supervisor {
                 let status = Box::new(view::status(&self.state, self.now()));
                 self.deliver(Parcel::Message(way, note, Some(status)));
             }
+            Action::Serve(http) => {
+                let (console, events) = (self.console.clone(), self.events.clone());
+                self.serving.start(&self.state.live.config, &http, console, events);
+            }
+            Action::StopServing => self.serving.stop(),
             Action::Beat => self.deliver(Parcel::Beat),
             Action::Say(text) => info!("{text}"),
             Action::Exit(code) => {

@@ -13,5 +13,6 @@ mod publish;
 mod remedies;
 mod requests;
 mod room;
+mod serve;
 mod stall;
 mod story;

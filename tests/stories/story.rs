@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gbsup::config::Config;
+use gbsup::config::{Config, Http};
 use gbsup::core::history::{Outcome as End, Record};
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::state::{CyclePlan, State};
@@ -26,6 +26,8 @@ pub(crate) struct Story {
     pub plan: Option<CyclePlan>,
     pub forces: Vec<Force>,
     pub records: Vec<Record>,
+    /// How the server was started last.
+    pub served: Option<Http>,
     pub gone: bool,
 }
 
@@ -43,6 +45,7 @@ impl Story {
             plan: None,
             forces: Vec::new(),
             records: Vec::new(),
+            served: None,
             gone: false,
         };
         story.claim(None, "one", true);
@@ -80,6 +83,7 @@ impl Story {
                 Action::Signal { force, .. } => self.forces.push(*force),
                 Action::PersistPlan => self.plan = self.state.plan.as_deref().cloned(),
                 Action::Record(record) => self.records.push(record.clone()),
+                Action::Serve(http) => self.served = Some(http.clone()),
                 Action::Exit(_) => self.gone = true,
                 _ => {}
             }

@@ -10,6 +10,7 @@ mod planned;
 mod prune;
 mod publish;
 mod remedies;
+mod serve;
 mod stall;
 mod tell;
 
@@ -32,6 +33,7 @@ pub fn step(state: State, event: Event, now: Now) -> (State, Vec<Action>) {
     let mut turn = Turn { state, now, actions: Vec::new() };
     turn.take(event);
     turn.go_on();
+    turn.serve();
     turn.tell();
     let Turn { state, mut actions, .. } = turn;
     if state.durable != before && state.live.volume == Volume::Ours {
@@ -92,6 +94,7 @@ impl Turn {
             }
             Event::Pulse { job, pulse } => self.pulse(job, pulse),
             Event::Examined { job, processes } => self.examined(job, processes),
+            Event::ServerEnded { why } => self.server_ended(&why),
             Event::Delivered { way, problem } => self.delivered(way, problem),
             Event::Warning { key, text: Some(text) } => {
                 // Somebody who ends the wait also ends what can be seen of it.

@@ -1,0 +1,97 @@
+//! The server as a child: it is this program in another role, and nothing of the supervisor waits for it.
+//!
+//! The supervisor never touches the network. What listens there has a process of its own ([`crate::web`]), which gives up
+//! its rights itself, once it has its socket, and which ends with the supervisor, whatever becomes of that.
+
+use std::io;
+use std::thread;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::console::Console;
+use super::process::{Handle, Launch, Sink};
+use crate::config::{Config, Http};
+use crate::core::{Event, Exit, Force};
+use crate::portage::command::Command;
+use crate::render::clean;
+
+/// How much is told of its last word.
+const SHOWN: usize = 200;
+
+/// The server that was started last.
+#[derive(Default)]
+pub(super) struct Serving {
+    handle: Handle,
+}
+
+impl Serving {
+    /// Starts it; its end is an [`Event::ServerEnded`].
+    pub(super) fn start(
+        &mut self,
+        config: &Config,
+        http: &Http,
+        console: Console,
+        events: UnboundedSender<Event>,
+    ) {
+        let handle = Handle::default();
+        self.handle = handle.clone();
+        let command = command(config, http);
+        let refused = events.clone();
+        let started = thread::Builder::new().name("server".into()).spawn(move || {
+            let mut said = Said { console, last: String::new() };
+            let ended = Launch::new(&handle).run(&command, &mut said);
+            let why = match ended.exit {
+                Exit::Code(_) if !said.last.is_empty() => said.last,
+                Exit::Code(code) => format!("the server ended with exit code {code}"),
+                Exit::Signal(signal) => format!("signal {signal} ended the server"),
+                Exit::NotStarted(why) => why,
+            };
+            drop(events.send(Event::ServerEnded { why }));
+        });
+        if let Err(problem) = started {
+            drop(refused.send(Event::ServerEnded { why: format!("no thread could be started: {problem}") }));
+        }
+    }
+
+    /// Ends it.
+    pub(super) fn stop(&self) {
+        self.handle.signal(Force::Terminate);
+    }
+}
+
+/// The configuration goes along as it is in force, whatever is in the file by now.
+fn command(config: &Config, http: &Http) -> Command {
+    // As it runs, even when its file was replaced meanwhile.
+    let argv = ["/proc/self/exe", "serve", "--parent", &std::process::id().to_string()].map(str::to_owned);
+    let listen = http.listen.map(|address| address.to_string()).unwrap_or_default();
+    let env = [
+        ("GBSUP_CONFIG", "/dev/null".to_owned()),
+        ("GBSUP_VOLUME_PATH", config.volume.path.display().to_string()),
+        ("GBSUP_HTTP_LISTEN", listen),
+        ("GBSUP_HTTP_MAX_CONNECTIONS", http.max_connections.to_string()),
+        ("GBSUP_LOG_LEVEL", config.log.level.name().to_owned()),
+        ("GBSUP_LOG_FORMAT", config.log.format.name().to_owned()),
+    ];
+    Command { argv: argv.to_vec(), env: env.map(|(name, value)| (name.to_owned(), value)).to_vec() }
+}
+
+/// What it prints is a part of the log, and its last line may be why it ended.
+struct Said {
+    console: Console,
+    last: String,
+}
+
+impl Sink for Said {
+    fn write(&mut self, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn lines(&mut self, lines: &[u8]) {
+        self.console.lines(lines);
+        if let Some(line) = String::from_utf8_lossy(lines).lines().rfind(|line| !line.trim().is_empty()) {
+            let line = clean(line);
+            let line = line.strip_prefix("gbsup: ").unwrap_or_default();
+            line[..line.floor_char_boundary(SHOWN)].clone_into(&mut self.last);
+        }
+    }
+}

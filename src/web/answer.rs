@@ -1,0 +1,252 @@
+//! One request, one answer.
+
+use std::io;
+
+use bytes::Bytes;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use tracing::{debug, warn};
+
+use super::body::{Answer, Outgoing, Slice};
+use super::conditional::{Part, part, to_http};
+use super::pages;
+use super::path::{self, Place, Refused, Target};
+use super::tree::{Found, Opened, Tree};
+use crate::core::release::{Id, Release};
+
+/// Something below `/releases/ID/` never changes.
+const FIXED: &str = "public, max-age=31536000, immutable";
+/// What `/binpkgs/` has may be another thing at any time: kept, but asked for again.
+const CURRENT: &str = "no-cache";
+/// The pages bring their style with them and need nothing else.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+/// The name of the index, and of the same compressed.
+const PACKAGES: &str = "Packages";
+const PACKAGES_GZ: &str = "Packages.gz";
+
+/// Answers; what the request has in its body is not read.
+pub(super) fn answer<B>(tree: &Tree, request: &Request<B>, outgoing: &Outgoing) -> Response<Answer> {
+    let asked = Asked { tree, headers: request.headers(), outgoing };
+    let path = request.uri().path();
+    let response = match *request.method() {
+        Method::GET | Method::HEAD => asked.path(path),
+        _ => {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.");
+            set(&mut response, header::ALLOW, "GET, HEAD");
+            set(&mut response, header::CONNECTION, "close");
+            response
+        }
+    };
+    debug!("{} {path}: {}", request.method(), response.status().as_u16());
+    response
+}
+
+struct Asked<'a> {
+    tree: &'a Tree,
+    headers: &'a HeaderMap,
+    outgoing: &'a Outgoing,
+}
+
+impl Asked<'_> {
+    fn path(&self, path: &str) -> Response<Answer> {
+        match path::read(path) {
+            Ok(Target::Front) => moved("/binpkgs/"),
+            Ok(Target::Slash) => moved(&format!("{path}/")),
+            Ok(Target::Health) => text(StatusCode::OK, "It answers."),
+            Ok(Target::Key) => self.key(),
+            Ok(Target::Releases) => self.releases(),
+            Ok(Target::Current(place)) => match self.tree.current() {
+                Some(id) => self.place(id, &place, true, path),
+                None => missing("Nothing is published yet."),
+            },
+            Ok(Target::Fixed(id, place)) => self.place(id, &place, false, path),
+            Err(Refused::NotFound) => missing("There is no such file."),
+            Err(Refused::Malformed) => text(StatusCode::BAD_REQUEST, "This is no path of a file here."),
+            Err(Refused::TooLong) => text(StatusCode::URI_TOO_LONG, "The path is too long."),
+        }
+    }
+
+    fn key(&self) -> Response<Answer> {
+        match self.tree.file("gbsup.asc") {
+            Ok(opened) => self.file(opened, "application/pgp-keys", CURRENT),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing("The packages are not signed."),
+            Err(error) => failed(&error, "gbsup.asc"),
+        }
+    }
+
+    fn releases(&self) -> Response<Answer> {
+        match self.tree.ids() {
+            Ok(ids) => html(pages::releases(&ids, self.tree.current())),
+            Err(error) => failed(&error, "releases"),
+        }
+    }
+
+    /// Something of a release; a package that is asked for in the current one and is not in it any more, of the newest
+    /// that has it: a client goes by the index that it read before.
+    fn place(&self, id: Id, place: &Place, current: bool, path: &str) -> Response<Answer> {
+        let keep = if current { CURRENT } else { FIXED };
+        if place.path == PACKAGES && !place.slash {
+            return self.index(id, keep);
+        }
+        let mut found = self.tree.find(id, place);
+        if current && place.is_package() && is_missing(&found) {
+            let others = self.tree.ids().unwrap_or_default().into_iter().filter(|other| *other != id);
+            if let Some(elsewhere) =
+                others.map(|id| self.tree.find(id, place)).find(|found| !is_missing(found))
+            {
+                found = elsewhere;
+            }
+        }
+        match found {
+            Ok(Found::File(opened)) => self.file(opened, kind(&place.path), keep),
+            Ok(Found::Directory(entries)) if place.path.is_empty() => self.release(id, &entries, path),
+            Ok(Found::Directory(entries)) => {
+                html(pages::directory(&format!("{id}: {}", place.path), &entries))
+            }
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => moved(&format!("{path}/")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing("There is no such file."),
+            Err(error) => failed(&error, &format!("{id}/{}", place.path)),
+        }
+    }
+
+    /// The index; compressed, as it lies there, for whoever can take that for the index itself.
+    fn index(&self, id: Id, keep: &'static str) -> Response<Answer> {
+        let packed = accepts_gzip(self.headers).then(|| self.tree.file(&format!("{id}/{PACKAGES_GZ}")).ok());
+        let mut response = match packed.flatten() {
+            Some(packed) => {
+                let mut response = self.file(packed, kind(PACKAGES), keep);
+                set(&mut response, header::CONTENT_ENCODING, "gzip");
+                response
+            }
+            None => match self.tree.file(&format!("{id}/{PACKAGES}")) {
+                Ok(plain) => self.file(plain, kind(PACKAGES), keep),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => missing("There is no such file."),
+                Err(error) => failed(&error, PACKAGES),
+            },
+        };
+        set(&mut response, header::VARY, "Accept-Encoding");
+        response
+    }
+
+    fn release(&self, id: Id, entries: &[(String, Option<u64>)], path: &str) -> Response<Answer> {
+        let read = self.tree.text(&format!("{id}/release.json"));
+        match read.map(|text| serde_json::from_str::<Release>(&text)) {
+            Ok(Ok(release)) => html(pages::release(&release, entries)),
+            // Of another version, or not made by gbsup: its files are there all the same.
+            _ => html(pages::directory(path, entries)),
+        }
+    }
+
+    fn file(&self, opened: Opened, kind: &'static str, keep: &'static str) -> Response<Answer> {
+        let Opened { file, size, version } = opened;
+        let part = part(self.headers, &version, size);
+        let (status, slice) = match part {
+            Part::Whole => (StatusCode::OK, Some((0, size))),
+            Part::Range { from, length } => (StatusCode::PARTIAL_CONTENT, Some((from, length))),
+            Part::NotModified => (StatusCode::NOT_MODIFIED, None),
+            Part::Failed => return text(StatusCode::PRECONDITION_FAILED, "The file is another one now."),
+            Part::Unsatisfiable => {
+                let mut response =
+                    text(StatusCode::RANGE_NOT_SATISFIABLE, "The file is not as long as that.");
+                set(&mut response, header::CONTENT_RANGE, &format!("bytes */{size}"));
+                return response;
+            }
+        };
+        let mut response = match slice {
+            Some((from, length)) => {
+                let slice = Slice { file, from, length };
+                let mut response = Response::new(Answer::File(slice, self.outgoing.clone()));
+                set(&mut response, header::CONTENT_LENGTH, &length.to_string());
+                set(&mut response, header::CONTENT_TYPE, kind);
+                if status == StatusCode::PARTIAL_CONTENT {
+                    let range = format!("bytes {from}-{}/{size}", from + length - 1);
+                    set(&mut response, header::CONTENT_RANGE, &range);
+                }
+                response
+            }
+            None => Response::new(Answer::Text(Bytes::new())),
+        };
+        *response.status_mut() = status;
+        set(&mut response, header::ACCEPT_RANGES, "bytes");
+        set(&mut response, header::CACHE_CONTROL, keep);
+        set(&mut response, header::ETAG, &version.tag);
+        set(&mut response, header::LAST_MODIFIED, &to_http(version.modified));
+        set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        response
+    }
+}
+
+/// Whether the client names gzip, or any coding, and does not refuse it by `q=0`.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
+        let refused = parts.any(|weight| weight.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0)));
+        named && !refused
+    })
+}
+
+fn is_missing(found: &io::Result<Found>) -> bool {
+    matches!(found, Err(error) if error.kind() == io::ErrorKind::NotFound)
+}
+
+/// The type of a file. Of the compressed index it is that of the file: Portage asks for it by its name and unpacks it.
+fn kind(path: &str) -> &'static str {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    match name.rsplit_once('.') {
+        _ if name == PACKAGES || name == "CHANGES" => "text/plain; charset=utf-8",
+        Some((_, "gz")) => "application/gzip",
+        Some((_, "json")) => "application/json",
+        Some((_, "tar")) => "application/x-tar",
+        _ => "application/octet-stream",
+    }
+}
+
+fn set(response: &mut Response<Answer>, name: HeaderName, value: &str) {
+    // What could not stand in a header was refused as a path; without it the answer is still right.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+fn of_text(status: StatusCode, body: String, kind: &str) -> Response<Answer> {
+    let length = body.len().to_string();
+    let mut response = Response::new(Answer::Text(body.into()));
+    *response.status_mut() = status;
+    set(&mut response, header::CONTENT_LENGTH, &length);
+    set(&mut response, header::CONTENT_TYPE, kind);
+    set(&mut response, header::CACHE_CONTROL, CURRENT);
+    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    response
+}
+
+fn html(body: String) -> Response<Answer> {
+    let mut response = of_text(StatusCode::OK, body, "text/html; charset=utf-8");
+    set(&mut response, header::CONTENT_SECURITY_POLICY, POLICY);
+    response
+}
+
+/// One sentence.
+fn text(status: StatusCode, sentence: &str) -> Response<Answer> {
+    of_text(status, format!("{sentence}\n"), "text/plain; charset=utf-8")
+}
+
+fn missing(sentence: &str) -> Response<Answer> {
+    text(StatusCode::NOT_FOUND, sentence)
+}
+
+fn moved(to: &str) -> Response<Answer> {
+    let mut response = text(StatusCode::MOVED_PERMANENTLY, "It is a directory: its name ends with a slash.");
+    set(&mut response, header::LOCATION, to);
+    response
+}
+
+fn failed(error: &io::Error, path: &str) -> Response<Answer> {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        warn!("{path} may not be read by the server's user: it has to be readable by others");
+        return text(StatusCode::FORBIDDEN, "The server may not read this file.");
+    }
+    warn!("{path} cannot be read: {error}");
+    text(StatusCode::INTERNAL_SERVER_ERROR, "The file cannot be read.")
+}

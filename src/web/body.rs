@@ -1,0 +1,97 @@
+//! What answers consist of: a text, or a part of a file that the kernel sends by itself.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fs::File;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+
+/// Stands for the bytes of a file wherever only their number matters. Zero pages that nobody ever touches: what sends
+/// them ([`super::stream`]) recognises them by where they are and has the kernel send the file in their place.
+static STAND_IN: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; 1 << 20]);
+
+/// How many of these bytes, from their beginning, stand for bytes of a file.
+pub(super) fn stands_for_file(bytes: &[u8]) -> bool {
+    STAND_IN.as_ptr_range().contains(&bytes.as_ptr())
+}
+
+/// A part of a file.
+#[derive(Debug)]
+pub(super) struct Slice {
+    pub(super) file: File,
+    /// The next byte.
+    pub(super) from: u64,
+    /// How many are left.
+    pub(super) length: u64,
+}
+
+/// The parts of files that a connection is to send, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outgoing(Arc<Mutex<VecDeque<Slice>>>);
+
+impl Outgoing {
+    pub(super) fn lock(&self) -> MutexGuard<'_, VecDeque<Slice>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// A short one.
+    Text(Bytes),
+    /// A part of a file, and who sends it.
+    File(Slice, Outgoing),
+    /// The rest of one that is being sent: so many bytes.
+    Sending(u64),
+}
+
+impl Answer {
+    fn left(&self) -> u64 {
+        match self {
+            Self::Text(text) => u64::try_from(text.len()).unwrap_or(u64::MAX),
+            Self::File(Slice { length, .. }, _) | Self::Sending(length) => *length,
+        }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = self.get_mut();
+        let left = this.left();
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        let bytes = match std::mem::replace(this, Self::Sending(0)) {
+            Self::Text(text) => text,
+            begun => {
+                // Only now: the body of an answer to HEAD is never asked for its bytes.
+                if let Self::File(slice, outgoing) = begun {
+                    outgoing.lock().push_back(slice);
+                }
+                let size = usize::try_from(left).unwrap_or(usize::MAX).min(STAND_IN.len());
+                *this = Self::Sending(left - u64::try_from(size).unwrap_or(left));
+                Bytes::from_static(&STAND_IN[..size])
+            }
+        };
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left())
+    }
+}

@@ -1,0 +1,131 @@
+//! `gbsup serve`: what clients download, and all of gbsup that listens on the network.
+//!
+//! It is a process of its own, without rights: it opens its socket and the directory of the releases, gives up
+//! everything else ([`confine`]), and only then answers. The supervisor starts it and starts it again; alone in a
+//! container that has the volume read-only, it does the same.
+//!
+//! ```text
+//!   /binpkgs/...         the release that is offered; a package that has left it, from the newest that has it
+//!   /releases/           which releases there are
+//!   /releases/ID/...     one of them, which never changes
+//!   /binpkgs/gbsup.asc   the key that packages are signed with
+//!   /healthz             whether it answers
+//! ```
+
+mod answer;
+mod body;
+mod conditional;
+pub mod confine;
+mod pages;
+mod path;
+mod server;
+mod stream;
+mod tree;
+
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::unistd::getppid;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::supervisor::logging;
+use crate::sys;
+use confine::{Held, confine};
+use server::Limits;
+use tree::Tree;
+
+/// Descriptors beside those of connections: the standard ones, the directory, the runtime's.
+const DESCRIPTORS: u64 = 64;
+/// How much the builder comes first (nice(2)).
+const NICENESS: i32 = 5;
+
+/// How it is to serve.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The process that started it, without which it ends.
+    pub parent: Option<i32>,
+    /// How long a client may take for a request.
+    pub request_timeout: Duration,
+    /// How long a client may take nothing of what it is sent.
+    pub stall_timeout: Duration,
+}
+
+/// Serves the releases of the configured volume until the process is ended.
+///
+/// # Errors
+/// One sentence, when it cannot begin or go on.
+pub fn run(config: &Config, options: &Options) -> Result<(), String> {
+    let address = config.http.listen.ok_or("http.listen is empty: there is nothing to serve on")?;
+    let directory = config.volume.path.join("releases");
+    let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    // What the first release makes; until then there is nothing in it.
+    drop(fs::DirBuilder::new().recursive(true).mode(0o755).create(&directory));
+    let tree = Tree::open(&directory).map_err(|error| of_directory(&directory, &error))?;
+    let connections = config.http.max_connections;
+    sys::give_way(NICENESS);
+    let held = confine(tree.directory(), 2 * u64::from(connections) + DESCRIPTORS)
+        .map_err(|error| format!("cannot give up its rights: {error}"))?;
+    if let Some(parent) = options.parent {
+        end_with(parent).map_err(|error| format!("cannot follow process {parent}: {error}"))?;
+    }
+    logging::start(config.log, io::stderr);
+    tell(held);
+    let limits = Limits { connections, request: options.request_timeout, stall: options.stall_timeout };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_loop)?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(no_loop)?;
+        let address = listener.local_addr().map_err(no_loop)?;
+        info!("serving {} on http://{address}/binpkgs/", directory.display());
+        server::serve(listener, tree, limits).await;
+        Err(format!("{} was removed", directory.display()))
+    })
+}
+
+fn no_loop(error: impl Display) -> String {
+    format!("the event loop cannot be made: {error}")
+}
+
+fn of_directory(directory: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("{} is not there: nothing was published on this volume yet", directory.display())
+        }
+        _ => format!("{} cannot be read: {error}", directory.display()),
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Ends this process when the one that started it ends. Set after the user was changed, which undoes it.
+fn end_with(parent: i32) -> io::Result<()> {
+    set_pdeathsig(Signal::SIGKILL)?;
+    if getppid().as_raw() != parent {
+        return Err(io::Error::other("it has ended"));
+    }
+    Ok(())
+}
+
+fn tell(held: Held) {
+    match held {
+        Held::Fully => {}
+        Held::Partly => {
+            info!("this kernel knows landlock only in part: the server is held as far as it goes");
+        }
+        Held::ByUserOnly => warn!(
+            "this kernel has no landlock, or it is switched off: only the rights of its user keep the server from \
+             other files"
+        ),
+    }
+}

@@ -1,0 +1,92 @@
+//! Takes connections, so many at a time, and lets go of those that waste them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioTimer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::{debug, warn};
+
+use super::answer::answer;
+use super::body::Outgoing;
+use super::stream::Stream;
+use super::tree::Tree;
+
+/// Bytes that the head of a request may have. Portage's have some 200.
+const HEAD: usize = 16 << 10;
+/// How many lines it may have.
+const HEADERS: usize = 64;
+/// How long to wait when no connection can be taken, for want of descriptors or of memory.
+const BREATH: Duration = Duration::from_millis(200);
+
+/// What it holds clients to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Connections at the same time; further ones wait in the kernel until one ends.
+    pub(super) connections: u16,
+    /// How long a client may take for a request, and be silent between two of them.
+    pub(super) request: Duration,
+    /// How long it may take nothing of what it is sent.
+    pub(super) stall: Duration,
+}
+
+/// Answers until the directory of the releases is no more.
+pub(super) async fn serve(listener: TcpListener, tree: Tree, limits: Limits) {
+    let tree = Arc::new(tree);
+    let free = Arc::new(Semaphore::new(usize::from(limits.connections)));
+    loop {
+        // It is never closed, so there is always another permit to wait for.
+        let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok(_) if tree.is_gone() => return,
+            Ok((socket, from)) => {
+                tokio::spawn(connection(socket, from, Arc::clone(&tree), limits, permit));
+            }
+            Err(error) if is_its_own(&error) => {}
+            Err(error) => {
+                warn!("no connection can be taken: {error}");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+/// Whether only that connection is concerned, which its client gave up before it was taken.
+fn is_its_own(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    [ConnectionAborted, ConnectionReset, Interrupted].contains(&error.kind())
+}
+
+async fn connection(
+    socket: TcpStream,
+    from: SocketAddr,
+    tree: Arc<Tree>,
+    limits: Limits,
+    _permit: OwnedSemaphorePermit,
+) {
+    // Answers are written whole; there is nothing to wait for.
+    let _slower = socket.set_nodelay(true);
+    let outgoing = Outgoing::default();
+    let stream = Stream::new(socket, outgoing.clone(), limits.stall);
+    let service = service_fn(move |request| {
+        let response = answer(&tree, &request, &outgoing);
+        async move { Ok::<_, std::convert::Infallible>(response) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.request)
+        .max_buf_size(HEAD)
+        .max_headers(HEADERS)
+        .writev(true)
+        .half_close(false)
+        .serve_connection(stream, service)
+        .await;
+    if let Err(error) = served {
+        debug!("{from}: {error}");
+    }
+}

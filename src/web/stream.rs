@@ -1,0 +1,133 @@
+//! A connection: bytes come and go as usual, but where an answer has the bytes of a file, the kernel sends them from
+//! its pages. And a client that takes nothing for too long is let go.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use nix::libc::{self, off64_t};
+use nix::sys::sendfile::sendfile64;
+use nix::sys::socket::{MsgFlags, send};
+use tokio::io::{AsyncWrite, Interest};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::body::{Outgoing, stands_for_file};
+
+/// A client.
+pub(super) struct Stream {
+    socket: TcpStream,
+    outgoing: Outgoing,
+    stall: Duration,
+    /// Runs while the client takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stream {
+    /// What is written to it, it may leave lying for `stall`.
+    pub(super) fn new(socket: TcpStream, outgoing: Outgoing, stall: Duration) -> Self {
+        Self { socket, outgoing, stall, stalled: None }
+    }
+
+    /// Writes as much as goes, of the first of the buffers that has any.
+    fn write_some(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut filled = buffers.iter().filter(|buffer| !buffer.is_empty());
+        let Some(first) = filled.next() else { return Ok(0) };
+        if stands_for_file(first) {
+            return self.send_file(first.len());
+        }
+        // The head of an answer goes into the same packet as what follows.
+        let more = filled.next().is_some_and(|next| stands_for_file(next));
+        let more = MsgFlags::from_bits_retain(if more { libc::MSG_MORE } else { 0 });
+        Ok(send(self.socket.as_raw_fd(), first, more | MsgFlags::MSG_NOSIGNAL)?)
+    }
+
+    /// At most so many bytes of the file whose turn it is.
+    fn send_file(&self, most: usize) -> io::Result<usize> {
+        let mut outgoing = self.outgoing.lock();
+        let slice = outgoing.front_mut().ok_or(io::ErrorKind::UnexpectedEof)?;
+        let count = usize::try_from(slice.length).unwrap_or(usize::MAX).min(most);
+        let mut from = off64_t::try_from(slice.from).map_err(io::Error::other)?;
+        let sent = sendfile64(&self.socket, &slice.file, Some(&mut from), count)?;
+        if sent == 0 {
+            // It is shorter than it was: the answer cannot be finished, and must not look as if it were.
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let done = u64::try_from(sent).unwrap_or(u64::MAX);
+        slice.from += done;
+        slice.length = slice.length.saturating_sub(done);
+        if slice.length == 0 {
+            outgoing.pop_front();
+        }
+        Ok(sent)
+    }
+
+    /// How long a client has taken nothing.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let stall = self.stall;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
+        ready!(stalled.as_mut().poll(cx));
+        stalled.as_mut().reset(Instant::now() + stall);
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        // One call for each few kilobytes of requests: a copy of them is nothing.
+        let mut room = [0; 4096];
+        let most = buffer.remaining().min(room.len());
+        let mut read = tokio::io::ReadBuf::new(&mut room[..most]);
+        ready!(tokio::io::AsyncRead::poll_read(Pin::new(&mut self.socket), cx, &mut read))?;
+        buffer.put_slice(read.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        loop {
+            if this.socket.poll_write_ready(cx)?.is_pending() {
+                return this.wait(cx);
+            }
+            match this.socket.try_io(Interest::WRITABLE, || this.write_some(buffers)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                written => {
+                    this.stalled = None;
+                    return Poll::Ready(written);
+                }
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Nothing is kept here.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

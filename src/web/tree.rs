@@ -1,0 +1,147 @@
+//! The directory of the releases, opened once: everything is looked up below it, by the kernel's own rules.
+//!
+//! No symbolic link is followed, whoever made it; `current` is read as a text, which has to be the name of a release.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use nix::dir::{Dir, Type};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2, readlinkat};
+use nix::sys::stat::{Mode, fstat};
+
+use super::conditional::{Version, time};
+use super::path::Place;
+use crate::core::release::Id;
+
+/// The most that is read of a file whose text is needed here: `release.json` of tens of thousands of packages.
+const LONGEST_TEXT: u64 = 64 << 20;
+
+/// What was found.
+pub(super) enum Found {
+    /// A file.
+    File(Opened),
+    /// A directory, and what is in it, by name: directories with a slash behind them, files with their sizes.
+    Directory(Vec<(String, Option<u64>)>),
+}
+
+/// A file that is open, and stays whole whatever becomes of its name.
+pub(super) struct Opened {
+    pub(super) file: File,
+    pub(super) size: u64,
+    pub(super) version: Version,
+}
+
+/// `releases/` of a volume.
+#[derive(Debug)]
+pub(super) struct Tree {
+    directory: OwnedFd,
+}
+
+impl Tree {
+    /// Opens it.
+    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        Ok(Self { directory: open(directory, flags, Mode::empty())? })
+    }
+
+    /// For whoever confines this process to it.
+    pub(super) fn directory(&self) -> &OwnedFd {
+        &self.directory
+    }
+
+    /// Whether it was removed: a new one may have its name, which is not seen from here.
+    pub(super) fn is_gone(&self) -> bool {
+        fstat(&self.directory).is_ok_and(|meta| meta.st_nlink == 0)
+    }
+
+    /// The release that is offered.
+    pub(super) fn current(&self) -> Option<Id> {
+        readlinkat(&self.directory, "current").ok()?.to_str()?.parse().ok()
+    }
+
+    /// The releases that are there, the newest first.
+    pub(super) fn ids(&self) -> io::Result<Vec<Id>> {
+        let mut ids: Vec<Id> =
+            self.names(".")?.into_iter().filter_map(|(name, _)| name.parse().ok()).collect();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(ids)
+    }
+
+    /// Something of a release.
+    pub(super) fn find(&self, id: Id, place: &Place) -> io::Result<Found> {
+        let path = match place.path.as_str() {
+            "" => id.to_string(),
+            below => format!("{id}/{below}"),
+        };
+        if place.slash {
+            let mut names: Vec<_> = self.names(&path)?;
+            names.retain(|(name, _)| !name.starts_with('.'));
+            let size = |path: String| self.file(&path).ok().map(|opened| opened.size);
+            let entry = |(name, directory)| {
+                let size = if directory { None } else { size(format!("{path}/{name}")) };
+                (if directory { format!("{name}/") } else { name }, size)
+            };
+            return Ok(Found::Directory(names.into_iter().map(entry).collect()));
+        }
+        self.file(&path).map(Found::File)
+    }
+
+    /// A file beside the releases or below one.
+    pub(super) fn file(&self, path: &str) -> io::Result<Opened> {
+        // A pipe that somebody put there must not be waited for.
+        let file = File::from(self.look(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?);
+        let meta = file.metadata()?;
+        if meta.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !meta.is_file() || meta.permissions().mode() & 0o444 == 0 {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let tag = format!("\"{:x}-{:x}-{:x}.{:x}\"", meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
+        let version = Version { tag, modified: time(meta.mtime()) };
+        Ok(Opened { size: meta.len(), version, file })
+    }
+
+    /// The whole text of a file.
+    pub(super) fn text(&self, path: &str) -> io::Result<String> {
+        let mut text = String::new();
+        self.file(path)?.file.take(LONGEST_TEXT).read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    /// The names in a directory, sorted, and which of them are directories. Links are left out.
+    fn names(&self, path: &str) -> io::Result<Vec<(String, bool)>> {
+        let mut directory = Dir::from_fd(self.look(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?)?;
+        let mut names = Vec::new();
+        for entry in directory.iter() {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            match entry.file_type() {
+                Some(Type::Directory) if name != "." && name != ".." => names.push((name.to_owned(), true)),
+                Some(Type::File) => names.push((name.to_owned(), false)),
+                _ => {}
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn look(&self, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
+        let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(
+            ResolveFlag::RESOLVE_BENEATH
+                | ResolveFlag::RESOLVE_NO_SYMLINKS
+                | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+        );
+        match openat2(&self.directory, path, how) {
+            // Another process moved something meanwhile: openat2(2) asks to try again.
+            Err(Errno::EAGAIN) => Ok(openat2(&self.directory, path, how)?),
+            // A link, or what leads out: neither exists here.
+            Err(Errno::ELOOP | Errno::EXDEV | Errno::ENOTDIR) => Err(io::ErrorKind::NotFound.into()),
+            opened => Ok(opened?),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Whoever wastes connections loses them, and nobody else waits for him long.
+
+use std::io::{BufReader, ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
+
+use crate::server::{Server, bytes, read, request};
+
+const PACKAGE: &str = "/binpkgs/app-misc/hello/hello-2-1.gpkg.tar";
+
+/// Reads until the connection ends; what came, and how long that took.
+fn to_the_end(mut stream: impl Read) -> (usize, Duration) {
+    let begun = Instant::now();
+    let mut got = Vec::new();
+    match stream.read_to_end(&mut got) {
+        Ok(_) => {}
+        // What it never read of a request makes the end a harsh one.
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+    (got.len(), begun.elapsed())
+}
+
+#[test]
+fn slow_requests_and_idle_connections_end() {
+    let server = Server::with(&["--request-timeout", "0.5"], &[]);
+    let mut half = server.connect();
+    half.write_all(b"GET /binpkgs/Packages HTTP/1.1\r\nHost:").unwrap();
+    let silent = server.connect();
+    let mut idle = server.connect();
+    idle.write_all(request("GET", "/healthz", &[]).as_bytes()).unwrap();
+    let mut idle = BufReader::new(idle);
+    assert_eq!(read(&mut idle, false).unwrap().status, 200);
+    // A drop now and then does not help.
+    let mut dripping = server.connect();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(10) && dripping.write_all(b"G").is_ok() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    to_the_end(half);
+    to_the_end(silent);
+    to_the_end(idle);
+    assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn who_takes_nothing_is_let_go() {
+    let server = Server::with(&["--stall-timeout", "0.5"], &[]);
+    // More than sockets hold.
+    let big = bytes(64 << 20);
+    std::fs::write(server.releases().join("current/big.gpkg.tar"), &big).unwrap();
+    let mut stalled = server.connect();
+    stalled.write_all(request("GET", "/binpkgs/big.gpkg.tar", &[]).as_bytes()).unwrap();
+    // Somebody who takes it slowly, but takes it, is not.
+    let mut slow = server.connect();
+    slow.write_all(request("GET", PACKAGE, &[]).as_bytes()).unwrap();
+    let mut got = Vec::new();
+    let mut room = vec![0; 512 << 10];
+    loop {
+        std::thread::sleep(Duration::from_millis(200));
+        let count = slow.read(&mut room).unwrap();
+        got.extend_from_slice(&room[..count]);
+        if got.len() > 3 << 20 {
+            break;
+        }
+    }
+    assert!(got.ends_with(&bytes(3 << 20)));
+    let (length, _) = to_the_end(stalled);
+    assert!(length < big.len(), "{length}");
+}
+
+#[test]
+fn a_file_that_became_shorter_is_not_taken_for_whole() {
+    let server = Server::start();
+    let path = server.releases().join("current/big.gpkg.tar");
+    std::fs::write(&path, bytes(64 << 20)).unwrap();
+    let mut stream = server.connect();
+    stream.write_all(request("GET", "/binpkgs/big.gpkg.tar", &[]).as_bytes()).unwrap();
+    let mut first = [0; 1000];
+    stream.read_exact(&mut first).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(32 << 20).unwrap();
+    let (length, _) = to_the_end(stream);
+    assert!(length <= 32 << 20, "{length}");
+}
+
+#[test]
+fn further_connections_wait_their_turn() {
+    let server = Server::with(&["--request-timeout", "1"], &[("GBSUP_HTTP_MAX_CONNECTIONS", "2")]);
+    let held = [server.connect(), server.connect()];
+    let begun = Instant::now();
+    // The third is answered when the first two were let go.
+    assert_eq!(server.get("/healthz").status, 200);
+    assert!(begun.elapsed() > Duration::from_millis(500), "{:?}", begun.elapsed());
+    drop(held);
+    // Two hundred at once are all answered.
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..200).map(|_| scope.spawn(|| server.get(PACKAGE).body.len())).collect();
+        assert!(asked.into_iter().all(|asked| asked.join().unwrap() == 3 << 20));
+    });
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid()));
+    // Only root may count them: the process cannot be looked into by others.
+    if let Ok(open) = open {
+        assert!(open.count() < 40);
+    }
+}

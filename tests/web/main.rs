@@ -1,0 +1,6 @@
+//! `gbsup serve` as a process, asked over TCP: no container, no Portage.
+
+mod attacks;
+mod content;
+mod limits;
+mod server;

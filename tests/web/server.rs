@@ -1,0 +1,165 @@
+//! A server with releases of its own, and what is said to it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// Nothing here takes so long unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Two releases, the second of which is offered.
+pub const OLD: &str = "2026-11-21.1";
+pub const NEW: &str = "2026-11-22.1";
+
+pub struct Server {
+    child: Child,
+    pub address: String,
+    volume: TempDir,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// As they came, the names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::with(&[], &[])
+    }
+
+    /// With these arguments and variables.
+    pub fn with(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let volume = volume();
+        let mut child = command(volume.path())
+            .args(["--listen", "127.0.0.1:0"])
+            .args(args)
+            .envs(variables.iter().copied())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let begins = |line: String| Some(line.split_once(" on http://")?.1.split_once('/')?.0.to_owned());
+        let address = lines.by_ref().map_while(Result::ok).find_map(begins).expect("it begins to serve");
+        // What it says later must not make it wait.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address, volume }
+    }
+
+    pub fn releases(&self) -> PathBuf {
+        self.volume.path().join("releases")
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Sends these bytes and reads one answer; absent when the connection was closed without one.
+    pub fn raw(&self, request: &[u8]) -> Option<Answer> {
+        let mut stream = self.connect();
+        // It may be closed before all was sent, which is an answer too.
+        drop(stream.write_all(request));
+        read(&mut BufReader::new(stream), false)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[])
+    }
+
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut stream = self.connect();
+        stream.write_all(request(method, path, headers).as_bytes()).unwrap();
+        read(&mut BufReader::new(stream), method == "HEAD").expect("an answer")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+pub fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n")
+}
+
+/// Reads one answer; that to HEAD has no body, whatever its length is said to be.
+pub fn read(stream: &mut impl BufRead, head: bool) -> Option<Answer> {
+    let mut line = String::new();
+    if stream.read_line(&mut line).unwrap_or(0) == 0 {
+        return None;
+    }
+    let status = line.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        headers.push((name.to_ascii_lowercase(), value.to_owned()));
+    }
+    let length =
+        headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value.parse().unwrap());
+    let mut body = vec![0; if head || status == 304 { 0 } else { length.unwrap_or(0) }];
+    stream.read_exact(&mut body).expect("the whole body");
+    Some(Answer { status, headers, body })
+}
+
+/// `gbsup serve` with this volume.
+pub fn command(volume: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gbsup"));
+    command.args(["serve", "--volume"]).arg(volume).env("GBSUP_CONFIG", "/dev/null").stdin(Stdio::null());
+    command
+}
+
+/// Bytes of which no two places look the same.
+pub fn bytes(count: u32) -> Vec<u8> {
+    (0..count / 4).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect()
+}
+
+fn volume() -> TempDir {
+    let volume =
+        tempfile::Builder::new().permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755)).tempdir();
+    let volume = volume.unwrap();
+    let at = |path: &str| volume.path().join(path);
+    for (id, package) in [(OLD, "hello-1"), (NEW, "hello-2")] {
+        let place = at(&format!("releases/{id}"));
+        fs::create_dir_all(place.join("app-misc/hello")).unwrap();
+        fs::write(place.join(format!("app-misc/hello/{package}-1.gpkg.tar")), bytes(3 << 20)).unwrap();
+        fs::write(place.join("Packages"), format!("PACKAGES: 1\n\nCPV: app-misc/{package}\n")).unwrap();
+        fs::write(place.join("Packages.gz"), format!("compressed {id}")).unwrap();
+    }
+    symlink(NEW, at("releases/current")).unwrap();
+    fs::create_dir(at("state")).unwrap();
+    fs::write(at("state/state.json"), "SECRET").unwrap();
+    fs::create_dir_all(at("releases/.new-2026-11-22.2")).unwrap();
+    fs::write(at("releases/.new-2026-11-22.2/Packages"), "SECRET").unwrap();
+    volume
+}
