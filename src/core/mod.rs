@@ -325,11 +325,8 @@ pub enum Event {
         /// One line for each process; see [`stall::tree`].
         processes: Vec<String>,
     },
-    /// The server has ended.
-    ServerEnded {
-        /// Its last word, or how it ended.
-        why: String,
-    },
+    /// The server has ended; its last word, or how.
+    ServerEnded(String),
     /// A message or a sign of life arrived, or did not.
     Delivered {
         /// How it went.

@@ -46,10 +46,10 @@ impl Serving {
                 Exit::Signal(signal) => format!("signal {signal} ended the server"),
                 Exit::NotStarted(why) => why,
             };
-            drop(events.send(Event::ServerEnded { why }));
+            drop(events.send(Event::ServerEnded(why)));
         });
         if let Err(problem) = started {
-            drop(refused.send(Event::ServerEnded { why: format!("no thread could be started: {problem}") }));
+            drop(refused.send(Event::ServerEnded(format!("no thread could be started: {problem}"))));
         }
     }
 

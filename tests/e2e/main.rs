@@ -25,6 +25,7 @@ mod records;
 mod release;
 mod remedy;
 mod room;
+mod serve;
 mod sign;
 mod signals;
 mod stall;

@@ -17,7 +17,7 @@ fn stopped(actions: &[Action]) -> bool {
 }
 
 fn ended(story: &mut Story) -> Vec<Action> {
-    story.take(Event::ServerEnded { why: "cannot listen on 0.0.0.0:8080".into() })
+    story.take(Event::ServerEnded("cannot listen on 0.0.0.0:8080".into()))
 }
 
 fn warned(story: &Story) -> Option<String> {

@@ -1,7 +1,7 @@
 //! A server with releases of its own, and what is said to it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -14,41 +14,41 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Two releases, the second of which is offered.
-pub const OLD: &str = "2026-11-21.1";
-pub const NEW: &str = "2026-11-22.1";
+pub(crate) const OLD: &str = "2026-11-21.1";
+pub(crate) const NEW: &str = "2026-11-22.1";
 
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub address: String,
+    pub(crate) address: String,
     volume: TempDir,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// As they came, the names in lower case.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 impl Server {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(&[], &[])
     }
 
     /// With these arguments and variables.
-    pub fn with(args: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(args: &[&str], variables: &[(&str, &str)]) -> Self {
         let volume = volume();
         let mut child = command(volume.path())
             .args(["--listen", "127.0.0.1:0"])
@@ -65,11 +65,11 @@ impl Server {
         Self { child, address, volume }
     }
 
-    pub fn releases(&self) -> PathBuf {
+    pub(crate) fn releases(&self) -> PathBuf {
         self.volume.path().join("releases")
     }
 
-    pub fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -77,24 +77,24 @@ impl Server {
     }
 
     /// Sends these bytes and reads one answer; absent when the connection was closed without one.
-    pub fn raw(&self, request: &[u8]) -> Option<Answer> {
+    pub(crate) fn raw(&self, request: &[u8]) -> Option<Answer> {
         let mut stream = self.connect();
         // It may be closed before all was sent, which is an answer too.
         drop(stream.write_all(request));
         read(&mut BufReader::new(stream), false)
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[])
     }
 
-    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut stream = self.connect();
         stream.write_all(request(method, path, headers).as_bytes()).unwrap();
         read(&mut BufReader::new(stream), method == "HEAD").expect("an answer")
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 }
@@ -106,13 +106,16 @@ impl Drop for Server {
     }
 }
 
-pub fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> String {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n")
+pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n");
+    for (name, value) in headers {
+        request += &format!("{name}: {value}\r\n");
+    }
+    request + "\r\n"
 }
 
 /// Reads one answer; that to HEAD has no body, whatever its length is said to be.
-pub fn read(stream: &mut impl BufRead, head: bool) -> Option<Answer> {
+pub(crate) fn read(stream: &mut impl BufRead, head: bool) -> Option<Answer> {
     let mut line = String::new();
     if stream.read_line(&mut line).unwrap_or(0) == 0 {
         return None;
@@ -133,14 +136,14 @@ pub fn read(stream: &mut impl BufRead, head: bool) -> Option<Answer> {
 }
 
 /// `gbsup serve` with this volume.
-pub fn command(volume: &Path) -> Command {
+pub(crate) fn command(volume: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gbsup"));
     command.args(["serve", "--volume"]).arg(volume).env("GBSUP_CONFIG", "/dev/null").stdin(Stdio::null());
     command
 }
 
 /// Bytes of which no two places look the same.
-pub fn bytes(count: u32) -> Vec<u8> {
+pub(crate) fn bytes(count: u32) -> Vec<u8> {
     (0..count / 4).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect()
 }
 

@@ -94,7 +94,7 @@ impl Turn {
             }
             Event::Pulse { job, pulse } => self.pulse(job, pulse),
             Event::Examined { job, processes } => self.examined(job, processes),
-            Event::ServerEnded { why } => self.server_ended(&why),
+            Event::ServerEnded(why) => self.server_ended(&why),
             Event::Delivered { way, problem } => self.delivered(way, problem),
             Event::Warning { key, text: Some(text) } => {
                 // Somebody who ends the wait also ends what can be seen of it.

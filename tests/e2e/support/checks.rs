@@ -13,6 +13,11 @@ use super::docker::docker;
 /// as nobody makes the package anew.
 pub type Packages = BTreeMap<String, u64>;
 
+/// Whether a line of `docker top` is about the server.
+fn is_server(line: &str) -> bool {
+    line.contains(" serve --parent ")
+}
+
 /// How often processes gave up the CPU by themselves while nothing was to be done.
 #[derive(Clone, Copy, Debug)]
 pub struct Idle {
@@ -97,7 +102,7 @@ impl Builder {
         }
     }
 
-    /// Asserts that nothing runs in the container but init and the supervisor.
+    /// Asserts that nothing runs in the container but init, the supervisor, and the server that waits for clients.
     #[track_caller]
     pub fn assert_nothing_runs(&mut self) {
         self.look_away();
@@ -105,7 +110,7 @@ impl Builder {
         // The command of a watcher that has just left may still be there for a moment.
         super::host_wait("nothing but init and the supervisor runs", || {
             top = docker(&["top", self.name(), "-o", "pid,args"]).out;
-            top.lines().count() == 3
+            top.lines().filter(|line| !is_server(line)).count() == 3
         });
         assert!(top.contains("supervisor"), "{top}");
     }
@@ -114,8 +119,10 @@ impl Builder {
     #[track_caller]
     pub fn idle(&mut self, how_long: Duration) -> Idle {
         self.assert_nothing_runs();
-        let top = docker(&["top", self.name(), "-o", "pid"]).ok();
-        let pids: Vec<u32> = top.lines().filter_map(|line| line.trim().parse().ok()).collect();
+        let top = docker(&["top", self.name(), "-o", "pid,args"]).ok();
+        let processes = top.lines().filter(|line| !is_server(line));
+        let pids: Vec<u32> =
+            processes.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
         let [init, supervisor] = pids[..] else { panic!("{top}") };
         let before = (switches(init), switches(supervisor));
         std::thread::sleep(how_long);

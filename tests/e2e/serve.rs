@@ -1,0 +1,109 @@
+//! What clients are served: to one that has nothing but what `client-config` printed, by a process that comes back, and
+//! by a container that can do nothing else.
+
+use crate::support::{Builder, Client, Recipe, docker, image};
+
+/// Asks a server for its index, in a container that has bash; true when it answers.
+const ASK: &str = "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /binpkgs/Packages HTTP/1.0\\r\\n\\r\\n' >&3 && \
+                   grep -q '^CPV: test-quick/t1-1' <&3";
+
+/// The servers that run in the container, each with its user.
+fn servers(name: &str) -> Vec<String> {
+    let top = docker(&["top", name, "-o", "pid,uid,args"]).ok();
+    let servers = top.lines().filter(|line| line.contains(" serve")).map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        format!("{} {}", columns[0], columns[1])
+    });
+    servers.collect()
+}
+
+#[test]
+fn a_client_needs_what_is_printed_and_the_server_comes_back() {
+    let mut builder = Builder::with_world(&["test-quick/t1", "test-quick/t2"]);
+    builder.wait_waiting();
+    let served = servers(builder.name());
+    assert!(served.len() == 1 && served[0].ends_with(" 65533"), "{served:?}");
+    let served = &served[0];
+
+    let guess = builder.gbsup(&["client-config"]).ok();
+    assert!(guess.contains("which is a guess") && guess.contains(":8080/binpkgs'\n"), "{guess}");
+    let script = builder.gbsup(&["client-config", "--url", "http://127.0.0.1:8080"]).ok();
+    assert!(script.contains("\nverify-signature = false\n"), "{script}");
+    let client = Client::of(&builder);
+    let said = client.paste(&script).ok();
+    assert_eq!(said, "wrote /etc/portage/binrepos.conf/gbsup.conf\nwrote /etc/portage/make.conf\n");
+    let installed = client.sh("emerge --quiet --oneshot test-quick/t1 2>&1 && cat /var/log/emerge.log");
+    assert!(installed.contains(") Merging Binary (test-quick/t1-1"), "{installed}");
+    // Again it changes nothing, and where settings are directories it makes files of its own in them.
+    let files = "cd /etc/portage && find . -type f -newer /tmp/before; cat make.conf";
+    let before = client.sh(&format!("touch /tmp/before; {files}"));
+    assert_eq!(client.paste(&script).ok(), "");
+    assert_eq!(client.sh(files), before);
+    client.sh("cd /etc/portage && rm binrepos.conf/gbsup.conf && sed -i '/^# gbsup begins/,$d' make.conf && \
+               mv make.conf x && mkdir make.conf && mv x make.conf/a && emerge --unmerge --quiet t1 >/dev/null");
+    let said = client.paste(&script).ok();
+    assert_eq!(
+        said,
+        "wrote /etc/portage/binrepos.conf/gbsup.conf\nwrote /etc/portage/make.conf/zz-gbsup.conf\n"
+    );
+    let settings = client
+        .sh("emerge --quiet --oneshot test-quick/t2 2>&1 && portageq envvar FEATURES EMERGE_DEFAULT_OPTS");
+    assert!(settings.contains("getbinpkg") && settings.contains("--rebuilt-binaries=y"), "{settings}");
+    assert_eq!(client.sh("grep -c 'Merging Binary (test-quick/t2-1' /var/log/emerge.log"), "1\n");
+
+    // Killed, it is told and started again.
+    let warning = "clients are not served: signal 9 ended the server; it is tried again after 1 s";
+    builder.sh("pkill -9 -f '[s]erve --parent'");
+    builder.wait_for("it is told", |status| status.warnings.iter().any(|known| known == warning));
+    let status = builder.wait_for("it serves", |status| status.warnings.iter().all(|known| known != warning));
+    assert_eq!(status.warnings, Vec::<String>::new());
+    builder.sh(ASK);
+    // It ends with the supervisor, and the next one has one of its own.
+    let second = servers(builder.name());
+    builder.sh("pkill -9 -f '[e]xe supervisor'");
+    builder.look_away();
+    builder.wait_waiting();
+    builder.sh(&format!("until {{ {ASK}; }} 2>/dev/null; do sleep 0.05; done"));
+    let third = servers(builder.name());
+    assert!(third.len() == 1 && third != second && second[0] != *served, "{served} {second:?} {third:?}");
+
+    // Another address, or none.
+    let listen = |builder: &Builder, address: &str| {
+        builder.sh(&format!("printf '[http]\\nlisten = \"{address}\"\\n' >/etc/gbsup/gbsup.toml"));
+        builder.signal("HUP");
+    };
+    listen(&builder, "127.0.0.1:8081");
+    builder.sh("until (exec 3<>/dev/tcp/127.0.0.1/8081) 2>/dev/null; do sleep 0.05; done");
+    assert!(builder.exec(&["bash", "-c", ASK]).code != 0, "the old address is not served any more");
+    listen(&builder, "");
+    builder.sh("while pgrep -f '[s]erve --parent' >/dev/null; do sleep 0.05; done");
+    builder.assert_tidy();
+
+    // In a container of its own that can do nothing else: with the rights to become another user, and without any.
+    let volume = format!("{}:/var/lib/gbsup:ro", builder.on_volume("").display());
+    for (number, rights) in
+        [&["--cap-add", "SETUID", "--cap-add", "SETGID"][..], &["--user", "65533:65533"]].iter().enumerate()
+    {
+        let name = format!("{}-alone-{number}", builder.name());
+        let run =
+            ["run", "--detach", "--name", &name, "--label", "gbsup.test", "--read-only", "--cap-drop", "ALL"];
+        docker(&[&run, *rights, &["--network", "none", "--volume", &volume, image(), "serve"]].concat()).ok();
+        let asked =
+            format!("for n in {{1..200}}; do {{ {ASK}; }} 2>/dev/null && exit; sleep 0.05; done; exit 1");
+        let asked = docker(&["exec", &name, "bash", "-c", &asked]);
+        let (users, logs) = (servers(&name), docker(&["logs", &name]));
+        docker(&["rm", "--force", &name]);
+        assert_eq!(asked.code, 0, "{rights:?}: {logs:?}");
+        assert!(users.len() == 1 && users[0].ends_with(" 65533"), "{users:?}");
+        assert!(!logs.err.contains("warning"), "{logs:?}");
+    }
+}
+
+#[test]
+fn an_address_in_use_is_told() {
+    let mut builder = Recipe::new(&["test-quick/t1"]).env("GBSUP_HTTP_LISTEN", "203.0.113.1:80").start();
+    let words = "clients are not served: cannot listen on 203.0.113.1:80: Cannot assign requested address (os error 99); ";
+    builder.wait_for("it is told", |status| status.warnings.iter().any(|known| known.starts_with(words)));
+    builder.wait_waiting();
+    builder.assert_tidy();
+}
