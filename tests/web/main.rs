@@ -3,4 +3,5 @@
 mod attacks;
 mod content;
 mod limits;
+mod nginx;
 mod server;
