@@ -3,7 +3,7 @@
 #   BASE=gentoo|pocket   the official stage3 image (default), or the small test image
 #   CONFIG=dir           the client to build for: dir/portage is its /etc/portage, dir/world its world file
 #   NAME= VOLUME= IMAGE= the container, the volume and the image, so that builders can stand beside each other
-#   PORT=8080            where clients of the builder reach it on this machine; empty: nowhere
+#   PORT=8080            where clients of the builder reach it on this machine; "no": nowhere
 #   DOCKER_ARGS="--memory 8g ..."  for docker create
 #   ARGS="--json ..."    for status, resume, sync                   FOLLOW=0|1 TAIL=n  for logs
 

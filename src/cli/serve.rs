@@ -11,7 +11,8 @@ use crate::config;
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Example, with the builder's volume read-only and nothing else:
-  docker run -d --read-only --cap-drop ALL --user 65533:65533 -p 8080:8080 -v gb:/var/lib/gbsup:ro IMAGE serve
+  docker run -d --read-only --cap-drop ALL --user 65533:65533 --no-healthcheck -p 8080:8080 \
+      -v gb:/var/lib/gbsup:ro IMAGE serve
 
 Clients find the packages at http://HOST:PORT/binpkgs/. Started as root it takes a user without rights.")]
 pub struct ServeArgs {

@@ -28,5 +28,7 @@ END
     for file in pubring.kbx pubring.gpg trustdb.gpg common.conf; do
         if [ -f "$keys/$file" ]; then chmod 644 "$keys/$file"; fi
     done
+    # Whatever was started for that.
+    gpgconf --homedir "$keys" --kill all
     echo "trusts the key $fingerprint ($keys)"
 fi
