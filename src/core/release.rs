@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::offer::{Held, Offer};
 use crate::portage::cpv::Cpv;
 use crate::portage::elf::Kernel;
+use crate::portage::glsa::Advisory;
 use crate::portage::gpkg::image::Demand;
 
 pub use diff::{Change, Diff};
@@ -49,6 +50,9 @@ pub struct Release {
     pub packages: Vec<Entry>,
     /// What clients are not offered, and why.
     pub held: Vec<Held>,
+    /// The security advisories that the release before was affected by, and this one is not.
+    #[serde(default)]
+    pub fixes: Vec<Advisory>,
     /// The highest kernel that any of the packages demands.
     #[serde(default)]
     pub kernel: Option<Demanding>,
@@ -183,6 +187,9 @@ pub struct Origin {
     /// the environments of packages.
     #[serde(default)]
     pub configuration: Option<String>,
+    /// The security advisories that what was installed is affected by; absent when nobody looked.
+    #[serde(default)]
+    pub open: Option<Vec<Advisory>>,
 }
 
 /// A file of the index.

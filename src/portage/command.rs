@@ -117,6 +117,13 @@ pub fn version() -> Command {
     plain(&["portageq", "--version"])
 }
 
+/// Prints the security advisories that concern what is installed; read it with
+/// [`glsa::affected`](super::glsa::affected).
+#[must_use]
+pub fn advisories() -> Command {
+    plain(&["glsa-check", "--nocolor", "--cve", "--list", "affected"])
+}
+
 /// Succeeds when [`Sandbox::Namespaces`] holds: it does what Portage does for its sandboxes
 /// (`portage.process:_exec2`).
 #[must_use]

@@ -17,6 +17,7 @@ pub mod durations;
 pub mod elf;
 pub mod elog;
 pub mod fetch;
+pub mod glsa;
 pub mod gpg;
 pub mod gpkg;
 pub mod index;

@@ -8,6 +8,7 @@ use super::table::{Cell, table};
 use super::{Look, clean, count, size};
 use crate::core::offer::Held;
 use crate::core::release::{Change, Demanding, Diff, Release, Shown};
+use crate::portage::glsa::Advisory;
 
 /// The releases as a table, the newest first. A pipe gets the same columns, separated by tabs.
 #[must_use]
@@ -115,6 +116,13 @@ fn body(diff: &Diff, look: Look) -> String {
         // The titles would say no more than the rows do.
         text.extend(table([""; 4], &[2], &rows, look).lines().skip(1).map(|line| format!("  {line}\n")));
     }
+    for (title, advisories) in [("security fixes", &diff.fixes), ("security, still open", &diff.open)] {
+        if !advisories.is_empty() {
+            let label = look.style(LABEL);
+            text += &format!("\n{label}{title}{label:#}\n");
+            text.extend(advisories.iter().map(advisory));
+        }
+    }
     if !diff.held.is_empty() {
         let label = look.style(LABEL);
         text += &format!("\n{label}held back{label:#}\n");
@@ -139,10 +147,129 @@ fn name(change: &Change) -> String {
     if slot == "0" { package.clone() } else { format!("{package}:{slot}") }
 }
 
+/// `  GLSA 202611-01 Title (category/name; CVE-2026-1)`
+fn advisory(advisory: &Advisory) -> String {
+    let Advisory { id, title, packages, cves } = advisory;
+    let parts = [packages.join(" "), cves.join(" ")];
+    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    format!("  GLSA {} {} ({})\n", clean(id), clean(title), clean(&parts.join("; ")))
+}
+
 fn held(held: &Held) -> String {
     format!("  {} {}\n", held.cpv, clean(&held.what))
 }
 
 fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::portage::cpv::Cpv;
+
+    const WIDE: Look = Look { width: Some(100), ..Look::PLAIN };
+
+    fn change(package: &str, before: Option<&str>, after: Option<&str>, why: Option<&str>) -> Change {
+        Change {
+            package: package.into(),
+            slot: if package.ends_with("python") { "3.13" } else { "0" }.into(),
+            before: before.map(String::from),
+            after: after.map(String::from),
+            size_before: before.map(|_| 1 << 20),
+            size: after.map(|_| 2 << 20),
+            why: why.map(String::from),
+        }
+    }
+
+    fn example() -> Diff {
+        Diff {
+            from: "2026-11-22.1".parse().ok(),
+            to: "2026-11-22.2".parse().ok(),
+            added: vec![change("app-misc/hello", None, Some("2.10"), Some("asked for"))],
+            removed: vec![change("app-misc/tree", Some("2.1"), None, None)],
+            upgraded: vec![change("dev-lang/python", Some("3.13.1"), Some("3.13.2"), None)],
+            rebuilt: vec![change("dev-libs/a", Some("1"), Some("1"), Some("evil \u{1b}[31m words"))],
+            unchanged: 209,
+            download: 6 << 20,
+            held: vec![Held {
+                cpv: Cpv::parse(b"dev-libs/b-1").unwrap(),
+                slot: "0".into(),
+                why: crate::core::offer::Why::File,
+                what: "is damaged".into(),
+            }],
+            fixes: vec![Advisory {
+                id: "202611-01".into(),
+                title: "Python: Many".into(),
+                packages: vec!["dev-lang/python".into()],
+                cves: vec!["CVE-2026-1".into()],
+            }],
+            ..Diff::default()
+        }
+    }
+
+    #[test]
+    fn a_difference_for_people() {
+        assert_eq!(
+            diff(&example(), WIDE),
+            "from 2026-11-22.1 to 2026-11-22.2: 1 added, 1 upgraded, 1 rebuilt, 1 removed; 209 as before; 6.0 MiB to download\n\
+             \n\
+             added\n\
+             \x20 app-misc/hello  2.10  2.0 MiB  asked for\n\
+             \n\
+             upgraded\n\
+             \x20 dev-lang/python:3.13  3.13.1 -> 3.13.2  2.0 MiB\n\
+             \n\
+             rebuilt\n\
+             \x20 dev-libs/a  1  2.0 MiB  evil \\x1b[31m words\n\
+             \n\
+             removed\n\
+             \x20 app-misc/tree  2.1  1.0 MiB\n\
+             \n\
+             security fixes\n\
+             \x20 GLSA 202611-01 Python: Many (dev-lang/python; CVE-2026-1)\n\
+             \n\
+             held back\n\
+             \x20 dev-libs/b-1 is damaged\n"
+        );
+        assert_eq!(Diff::default().in_short(), "nothing changed");
+    }
+
+    #[test]
+    fn a_difference_for_a_pipe() {
+        assert_eq!(
+            diff(&example(), Look::PLAIN),
+            "added\tapp-misc/hello\t\t2.10\t2097152\tasked for\n\
+             upgraded\tdev-lang/python:3.13\t3.13.1\t3.13.2\t2097152\t\n\
+             rebuilt\tdev-libs/a\t1\t1\t2097152\tevil \\x1b[31m words\n\
+             removed\tapp-misc/tree\t2.1\t\t1048576\t\n"
+        );
+    }
+
+    #[test]
+    fn releases_as_a_table() {
+        assert_eq!(releases(&[], WIDE), "nothing is published yet\n");
+        let shown = |id: &str, current, again: Option<&str>, problem: Option<&str>| Shown {
+            id: id.parse().unwrap(),
+            published: "2026-11-22T10:00:00Z".parse().unwrap(),
+            packages: 213,
+            size: 3 << 30,
+            own_size: 5 << 20,
+            held: 1,
+            current,
+            previous: !current,
+            again: again.map(|id| id.parse().unwrap()),
+            signed: None,
+            problem: problem.map(String::from),
+        };
+        let all = [
+            shown("2026-11-22.2", true, Some("2026-11-20.1"), None),
+            shown("2026-11-22.1", false, None, Some("release 2026-11-22.1 is not complete")),
+        ];
+        assert_eq!(
+            releases(&all, Look::PLAIN),
+            "2026-11-22.2\t2026-11-22 10:00:00\t213\t3.0 GiB\t5.0 MiB\tcurrent, offers 2026-11-20.1 again, not signed\n\
+             2026-11-22.1\t2026-11-22 10:00:00\t213\t3.0 GiB\t5.0 MiB\tprevious, not signed, release 2026-11-22.1 is not complete\n"
+        );
+    }
 }

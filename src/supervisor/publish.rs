@@ -1,5 +1,6 @@
 //! The publish step: what the audit found good becomes a release.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use super::Supervisor;
 use super::inputs;
 use super::perform::{Task, Trouble};
+use super::rebuild;
 use crate::binhost::release::{self, Error, Facts, Releases};
 use crate::binhost::{licence, offer, signing};
 use crate::config::Publisher;
@@ -18,8 +20,10 @@ use crate::core::offer::Offer;
 use crate::core::release::Origin;
 use crate::core::state::CyclePlan;
 use crate::core::view::UNPUBLISHED;
-use crate::core::{Event, Report};
+use crate::core::{Event, Exit, Report};
 use crate::portage::command;
+use crate::portage::cpv::Cpv;
+use crate::portage::glsa;
 use crate::portage::gpkg::sign::Unsigned;
 use crate::portage::index::Index;
 use crate::portage::repository;
@@ -34,18 +38,16 @@ impl Task {
         if !pkgdir.join("Packages").exists() {
             return Ok(Report::Nothing);
         }
-        let unreadable = |source| trouble(&Error::Io { path: pkgdir.clone(), source });
-        let offer = offer::read(&volume)
-            .map_err(|source| trouble(&Error::Io { path: volume.join(offer::FILE), source }))?;
+        let offer = offer::read(&volume).map_err(|problem| unreadable(&volume.join(offer::FILE), problem))?;
         let Some(mut offer) = offer else { return Ok(Report::Nothing) };
         if self.config.publish.redistributable_only {
-            self.withhold(&mut offer, &pkgdir).map_err(unreadable)??;
+            self.withhold(&mut offer, &pkgdir)?;
         }
         if offer.packages.is_empty() {
             return Ok(Report::Nothing);
         }
         let now = Timestamp::now();
-        let facts = self.facts(stale)?;
+        let facts = self.facts(stale, &offer)?;
         if self.config.publish.by == Publisher::Separate {
             self.warn(UNPUBLISHED, waits(&volume));
             return Ok(Report::Nothing);
@@ -59,31 +61,39 @@ impl Task {
     }
 
     /// Leaves out of an offer what may not be handed on.
-    fn withhold(&mut self, offer: &mut Offer, pkgdir: &Path) -> io::Result<Result<(), Trouble>> {
-        let repositories = match self.capture(&command::repositories()) {
-            Ok((_, text)) => repository::locations(&text),
-            Err(trouble) => return Ok(Err(trouble)),
-        };
-        let index = Index::parse(&fs::read(pkgdir.join("Packages"))?);
-        if let Err(problem) = licence::withhold(offer, &index, &licence::groups(&repositories)) {
-            let message = format!("nothing was published: {problem}");
-            return Ok(Err(Box::new(Failure::new(Class::Config, message))));
-        }
-        offer::keep(&self.volume, offer).map(Ok)
+    fn withhold(&mut self, offer: &mut Offer, pkgdir: &Path) -> Result<(), Trouble> {
+        let (_, repositories) = self.capture(&command::repositories())?;
+        let groups = licence::groups(&repository::locations(&repositories));
+        let text = fs::read(pkgdir.join("Packages")).map_err(|problem| unreadable(pkgdir, problem))?;
+        licence::withhold(offer, &Index::parse(&text), &groups)
+            .map_err(|problem| Failure::new(Class::Config, format!("nothing was published: {problem}")))?;
+        offer::keep(&self.volume, offer)
+            .map_err(|problem| unreadable(&self.volume.join(offer::FILE), problem))
     }
 
     /// How the packages came to be. It stays on the volume for a publisher elsewhere.
-    fn facts(&mut self, stale: &[Stale]) -> Result<Facts, Trouble> {
+    fn facts(&mut self, stale: &[Stale], offer: &Offer) -> Result<Facts, Trouble> {
         let (_, version) = self.capture(&command::version())?;
-        let version = String::from_utf8_lossy(&version).trim().to_owned();
+        let version = String::from_utf8_lossy(&version).split_whitespace().last().map(str::to_owned);
+        let open = if rebuild::found("glsa-check") {
+            let (exit, text) = self.capture(&command::advisories())?;
+            (exit == Exit::Code(0)).then(|| glsa::affected(&text))
+        } else {
+            None
+        };
         let mut facts = known_facts(&self.volume);
         facts.reasons.extend(stale.iter().map(|stale| (stale.package.clone(), stale.proof.to_string())));
         facts.origin = Origin {
             cycle: Some(self.cycle),
-            portage: (!version.is_empty()).then_some(version),
+            portage: version,
             configuration: Some(inputs::configuration()),
+            open,
             ..Origin::default()
         };
+        // What is not there any more needs no reason.
+        let offered = offer.packages.iter().map(|offered| &offered.cpv);
+        let there: BTreeSet<&Cpv> = offered.chain(offer.held.iter().map(|held| &held.cpv)).collect();
+        facts.reasons.retain(|cpv, _| there.contains(cpv));
         save_facts(&self.volume, &facts);
         Ok(facts)
     }
@@ -148,6 +158,10 @@ fn no_key(error: &signing::Error) -> Trouble {
         suggestions: vec!["gbsup key show".to_owned()],
         ..Failure::new(Class::Config, message)
     })
+}
+
+fn unreadable(path: &Path, source: io::Error) -> Trouble {
+    trouble(&Error::Io { path: path.to_owned(), source })
 }
 
 /// What a person is told of it.

@@ -1,8 +1,38 @@
 //! Releases: made by cycles, compared, gone back to, and installed from by a client that knows nothing of gbsup.
 
 use gbsup::core::failure::Class;
+use gbsup::core::release::Release;
 
 use crate::support::{Builder, Client, Recipe};
+
+/// A security advisory in the form of Gentoo's (`metadata/glsa`); what is not asked for is short.
+const ADVISORY: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE glsa SYSTEM "http://www.gentoo.org/dtd/glsa.dtd">
+<glsa id="202611-01">
+    <title>Trivial Package: Multiple Vulnerabilities</title>
+    <synopsis>Multiple vulnerabilities have been found in t1.</synopsis>
+    <product type="ebuild">t1</product>
+    <announced>2026-11-20</announced>
+    <revised count="1">2026-11-20</revised>
+    <access>remote</access>
+    <affected>
+        <package name="test-quick/t1" auto="yes" arch="*">
+            <unaffected range="ge">2</unaffected>
+            <vulnerable range="lt">2</vulnerable>
+        </package>
+    </affected>
+    <background><p>t1 is trivial.</p></background>
+    <description><p>It is too trivial.</p></description>
+    <impact type="normal"><p>None.</p></impact>
+    <workaround><p>There is none.</p></workaround>
+    <resolution><p>All users should upgrade.</p></resolution>
+    <references><uri link="https://example.org/">CVE-2026-0001</uri></references>
+</glsa>
+"#;
+
+/// It may be used, and not handed on.
+const SECRET: &str = "EAPI=8\ninherit test-control\nDESCRIPTION=\"For a test\"\nSLOT=\"0\"\nRESTRICT=\"bindist\"\n\
+                      src_install() {\n\ttest_file\n}\n";
 
 /// What the client has of `test-quick/t1` when it has asked the release directory.
 fn installs(client: &Client, options: &str) -> String {
@@ -22,7 +52,16 @@ fn releases(builder: &Builder) -> Vec<String> {
 
 #[test]
 fn clients_get_what_each_release_offers() {
-    let mut builder = Builder::with_world(&["test-quick/t1", "test-quick/t4"]);
+    // The test Gentoo has neither advisories nor groups of licences: they come with the sync.
+    let mut builder = Recipe::new(&["test-quick/t1", "test-quick/t4"])
+        .file("/srv/more/metadata/glsa/glsa-202611-01.xml", ADVISORY)
+        .file("/srv/more/profiles/license_groups", "BINARY-REDISTRIBUTABLE MIT\n")
+        .executable(
+            "/usr/local/bin/sync-more",
+            "#!/bin/bash\nemaint sync -a && cp --recursive /srv/more/. /var/db/repos/pocket\n",
+        )
+        .config("[sync]\ncommand = [\"sync-more\"]\n\n[publish]\nredistributable_only = true\n")
+        .start();
     let status = builder.wait_waiting();
     let first = status.release.expect("the first cycle publishes").id;
     let headline =
@@ -41,6 +80,8 @@ fn clients_get_what_each_release_offers() {
 
     // An update, and what clients are told of it.
     builder.tree(&["bump", "test-quick/t1", "1", "2", ""]);
+    builder.add_ebuild("test-quick", "secret-1", SECRET);
+    builder.set_world(&["test-quick/t1", "test-quick/t4", "test-quick/secret"]);
     builder.gbsup(&["sync"]).ok();
     builder.wait_cycle(2);
     builder.wait_waiting();
@@ -48,9 +89,20 @@ fn clients_get_what_each_release_offers() {
     let changes = builder.gbsup(&["diff"]).ok();
     assert!(changes.starts_with("upgraded\ttest-quick/t1\t1\t2\t"), "{changes}");
     assert!(changes.ends_with("\tasked for\n") && changes.lines().count() == 1, "{changes}");
-    assert!(
-        builder.sh("cat /var/lib/gbsup/releases/current/CHANGES").contains("\n  test-quick/t1  1 -> 2  ")
-    );
+    let changes = builder.sh("cat /var/lib/gbsup/releases/current/CHANGES");
+    for line in [
+        "\n  test-quick/t1  1 -> 2  ",
+        "\nsecurity fixes\n  GLSA 202611-01 Trivial Package: Multiple Vulnerabilities (test-quick/t1; CVE-2026-0001)\n",
+        "\nheld back\n  test-quick/secret-1 may not be handed on: RESTRICT has bindist\n",
+    ] {
+        assert!(changes.contains(line), "{changes}");
+    }
+    let release = builder.sh("cat /var/lib/gbsup/releases/current/release.json");
+    let release: Release = serde_json::from_str(&release).expect("release.json");
+    assert_eq!((release.fixes.len(), release.origin.open.map(|open| open.len())), (1, Some(0)));
+    assert_eq!(release.origin.portage.as_deref(), Some("3.0.83"));
+    assert!(release.origin.configuration.is_some_and(|digest| digest.len() == 64));
+    assert!(release.origin.revisions.get("pocket").is_some_and(|commit| commit.len() == 40));
     assert_eq!(installs(&client, "--update"), "t1-2\n");
 
     // Back, also for a client that has seen the newer index.
@@ -80,7 +132,7 @@ fn clients_get_what_each_release_offers() {
         history.lines().nth(2).is_some_and(|line| line.contains(&format!(".3 ({first} again)\t"))),
         "{history}"
     );
-    assert_eq!(builder.compiled().len(), 3, "nothing was built twice");
+    assert_eq!(builder.compiled().len(), 4, "nothing was built twice");
     builder.assert_tidy();
 }
 

@@ -278,7 +278,7 @@ fn make(
     let (packages, entries): (Vec<_>, Vec<_>) =
         parts.into_iter().map(|part| (part.package, part.entry)).unzip();
     let index = stage::index(directory, Index { header, packages }, stamp)?;
-    let release = Release {
+    let mut release = Release {
         schema: Release::SCHEMA,
         id,
         published: stamp,
@@ -289,9 +289,11 @@ fn make(
         signed,
         packages: entries,
         held,
+        fixes: Vec::new(),
         index,
     };
     let diff = Diff::new(before, &release);
+    release.fixes.clone_from(&diff.fixes);
     stage::papers(directory, &release, &render::changes(&diff, &release))?;
     Ok((release, diff.in_short()))
 }

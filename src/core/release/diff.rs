@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Entry, Id, Release};
 use crate::core::offer::Held;
+use crate::portage::glsa::Advisory;
 use crate::portage::version;
 
 /// How a release differs from another one.
@@ -36,6 +37,10 @@ pub struct Diff {
     pub download: u64,
     /// What is held back here.
     pub held: Vec<Held>,
+    /// The security advisories that the other one was affected by, and this one is not.
+    pub fixes: Vec<Advisory>,
+    /// Those that this one is affected by.
+    pub open: Vec<Advisory>,
 }
 
 /// A package that is not the same in both, by its name and slot.
@@ -61,7 +66,10 @@ impl Diff {
     /// What is different in `to`, compared with `from`, or with nothing.
     #[must_use]
     pub fn new(from: Option<&Release>, to: &Release) -> Self {
+        let open = to.origin.open.clone().unwrap_or_default();
         let mut diff = Self {
+            fixes: fixes(from, to),
+            open,
             from: from.map(|from| from.id),
             to: Some(to.id),
             size_before: from.map(Release::size).unwrap_or_default(),
@@ -113,6 +121,15 @@ impl Diff {
         let parts: Vec<_> = some.map(|(kind, changes)| format!("{} {kind}", changes.len())).collect();
         if parts.is_empty() { "nothing changed".to_owned() } else { parts.join(", ") }
     }
+}
+
+/// What is over, where both looked.
+fn fixes(from: Option<&Release>, to: &Release) -> Vec<Advisory> {
+    let (Some(before), Some(open)) = (from.and_then(|from| from.origin.open.as_ref()), &to.origin.open)
+    else {
+        return Vec::new();
+    };
+    before.iter().filter(|advisory| open.iter().all(|open| open.id != advisory.id)).cloned().collect()
 }
 
 /// Packages by name and slot; a release has one of each.
