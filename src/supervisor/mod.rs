@@ -161,7 +161,7 @@ impl Supervisor {
         let supervisor = Self {
             state: State::new(config, now),
             began,
-            serving: Serving::default(),
+            serving: Serving::new(console.clone(), events.clone()),
             performer: Performer::new(console.clone(), events.clone()),
             console,
             events,
@@ -347,10 +347,7 @@ impl Supervisor {
                 let status = Box::new(view::status(&self.state, self.now()));
                 self.deliver(Parcel::Message(way, note, Some(status)));
             }
-            Action::Serve(http) => {
-                let (console, events) = (self.console.clone(), self.events.clone());
-                self.serving.start(&self.state.live.config, &http, console, events);
-            }
+            Action::Serve(http) => self.serving.start(&self.state.live.config, &http),
             Action::StopServing => self.serving.stop(),
             Action::Beat => self.deliver(Parcel::Beat),
             Action::Say(text) => info!("{text}"),

@@ -18,25 +18,25 @@ use crate::render::clean;
 /// How much is told of its last word.
 const SHOWN: usize = 200;
 
-/// The server that was started last.
-#[derive(Default)]
+/// The server that was started last, and who is told of it.
 pub(super) struct Serving {
     handle: Handle,
+    console: Console,
+    events: UnboundedSender<Event>,
 }
 
 impl Serving {
+    /// None was started yet.
+    pub(super) fn new(console: Console, events: UnboundedSender<Event>) -> Self {
+        Self { handle: Handle::default(), console, events }
+    }
+
     /// Starts it; its end is an [`Event::ServerEnded`].
-    pub(super) fn start(
-        &mut self,
-        config: &Config,
-        http: &Http,
-        console: Console,
-        events: UnboundedSender<Event>,
-    ) {
+    pub(super) fn start(&mut self, config: &Config, http: &Http) {
         let handle = Handle::default();
         self.handle = handle.clone();
         let command = command(config, http);
-        let refused = events.clone();
+        let (console, events) = (self.console.clone(), self.events.clone());
         let started = thread::Builder::new().name("server".into()).spawn(move || {
             let mut said = Said { console, last: String::new() };
             let ended = Launch::new(&handle).run(&command, &mut said);
@@ -49,7 +49,7 @@ impl Serving {
             drop(events.send(Event::ServerEnded(why)));
         });
         if let Err(problem) = started {
-            drop(refused.send(Event::ServerEnded(format!("no thread could be started: {problem}"))));
+            drop(self.events.send(Event::ServerEnded(format!("no thread could be started: {problem}"))));
         }
     }
 

@@ -18,8 +18,8 @@ use crate::core::release::{Id, Release};
 const FIXED: &str = "public, max-age=31536000, immutable";
 /// What `/binpkgs/` has may be another thing at any time: kept, but asked for again.
 const CURRENT: &str = "no-cache";
-/// The pages bring their style with them and need nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+/// The pages have a style sheet and need nothing else.
+const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'";
 /// The name of the index, and of the same compressed.
 const PACKAGES: &str = "Packages";
 const PACKAGES_GZ: &str = "Packages.gz";
@@ -53,6 +53,7 @@ impl Asked<'_> {
             Ok(Target::Front) => moved("/binpkgs/"),
             Ok(Target::Slash) => moved(&format!("{path}/")),
             Ok(Target::Health) => text(StatusCode::OK, "It answers."),
+            Ok(Target::Style) => of_text(StatusCode::OK, pages::STYLE.to_owned(), "text/css"),
             Ok(Target::Key) => self.key(),
             Ok(Target::Releases) => self.releases(),
             Ok(Target::Current(place)) => match self.tree.current() {

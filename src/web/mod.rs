@@ -1,7 +1,7 @@
 //! `gbsup serve`: what clients download, and all of gbsup that listens on the network.
 //!
 //! It is a process of its own, without rights: it opens its socket and the directory of the releases, gives up
-//! everything else ([`confine`]), and only then answers. The supervisor starts it and starts it again; alone in a
+//! everything else ([`mod@confine`]), and only then answers. The supervisor starts it and starts it again; alone in a
 //! container that has the volume read-only, it does the same.
 //!
 //! ```text

@@ -6,7 +6,8 @@ use crate::core::offer::Held;
 use crate::core::release::{Id, Release};
 use crate::core::status::size;
 
-const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color-scheme:light dark}\
+/// How they look.
+pub(super) const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color-scheme:light dark}\
 table{border-collapse:collapse}td,th{padding:.1em 1.5em .1em 0;text-align:left;vertical-align:top}\
 td.n,th.n{text-align:right;white-space:nowrap}";
 
@@ -48,7 +49,7 @@ fn page(title: &str, body: &str) -> String {
     let title = escape(title);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style></head>\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><link rel=\"stylesheet\" href=\"/style.css\"></head>\
          <body>\n<h1>{title}</h1>\n{body}</body></html>\n"
     )
 }

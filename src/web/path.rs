@@ -15,6 +15,8 @@ pub(super) enum Target {
     Front,
     /// `/healthz`
     Health,
+    /// `/style.css`: how the pages look.
+    Style,
     /// `/binpkgs/gbsup.asc`: the key that packages are signed with.
     Key,
     /// `/releases/`: the list of them.
@@ -64,6 +66,7 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
     let rest = path.strip_prefix('/').ok_or(Refused::Malformed)?;
     match rest {
         "" => return Ok(Target::Front),
+        "style.css" => return Ok(Target::Style),
         "healthz" => return Ok(Target::Health),
         "binpkgs" | "releases" => return Ok(Target::Slash),
         "binpkgs/gbsup.asc" => return Ok(Target::Key),
@@ -83,14 +86,10 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
 }
 
 fn place(text: &str) -> Result<Place, Refused> {
-    let (text, slash) = match text.strip_suffix('/') {
-        Some(text) => (text, true),
-        None => (text, text.is_empty()),
-    };
     if text.is_empty() {
-        // A second slash, and no name between them.
-        return if slash { Ok(Place { path: String::new(), slash }) } else { Err(Refused::NotFound) };
+        return Ok(Place { path: String::new(), slash: true });
     }
+    let (text, slash) = text.strip_suffix('/').map_or((text, false), |text| (text, true));
     // Taken apart before it is decoded, so that a coded slash separates nothing.
     let names = text.split('/').map(name).collect::<Result<Vec<_>, _>>()?;
     Ok(Place { path: names.join("/"), slash })

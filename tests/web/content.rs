@@ -157,6 +157,7 @@ fn people_find_their_way() {
         listing.contains("<a href=\"./hello-2-1.gpkg.tar\">") && listing.contains("3.0 MiB"),
         "{listing}"
     );
+    assert!(listing.contains("href=\"/style.css\"") && server.get("/style.css").status == 200);
     let releases = server.get("/releases/").text();
     assert!(releases.contains(&format!("{NEW}/</a>, current")) && releases.contains(OLD), "{releases}");
     let unsigned = server.get("/binpkgs/gbsup.asc");
