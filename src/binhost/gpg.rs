@@ -2,7 +2,7 @@
 //!
 //! It works in a directory of its own in memory, that only links to the keys: so the home that somebody gave is never
 //! changed and may be read-only, no configuration in it matters, and its agent serves nobody else and ends with it.
-//! Nothing ever asks for a pass phrase, and what does nothing for [`LIMIT`] is killed.
+//! Nothing ever asks for a pass phrase, and what does nothing for a minute is killed.
 
 use std::env;
 use std::fs::{self, DirBuilder};

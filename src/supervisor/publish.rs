@@ -110,8 +110,7 @@ impl Supervisor {
 
 /// That an offer waits for a publisher in another container.
 pub(super) fn waits(volume: &Path) -> Option<String> {
-    let text = fs::read(volume.join(offer::FILE)).ok()?;
-    let offer: Offer = serde_json::from_slice(&text).ok()?;
+    let offer = offer::read(volume).ok()??;
     let releases = Releases::on(volume);
     let current = releases.current().and_then(|id| releases.read(id).ok());
     (!current.is_some_and(|current| current.is_of(&offer))).then(|| {
