@@ -71,7 +71,7 @@ impl Volume {
 
     fn publisher(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gbsup"));
-        command.args(["publish", "--here"]).stdin(Stdio::null()).stdout(Stdio::null());
+        command.args(["publish", "--once"]).stdin(Stdio::null()).stdout(Stdio::null());
         command.env("GBSUP_VOLUME_PATH", self.path()).env("GBSUP_SOCKET", self.path().join("control.sock"));
         command
     }

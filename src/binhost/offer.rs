@@ -1,4 +1,4 @@
-//! What clients are to be offered: the files are verified, [`audit`](crate::core::audit) decides, and the outcome is
+//! What clients are to be offered: the files are verified, [`crate::core::audit`] decides, and the outcome is
 //! written to the volume for whoever publishes it.
 
 use std::collections::BTreeMap;

@@ -49,15 +49,15 @@ pub struct RollbackArgs {
 /// `gbsup publish`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The builder does it as soon as it waits. With --here this command does it itself, also while the builder
+The builder does it as soon as it waits. With --once this command does it itself, also while the builder
 is paused, or in a container that has nothing but the volume: it publishes what was found good last
 (state/offer.json), and needs no Portage.")]
 pub struct PublishArgs {
     /// Do it here and now, without asking the builder
     #[arg(long)]
-    pub here: bool,
-    /// Print JSON; with --here
-    #[arg(long, requires = "here")]
+    pub once: bool,
+    /// Print JSON; with --once
+    #[arg(long, requires = "once")]
     pub json: bool,
 }
 

@@ -41,7 +41,7 @@ pub(super) fn diff(supervisor: &Supervisor, args: &DiffArgs) -> Result<Exit, Err
     print(if args.json { json(&diff)? } else { render::diff(&diff, terminal::look()) })
 }
 
-/// What `gbsup rollback --json` and `gbsup publish --here --json` say.
+/// What `gbsup rollback --json` and `gbsup publish --once --json` say.
 #[derive(Serialize)]
 struct Answer {
     /// What was offered before.
@@ -70,7 +70,7 @@ pub(super) fn rollback(supervisor: &Supervisor, args: &RollbackArgs) -> Result<E
 }
 
 pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exit, Error> {
-    if !args.here {
+    if !args.once {
         return super::request(supervisor, &Request::Publish);
     }
     let volume = volume(supervisor).0;

@@ -77,7 +77,7 @@ pub enum Publisher {
     /// The builder, in each cycle.
     #[default]
     Builder,
-    /// `gbsup publish --here` in another container.
+    /// `gbsup publish --once` in another container.
     Separate,
 }
 

@@ -266,7 +266,7 @@ fn publish(state: &State) -> (Effect, Reply) {
     }
     match &state.durable.phase {
         Phase::Waiting(_) if state.live.hold => {
-            denied("the flag file control/pause holds the builder; without it: gbsup publish --here")
+            denied("the flag file control/pause holds the builder; without it: gbsup publish --once")
         }
         Phase::Waiting(_) => accepted(Effect::RememberPublish, "publishing what is good now"),
         Phase::Running(Step::Prune) => {
@@ -275,7 +275,7 @@ fn publish(state: &State) -> (Effect, Reply) {
         Phase::Running(Step::Publish) => already("a release is being published"),
         Phase::Running(_) => already("this cycle publishes when it has built everything"),
         Phase::Paused(_) => denied(
-            "the builder is paused; go on with gbsup resume, or publish what was found good last: gbsup publish --here",
+            "the builder is paused; go on with gbsup resume, or publish what was found good last: gbsup publish --once",
         ),
     }
 }

@@ -7,11 +7,13 @@ use super::installed;
 use super::perform::{Task, Trouble};
 use super::preflight;
 use super::trial;
+use crate::binhost::licence;
 use crate::binhost::offer::{self, Audited};
 use crate::core::audit::{Broken, to_rebuild};
 use crate::core::failure::{Class, Failure};
 use crate::core::{Exit, Report};
 use crate::portage::command::{self, Binaries};
+use crate::portage::repository;
 
 /// Builds what is to be built anew, then audits. An offer is written down when nothing more is to be built,
 /// and Portage itself would install it.
@@ -30,20 +32,34 @@ pub(super) fn run(
     }
     let installed = installed::packages();
     let provided = task.config.publish.provided.clone();
-    let audited = offer::audit(&task.volume, &settings.pkgdir, &installed, &provided, Some(task.cycle))
+    let mut audited = offer::audit(&task.volume, &settings.pkgdir, &installed, &provided, Some(task.cycle))
         .map_err(|problem| trouble("the package index cannot be read", &problem))?;
     let tried = [rebuild, tried].concat();
+    // What may not be handed on is no trouble, and nothing that anybody has to know of each time.
+    let held = audited.offer.held.clone();
     let is_final = to_rebuild(&audited.broken, &tried).is_empty()
         && (audited.offer.held.is_empty() || task.config.publish.hold_back);
     if is_final {
         if let Some(refused) = trial::run(task, &audited, &installed, &provided)? {
             return Ok(refused);
         }
+        if task.config.publish.redistributable_only {
+            withhold(task, &mut audited)?;
+        }
         offer::keep(&task.volume, &audited.offer)
             .map_err(|problem| trouble("what clients are offered cannot be written down", &problem))?;
     }
     let Audited { offer, broken, .. } = audited;
-    Ok(Report::Audited { offered: offer.packages.len(), held: offer.held, broken })
+    Ok(Report::Audited { offered: offer.packages.len(), held, broken })
+}
+
+/// Leaves out of an offer what may not be handed on.
+fn withhold(task: &mut Task, audited: &mut Audited) -> Result<(), Trouble> {
+    let (_, repositories) = task.capture(&command::repositories())?;
+    let groups = licence::groups(&repository::locations(&repositories));
+    licence::withhold(&mut audited.offer, &audited.index, &groups)
+        .map_err(|problem| Failure::new(Class::Config, format!("nothing can be offered: {problem}")))?;
+    Ok(())
 }
 
 /// Builds packages from source. That this fails is no reason to stop: what is no better afterwards is held back. Only

@@ -12,7 +12,7 @@ use super::inputs;
 use super::perform::{Task, Trouble};
 use super::rebuild;
 use crate::binhost::release::{self, Error, Facts, Releases};
-use crate::binhost::{licence, offer, signing};
+use crate::binhost::{offer, signing};
 use crate::config::Publisher;
 use crate::core::failure::{Class, Failure};
 use crate::core::major::Stale;
@@ -25,8 +25,6 @@ use crate::portage::command;
 use crate::portage::cpv::Cpv;
 use crate::portage::glsa;
 use crate::portage::gpkg::sign::Unsigned;
-use crate::portage::index::Index;
-use crate::portage::repository;
 use crate::render;
 use crate::volume::replace;
 
@@ -39,10 +37,7 @@ impl Task {
             return Ok(Report::Nothing);
         }
         let offer = offer::read(&volume).map_err(|problem| unreadable(&volume.join(offer::FILE), problem))?;
-        let Some(mut offer) = offer else { return Ok(Report::Nothing) };
-        if self.config.publish.redistributable_only {
-            self.withhold(&mut offer, &pkgdir)?;
-        }
+        let Some(offer) = offer else { return Ok(Report::Nothing) };
         if offer.packages.is_empty() {
             return Ok(Report::Nothing);
         }
@@ -58,17 +53,6 @@ impl Task {
         let stopped = || self.handle.stopped();
         let published = release::publish(&volume, &pkgdir, &offer, &facts, signatory, now, stopped);
         published.map(|published| Report::Published(Box::new(published))).map_err(|error| trouble(&error))
-    }
-
-    /// Leaves out of an offer what may not be handed on.
-    fn withhold(&mut self, offer: &mut Offer, pkgdir: &Path) -> Result<(), Trouble> {
-        let (_, repositories) = self.capture(&command::repositories())?;
-        let groups = licence::groups(&repository::locations(&repositories));
-        let text = fs::read(pkgdir.join("Packages")).map_err(|problem| unreadable(pkgdir, problem))?;
-        licence::withhold(offer, &Index::parse(&text), &groups)
-            .map_err(|problem| Failure::new(Class::Config, format!("nothing was published: {problem}")))?;
-        offer::keep(&self.volume, offer)
-            .map_err(|problem| unreadable(&self.volume.join(offer::FILE), problem))
     }
 
     /// How the packages came to be. It stays on the volume for a publisher elsewhere.
@@ -115,7 +99,7 @@ pub(super) fn waits(volume: &Path) -> Option<String> {
     let current = releases.current().and_then(|id| releases.read(id).ok());
     (!current.is_some_and(|current| current.is_of(&offer))).then(|| {
         let made = offer.made.strftime("%Y-%m-%d %H:%M UTC");
-        format!("the offer of {made} waits for its publisher: gbsup publish --here, where the key is")
+        format!("the offer of {made} waits for its publisher: gbsup publish --once, where the key is")
     })
 }
 

@@ -6,6 +6,7 @@
 
 mod audit;
 mod classes;
+mod client;
 mod cycle;
 mod damage;
 mod engine;

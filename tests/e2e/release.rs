@@ -126,7 +126,7 @@ fn clients_get_what_each_release_offers() {
         assert!(status.release.is_some_and(|release| release.id.ends_with(".4") && release.again.is_none()));
     }
     assert_eq!(installs(&client, "--update"), "t1-2\n");
-    assert!(builder.gbsup(&["publish", "--here"]).ok().starts_with("nothing to publish: "));
+    assert!(builder.gbsup(&["publish", "--once"]).ok().starts_with("nothing to publish: "));
     let history = builder.gbsup(&["history"]).ok();
     assert!(
         history.lines().nth(2).is_some_and(|line| line.contains(&format!(".3 ({first} again)\t"))),

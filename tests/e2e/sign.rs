@@ -170,7 +170,7 @@ fn a_publisher_needs_the_key_and_the_volume_alone() {
 
     let volume = format!("{}:/var/lib/gbsup", builder.on_volume("").display());
     let nothing = ["--volume", &volume, "--tmpfs", "/var/db/repos", "--tmpfs", "/var/db/pkg"];
-    let publish = |args: &[&str]| home.run(&[&nothing, args].concat(), &["publish", "--here"]);
+    let publish = |args: &[&str]| home.run(&[&nothing, args].concat(), &["publish", "--once"]);
     // A key that is not as it has to be: nothing is published.
     let open = publish(&["--env", "GBSUP_PUBLISH_GPG_HOME=/usr"]).exited(1);
     assert!(open.contains("the keys in /usr can be read by others"), "{open}");
@@ -198,7 +198,7 @@ fn a_publisher_needs_the_key_and_the_volume_alone() {
     let old = Home(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory"));
     let mount = old.mount();
     docker(&["run", "--rm", "--entrypoint", "bash", "--volume", &mount, image(), "-c", &expire]).ok();
-    let expired = old.run(&nothing, &["publish", "--here"]).exited(1);
+    let expired = old.run(&nothing, &["publish", "--once"]).exited(1);
     assert!(expired.contains("has expired, and clients refuse every package"), "{expired}");
     assert!(old.run(&[], &["key", "show"]).exited(5).contains("it has expired"));
 }

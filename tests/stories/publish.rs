@@ -82,7 +82,7 @@ fn what_cannot_be_published_pauses_and_the_old_release_stays() {
     story.expect(Mode::Paused, "nothing was published: a file changed. Repair it, then: gbsup resume");
     assert_eq!(story.status().release.unwrap().id, "2026-11-22.1");
     let Reply::Denied { message } = story.ask(Request::Publish) else { panic!("it is paused") };
-    assert!(message.ends_with("gbsup publish --here"), "{message}");
+    assert!(message.ends_with("gbsup publish --once"), "{message}");
     story.ask(resume());
     story.through(Step::Preflight);
     assert_eq!(story.running(), Step::Audit, "nothing else is done again");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gbsup::core::status::{Mode, Status, Why};
 
-use super::docker::{Ran, Slot, docker};
+use super::docker::{Ran, Slot, docker, feed};
 use super::recipe::{Recipe, Volume};
 use super::watch::{Ended, PATIENCE, Watch};
 
@@ -133,6 +133,11 @@ impl Builder {
     /// `gbsup` with these arguments.
     pub fn gbsup(&self, args: &[&str]) -> Ran {
         self.exec(&[&["gbsup"], args].concat())
+    }
+
+    /// The same with something on its standard input.
+    pub fn gbsup_reading(&self, args: &[&str], input: &str) -> Ran {
+        feed(&[&["exec", "--interactive", self.name.as_str(), "gbsup"], args].concat(), input.as_bytes())
     }
 
     /// `gbsup resume`, which has to be accepted, and has to have an effect.

@@ -1,0 +1,98 @@
+//! A client from its first minute: real software, signed, over HTTP, set up by nothing but what `client-config` prints.
+
+use crate::support::{Builder, Client, Recipe};
+
+/// Fetches an index and one of its packages, so many times, from what clients are offered while that changes. What
+/// does not fit the index it was named by, or is not there, ends it.
+const FETCH: &str = r#"
+import gzip, hashlib, random, sys, urllib.request
+base, times, random.seed = "http://127.0.0.1:8080/binpkgs/", int(sys.argv[1]), random.Random(1)
+seen = set()
+for n in range(times):
+    plain = n % 2
+    text = urllib.request.urlopen(base + ("Packages" if plain else "Packages.gz")).read()
+    header, *blocks = (text if plain else gzip.decompress(text)).decode().strip().split("\n\n")
+    packages = [dict(line.split(": ", 1) for line in block.splitlines() if ": " in line) for block in blocks]
+    header = dict(line.split(": ", 1) for line in header.splitlines() if ": " in line)
+    assert int(header["PACKAGES"]) == len(packages), header
+    seen.add(header["TIMESTAMP"])
+    package = random.choice(packages)
+    data = urllib.request.urlopen(base + package["PATH"]).read()
+    assert len(data) == int(package["SIZE"]) and hashlib.sha1(data).hexdigest() == package["SHA1"], package
+print(times, "fetches,", len(seen), "releases")
+"#;
+
+/// A builder with a key, and a client that took the printed script and has done nothing else.
+fn signed(world: &[&str]) -> (Builder, Client) {
+    let recipe = if world.is_empty() { Recipe::real_world() } else { Recipe::new(world) };
+    let mut builder = recipe.env("GBSUP_PUBLISH_SIGN_KEY", "").start();
+    builder.wait_waiting();
+    builder.gbsup(&["key", "init", "--name", "test"]).ok();
+    assert!(builder.gbsup(&["publish", "--once"]).ok().contains(" is published: "));
+    let client = Client::of(&builder);
+    let script = builder.gbsup(&["client-config", "--url", "http://127.0.0.1:8080"]).ok();
+    assert!(script.contains("\nverify-signature = true\n"), "{script}");
+    client.paste(&script).ok();
+    assert_eq!(client.paste(&script).ok(), "", "run twice it changes nothing");
+    (builder, client)
+}
+
+#[test]
+fn a_fresh_client_installs_the_world_and_compiles_nothing() {
+    let (mut builder, client) = signed(&[]);
+    client.sh("emerge --quiet --getbinpkgonly @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }");
+    let log = client.sh("cat /var/log/emerge.log");
+    let merged = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    assert_eq!(
+        (merged(") Merging Binary ("), merged(") Compiling/")),
+        (builder.packages().len(), 0),
+        "{log}"
+    );
+    assert_eq!(client.sh("hello"), "Hello, world!\n");
+    assert!(client.sh("lua -v 2>&1; echo abc | pcre2grep -o b; figlet -v | head -n 3").contains("\nb\n"));
+    let plan = "emerge --pretend --verbose --update --deep --newuse @world";
+    let compared = |plan: &str| {
+        let printed = client.sh(plan);
+        builder.gbsup_reading(&["compare", "-"], &printed)
+    };
+    assert_eq!(compared(plan).ok(), "the client has nothing to merge\n");
+
+    // Another USE flag: exactly that package is built, and gbsup can say why.
+    client.sh(
+        "mkdir -p /etc/portage/package.use && echo 'dev-libs/libpcre2 -bzip2' >/etc/portage/package.use/own",
+    );
+    assert_eq!(
+        compared(plan).exited(5),
+        "dev-libs/libpcre2-10.42\toffered with other USE flags; the client wants -bzip2\n\
+         the client builds 1 of 1 package\n"
+    );
+    let anew = "emerge --pretend --verbose --emptytree --exclude sys-apps/portage @world";
+    let said = compared(anew).exited(5);
+    assert!(
+        said.starts_with("dev-libs/libpcre2-10.42\t") && said.contains("\nthe client builds 1 of 16 "),
+        "{said}"
+    );
+    builder.look_away();
+    builder.assert_tidy();
+}
+
+#[test]
+fn five_hundred_fetches_while_fifty_releases_come_and_go() {
+    let (mut builder, client) = signed(&["test-quick/t1", "test-quick/t4"]);
+    builder.tree(&["bump", "test-quick/t1", "1", "2", ""]);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(2);
+    builder.wait_waiting();
+    client.sh(&format!("cat >/tmp/fetch.py <<'END'{FETCH}END"));
+    let name = client.name().to_owned();
+    let fetching = std::thread::spawn(move || {
+        crate::support::docker(&["exec", &name, "python3", "/tmp/fetch.py", "500"])
+    });
+    builder.sh("for n in {1..25}; do gbsup rollback && gbsup publish --once || exit; done >/dev/null");
+    let fetched = fetching.join().expect("it ends").ok();
+    assert!(fetched.starts_with("500 fetches, "), "{fetched}");
+    let releases: u32 = fetched.split(' ').nth(2).and_then(|word| word.parse().ok()).expect("a number");
+    assert!(releases > 5, "it saw too few of them to prove anything: {fetched}");
+    assert!(builder.gbsup(&["releases"]).ok().lines().count() > 50);
+    builder.assert_tidy();
+}
