@@ -187,6 +187,9 @@ pub struct Cycle {
     /// What is held back from clients, one sentence each.
     #[serde(default)]
     pub held: Vec<String>,
+    /// What failed in its build, and is told as soon as the rest is published.
+    #[serde(default)]
+    pub owed: Vec<Failure>,
     /// It has ended.
     pub over: bool,
 }

@@ -273,12 +273,22 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
                 packages("building", &before, live, progress, now)
             }
         },
-        Step::Publish => "publishing what is good".to_owned(),
+        Step::Publish => format!("{}publishing what is good", owed(state)),
         Step::Prune => "removing what is no longer needed".to_owned(),
         Step::Audit => {
-            packages("building anew", "looking for what clients can be offered", live, progress, now)
+            owed(state)
+                + &packages("building anew", "looking for what clients can be offered", live, progress, now)
         }
         Step::Rebuild => packages("rebuilding", "looking for what has to be rebuilt", live, progress, now),
+    }
+}
+
+/// What failed and is not told yet, in front of what is done meanwhile.
+fn owed(state: &State) -> String {
+    match state.durable.cycle.as_ref().map(|cycle| cycle.owed.as_slice()) {
+        Some([failure]) => format!("{} failed; ", failure.package.as_deref().unwrap_or("a package")),
+        Some(owed @ [_, ..]) => format!("{} packages failed; ", owed.len()),
+        _ => String::new(),
     }
 }
 

@@ -33,6 +33,8 @@ fn the_good_ones_are_built_and_after_the_repair_only_the_rest_is() {
         )
     );
     assert_eq!((status.progress.done, status.progress.failed), (4, 1));
+    // Clients have what is good already.
+    assert_eq!(status.release.as_ref().map(|release| release.packages), Some(4));
 
     // The same, wherever a person looks.
     assert!(builder.logs().contains(&status.headline));
@@ -53,6 +55,7 @@ fn the_good_ones_are_built_and_after_the_repair_only_the_rest_is() {
     let status = builder.wait_waiting();
     let after = builder.packages();
     assert_eq!(after.len(), 6);
+    assert_eq!(status.release.as_ref().map(|release| release.packages), Some(6));
     for (package, inode) in &before {
         assert_eq!(after.get(package), Some(inode), "{package} was made anew");
     }

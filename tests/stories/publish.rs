@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gbsup::config::Publisher;
+use gbsup::config::{Config, Publisher};
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::history::Record;
 use gbsup::core::release::{Current, Demanding, Published};
@@ -13,7 +13,7 @@ use gbsup::portage::cpv::Cpv;
 use gbsup::portage::gpkg::image::Demand;
 use jiff::Timestamp;
 
-use crate::story::{Story, resume};
+use crate::story::{Story, completed, emerging, resume};
 
 fn release(number: u32, again: Option<u32>) -> Current {
     let id = |number: u32| format!("2026-11-22.{number}").parse().unwrap();
@@ -184,4 +184,50 @@ fn an_offer_that_waits_for_its_publisher_is_in_the_headline_until_it_is_publishe
     story.take(Event::Offered(Some(release(1, None))));
     assert!(!story.status().headline.contains("publisher"), "{}", story.status().headline);
     assert_eq!(story.status().warnings, [""; 0]);
+}
+
+/// A build in which one of two packages failed.
+fn half_built(change: impl FnOnce(&mut Config)) -> Story {
+    let mut story = Story::begin(change);
+    story.through(Step::Plan);
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    let failure = Failure { package: Some("app-misc/b-1".into()), ..Failure::new(Class::Compile, "no luck") };
+    story.end(Report::Failed(Box::new(failure)));
+    story
+}
+
+#[test]
+fn what_is_good_is_published_before_a_person_is_waited_for() {
+    let mut story = half_built(|_| {});
+    story.through(Step::Audit);
+    story.expect(Mode::Running, "app-misc/b-1 failed; publishing what is good");
+    // Cut short, it is done from the audit on, and what failed is still known.
+    story.restart("one", false);
+    story.through(Step::Audit);
+    story.end(published(1, true));
+    story.expect(Mode::Paused, "app-misc/b-1: no luck");
+    assert_eq!(story.status().step, "build");
+    assert_eq!(released(&story), 1);
+    // With it repaired the cycle goes on with the build, and ends as ever.
+    story.ask(resume());
+    story.through(Step::Prune);
+    story.expect(Mode::Waiting, "everything is up to date");
+}
+
+#[test]
+fn what_cannot_be_published_then_is_told_with_what_failed() {
+    let mut story = half_built(|_| {});
+    story.through(Step::Audit);
+    story.end(Report::Failed(Box::new(Failure::new(Class::Volume, "nothing was published: full"))));
+    let failures = story.status().pause.unwrap().failures;
+    let messages: Vec<_> = failures.iter().map(|failure| failure.message.as_str()).collect();
+    assert_eq!(messages, ["no luck", "nothing was published: full"]);
+    assert_eq!(story.status().step, "build");
+}
+
+#[test]
+fn nothing_is_published_first_when_that_is_not_wanted() {
+    let story = half_built(|config| config.publish.hold_back = false);
+    story.expect(Mode::Paused, "app-misc/b-1: no luck");
 }

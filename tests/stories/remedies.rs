@@ -103,6 +103,7 @@ fn only_what_may_pass_is_tried_again_and_the_rest_waits_for_a_person() {
     story.print(emerging("a"));
     story.print(completed("a"));
     story.end(Report::Ran(ran(0)));
+    story.through(Step::Publish);
     story.expect(Mode::Paused, "app-misc/b-1 failed in fetch");
     assert_eq!(story.status().progress.failed, 1);
 }

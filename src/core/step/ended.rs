@@ -159,6 +159,15 @@ impl Turn {
     }
 
     pub(super) fn fail(&mut self, failures: Vec<Failure>, at: Step) {
+        let owed = self
+            .state
+            .durable
+            .cycle
+            .as_mut()
+            .map(|cycle| std::mem::take(&mut cycle.owed))
+            .unwrap_or_default();
+        let at = if owed.is_empty() { at } else { Step::Build };
+        let failures = [owed, failures].concat();
         // It is held now; only a pause at the end of the cycle is still to come.
         self.state.durable.pending.pause.take_if(|pending| pending.mode != PauseMode::AfterCycle);
         self.set_phase(Phase::Paused(Pause {

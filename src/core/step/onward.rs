@@ -47,6 +47,7 @@ impl Turn {
             stale: Vec::new(),
             mending: Mending::default(),
             held,
+            owed: Vec::new(),
             over: false,
         });
         self.state.durable.sync.failures = 0;
@@ -97,6 +98,9 @@ impl Turn {
 
     pub(super) fn next_after(&mut self, at: Step) {
         let goal = self.state.durable.cycle.as_mut().and_then(|cycle| cycle.goal.take());
+        if at == Step::Publish && self.owed() {
+            return self.fail(Vec::new(), Step::Build);
+        }
         match goal.or_else(|| cycle::after(at)) {
             Some(next) => self.set_phase(Phase::Running(next)),
             None => {

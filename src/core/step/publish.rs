@@ -1,6 +1,7 @@
 //! Clients are offered a release.
 
 use super::Turn;
+use crate::core::failure::Failure;
 use crate::core::history::Record;
 use crate::core::release::{Current, Published};
 use crate::core::state::{Phase, Reason, Volume};
@@ -52,6 +53,25 @@ impl Turn {
             }));
         }
         self.state.durable.release = current;
+    }
+
+    /// When packages failed and others did not, the good ones are published before the builder waits for a person, who
+    /// may be asleep; what failed is told then.
+    pub(super) fn publishes_first(&mut self, failures: &[Failure], at: Step) -> bool {
+        let of_packages = failures.iter().all(|failure| failure.package.is_some());
+        let hold_back = self.state.live.config.publish.hold_back;
+        let Some(cycle) = &mut self.state.durable.cycle else { return false };
+        if at != Step::Build || !of_packages || !hold_back || cycle.merged.is_empty() {
+            return false;
+        }
+        cycle.owed = failures.to_vec();
+        self.set_phase(Phase::Running(Step::Audit));
+        true
+    }
+
+    /// Whether it is still to be told what failed in the build.
+    pub(super) fn owed(&self) -> bool {
+        self.state.durable.cycle.as_ref().is_some_and(|cycle| !cycle.owed.is_empty())
     }
 
     /// Publishes without building, in a cycle of its own.

@@ -66,6 +66,9 @@ impl Turn {
         if let Some(cycle) = &mut self.state.durable.cycle {
             cycle.tally.failed += u64::try_from(packages).unwrap_or(0);
         }
+        if self.publishes_first(&failures, at) {
+            return;
+        }
         self.fail(failures, at);
     }
 
