@@ -24,7 +24,7 @@ struct Answer<'a> {
 }
 
 pub(super) fn run(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
-    let provided = config::load()?.publish.provided;
+    let provided = installed::provided(&config::load()?.publish.provided);
     let volume = volume(supervisor).0;
     let pkgdir = volume.join("binpkgs");
     let audited = offer::audit(&volume, &pkgdir, &installed::packages(), &provided, None)

@@ -31,7 +31,7 @@ pub(super) fn run(
         return Ok(Report::Nothing);
     }
     let installed = installed::packages();
-    let provided = task.config.publish.provided.clone();
+    let provided = installed::provided(&task.config.publish.provided);
     let mut audited = offer::audit(&task.volume, &settings.pkgdir, &installed, &provided, Some(task.cycle))
         .map_err(|problem| trouble("the package index cannot be read", &problem))?;
     let tried = [rebuild, tried].concat();

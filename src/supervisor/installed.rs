@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::repair::{INSTALLED, names, two_deep};
 use crate::core::major::{self, Settled, Stale};
+use crate::portage::atom::Provided;
 use crate::portage::cpv::Cpv;
 use crate::portage::vdb::{self, Installed};
 use crate::volume;
@@ -15,6 +16,24 @@ use crate::volume;
 /// Where Perl looks for modules, below `/usr/lib`, `/usr/lib64` and the like: in directories there that are
 /// named after its version (`perl-functions.eclass`).
 const MODULES: &[&str] = &["perl5", "perl5/vendor_perl", "perl5/site_perl"];
+
+/// What Portage is told that the system has without it (portage(5)).
+const PROVIDED: &str = "/etc/portage/profile/package.provided";
+
+/// What clients have anyway: what is configured, and what the builder has without Portage, since its configuration is
+/// that of its clients.
+pub(crate) fn provided(configured: &[Provided]) -> Vec<Provided> {
+    let place = Path::new(PROVIDED);
+    let files = if place.is_dir() {
+        names(place).into_iter().map(|name| place.join(name)).collect()
+    } else {
+        vec![place.to_owned()]
+    };
+    let texts: Vec<String> = files.iter().map(|file| text(file)).collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let named = lines.map(|line| line.split('#').next().unwrap_or_default());
+    configured.iter().cloned().chain(named.filter_map(Provided::parse)).collect()
+}
 
 /// Every installed package, in the order of their names.
 pub(crate) fn packages() -> Vec<Installed> {

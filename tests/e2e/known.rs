@@ -31,8 +31,10 @@ fn what_still_fails_is_left_out_until_something_changes() {
     sync(&mut builder, 2);
     let status = builder.wait_waiting();
     let since = status.now.strftime("%Y-%m-%d");
-    let sentence =
-        format!("everything else is up to date; test-fail/broken-1 still failing since {since} (compile)");
+    let release = &status.release.as_ref().expect("what was built is offered").id;
+    let sentence = format!(
+        "everything else is up to date (release {release}, 1 package); test-fail/broken-1 still failing since {since} (compile)"
+    );
     assert!(status.headline.contains(&sentence), "{}", status.headline);
     let [failing] = status.known.as_slice() else { panic!("{:?}", status.known) };
     assert_eq!((failing.package.as_str(), failing.class), ("test-fail/broken-1", Class::Compile));
