@@ -32,7 +32,7 @@ pub fn verified(verified: &Verified, pkgdir: &Path) -> String {
 /// The same of a release; `signed` when signatures were looked at.
 #[must_use]
 pub fn verified_release(verified: &Verified, id: Id, signed: bool) -> String {
-    let signatures = if signed { "with their signatures" } else { "which are not signed" };
+    let signatures = if signed { "with their signatures" } else { "not signed" };
     let mut text = format!("release {id}, {signatures}: {}", found(verified));
     if !verified.findings.is_empty() {
         text += "clients refuse what is wrong; another release takes its place with: gbsup rollback\n";

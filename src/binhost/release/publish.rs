@@ -295,7 +295,13 @@ fn make(
     let diff = Diff::new(before, &release);
     release.fixes.clone_from(&diff.fixes);
     stage::papers(directory, &release, &render::changes(&diff, &release))?;
-    Ok((release, diff.in_short()))
+    let resigned = before.is_some_and(|before| before.signed != release.signed);
+    let signing = match &release.signed {
+        _ if !resigned => "",
+        Some(_) => "; signed by another key than before, or for the first time",
+        None => "; not signed any more",
+    };
+    Ok((release, diff.in_short() + signing))
 }
 
 /// The kernel of this machine.
