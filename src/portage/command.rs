@@ -361,16 +361,21 @@ pub enum Binaries {
     Ignore,
 }
 
+/// How every emerge begins whose output is read.
+const EMERGE: [&str; 6] = [
+    "emerge",
+    // EMERGE_DEFAULT_OPTS is written for a person's desktop: it may ask, or fetch.
+    "--ignore-default-opts",
+    "--color=n",
+    "--nospinner",
+    "--verbose",
+    "--verbose-conflicts",
+];
+
 /// emerge with the options that every run has.
 fn emerge(options: &BuildOptions, binaries: Binaries) -> Vec<String> {
-    let mut argv: Vec<String> = [
-        "emerge",
-        // EMERGE_DEFAULT_OPTS is written for a person's desktop: it may ask, or fetch.
-        "--ignore-default-opts",
-        "--color=n",
-        "--nospinner",
-        "--verbose",
-        "--verbose-conflicts",
+    let mut argv: Vec<String> = EMERGE.map(str::to_owned).to_vec();
+    let always = [
         // Build output goes to the package's own log; the summary at the end names it.
         "--quiet-build=y",
         "--quiet-fail=y",
@@ -382,9 +387,8 @@ fn emerge(options: &BuildOptions, binaries: Binaries) -> Vec<String> {
         "--autounmask=n",
         // A package that asks questions would wait for ever.
         "--accept-properties=-interactive",
-    ]
-    .map(str::to_owned)
-    .to_vec();
+    ];
+    argv.extend(always.map(str::to_owned));
     match binaries {
         // The two =y only spare the notes about every binary that no longer fits.
         Binaries::Use => argv

@@ -60,21 +60,22 @@ pub fn publish<S: Signer + Sync>(
     publisher.sweep(now)?;
     let before = publisher.before();
     let path = pkgdir.join(PACKAGES);
-    let index = Index::parse(&fs::read(&path).at(&path)?);
+    let Index { header, packages } = Index::parse(&fs::read(&path).at(&path)?);
     let signed = signatory.map(|signatory| signatory.fingerprint.clone());
-    let parts = parts(&publisher.releases, pkgdir, &index, offer, facts, before.as_ref(), signed.as_deref())?;
+    let parts =
+        parts(&publisher.releases, pkgdir, packages, offer, facts, before.as_ref(), signed.as_deref())?;
     let entries: Vec<Entry> = parts.iter().map(|part| part.entry.clone()).collect();
     if let Some(signatory) = signatory {
         sign::public_key(&publisher.releases, signatory)?;
     }
     let same = |before: &&Release| before.offers(&entries, &offer.held, signed.as_deref());
     if let Some(before) = before.as_ref().filter(same) {
-        return Ok(unchanged(before));
+        return Ok(published(before, false, String::new()));
     }
-    let revisions = index.header.get("REPO_REVISIONS");
+    let revisions = header.get("REPO_REVISIONS");
     let revisions = revisions.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let draft = Draft {
-        header: index.header,
+        header,
         parts,
         held: offer.held.clone(),
         origin: Origin { revisions, ..facts.origin.clone() },
@@ -135,17 +136,11 @@ pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Curre
     Ok((Current::from(&before), outcome))
 }
 
-/// What is offered already.
-fn unchanged(before: &Release) -> Published {
-    let held = u64::try_from(before.held.len()).unwrap_or(u64::MAX);
-    Published {
-        current: Current::from(before),
-        new: false,
-        changes: String::new(),
-        held,
-        kernel: before.kernel.clone(),
-        running: running(),
-    }
+/// What came of publishing, with this release offered now.
+fn published(release: &Release, new: bool, changes: String) -> Published {
+    let held = u64::try_from(release.held.len()).unwrap_or(u64::MAX);
+    let (current, kernel) = (Current::from(release), release.kernel.clone());
+    Published { current, new, changes, held, kernel, running: running() }
 }
 
 fn by_path(packages: Vec<Package>) -> BTreeMap<String, Package> {
@@ -157,13 +152,13 @@ fn by_path(packages: Vec<Package>) -> BTreeMap<String, Package> {
 fn parts(
     releases: &Releases,
     pkgdir: &Path,
-    index: &Index,
+    packages: Vec<Package>,
     offer: &Offer,
     facts: &Facts,
     before: Option<&Release>,
     signed: Option<&str>,
 ) -> Result<Vec<Part>, Error> {
-    let mut packages = by_path(index.packages.clone());
+    let mut packages = by_path(packages);
     let known: BTreeMap<(&str, &str), &Entry> = before
         .iter()
         .filter(|before| before.signed.as_deref() == signed)
@@ -231,15 +226,7 @@ impl Publisher {
             drop(fs::remove_dir_all(&temporary));
         }
         let (release, changes) = made?;
-        let held = u64::try_from(release.held.len()).unwrap_or(u64::MAX);
-        Ok(Published {
-            current: Current::from(&release),
-            new: true,
-            changes,
-            held,
-            kernel: release.kernel,
-            running: running(),
-        })
+        Ok(published(&release, true, changes))
     }
 
     /// Gives a finished release its name and lets `current` lead to it.

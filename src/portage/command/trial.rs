@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::cpv::Cpv;
-use super::{Command, Host, environment, features, set};
+use super::{Command, EMERGE, Host, environment, features, set};
 
 /// Where Portage looks for the set `@selected`, below a root directory.
 pub const WORLD: &str = "var/lib/portage/world";
@@ -36,12 +36,6 @@ pub fn passed_over(text: &[u8]) -> BTreeSet<String> {
 
 fn pretend(what: impl Iterator<Item = String>, root: &str, pkgdir: &str, host: &Host) -> Command {
     let options = [
-        "emerge",
-        "--ignore-default-opts",
-        "--color=n",
-        "--nospinner",
-        "--verbose",
-        "--verbose-conflicts",
         "--pretend",
         "--oneshot",
         "--usepkgonly",
@@ -51,7 +45,7 @@ fn pretend(what: impl Iterator<Item = String>, root: &str, pkgdir: &str, host: &
         "--backtrack=100",
         "--autounmask=n",
     ];
-    let argv = options.iter().map(|&option| option.to_owned()).chain(what).collect();
+    let argv = EMERGE.iter().chain(&options).map(|&option| option.to_owned()).chain(what).collect();
     let mut env = environment();
     set(&mut env, "ROOT", root.to_owned());
     set(&mut env, "PKGDIR", pkgdir.to_owned());
