@@ -1,6 +1,7 @@
 //! One request, one answer.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -11,7 +12,7 @@ use super::body::{Answer, Outgoing, Slice};
 use super::conditional::{Part, part, to_http};
 use super::pages;
 use super::path::{self, Place, Refused, Target};
-use super::tree::{Found, Opened, Tree};
+use super::tree::{Found, Opened, PACKAGES, PACKAGES_GZ, Tree};
 use crate::core::release::{Id, Release};
 
 /// Something below `/releases/ID/` never changes.
@@ -20,9 +21,6 @@ const FIXED: &str = "public, max-age=31536000, immutable";
 const CURRENT: &str = "no-cache";
 /// The pages have a style sheet and need nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'";
-/// The name of the index, and of the same compressed.
-const PACKAGES: &str = "Packages";
-const PACKAGES_GZ: &str = "Packages.gz";
 
 /// Answers; what the request has in its body is not read.
 pub(super) fn answer<B>(tree: &Tree, request: &Request<B>, outgoing: &Outgoing) -> Response<Answer> {
@@ -69,7 +67,7 @@ impl Asked<'_> {
 
     fn key(&self) -> Response<Answer> {
         match self.tree.file("gbsup.asc") {
-            Ok(opened) => self.file(opened, "application/pgp-keys", CURRENT),
+            Ok(opened) => self.file(&Arc::new(opened), "application/pgp-keys", CURRENT),
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing("The packages are not signed."),
             Err(error) => failed(&error, "gbsup.asc"),
         }
@@ -99,7 +97,7 @@ impl Asked<'_> {
             }
         }
         match found {
-            Ok(Found::File(opened)) => self.file(opened, kind(&place.path), keep),
+            Ok(Found::File(opened)) => self.file(&opened, kind(&place.path), keep),
             Ok(Found::Directory(entries)) if place.path.is_empty() => self.release(id, &entries, path),
             Ok(Found::Directory(entries)) => {
                 html(pages::directory(&format!("{id}: {}", place.path), &entries))
@@ -112,15 +110,15 @@ impl Asked<'_> {
 
     /// The index; compressed, as it lies there, for whoever can take that for the index itself.
     fn index(&self, id: Id, keep: &'static str) -> Response<Answer> {
-        let packed = accepts_gzip(self.headers).then(|| self.tree.file(&format!("{id}/{PACKAGES_GZ}")).ok());
+        let packed = accepts_gzip(self.headers).then(|| self.tree.index(id, PACKAGES_GZ).ok());
         let mut response = match packed.flatten() {
             Some(packed) => {
-                let mut response = self.file(packed, kind(PACKAGES), keep);
+                let mut response = self.file(&packed, kind(PACKAGES), keep);
                 set(&mut response, header::CONTENT_ENCODING, "gzip");
                 response
             }
-            None => match self.tree.file(&format!("{id}/{PACKAGES}")) {
-                Ok(plain) => self.file(plain, kind(PACKAGES), keep),
+            None => match self.tree.index(id, PACKAGES) {
+                Ok(plain) => self.file(&plain, kind(PACKAGES), keep),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => missing("There is no such file."),
                 Err(error) => failed(&error, PACKAGES),
             },
@@ -138,10 +136,9 @@ impl Asked<'_> {
         }
     }
 
-    fn file(&self, opened: Opened, kind: &'static str, keep: &'static str) -> Response<Answer> {
-        let Opened { file, size, version } = opened;
-        let part = part(self.headers, &version, size);
-        let (status, slice) = match part {
+    fn file(&self, opened: &Arc<Opened>, kind: &'static str, keep: &'static str) -> Response<Answer> {
+        let (size, version) = (opened.size, &opened.version);
+        let (status, slice) = match part(self.headers, version, size) {
             Part::Whole => (StatusCode::OK, Some((0, size))),
             Part::Range { from, length } => (StatusCode::PARTIAL_CONTENT, Some((from, length))),
             Part::NotModified => (StatusCode::NOT_MODIFIED, None),
@@ -155,7 +152,7 @@ impl Asked<'_> {
         };
         let mut response = match slice {
             Some((from, length)) => {
-                let slice = Slice { file, from, length };
+                let slice = Slice { of: Arc::clone(opened), from, length };
                 let mut response = Response::new(Answer::File(slice, self.outgoing.clone()));
                 set(&mut response, header::CONTENT_LENGTH, &length.to_string());
                 set(&mut response, header::CONTENT_TYPE, kind);

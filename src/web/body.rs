@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::fs::File;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+
+use super::tree::Opened;
 
 /// Stands for the bytes of a file wherever only their number matters. Zero pages that nobody ever touches: what sends
 /// them ([`super::stream`]) recognises them by where they are and has the kernel send the file in their place.
@@ -22,7 +23,7 @@ pub(super) fn stands_for_file(bytes: &[u8]) -> bool {
 /// A part of a file.
 #[derive(Debug)]
 pub(super) struct Slice {
-    pub(super) file: File,
+    pub(super) of: Arc<Opened>,
     /// The next byte.
     pub(super) from: u64,
     /// How many are left.

@@ -52,7 +52,7 @@ impl Stream {
         let slice = outgoing.front_mut().ok_or(io::ErrorKind::UnexpectedEof)?;
         let count = usize::try_from(slice.length).unwrap_or(usize::MAX).min(most);
         let mut from = off64_t::try_from(slice.from).map_err(io::Error::other)?;
-        let sent = sendfile64(&self.socket, &slice.file, Some(&mut from), count)?;
+        let sent = sendfile64(&self.socket, &slice.of.file, Some(&mut from), count)?;
         if sent == 0 {
             // It is shorter than it was: the answer cannot be finished, and must not look as if it were.
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -7,6 +7,8 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
 
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
@@ -14,21 +16,27 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2, readlinkat};
 use nix::sys::stat::{Mode, fstat};
 
 use super::conditional::{Version, time};
+use super::kept::Kept;
 use super::path::Place;
 use crate::core::release::Id;
 
 /// The most that is read of a file whose text is needed here: `release.json` of tens of thousands of packages.
 const LONGEST_TEXT: u64 = 64 << 20;
 
+/// The name of the index, and of the same compressed.
+pub(super) const PACKAGES: &str = "Packages";
+pub(super) const PACKAGES_GZ: &str = "Packages.gz";
+
 /// What was found.
 pub(super) enum Found {
     /// A file.
-    File(Opened),
+    File(Arc<Opened>),
     /// A directory, and what is in it, by name: directories with a slash behind them, files with their sizes.
     Directory(Vec<(String, Option<u64>)>),
 }
 
 /// A file that is open, and stays whole whatever becomes of its name.
+#[derive(Debug)]
 pub(super) struct Opened {
     pub(super) file: File,
     pub(super) size: u64,
@@ -39,13 +47,14 @@ pub(super) struct Opened {
 #[derive(Debug)]
 pub(super) struct Tree {
     directory: OwnedFd,
+    kept: Kept,
 }
 
 impl Tree {
     /// Opens it.
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        Ok(Self { directory: open(directory, flags, Mode::empty())? })
+        Ok(Self { directory: open(directory, flags, Mode::empty())?, kept: Kept::default() })
     }
 
     /// For whoever confines this process to it.
@@ -87,7 +96,16 @@ impl Tree {
             };
             return Ok(Found::Directory(names.into_iter().map(entry).collect()));
         }
-        self.file(&path).map(Found::File)
+        let opened = match [PACKAGES, PACKAGES_GZ].into_iter().find(|name| *name == place.path) {
+            Some(name) => self.index(id, name)?,
+            None => Arc::new(self.file(&path)?),
+        };
+        Ok(Found::File(opened))
+    }
+
+    /// A file of the index of a release.
+    pub(super) fn index(&self, id: Id, name: &'static str) -> io::Result<Arc<Opened>> {
+        self.kept.get(id, name, Instant::now(), || self.file(&format!("{id}/{name}")))
     }
 
     /// A file beside the releases or below one.
