@@ -51,7 +51,9 @@ impl Asked<'_> {
             Ok(Target::Front) => moved("/binpkgs/"),
             Ok(Target::Slash) => moved(&format!("{path}/")),
             Ok(Target::Health) => text(StatusCode::OK, "It answers."),
-            Ok(Target::Style) => of_text(StatusCode::OK, pages::STYLE.to_owned(), "text/css"),
+            Ok(Target::Style) => {
+                of_text(StatusCode::OK, Bytes::from_static(pages::STYLE.as_bytes()), "text/css")
+            }
             Ok(Target::Key) => self.key(),
             Ok(Target::Releases) => self.releases(),
             Ok(Target::Current(place)) => match self.tree.current() {
@@ -75,7 +77,7 @@ impl Asked<'_> {
 
     fn releases(&self) -> Response<Answer> {
         match self.tree.ids() {
-            Ok(ids) => html(pages::releases(&ids, self.tree.current())),
+            Ok(ids) => html(pages::releases(&ids, self.tree.current()).into()),
             Err(error) => failed(&error, "releases"),
         }
     }
@@ -100,7 +102,7 @@ impl Asked<'_> {
             Ok(Found::File(opened)) => self.file(&opened, kind(&place.path), keep),
             Ok(Found::Directory(entries)) if place.path.is_empty() => self.release(id, &entries, path),
             Ok(Found::Directory(entries)) => {
-                html(pages::directory(&format!("{id}: {}", place.path), &entries))
+                html(pages::directory(&format!("{id}: {}", place.path), &entries).into())
             }
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => moved(&format!("{path}/")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing("There is no such file."),
@@ -128,12 +130,13 @@ impl Asked<'_> {
     }
 
     fn release(&self, id: Id, entries: &[(String, Option<u64>)], path: &str) -> Response<Answer> {
-        let read = self.tree.text(&format!("{id}/release.json"));
-        match read.map(|text| serde_json::from_str::<Release>(&text)) {
-            Ok(Ok(release)) => html(pages::release(&release, entries)),
-            // Of another version, or not made by gbsup: its files are there all the same.
-            _ => html(pages::directory(path, entries)),
-        }
+        let page = self.tree.page(id, || {
+            let text = self.tree.text(&format!("{id}/release.json"))?;
+            let release: Release = serde_json::from_str(&text)?;
+            io::Result::Ok(pages::release(&release, entries))
+        });
+        // Of another version, or not made by gbsup: its files are there all the same.
+        html(page.unwrap_or_else(|_| pages::directory(path, entries).into()))
     }
 
     fn file(&self, opened: &Arc<Opened>, kind: &'static str, keep: &'static str) -> Response<Answer> {
@@ -208,9 +211,9 @@ fn set(response: &mut Response<Answer>, name: HeaderName, value: &str) {
     }
 }
 
-fn of_text(status: StatusCode, body: String, kind: &str) -> Response<Answer> {
+fn of_text(status: StatusCode, body: Bytes, kind: &str) -> Response<Answer> {
     let length = body.len().to_string();
-    let mut response = Response::new(Answer::Text(body.into()));
+    let mut response = Response::new(Answer::Text(body));
     *response.status_mut() = status;
     set(&mut response, header::CONTENT_LENGTH, &length);
     set(&mut response, header::CONTENT_TYPE, kind);
@@ -219,7 +222,7 @@ fn of_text(status: StatusCode, body: String, kind: &str) -> Response<Answer> {
     response
 }
 
-fn html(body: String) -> Response<Answer> {
+fn html(body: Bytes) -> Response<Answer> {
     let mut response = of_text(StatusCode::OK, body, "text/html; charset=utf-8");
     set(&mut response, header::CONTENT_SECURITY_POLICY, POLICY);
     response
@@ -227,7 +230,7 @@ fn html(body: String) -> Response<Answer> {
 
 /// One sentence.
 fn text(status: StatusCode, sentence: &str) -> Response<Answer> {
-    of_text(status, format!("{sentence}\n"), "text/plain; charset=utf-8")
+    of_text(status, format!("{sentence}\n").into(), "text/plain; charset=utf-8")
 }
 
 fn missing(sentence: &str) -> Response<Answer> {

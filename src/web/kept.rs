@@ -1,52 +1,58 @@
-//! The files of the index, kept open: nearly every request is for them, and looking a name up costs more than sending
-//! the answer.
+//! What nearly every request is for, kept for a moment: the open files of the index, of which looking up the name costs
+//! more than sending the answer, and the page of a release, which is long to write.
 
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::tree::Opened;
 use crate::core::release::Id;
 
-/// How long one is kept. A release never changes; when a person changes its index all the same, or removes it, that
-/// shows after so long.
+/// How long something is kept. A release never changes; when a person changes or removes it all the same, that shows
+/// after so long.
 const LIFE: Duration = Duration::from_secs(1);
 
-/// Files that were opened lately, of one release.
-#[derive(Debug, Default)]
-pub(super) struct Kept(Mutex<Vec<One>>);
+/// Things of releases, by name.
+#[derive(Debug)]
+pub(super) struct Kept<T>(Mutex<Vec<One<T>>>);
 
 #[derive(Debug)]
-struct One {
+struct One<T> {
     id: Id,
     name: &'static str,
-    opened: Arc<Opened>,
+    thing: T,
     since: Instant,
 }
 
-impl Kept {
-    /// The file of this name in a release, from here or newly opened.
-    pub(super) fn get(
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Kept<T> {
+    /// What a release has under this name, from here or newly made. Whoever else wants something waits meanwhile.
+    pub(super) fn get<E>(
         &self,
         id: Id,
         name: &'static str,
         now: Instant,
-        open: impl FnOnce() -> io::Result<Opened>,
-    ) -> io::Result<Arc<Opened>> {
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|one| one.id == id && now.duration_since(one.since) < LIFE);
-        if let Some(one) = kept.iter().find(|one| one.name == name) {
-            return Ok(Arc::clone(&one.opened));
+        kept.retain(|one| now.duration_since(one.since) < LIFE);
+        if let Some(one) = kept.iter().find(|one| one.id == id && one.name == name) {
+            return Ok(one.thing.clone());
         }
-        let opened = Arc::new(open()?);
-        kept.push(One { id, name, opened: Arc::clone(&opened), since: now });
-        Ok(opened)
+        let thing = make()?;
+        kept.push(One { id, name, thing: thing.clone(), since: now });
+        Ok(thing)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io;
+    use std::sync::Arc;
 
     use super::*;
     use crate::web::tree::{PACKAGES, PACKAGES_GZ, Tree};
@@ -66,7 +72,7 @@ mod tests {
         let tree = Tree::open(dir.path()).unwrap();
         let (kept, start) = (Kept::default(), Instant::now());
         let size = |id, name, now| {
-            kept.get(id, name, now, || tree.file(&format!("{id}/{name}"))).map(|one| one.size)
+            kept.get(id, name, now, || tree.file(&format!("{id}/{name}")).map(Arc::new)).map(|one| one.size)
         };
         assert_eq!(size(a, PACKAGES, start).unwrap(), 1);
         assert_eq!(size(a, PACKAGES_GZ, start).unwrap(), 2);

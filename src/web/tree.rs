@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2, readlinkat};
@@ -47,14 +48,21 @@ pub(super) struct Opened {
 #[derive(Debug)]
 pub(super) struct Tree {
     directory: OwnedFd,
-    kept: Kept,
+    /// Files of indices.
+    index: Kept<Arc<Opened>>,
+    /// Pages of releases.
+    pages: Kept<Bytes>,
 }
 
 impl Tree {
     /// Opens it.
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        Ok(Self { directory: open(directory, flags, Mode::empty())?, kept: Kept::default() })
+        Ok(Self {
+            directory: open(directory, flags, Mode::empty())?,
+            index: Kept::default(),
+            pages: Kept::default(),
+        })
     }
 
     /// For whoever confines this process to it.
@@ -105,7 +113,12 @@ impl Tree {
 
     /// A file of the index of a release.
     pub(super) fn index(&self, id: Id, name: &'static str) -> io::Result<Arc<Opened>> {
-        self.kept.get(id, name, Instant::now(), || self.file(&format!("{id}/{name}")))
+        self.index.get(id, name, Instant::now(), || self.file(&format!("{id}/{name}")).map(Arc::new))
+    }
+
+    /// The page of a release, written by `write` when it is not kept from a moment ago.
+    pub(super) fn page<E>(&self, id: Id, write: impl FnOnce() -> Result<String, E>) -> Result<Bytes, E> {
+        self.pages.get(id, "page", Instant::now(), || write().map(Bytes::from))
     }
 
     /// A file beside the releases or below one.
