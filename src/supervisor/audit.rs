@@ -27,7 +27,7 @@ pub(super) fn run(
         return Ok(interrupted);
     }
     let settings = preflight::settings(task)?;
-    if !settings.pkgdir.join("Packages").exists() {
+    if !preflight::is_offered(&settings, &task.volume) || !settings.pkgdir.join("Packages").exists() {
         return Ok(Report::Nothing);
     }
     let installed = installed::packages();

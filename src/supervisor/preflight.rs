@@ -42,7 +42,7 @@ const DIRECTORIES: &[(&str, u32, u32)] = &[
 pub(super) fn run(task: &mut Task) -> Result<Vec<String>, Trouble> {
     directories(&task.volume)?;
     let settings = settings(task)?;
-    outside(task, &settings);
+    elsewhere(task, &settings);
     let mut repairs = repair::run(task, &settings)?;
     repairs.extend(publish::sweep(task)?);
     if tree_is_there() {
@@ -99,16 +99,21 @@ pub(super) fn settings(task: &mut Task) -> Result<Settings, Trouble> {
     Ok(Settings::parse(&text))
 }
 
-/// Packages that go somewhere else than to the volume die with the container.
-fn outside(task: &mut Task, settings: &Settings) {
-    let volume = task.volume.clone();
-    let stray = !settings.pkgdir.starts_with(&volume);
+/// Packages that go somewhere else than into `binpkgs` on the volume are offered to nobody.
+fn elsewhere(task: &mut Task, settings: &Settings) {
+    let place = task.volume.join("binpkgs");
     let text = format!(
-        "PKGDIR is {}, which is not on the volume {}: set it in make.conf",
+        "PKGDIR is {}, and clients are offered only what is in {}: set it in make.conf",
         settings.pkgdir.display(),
-        volume.display()
+        place.display()
     );
-    task.warn("pkgdir", stray.then_some(text));
+    task.warn("pkgdir", (!is_offered(settings, &task.volume)).then_some(text));
+}
+
+/// Whether what Portage builds goes where clients are offered it from.
+pub(super) fn is_offered(settings: &Settings, volume: &Path) -> bool {
+    let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    resolved(&settings.pkgdir) == resolved(&volume.join("binpkgs"))
 }
 
 /// Finds out, once, what this Portage and this container can do.

@@ -219,3 +219,32 @@ impl Drop for Directory {
         remove(&self.0);
     }
 }
+
+#[test]
+fn packages_that_go_elsewhere_are_offered_to_nobody() {
+    let mut builder = Recipe::new(&["test-quick/t4"]).start();
+    builder.wait_waiting();
+    let releases = |builder: &Builder| builder.gbsup(&["releases"]).ok().lines().count();
+    assert_eq!(releases(&builder), 1);
+    let conf = "/etc/portage/make.conf/zz-gbsup.conf";
+    builder.sh(&format!("sed -i 's:/binpkgs\":/elsewhere\":' {conf}"));
+    builder.tree(&["bump", "test-quick/t4", "1", "2", ""]);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(2);
+    let status = builder.wait_waiting();
+    let warning = format!(
+        "PKGDIR is {VOLUME}/elsewhere, and clients are offered only what is in {VOLUME}/binpkgs: set it in make.conf"
+    );
+    assert!(status.warnings.contains(&warning), "{:?}", status.warnings);
+    assert_eq!(releases(&builder), 1, "the old one, which is good, stays");
+
+    builder.sh(&format!(
+        "sed -i 's:/elsewhere\":/binpkgs\":' {conf}
+         cd {VOLUME} && cp -a elsewhere/test-quick binpkgs/ && rm -r elsewhere && emaint --fix binhost"
+    ));
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(3);
+    assert_eq!(builder.wait_waiting().warnings, Vec::<String>::new());
+    assert_eq!(releases(&builder), 2);
+    builder.assert_tidy();
+}
