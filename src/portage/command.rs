@@ -12,7 +12,10 @@ use super::circular::Solution;
 use super::cpv::{self, Cpv};
 use super::probe::Capabilities;
 
-pub use trial::{WORLD, masked, passed_over, trial};
+pub use trial::{
+    TRIAL, TRIAL_AGAIN, TRIAL_PKGDIR, TRIAL_ROOT, WORLD, WORLD_SETS, Wanted, lacks_what_the_profile_names,
+    masked, passed_over, trial,
+};
 
 /// A program to run: its arguments, the first being the program, and what its environment needs on
 /// top of the supervisor's own.
@@ -25,12 +28,25 @@ pub struct Command {
 }
 
 impl Command {
-    /// The command line as it would be typed.
+    /// The command line as it would be typed, with the variables that say where it is to work.
     #[must_use]
     pub fn typed(&self) -> String {
-        self.argv.iter().map(|arg| shell_quote(arg)).collect::<Vec<_>>().join(" ")
+        let places = self.env.iter().filter(|(name, _)| PLACES.contains(&name.as_str()));
+        let places = places.map(|(name, value)| format!("{name}={}", shell_quote(value)));
+        places.chain(self.argv.iter().map(|arg| shell_quote(arg))).collect::<Vec<_>>().join(" ")
+    }
+
+    /// A shell script that does the same in the same environment.
+    #[must_use]
+    pub fn script(&self) -> String {
+        let export = |(name, value): &(String, String)| format!("export {name}={}\n", shell_quote(value));
+        let exports: String = self.env.iter().map(export).collect();
+        format!("#!/bin/sh\n{exports}{}\n", self.typed())
     }
 }
+
+/// Without these a command would be about another system.
+const PLACES: [&str; 2] = ["ROOT", "PKGDIR"];
 
 /// What the configuration says about a build.
 #[derive(Clone, Debug, PartialEq)]

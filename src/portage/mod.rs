@@ -37,3 +37,4 @@ pub mod status;
 pub mod sync;
 pub mod vdb;
 pub mod version;
+pub mod world;

@@ -40,7 +40,7 @@ pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, T
         done.push("USE flags that broke a circular dependency were still in force: removed".to_owned());
     }
 
-    trial::clear().map_err(|problem| unreadable(Path::new(trial::PLACE), &problem))?;
+    trial::clear().map_err(|problem| unreadable(Path::new(command::TRIAL), &problem))?;
     let listing = listing(&settings.pkgdir).map_err(|problem| unreadable(&settings.pkgdir, &problem))?;
     clear(&settings.pkgdir, leftovers::pkgdir(&listing, &running), &mut done)?;
     set_aside_damaged(task, settings, &listing, &mut done)?;

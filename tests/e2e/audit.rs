@@ -1,8 +1,9 @@
 //! That clients are offered what they can install, and nothing else.
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use gbsup::core::failure::Class;
+use gbsup::core::failure::{Class, Failure};
 use gbsup::core::offer::Offer;
 use gbsup::core::status::Status;
 
@@ -62,7 +63,9 @@ fn what_is_broken_is_built_anew_and_what_stays_so_is_held_back() {
     builder.add_ebuild("test-quick", "low-1", &ebuild(""));
     builder.add_ebuild("test-quick", "middle-1", &ebuild("test-quick/low"));
     builder.add_ebuild("test-quick", "top-1", &ebuild("test-quick/middle"));
-    builder.set_world(&["test-quick/t1", "test-major/embeds", "test-quick/top"]);
+    builder.add_ebuild("test-quick", "part-1", &ebuild("").replace("SLOT=\"0\"", "SLOT=\"2\""));
+    builder.add_ebuild("test-quick", "whole-1", &ebuild("!test-quick/part:2"));
+    builder.set_world(&["test-quick/t1", "test-major/embeds", "test-quick/top", "test-quick/part"]);
     builder.sh(DAMAGE);
     let told = builder.gbsup(&["audit"]);
     assert!(
@@ -74,16 +77,18 @@ fn what_is_broken_is_built_anew_and_what_stays_so_is_held_back() {
     assert_eq!(status.warnings, [""; 0]);
     let mut compiled = builder.compiled().split_off(before);
     compiled.sort();
-    assert_eq!(compiled, ["low", "middle", "t1", "top"].map(|name| format!("test-quick/{name}-1")));
+    assert_eq!(compiled, ["low", "middle", "part", "t1", "top"].map(|name| format!("test-quick/{name}-1")));
     let path = |name: &str, build: u8| format!("test-quick/{name}/{name}-1-{build}.gpkg.tar");
-    let whole = [path("low", 1), path("middle", 1), path("t1", 2), path("top", 1)];
+    let whole = [path("low", 1), path("middle", 1), path("part", 1), path("t1", 2), path("top", 1)];
     assert_eq!(offered(&builder)[2..], whole);
 
     // What the chain hangs from is gone, and cannot be built any more. And a package links to a library that is gone,
-    // by what the index says.
+    // by what the index says. (Its time is that of the compressed one: where they differ, it is made anew.)
     builder.sh("cd /var/lib/gbsup/binpkgs && rm -r /srv/tree/test-quick/low test-quick/low && emaint --fix binhost >/dev/null && \
-         sed -i '/REQUIRES/s/libperl.so.5.40/libperl.so.5.38/' Packages");
+         sed -i '/REQUIRES/s/libperl.so.5.40/libperl.so.5.38/' Packages && touch -r Packages.gz Packages");
     builder.tree(&["commit", "test-quick/low: remove"]);
+    // This one takes the place of another one, which stays on offer.
+    builder.sh("emerge --quiet --unmerge test-quick/part && echo test-quick/whole >>/var/lib/portage/world");
     let before = builder.compiled().len();
     let status = next_cycle(&mut builder, 3);
     assert_eq!(
@@ -91,27 +96,61 @@ fn what_is_broken_is_built_anew_and_what_stays_so_is_held_back() {
         ["held back from clients: test-quick/middle-1 needs test-quick/low, which nothing offers; \
           test-quick/top-1 needs test-quick/middle-1, which is held back"]
     );
-    assert_eq!(builder.compiled()[before..], ["test-major/embeds-1"]);
-    let rest = [perl.to_owned(), "test-major/embeds/embeds-1-2.gpkg.tar".into(), path("t1", 2)];
+    assert_eq!(builder.compiled()[before..], ["test-quick/whole-1", "test-major/embeds-1"]);
+    let embeds = "test-major/embeds/embeds-1-2.gpkg.tar".to_owned();
+    let rest = [perl.to_owned(), embeds, path("part", 1), path("t1", 2), path("whole", 1)];
     assert_eq!(offered(&builder), rest);
     let told = builder.gbsup(&["audit"]);
     assert!(told.code == 5 && told.out.contains("test-quick/top-1 needs test-quick/middle-1"), "{told:?}");
 
-    // Clients have it anyway, but the resolver would not give them what something else needs.
-    builder.sh("printf '[publish]\nprovided = [\"test-quick/low\"]\n' >>/etc/gbsup/gbsup.toml
+    // Clients have it anyway, but the resolver would not give them what something else needs. Whoever asks it again is told
+    // the same.
+    builder.sh("printf '[publish]\nprovided = [\"test-quick/low\"]\n[build]\nargs = [\"--exclude\", \"test-quick/part\"]\n' \
+          >>/etc/gbsup/gbsup.toml
         mkdir -p /etc/portage/package.mask && echo dev-lang/perl >/etc/portage/package.mask/perl");
     builder.signal("HUP");
     builder.gbsup(&["sync"]).ok();
     builder.wait_cycle(4);
-    let status = builder.wait_paused();
-    let failures = status.pause.expect("it is paused").failures;
-    assert_eq!(failures[0].class, Class::Masked, "{failures:?}");
-    assert!(failures[0].message.starts_with("clients could not install what is there"), "{failures:?}");
+    let refused = refused(&mut builder, Class::Masked);
     assert_eq!(offer(&builder).held.len(), 2, "the offer is as it was");
-    builder.sh("rm /etc/portage/package.mask/perl; [ ! -e /run/gbsup/trial ]");
+    let again = builder.exec(&["sh", "-c", &refused.suggestions[0]]);
+    assert!(again.code == 1 && again.err.contains(&refused.evidence[0]), "{refused:?} {again:?}");
+
+    // What clients want, by a set of theirs, cannot be had together.
+    builder.sh("rm /etc/portage/package.mask/perl && mkdir -p /etc/portage/sets
+        echo test-quick/part:2 >/etc/portage/sets/mine && echo @mine >/var/lib/portage/world_sets");
+    builder.resume();
+    let refused = self::refused(&mut builder, Class::Blocker);
+    assert!(
+        refused.evidence.iter().any(|line| line.contains("test-quick/part:2 required by @selected")),
+        "{refused:?}"
+    );
+    builder.sh("rm /var/lib/portage/world_sets");
     builder.resume();
     let status = builder.wait_waiting();
     assert_eq!(status.warnings, [""; 0]);
     assert_eq!(offer(&builder).held, []);
+    builder.sh("[ ! -e /run/gbsup/trial ]");
+
+    // What could not be built is no reason to refuse the rest, whoever wants it: a person or the profile.
+    builder.add_ebuild("test-quick", "late-1", &ebuild(""));
+    builder.sh("printf '%s\n' test-quick/late test-fail/broken >>/var/lib/portage/world
+        mkdir -p /etc/portage/profile && echo '*test-fail/broken-install' >/etc/portage/profile/packages");
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(5);
+    let failures = builder.wait_paused().pause.expect("it is paused").failures;
+    let failed: BTreeSet<_> = failures.iter().filter_map(|failure| failure.package.as_deref()).collect();
+    assert_eq!(failed, ["test-fail/broken-1", "test-fail/broken-install-1"].into());
+    assert!(offered(&builder).contains(&path("late", 1)));
     builder.assert_tidy();
+}
+
+/// The resolver refuses, and that is all.
+#[track_caller]
+fn refused(builder: &mut Builder, class: Class) -> Failure {
+    let failures = builder.wait_paused().pause.expect("it is paused").failures;
+    let [only]: [Failure; 1] = failures.try_into().expect("there is one failure");
+    assert_eq!(only.class, class, "{only:?}");
+    assert!(only.message.starts_with("clients could not install what is there"), "{only:?}");
+    only
 }

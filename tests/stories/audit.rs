@@ -116,5 +116,5 @@ fn what_clients_could_not_install_is_not_offered() {
     story.expect(Mode::Paused, "clients could not install what is there, so it is not offered: ");
     let pause = story.status().pause.unwrap();
     assert_eq!(pause.failures[0].class, Class::SlotConflict);
-    assert_eq!(pause.failures[0].suggestions, ["gbsup audit"]);
+    assert_eq!(pause.failures[0].suggestions, ["sh /run/gbsup/trial/again", "gbsup audit"]);
 }

@@ -8,6 +8,7 @@ use crate::core::job::Job;
 use crate::core::offer::{Held, Why};
 use crate::core::state::Phase;
 use crate::core::{Report, Step, Work};
+use crate::portage::command::TRIAL_AGAIN;
 
 /// What stands before the words of the resolver.
 const REFUSED: &str = "clients could not install what is there, so it is not offered";
@@ -45,7 +46,7 @@ impl Turn {
         // One that stalled has refused nothing.
         for failure in failures.iter_mut().filter(|_| job.stalled.is_none()) {
             failure.message = format!("{REFUSED}: {}", failure.message);
-            failure.suggestions = vec!["gbsup audit".to_owned()];
+            failure.suggestions = vec![format!("sh {TRIAL_AGAIN}"), "gbsup audit".to_owned()];
         }
         self.fail(failures, Step::Audit);
     }
