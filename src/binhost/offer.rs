@@ -9,7 +9,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::verify;
-use crate::core::audit::{self, Broken, Facts};
+use crate::core::audit::{self, Broken, Facts, Linked};
 use crate::core::offer::{Offer, Offered};
 use crate::portage::atom::Provided;
 use crate::portage::index::{Index, Package};
@@ -29,6 +29,8 @@ pub struct Audited {
     pub offer: Offer,
     /// What a build from source may put right.
     pub broken: Vec<Broken>,
+    /// What was built with another version of a library than the one that is offered.
+    pub linked: Vec<Linked>,
 }
 
 /// Audits what is in PKGDIR. Nothing is written but what was found good of the files.
@@ -61,7 +63,7 @@ pub fn audit(
     });
     let packages = offered.collect();
     let offer = Offer { schema: Offer::SCHEMA, made: Timestamp::now(), cycle, packages, held: found.held };
-    Ok(Audited { index, offered: found.offered, offer, broken: found.rebuild })
+    Ok(Audited { index, offered: found.offered, offer, broken: found.rebuild, linked: found.linked })
 }
 
 /// Writes an offer down for whoever publishes it.

@@ -9,7 +9,7 @@ use super::{Error, json, print};
 use crate::binhost::offer;
 use crate::cli::Exit;
 use crate::config;
-use crate::core::audit::Broken;
+use crate::core::audit::{Broken, Linked};
 use crate::core::offer::Held;
 use crate::render;
 use crate::supervisor::installed;
@@ -21,6 +21,7 @@ struct Answer<'a> {
     offered: usize,
     held: &'a [Held],
     broken: &'a [Broken],
+    linked: &'a [Linked],
 }
 
 pub(super) fn run(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
@@ -31,10 +32,11 @@ pub(super) fn run(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error>
         .map_err(|problem| no_index(&pkgdir, &problem))?;
     let (packages, offered) = (audited.index.packages.len(), audited.offered.len());
     let (held, broken) = (audited.offer.held.as_slice(), audited.broken.as_slice());
+    let linked = audited.linked.as_slice();
     if as_json {
-        print(json(&Answer { packages, offered, held, broken })?)?;
+        print(json(&Answer { packages, offered, held, broken, linked })?)?;
     } else {
-        print(render::audited(packages, offered, held, broken))?;
+        print(render::audited(packages, offered, held, broken, linked))?;
     }
     Ok(if held.is_empty() && broken.is_empty() { Exit::Done } else { Exit::Findings })
 }

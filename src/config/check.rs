@@ -9,7 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, FollowUp, KEYS, http, notify, publish, values};
+use super::{Config, FollowUp, KEYS, http, notify, publish, rebuild, values};
 
 /// Where a value or a problem is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -259,6 +259,7 @@ impl Walk {
             ("build", "args") => slot.list(values::argument, &mut config.build.args),
             ("build", "keep_going") => slot.one(values::boolean, &mut config.build.keep_going),
             ("build", "stall") => slot.one(values::interval, &mut config.build.stall),
+            ("rebuild", "linked") => slot.one(rebuild::linked, &mut config.rebuild.linked),
             ("rebuild", "commands") => slot.follow_ups(&mut config.rebuild.commands),
             ("remedy", "fetch") => slot.list(values::retry, &mut config.remedy.fetch),
             ("remedy", "out_of_memory") => slot.one(values::boolean, &mut config.remedy.out_of_memory),

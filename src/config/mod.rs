@@ -14,6 +14,7 @@ mod check;
 mod http;
 mod notify;
 mod publish;
+mod rebuild;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use check::{Problem, Problems, check};
 pub use http::{Http, location};
 pub use notify::{News, Notify, Posted, Url};
 pub use publish::{Publish, Publisher, SignKey};
+pub use rebuild::{FollowUp, Linked, Rebuild};
 pub use show::show;
 
 /// Where the file is when `GBSUP_CONFIG` says nothing else.
@@ -37,7 +39,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("cycle", &["interval", "on_start"]),
     ("sync", &["command", "min_interval", "retries", "on_failure"]),
     ("build", &["targets", "jobs", "load_average", "args", "keep_going", "stall"]),
-    ("rebuild", &["commands"]),
+    ("rebuild", &["linked", "commands"]),
     ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt", "disk_full"]),
     (
         "publish",
@@ -208,13 +210,6 @@ impl LoadAverage {
     }
 }
 
-/// `[rebuild]`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Rebuild {
-    /// What to run after `@preserved-rebuild`, in order.
-    pub commands: Vec<FollowUp>,
-}
-
 /// `[remedy]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "one switch for each remedy")]
@@ -233,16 +228,6 @@ pub struct Remedy {
     pub binpkg_corrupt: bool,
     /// Remove what `[prune]` lets go when no space is left, and go on if that freed any.
     pub disk_full: bool,
-}
-
-/// A command of `rebuild.commands`. It is left out when its program is not installed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FollowUp {
-    /// Only when this cycle merged this package (`category/name`); `None`: always.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub when: Option<String>,
-    /// The program and its arguments; never empty.
-    pub run: Vec<String>,
 }
 
 /// `[prune]`: how old things become before they go; `None`: they stay.
@@ -384,20 +369,6 @@ impl Default for Build {
             args: Vec::new(),
             keep_going: true,
             stall: Some(Duration::from_hours(2)),
-        }
-    }
-}
-
-impl Default for Rebuild {
-    fn default() -> Self {
-        // The binpkgs of Perl modules without a slot operator fit any perl as far as Portage knows:
-        // with --usepkg the old ones would come back.
-        let perl = ["perl-cleaner", "--all", "--", "--usepkg=n", "--buildpkg=y", "--quiet-build=y"];
-        Self {
-            commands: vec![FollowUp {
-                when: Some("dev-lang/perl".into()),
-                run: perl.map(String::from).to_vec(),
-            }],
         }
     }
 }

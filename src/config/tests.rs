@@ -184,6 +184,7 @@ fn out_of_range_and_wrong_types_are_refused() {
         "[sync]\ncommand = [\"\"]",
         "[stop]\ngrace = \"99999999999999h\"",
         "[rebuild]\ncommands = [\"perl-cleaner --all\"]",
+        "[rebuild]\nlinked = \"soname\"",
         "[[rebuild.commands]]\nwhen = \"dev-lang/perl\"",
         "[[rebuild.commands]]\nrun = []",
         "[[rebuild.commands]]\nrun = [\"true\"]\nif = 1",

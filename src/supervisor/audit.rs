@@ -9,7 +9,8 @@ use super::preflight;
 use super::trial;
 use crate::binhost::licence;
 use crate::binhost::offer::{self, Audited};
-use crate::core::audit::{Broken, to_rebuild};
+use crate::config::Linked;
+use crate::core::audit::{Broken, outdated, to_rebuild};
 use crate::core::failure::{Class, Failure};
 use crate::core::{Exit, Report};
 use crate::portage::command::{self, Binaries};
@@ -34,6 +35,9 @@ pub(super) fn run(
     let provided = installed::provided(&task.config.publish.provided);
     let mut audited = offer::audit(&task.volume, &settings.pkgdir, &installed, &provided, Some(task.cycle))
         .map_err(|problem| trouble("the package index cannot be read", &problem))?;
+    if task.config.rebuild.linked == Linked::Version {
+        audited.broken.extend(outdated(&audited.linked, &installed));
+    }
     let tried = [rebuild, tried].concat();
     // What may not be handed on is no trouble, and nothing that anybody has to know of each time.
     let held = audited.offer.held.clone();

@@ -145,6 +145,47 @@ fn what_is_broken_is_built_anew_and_what_stays_so_is_held_back() {
     builder.assert_tidy();
 }
 
+/// Perl gets another version that is compatible, by its sub-slot and the name of its library.
+#[test]
+fn what_links_to_a_library_of_another_version_is_told_and_built_anew_where_that_is_wanted() {
+    let mut builder = Recipe::new(&["test-major/embeds"]).config("[sync]\nmin_interval = \"1s\"\n").start();
+    builder.wait_waiting();
+    builder.tree(&["bump", "dev-lang/perl", "5.40.2", "5.40.2-r1"]);
+    next_cycle(&mut builder, 2);
+    let perls = ["dev-lang/perl-5.40.2", "test-major/embeds-1", "dev-lang/perl-5.40.2-r1"];
+    assert_eq!(builder.compiled(), perls);
+    let told = builder.gbsup(&["audit"]).ok();
+    assert!(told.contains("\nnote: built with another version of a library than is offered, as its soname allows: 1 package ("), "{told}");
+    let linked = |builder: &Builder| {
+        let told = builder.gbsup(&["audit", "--json"]).ok();
+        serde_json::from_str::<serde_json::Value>(&told).expect("it is JSON")["linked"].take()
+    };
+    let embeds = serde_json::json!([{
+        "package": "test-major/embeds-1",
+        "slot": "0",
+        "library": "dev-lang/perl-5.40.2-r1",
+        "built_with": "dev-lang/perl-5.40.2",
+    }]);
+    assert_eq!(linked(&builder), embeds);
+
+    // Who wants it so has it built anew, which is once.
+    builder.sh("printf '[rebuild]\nlinked = \"version\"\n' >>/etc/gbsup/gbsup.toml");
+    builder.signal("HUP");
+    let status = next_cycle(&mut builder, 3);
+    assert_eq!(status.warnings, [""; 0]);
+    assert_eq!(builder.compiled()[3..], ["test-major/embeds-1"]);
+    assert_eq!(linked(&builder), serde_json::json!([]));
+    assert_eq!(
+        offered(&builder),
+        ["dev-lang/perl/perl-5.40.2-r1-1.gpkg.tar", "test-major/embeds/embeds-1-2.gpkg.tar"]
+    );
+    builder.tree(&["bump", "dev-lang/perl", "5.40.2", "5.40.2-r2"]);
+    next_cycle(&mut builder, 4);
+    next_cycle(&mut builder, 5);
+    assert_eq!(builder.compiled()[4..], ["dev-lang/perl-5.40.2-r2", "test-major/embeds-1"]);
+    builder.assert_tidy();
+}
+
 /// The resolver refuses, and that is all.
 #[track_caller]
 fn refused(builder: &mut Builder, class: Class) -> Failure {

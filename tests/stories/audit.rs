@@ -1,5 +1,6 @@
 //! What is broken is built anew once, then held back, or holds the builder.
 
+use gbsup::config::Linked;
 use gbsup::core::audit::Broken;
 use gbsup::core::failure::Class;
 use gbsup::core::offer::{Held, Why};
@@ -67,6 +68,37 @@ fn what_is_broken_is_built_anew_once_and_then_held_back() {
     story.end(audited(&[]));
     story.through(Step::Prune);
     assert_eq!(story.status().warnings, [""; 0]);
+}
+
+/// It is offered as it is, whether its new build is any better or not.
+#[test]
+fn what_is_only_built_with_another_version_of_a_library_is_never_held_back() {
+    let mut story = Story::begin(|config| {
+        config.rebuild.linked = Linked::Version;
+        config.publish.hold_back = false;
+    });
+    let outdated = |library: &str| {
+        let what = format!("links to app-misc/{library}, and was built with app-misc/lib-1");
+        Report::Audited { held: Vec::new(), broken: vec![broken("user", &what)], offered: 7 }
+    };
+    story.through(Step::Rebuild);
+    story.end(outdated("lib-2"));
+    assert_eq!(rebuilds(&story), ["app-misc/user-1"]);
+    story.end(outdated("lib-2"));
+    story.through(Step::Prune);
+    story.expect(Mode::Waiting, "everything is up to date");
+    assert_eq!(story.status().warnings, [""; 0]);
+    for (library, is_built) in [("lib-2", false), ("lib-3", true)] {
+        story.pass(24 * 3600);
+        story.through(Step::Rebuild);
+        story.end(outdated(library));
+        assert_eq!(story.running(), if is_built { Step::Audit } else { Step::Publish });
+        if is_built {
+            assert_eq!(rebuilds(&story), ["app-misc/user-1"]);
+            story.end(audited(&[]));
+        }
+        story.through(Step::Prune);
+    }
 }
 
 #[test]

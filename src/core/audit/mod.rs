@@ -10,9 +10,10 @@
 //! What is proof that a package would not work: a dependency that nothing offers (of which those with `:=` are
 //! bound to the sub-slot they were built against), and a soname that it needs and nothing offers. What is none,
 //! and is not used: that something it was built with is newer than it is, or has another sub-slot now. What
-//! was needed to build it a client does not need, and what was linked into it is in it for good.
+//! was needed to build it a client does not need, and what was linked into it is in it for good ([`Linked`] tells of it).
 
 mod instance;
+mod linked;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -26,6 +27,8 @@ use crate::portage::index::{Index, Package};
 use crate::portage::vdb::{Installed, Soname};
 use crate::portage::version;
 use instance::{Instance, implicit};
+
+pub use linked::{Linked, outdated};
 
 /// What an audit goes by.
 #[derive(Clone, Copy)]
@@ -49,6 +52,8 @@ pub struct Audit {
     pub held: Vec<Held>,
     /// What of that is installed could be put right by a build from source.
     pub rebuild: Vec<Broken>,
+    /// What is offered, and was built with another version of a library than the one that is.
+    pub linked: Vec<Linked>,
 }
 
 /// An installed package of which a new build may be better than those there are.
@@ -309,7 +314,8 @@ impl<'a> Choice<'a> {
                 held.push(Held { cpv: package.cpv.clone(), slot: package.slot().0.to_owned(), why, what });
             }
         }
-        Audit { offered, held, rebuild: rebuild.into_iter().collect() }
+        let linked = linked::linked(&self.all, &self.slots);
+        Audit { offered, held, rebuild: rebuild.into_iter().collect(), linked }
     }
 
     /// What to build from source so that a package is right again: another one that is installed and of which
