@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::cpv::Cpv;
-use super::{Command, EMERGE, Host, environment, features, set};
+use super::line::{Command, environment, set};
+use super::{EMERGE, Host, features};
 
 /// Where Portage looks for the set `@selected`, below a root directory.
 pub const WORLD: &str = "var/lib/portage/world";
@@ -108,7 +109,9 @@ mod tests {
             ["--pretend", "--usepkgonly"].iter().all(|option| command.argv.iter().any(|arg| arg == option))
         );
         let script = command.script();
-        assert!(script.ends_with(&format!("\n{typed}\n")), "{script}");
+        let words = typed.strip_prefix(places).unwrap_or_default();
+        assert!(script.ends_with(&format!("\nexec emerge {words}\n")), "{script}");
+        assert!(script.contains("\nexport ROOT=/run/gbsup/trial/root\n"), "{script}");
         let features = script.lines().find(|line| line.starts_with("export FEATURES='"));
         assert!(features.is_some_and(|features| features.contains("pkgdir-index-trusted")), "{script}");
         let Command { argv, .. } = masked(&Host::default());
