@@ -16,8 +16,12 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::portage::gpg::{self, Doubt, Key};
+use crate::portage::gpg::{self, Key};
 use crate::portage::gpkg::sign::Signer;
+
+pub(super) mod ring;
+
+pub use ring::Ring;
 
 /// How long gpg may do nothing.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -79,18 +83,6 @@ impl Gpg {
         Ok(this)
     }
 
-    /// With the public keys of a file alone.
-    ///
-    /// # Errors
-    /// When it cannot be read, or has none.
-    pub fn with_public(file: &Path) -> Result<Self, Error> {
-        let unusable = |source| Error::Home { path: file.to_owned(), source };
-        let keys = fs::read(file).map_err(unusable)?;
-        let this = Self::new().map_err(unusable)?;
-        this.run("read public keys", &["--import"], &keys)?;
-        Ok(this)
-    }
-
     fn new() -> io::Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let parent = Path::new(MEMORY);
@@ -112,21 +104,6 @@ impl Gpg {
     pub fn public(&self, fingerprint: &str) -> Result<Vec<u8>, Error> {
         let options = ["--armor", "--export-options", "export-minimal", "--export", fingerprint];
         self.run("give the public key", &options, b"")
-    }
-
-    /// What was signed of a text that is signed in clear.
-    ///
-    /// # Errors
-    /// When it was not signed by one of the keys here.
-    pub fn authentic(&self, text: &str) -> Result<String, Doubt> {
-        let mut running = self
-            .start(&["--trust-model", "always", "--output", "-", "--verify"])
-            .map_err(|error| unchecked(&error))?;
-        // What it has not read of something that is no signature it does not want.
-        drop(running.write_all(text.as_bytes()));
-        let (_, out, status) = running.end().map_err(|error| unchecked(&error))?;
-        gpg::signature(&status)?;
-        String::from_utf8(out).map_err(|error| unchecked(&error))
     }
 
     fn run(&self, what: &'static str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, Error> {
@@ -167,10 +144,6 @@ impl Drop for Gpg {
             drop(fs::remove_dir_all(&self.home));
         }
     }
-}
-
-fn unchecked(error: &impl ToString) -> Doubt {
-    Doubt::Unchecked(error.to_string())
 }
 
 /// Whether only root can read what is in a home.

@@ -6,4 +6,5 @@ pub mod licence;
 pub mod offer;
 pub mod release;
 pub mod signing;
+pub mod trust;
 pub mod verify;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::trust::Trust;
 use super::verify;
 use crate::core::audit::{self, Broken, Facts, Linked};
 use crate::core::offer::{Offer, Offered};
@@ -31,6 +32,8 @@ pub struct Audited {
     pub broken: Vec<Broken>,
     /// What was built with another version of a library than the one that is offered.
     pub linked: Vec<Linked>,
+    /// That there are signatures which were not checked, and why, in one sentence.
+    pub unchecked: Option<String>,
 }
 
 /// Audits what is in PKGDIR. Nothing is written but what was found good of the files.
@@ -42,11 +45,12 @@ pub fn audit(
     pkgdir: &Path,
     installed: &[Installed],
     provided: &[Provided],
+    trust: &Trust,
     cycle: Option<u64>,
 ) -> io::Result<Audited> {
     let index = Index::parse(&fs::read(pkgdir.join("Packages"))?);
     let mut known = verify::known(volume);
-    let verified = verify::verify_index(pkgdir, &index, false, &mut known, None);
+    let verified = verify::verify_index(pkgdir, &index, false, &mut known, trust);
     verify::keep(volume, &known);
     let mut damaged: BTreeMap<String, String> =
         verified.findings.into_iter().map(|finding| (finding.path, finding.what)).collect();
@@ -63,7 +67,8 @@ pub fn audit(
     });
     let packages = offered.collect();
     let offer = Offer { schema: Offer::SCHEMA, made: Timestamp::now(), cycle, packages, held: found.held };
-    Ok(Audited { index, offered: found.offered, offer, broken: found.rebuild, linked: found.linked })
+    let audit::Audit { offered, rebuild: broken, linked, .. } = found;
+    Ok(Audited { index, offered, offer, broken, linked, unchecked: verified.unchecked })
 }
 
 /// Writes an offer down for whoever publishes it.
@@ -110,7 +115,8 @@ mod tests {
         }
         fs::write(pkgdir.join("Packages"), index).unwrap();
         assert_eq!(read(volume.path()).unwrap(), None);
-        let Audited { offer, .. } = audit(volume.path(), &pkgdir, &[], &[], Some(7)).unwrap();
+        let Audited { offer, .. } =
+            audit(volume.path(), &pkgdir, &[], &[], &Trust::Ignored, Some(7)).unwrap();
         let [only] = offer.packages.as_slice() else { panic!("{offer:?}") };
         assert_eq!(
             (only.path.as_str(), only.size, only.sha1.as_str()),

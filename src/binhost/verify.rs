@@ -1,7 +1,8 @@
 //! Whether every binary package that is offered is what its Manifest and the package index say.
 //!
 //! A file that was found good and has not changed since (its inode, time of change and size say so) is
-//! not read again, unless everything is to be read: a disk that rots changes none of the three.
+//! not read again, unless everything is to be read: a disk that rots changes none of the three. One that is signed
+//! is read again as well when other keys are trusted than then.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
@@ -15,17 +16,23 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use super::gpg::Gpg;
+use super::trust::Trust;
 use crate::portage::gpkg::digests::Whole;
-use crate::portage::gpkg::{self, Damage};
+use crate::portage::gpkg::{self, Damage, Sound, signed};
 use crate::portage::index::{File, Index, Package};
 use crate::volume::replace;
 
 /// [`Known`], as JSON.
 const LIST: &str = "state/verified.json";
 
-/// What was found good, by path below PKGDIR.
-pub type Known = BTreeMap<String, Good>;
+/// What was found good.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// By which keys ([`Trust`]); empty where signatures were not looked at.
+    keys: String,
+    /// By path below PKGDIR.
+    files: BTreeMap<String, Good>,
+}
 
 /// A file that was found good, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +40,7 @@ pub struct Good {
     inode: u64,
     /// The time of the last change, in seconds since 1970 and nanoseconds.
     changed: (i64, i64),
+    is_signed: bool,
     #[serde(flatten)]
     whole: Whole,
 }
@@ -48,6 +56,8 @@ pub struct Verified {
     pub bytes: u64,
     /// What is wrong, in the order of the index.
     pub findings: Vec<Finding>,
+    /// That there are signatures which were not checked, and why, in one sentence.
+    pub unchecked: Option<String>,
 }
 
 /// Something wrong with one package.
@@ -75,8 +85,8 @@ pub enum Kind {
     Signature,
 }
 
-/// What was found good on this volume. What is not known is read, so that a list that is damaged or not there costs
-/// time and nothing else.
+/// What was found good on this volume. What is not known is read, so that a list that is damaged, of another version or
+/// not there costs time and nothing else.
 #[must_use]
 pub fn known(volume: &Path) -> Known {
     let text = fs::read(volume.join(LIST)).ok();
@@ -93,17 +103,16 @@ pub fn keep(volume: &Path, known: &Known) {
 ///
 /// # Errors
 /// When the index cannot be read.
-pub fn verify(pkgdir: &Path, all: bool, known: &mut Known) -> io::Result<Verified> {
-    Ok(verify_index(pkgdir, &read_index(pkgdir)?, all, known, None))
+pub fn verify(pkgdir: &Path, all: bool, known: &mut Known, trust: &Trust) -> io::Result<Verified> {
+    Ok(verify_index(pkgdir, &read_index(pkgdir)?, all, known, trust))
 }
 
-/// Verifies what the index of a release offers, to the last byte. With a key ring every package has to be signed by
-/// a key of it.
+/// Verifies what the index of a release offers, to the last byte.
 ///
 /// # Errors
 /// When the index cannot be read.
-pub fn verify_release(place: &Path, ring: Option<&Gpg>) -> io::Result<Verified> {
-    Ok(verify_index(place, &read_index(place)?, true, &mut Known::new(), ring))
+pub fn verify_release(place: &Path, trust: &Trust) -> io::Result<Verified> {
+    Ok(verify_index(place, &read_index(place)?, true, &mut Known::default(), trust))
 }
 
 fn read_index(place: &Path) -> io::Result<Index> {
@@ -111,15 +120,9 @@ fn read_index(place: &Path) -> io::Result<Index> {
 }
 
 /// The same for an index that was read already.
-pub fn verify_index(
-    pkgdir: &Path,
-    index: &Index,
-    all: bool,
-    known: &mut Known,
-    ring: Option<&Gpg>,
-) -> Verified {
+pub fn verify_index(pkgdir: &Path, index: &Index, all: bool, known: &mut Known, trust: &Trust) -> Verified {
     let files: Vec<File> = index.packages.iter().map(Package::file).collect();
-    let before = std::mem::take(known);
+    let before = std::mem::replace(known, Known { keys: trust.digest().to_owned(), files: BTreeMap::new() });
     let next = AtomicUsize::new(0);
     let (send, results) = mpsc::channel();
     thread::scope(|scope| {
@@ -127,20 +130,22 @@ pub fn verify_index(
             let (send, next, files, before) = (send.clone(), &next, &files, &before);
             scope.spawn(move || {
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let last = before.get(&file.path).filter(|_| !all);
-                    drop(send.send((file.path.as_str(), one(pkgdir, file, last, ring))));
+                    let last = before.files.get(&file.path).filter(|_| !all);
+                    let last = last.filter(|last| trust.knows(&before.keys, last.is_signed));
+                    drop(send.send((file.path.as_str(), one(pkgdir, file, last, trust))));
                 }
             });
         }
     });
     drop(send);
-    let mut verified = Verified { packages: files.len(), read: 0, bytes: 0, findings: Vec::new() };
+    let mut verified =
+        Verified { packages: files.len(), read: 0, bytes: 0, findings: Vec::new(), unchecked: None };
     let mut wrong = BTreeMap::new();
     for (path, (bytes, outcome)) in results {
         verified.read += usize::from(bytes > 0);
         verified.bytes += bytes;
         match outcome {
-            Ok(good) => drop(known.insert(path.to_owned(), good)),
+            Ok(good) => drop(known.files.insert(path.to_owned(), good)),
             Err(problem) => drop(wrong.insert(path, problem)),
         }
     }
@@ -148,6 +153,7 @@ pub fn verify_index(
         files.iter().filter_map(|file| wrong.remove(file.path.as_str()).map(|wrong| (file, wrong)));
     verified.findings =
         in_order.map(|(file, (kind, what))| Finding { path: file.path.clone(), kind, what }).collect();
+    verified.unchecked = trust.unchecked(known.files.values().filter(|good| good.is_signed).count());
     verified
 }
 
@@ -156,7 +162,7 @@ fn one(
     pkgdir: &Path,
     file: &File,
     last: Option<&Good>,
-    ring: Option<&Gpg>,
+    trust: &Trust,
 ) -> (u64, Result<Good, (Kind, String)>) {
     let missing = |problem: io::Error| (0, Err((Kind::Missing, format!("cannot be read: {problem}"))));
     let opened = fs::File::open(pkgdir.join(&file.path)).and_then(|opened| Ok((opened.metadata()?, opened)));
@@ -164,35 +170,35 @@ fn one(
         Ok(opened) => opened,
         Err(problem) => return missing(problem),
     };
-    let (bytes, whole) = match last.filter(|last| last.is_still(&meta)) {
-        Some(last) => (0, last.whole.clone()),
-        None if file.path.ends_with(".gpkg.tar") => match read(opened, meta.len(), ring) {
-            Ok(whole) => (whole.size, whole),
+    let (bytes, is_signed, whole) = match last.filter(|last| last.is_still(&meta)) {
+        Some(last) => (0, last.is_signed, last.whole.clone()),
+        None if file.path.ends_with(".gpkg.tar") => match read(opened, meta.len(), trust) {
+            Ok(Sound { whole, is_signed }) => (whole.size, is_signed, whole),
             Err(Damage::Signature(doubt)) => {
                 return (meta.len(), Err((Kind::Signature, format!("cannot be trusted: {doubt}"))));
             }
             Err(damage) => return (meta.len(), Err((Kind::Damaged, format!("is damaged: {damage}")))),
         },
-        None if ring.is_some() => {
+        None if matches!(trust, Trust::Checked { demanded: true, .. }) => {
             return (0, Err((Kind::Signature, "is of a format that has no signatures".to_owned())));
         }
         // The older formats have no digests of their own.
         None => match Whole::read(opened) {
-            Ok(whole) => (whole.size, whole),
+            Ok(whole) => (whole.size, false, whole),
             Err(problem) => return missing(problem),
         },
     };
     let outcome = match file.disagreement(&whole) {
-        None => Ok(Good { inode: meta.ino(), changed: (meta.mtime(), meta.mtime_nsec()), whole }),
+        None => Ok(Good { inode: meta.ino(), changed: (meta.mtime(), meta.mtime_nsec()), is_signed, whole }),
         Some(what) => Err((Kind::Index, format!("is whole, but {what} is not what the index says"))),
     };
     (bytes, outcome)
 }
 
-fn read(opened: fs::File, size: u64, ring: Option<&Gpg>) -> Result<Whole, Damage> {
-    match ring {
-        Some(ring) => gpkg::verify_signed(opened, size, |manifest| ring.authentic(manifest)),
-        None => gpkg::verify(opened, size),
+fn read(opened: fs::File, size: u64, trust: &Trust) -> Result<Sound, Damage> {
+    match trust {
+        Trust::Checked { ring, demanded, .. } => signed::verify(opened, size, ring, *demanded),
+        Trust::Ignored | Trust::Unable(_) => gpkg::verify(opened, size),
     }
 }
 
@@ -209,17 +215,24 @@ mod tests {
     use std::fs::FileTimes;
 
     use super::*;
+    use crate::binhost::gpg::Ring;
+    use crate::portage::gpkg::sign::tests as signing;
+    use crate::portage::signatures::{Demand, Signatures};
 
     const GOOD: &[u8] = include_bytes!("../../tests/captured/t1-1-1.gpkg.tar");
 
     /// A PKGDIR with packages `a/x/x-N-1.gpkg.tar` and the index that belongs to them.
     fn pkgdir(packages: u32) -> tempfile::TempDir {
+        pkgdir_of(packages, GOOD)
+    }
+
+    fn pkgdir_of(packages: u32, content: &[u8]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("a/x")).unwrap();
-        let whole = Whole::read(GOOD).unwrap();
+        let whole = Whole::read(content).unwrap();
         let mut index = "VERSION: 0\n".to_owned();
         for n in 1..=packages {
-            fs::write(dir.path().join(path(n)), GOOD).unwrap();
+            fs::write(dir.path().join(path(n)), content).unwrap();
             let Whole { size, md5, sha1 } = &whole;
             index += &format!("\nCPV: a/x-{n}\nMD5: {md5}\nPATH: {}\nSHA1: {sha1}\nSIZE: {size}\n", path(n));
         }
@@ -238,9 +251,9 @@ mod tests {
     #[test]
     fn each_is_read_once_unless_all_are_asked_for() {
         let dir = pkgdir(20);
-        let mut known = Known::new();
+        let mut known = Known::default();
         let mut read = |all| {
-            let verified = verify(dir.path(), all, &mut known).unwrap();
+            let verified = verify(dir.path(), all, &mut known, &Trust::Ignored).unwrap();
             assert_eq!((verified.packages, found(&verified)), (20, Vec::new()));
             (verified.read, verified.bytes)
         };
@@ -274,11 +287,11 @@ mod tests {
             (path(4), Kind::Index),
             (path(6), Kind::Index),
         ];
-        let mut known = Known::new();
+        let mut known = Known::default();
         for _ in 0..2 {
-            let verified = verify(dir.path(), false, &mut known).unwrap();
+            let verified = verify(dir.path(), false, &mut known, &Trust::Ignored).unwrap();
             assert_eq!(found(&verified), expected.each_ref().map(|(path, kind)| (path.as_str(), *kind)));
-            assert_eq!(known.keys().collect::<Vec<_>>(), [&path(5)]);
+            assert_eq!(known.files.keys().collect::<Vec<_>>(), [&path(5)]);
         }
     }
 
@@ -286,8 +299,8 @@ mod tests {
     #[test]
     fn rot_is_seen_when_everything_is_read() {
         let dir = pkgdir(1);
-        let mut known = Known::new();
-        verify(dir.path(), false, &mut known).unwrap();
+        let mut known = Known::default();
+        verify(dir.path(), false, &mut known, &Trust::Ignored).unwrap();
         let file = dir.path().join(path(1));
         let changed = fs::metadata(&file).unwrap().modified().unwrap();
         let mut rotten = GOOD.to_vec();
@@ -295,14 +308,14 @@ mod tests {
         fs::write(&file, rotten).unwrap();
         let opened = fs::File::options().append(true).open(&file).unwrap();
         opened.set_times(FileTimes::new().set_modified(changed)).unwrap();
-        assert_eq!(found(&verify(dir.path(), false, &mut known).unwrap()), []);
+        assert_eq!(found(&verify(dir.path(), false, &mut known, &Trust::Ignored).unwrap()), []);
         assert_eq!(
-            found(&verify(dir.path(), true, &mut known).unwrap()),
+            found(&verify(dir.path(), true, &mut known, &Trust::Ignored).unwrap()),
             [(path(1).as_str(), Kind::Damaged)]
         );
         // Once found, it stays found.
         assert_eq!(
-            found(&verify(dir.path(), false, &mut known).unwrap()),
+            found(&verify(dir.path(), false, &mut known, &Trust::Ignored).unwrap()),
             [(path(1).as_str(), Kind::Damaged)]
         );
     }
@@ -310,6 +323,36 @@ mod tests {
     #[test]
     fn without_an_index_nothing_is_said() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(verify(dir.path(), false, &mut Known::new()).is_err());
+        assert!(verify(dir.path(), false, &mut Known::default(), &Trust::Ignored).is_err());
+    }
+
+    #[test]
+    fn without_keys_signed_packages_are_counted_and_other_keys_mean_another_look() {
+        let signed = signing::signed(GOOD).unwrap();
+        let dir = pkgdir_of(2, &signed);
+        let mut known = Known::default();
+        let unable = Trust::Unable("there are no keys in /k".to_owned());
+        for read in [2, 0] {
+            let verified = verify(dir.path(), false, &mut known, &unable).unwrap();
+            let told = "the signatures of 2 binary packages are not checked: there are no keys in /k";
+            assert_eq!((verified.read, verified.unchecked.as_deref()), (read, Some(told)));
+        }
+        assert_eq!(found(&verify(dir.path(), false, &mut known, &Trust::Ignored).unwrap()), []);
+        let none = Trust::in_pkgdir(&Signatures {
+            demand: Demand::WhereThere,
+            home: dir.path().join("none"),
+            own: None,
+        });
+        assert!(matches!(none, Trust::Unable(_)), "{none:?}");
+
+        // What was found good by nobody, or by other keys, is looked at again; this ring has no keys at all.
+        let ring = || Ring::trusted(&dir.path().join("none"), None).unwrap();
+        let checked =
+            |digest: &str, demanded| Trust::Checked { ring: ring(), demanded, digest: digest.to_owned() };
+        let verified = verify(dir.path(), false, &mut known, &checked("A", false)).unwrap();
+        let both = [path(1), path(2)];
+        assert_eq!(found(&verified), both.each_ref().map(|path| (path.as_str(), Kind::Signature)));
+        assert!(checked("A", true).knows("A", true) && !checked("A", true).knows("B", true));
+        assert!(checked("A", false).knows("B", false) && !checked("A", true).knows("A", false));
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::logs::volume;
 use super::socket::Supervisor;
-use super::verify::no_index;
+use super::verify::{no_index, trust};
 use super::{Error, json, print};
 use crate::binhost::offer;
 use crate::cli::Exit;
@@ -28,7 +28,7 @@ pub(super) fn run(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error>
     let provided = installed::provided(&config::load()?.publish.provided);
     let volume = volume(supervisor).0;
     let pkgdir = volume.join("binpkgs");
-    let audited = offer::audit(&volume, &pkgdir, &installed::packages(), &provided, None)
+    let audited = offer::audit(&volume, &pkgdir, &installed::packages(), &provided, &trust(), None)
         .map_err(|problem| no_index(&pkgdir, &problem))?;
     let (packages, offered) = (audited.index.packages.len(), audited.offered.len());
     let (held, broken) = (audited.offer.held.as_slice(), audited.broken.as_slice());

@@ -5,12 +5,16 @@ use std::path::Path;
 use super::logs::volume;
 use super::socket::Supervisor;
 use super::{Error, json, print};
-use crate::binhost::gpg::Gpg;
+use crate::binhost::gpg::Ring;
 use crate::binhost::release::{self, Releases};
+use crate::binhost::trust::Trust;
 use crate::binhost::verify;
 use crate::cli::{Exit, VerifyArgs};
 use crate::core::release::Id;
+use crate::portage::command;
+use crate::portage::settings::{self, Settings};
 use crate::render;
+use crate::supervisor::prune;
 
 pub(super) fn run(supervisor: &Supervisor, args: &VerifyArgs) -> Result<Exit, Error> {
     let volume = volume(supervisor).0;
@@ -29,10 +33,10 @@ fn of_release(releases: &Releases, wanted: Option<Id>, args: &VerifyArgs) -> Res
         (None, Some(_)) => Some(releases.directory().join(release::PUBLIC_KEY)),
         (None, None) => None,
     };
-    let ring = ring.map(|file| Gpg::with_public(&file)).transpose();
+    let ring = ring.map(|file| Ring::of_file(&file)).transpose();
     let ring = ring.map_err(|error| Error::Failed(error.to_string()))?;
-    let verified = releases.verify(&release, ring.as_ref())?;
     let signed = ring.is_some();
+    let verified = releases.verify(&release, &Trust::in_release(ring))?;
     print(if args.json { json(&verified)? } else { render::verified_release(&verified, id, signed) })?;
     Ok(if verified.findings.is_empty() { Exit::Done } else { Exit::Findings })
 }
@@ -40,10 +44,17 @@ fn of_release(releases: &Releases, wanted: Option<Id>, args: &VerifyArgs) -> Res
 fn of_pkgdir(volume: &Path, all: bool, as_json: bool) -> Result<Exit, Error> {
     let pkgdir = volume.join("binpkgs");
     let mut known = verify::known(volume);
-    let verified = verify::verify(&pkgdir, all, &mut known).map_err(|error| no_index(&pkgdir, &error))?;
+    let verified = verify::verify(&pkgdir, all, &mut known, &trust());
+    let verified = verified.map_err(|error| no_index(&pkgdir, &error))?;
     verify::keep(volume, &known);
     print(if as_json { json(&verified)? } else { render::verified(&verified, &pkgdir) })?;
     Ok(if verified.findings.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+/// Whose signatures count for the Portage of this container; where there is none, for one that is configured nowhere.
+pub(super) fn trust() -> Trust {
+    let values = prune::ask_here(&command::envvar(&settings::keys())).unwrap_or_default();
+    Trust::in_pkgdir(&Settings::parse(&values).signatures)
 }
 
 pub(super) fn no_index(pkgdir: &Path, error: &std::io::Error) -> Error {

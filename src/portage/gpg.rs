@@ -13,6 +13,9 @@ pub enum Doubt {
     /// It may be right or not.
     #[error("it is signed by a key that is not known: {0}")]
     Unknown(String),
+    /// It is right, but nobody here says that this key may sign.
+    #[error("it is signed by a key that is known, but not trusted: {0}")]
+    Untrusted(String),
     /// What is signed is another thing.
     #[error("its signature is not one of this file")]
     Bad,
@@ -61,6 +64,23 @@ pub fn signature(status: &str) -> Result<String, Doubt> {
         }
         _ => Err(Doubt::Unchecked(words_of(status))),
     }
+}
+
+/// Whether GnuPG trusts the key that made a good signature, by its own database (`portage/gpkg.py:_check_gpg_status`).
+#[must_use]
+pub fn is_trusted(status: &str) -> bool {
+    let trusted = ["[GNUPG:] TRUST_ULTIMATE", "[GNUPG:] TRUST_FULLY"];
+    status.lines().any(|line| trusted.iter().any(|trusted| line.starts_with(trusted)))
+}
+
+/// What of the listing of a key ring decides which signatures count: the keys, how far they are trusted, and whether
+/// they have expired or were revoked. Another text, and what was good may be good no more. Nothing when there are no
+/// keys.
+#[must_use]
+pub fn verdicts(listing: &str) -> Option<String> {
+    let decides = |line: &&str| ["pub:", "sub:", "fpr:", "uid:"].iter().any(|kind| line.starts_with(kind));
+    let verdicts: Vec<&str> = listing.lines().filter(decides).collect();
+    (!verdicts.is_empty()).then(|| verdicts.join("\n"))
 }
 
 /// What is meant for people in what gpg prints.

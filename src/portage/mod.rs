@@ -33,6 +33,7 @@ pub mod probe;
 pub mod problem;
 pub mod repository;
 pub mod settings;
+pub mod signatures;
 pub mod status;
 pub mod sync;
 pub mod vdb;

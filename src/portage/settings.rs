@@ -6,11 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::signatures::{self, Signatures};
+
 /// The variables that [`Settings`] is made of; ask
 /// [`command::envvar`](super::command::envvar) for these.
 #[must_use]
 pub fn keys() -> Vec<&'static str> {
-    [PLACES, TARGETS].concat()
+    [PLACES, TARGETS, signatures::KEYS].concat()
 }
 
 /// Variables that say for which versions of a language or of a compiler packages are built; they come to
@@ -56,6 +58,8 @@ pub struct Settings {
     pub tmpdir: PathBuf,
     /// FEATURES in effect.
     pub features: BTreeSet<String>,
+    /// What it makes of signed packages.
+    pub signatures: Signatures,
     /// MAKEOPTS; empty when unset.
     pub makeopts: String,
     /// `CHOST`; empty when the profile is invalid.
@@ -77,13 +81,15 @@ impl Settings {
         let targets = TARGETS.iter().filter_map(|name| Some(((*name).to_owned(), words(take(name)?))));
         let targets = targets.filter(|(_, words)| !words.is_empty()).collect();
         let path = |value: Option<String>, default: &str| PathBuf::from(value.as_deref().unwrap_or(default));
+        let features = words(take("FEATURES").unwrap_or_default());
         Self {
+            signatures: Signatures::new(&features, &mut take),
             pkgdir: path(take("PKGDIR"), "/var/cache/binpkgs"),
             distdir: path(take("DISTDIR"), "/var/cache/distfiles"),
             logdir: take("PORTAGE_LOGDIR").or_else(|| take("PORT_LOGDIR")).map(PathBuf::from),
             emerge_log_dir: path(take("EMERGE_LOG_DIR"), "/var/log"),
             tmpdir: path(take("PORTAGE_TMPDIR"), "/var/tmp"),
-            features: words(take("FEATURES").unwrap_or_default()),
+            features,
             makeopts: take("MAKEOPTS").unwrap_or_default(),
             chost: take("CHOST").unwrap_or_default(),
             arch: take("ARCH").unwrap_or_default(),

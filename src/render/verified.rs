@@ -20,11 +20,15 @@ pub fn verified(verified: &Verified, pkgdir: &Path) -> String {
             Kind::Missing | Kind::Signature => {}
         }
     }
-    if !findings.is_empty() {
+    let any = |kinds: &[Kind]| findings.iter().any(|finding| kinds.contains(&finding.kind));
+    if any(&[Kind::Damaged, Kind::Missing, Kind::Index]) {
         text += "try: emaint --fix binhost\n";
     }
-    if findings.iter().any(|finding| finding.kind != Kind::Index) {
+    if any(&[Kind::Damaged, Kind::Missing]) {
         text += "what is gone then is built again in the next cycle: gbsup sync\n";
+    }
+    if any(&[Kind::Signature]) {
+        text += "what cannot be trusted is built anew in the next cycle, unless Portage trusts its key by then: gbsup sync\n";
     }
     text
 }
@@ -41,7 +45,7 @@ pub fn verified_release(verified: &Verified, id: Id, signed: bool) -> String {
 }
 
 fn found(verified: &Verified) -> String {
-    let Verified { packages, read, bytes, findings } = verified;
+    let Verified { packages, read, bytes, findings, unchecked } = verified;
     let seen = match packages - read {
         0 => format!("{} read", size(*bytes)),
         old => format!("{} read; {old} found good before and unchanged since", size(*bytes)),
@@ -54,6 +58,9 @@ fn found(verified: &Verified) -> String {
     let mut text = format!("{}: {good} ({seen})\n", count(*packages, "package"));
     for Finding { path, what, .. } in findings {
         text += &format!("  {} {}\n", clean(path), clean(what));
+    }
+    if let Some(unchecked) = unchecked {
+        text += &format!("{}\n", clean(unchecked));
     }
     text
 }

@@ -9,6 +9,7 @@ use super::preflight;
 use super::trial;
 use crate::binhost::licence;
 use crate::binhost::offer::{self, Audited};
+use crate::binhost::trust::Trust;
 use crate::config::Linked;
 use crate::core::audit::{Broken, outdated, to_rebuild};
 use crate::core::failure::{Class, Failure};
@@ -33,11 +34,14 @@ pub(super) fn run(
     }
     let installed = installed::packages();
     let provided = installed::provided(&task.config.publish.provided);
-    let mut audited = offer::audit(&task.volume, &settings.pkgdir, &installed, &provided, Some(task.cycle))
+    let trust = Trust::in_pkgdir(&settings.signatures);
+    let cycle = Some(task.cycle);
+    let mut audited = offer::audit(&task.volume, &settings.pkgdir, &installed, &provided, &trust, cycle)
         .map_err(|problem| trouble("the package index cannot be read", &problem))?;
     if task.config.rebuild.linked == Linked::Version {
         audited.broken.extend(outdated(&audited.linked, &installed));
     }
+    task.warn("signatures", audited.unchecked.take());
     let tried = [rebuild, tried].concat();
     // What may not be handed on is no trouble, and nothing that anybody has to know of each time.
     let held = audited.offer.held.clone();

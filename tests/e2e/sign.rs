@@ -65,24 +65,25 @@ fn install(client: &Client, release: &str) -> crate::support::Ran {
     ))
 }
 
-/// Other releases on the volume, each with one thing wrong. Whoever changes a package here changes the index, too, so
-/// that only the signature is left.
-const FORGE: &str = r#"
-set -e
-cd /var/lib/gbsup/releases
-cat >/tmp/describe <<'END'
-import hashlib, re, sys
-release, path = sys.argv[1:]
-data = open(f"{release}/{path}", "rb").read()
+/// Has the index in a directory describe a package as it is now.
+const DESCRIBE: &str = r#"import hashlib, re, sys
+directory, path = sys.argv[1:]
+data = open(f"{directory}/{path}", "rb").read()
 values = {"SIZE": len(data), "MD5": hashlib.md5(data).hexdigest(), "SHA1": hashlib.sha1(data).hexdigest()}
-blocks = open(f"{release}/Packages").read().split("\n\n")
+blocks = open(f"{directory}/Packages").read().split("\n\n")
 for number, block in enumerate(blocks):
     if f"PATH: {path}" in block.splitlines():
         for key, value in values.items():
             block = re.sub(rf"(?m)^{key}: .*$", f"{key}: {value}", block)
         blocks[number] = block
-open(f"{release}/Packages", "w").write("\n\n".join(blocks))
-END
+open(f"{directory}/Packages", "w").write("\n\n".join(blocks))
+"#;
+
+/// Other releases on the volume, each with one thing wrong. Whoever changes a package here changes the index, too, so
+/// that only the signature is left.
+const FORGE: &str = r#"
+set -e
+cd /var/lib/gbsup/releases
 gpg() { command gpg --homedir /tmp/other --batch --quiet "$@"; }
 mkdir -m 700 /tmp/other
 gpg --pinentry-mode loopback --passphrase '' --quick-generate-key other ed25519 cert,sign never
@@ -100,7 +101,7 @@ for number in 1 2 3 4; do
            BINPKG_GPG_SIGNING_GPG_HOME=/tmp/other BINPKG_GPG_SIGNING_KEY=other gpkg-sign $release/$t1 >/dev/null 2>&1 ;;
         4) sed -i 's/^SHA1: ..../SHA1: 0000/' $release/Packages ;;
     esac
-    [ $number = 4 ] || python3 /tmp/describe $release $t1
+    [ $number = 4 ] || python3 /root/describe $release $t1
 done
 "#;
 
@@ -111,6 +112,7 @@ fn clients_take_what_is_signed_and_nothing_else() {
     let mut builder = Recipe::new(&["test-quick/t1", "test-quick/t2"])
         .args(&["--volume", &mount])
         .env("GBSUP_PUBLISH_SIGN_KEY", &key)
+        .file("/root/describe", DESCRIBE)
         .start();
     let status = builder.wait_waiting();
     assert!(!status.warnings.iter().any(|warning| warning.contains("sign")), "{:?}", status.warnings);
@@ -157,6 +159,69 @@ fn clients_take_what_is_signed_and_nothing_else() {
         assert_eq!(verified["findings"][0]["kind"], kind, "{verified:#}");
     }
     builder.assert_tidy();
+}
+
+/// A key that Portage signs with and trusts, and one that it does not know.
+const KEYS: &str = r#"
+set -e
+make() { gpg --homedir $1 --batch --quiet --pinentry-mode loopback --passphrase '' --quick-generate-key ${1##*/} ed25519 cert,sign never; }
+mkdir -m 700 /root/builder /root/stranger && make /root/builder 2>/dev/null && make /root/stranger 2>/dev/null
+key=$(gpg --homedir /root/builder --with-colons --list-keys | awk -F: '$1 == "fpr" { print $10; exit }')
+ring() { gpg --homedir /etc/portage/gnupg --batch --quiet "$@" 2>/dev/null; }
+mkdir /etc/portage/gnupg
+gpg --homedir /root/builder --export | ring --import
+echo $key:6: | ring --import-ownertrust
+ring --check-trustdb
+gpgconf --homedir /etc/portage/gnupg --kill all
+chmod -R a+rX /etc/portage/gnupg
+printf '%s\n' 'FEATURES="${FEATURES} binpkg-signing"' BINPKG_GPG_SIGNING_GPG_HOME=/root/builder BINPKG_GPG_SIGNING_KEY=0x$key >/etc/portage/make.conf/sign
+"#;
+
+/// Signs a package with the other key, and makes the index say so. Portage would see it as soon as it looked.
+const RESIGN: &str = "
+set -e
+cd /var/lib/gbsup/binpkgs
+path=test-quick/t4/t4-1-1.gpkg.tar
+BINPKG_GPG_SIGNING_GPG_HOME=/root/stranger BINPKG_GPG_SIGNING_KEY=stranger gpkg-sign $path >/dev/null
+python3 /root/describe . $path
+rm Packages.gz
+";
+
+#[test]
+fn what_portage_signed_is_checked_as_portage_checks_it() {
+    let config = "[sync]\nmin_interval = \"1s\"\n[rebuild]\n\
+                  commands = [{ when = \"test-quick/t4\", run = [\"bash\", \"/root/resign\"] }]\n";
+    let files = |recipe: Recipe| recipe.file("/root/resign", RESIGN).file("/root/describe", DESCRIBE);
+    let mut builder = files(Recipe::new(&["test-quick/t1"]).config(config)).start();
+    builder.wait_waiting();
+    builder.sh(KEYS);
+    builder.set_world(&["test-quick/t1", "test-quick/t4"]);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(2);
+    let status = builder.wait_waiting();
+    assert_eq!(status.warnings, [""; 0]);
+
+    // Between the build and the audit somebody else signed it.
+    assert_eq!(builder.compiled()[1..], ["test-quick/t4-1", "test-quick/t4-1"]);
+    let said = "built anew for the clients: test-quick/t4-1 cannot be trusted: it is signed by a key that is not known: ";
+    assert!(builder.logs().contains(said));
+    // A release without a key has it as Portage signed it.
+    let signatures = builder.sh(&format!(
+        "cd {RELEASES} && cmp current/test-quick/t4/t4-1-2.gpkg.tar ../binpkgs/test-quick/t4/t4-1-2.gpkg.tar && \
+         ls 2*/test-quick/t4/* && tar xOf current/test-quick/t4/t4-1-2.gpkg.tar t4-1-2/Manifest | grep 'BEGIN PGP SIGNATURE'"
+    ));
+    let ours = "/test-quick/t4/t4-1-2.gpkg.tar\n-----BEGIN PGP SIGNATURE-----\n";
+    assert!(signatures.ends_with(ours) && signatures.lines().count() == 2, "{signatures}");
+
+    let verify = |env: &[&str]| builder.exec(&[&["env"], env, &["gbsup", "verify"]].concat());
+    let blind = ["FEATURES=-binpkg-signing", "BINPKG_GPG_VERIFY_GPG_HOME=/none"];
+    let told = verify(&blind).ok();
+    assert!(
+        told.contains("\nthe signatures of 2 binary packages are not checked: there are no keys in /none\n"),
+        "{told}"
+    );
+    let told = verify(&["FEATURES=binpkg-request-signature"]).exited(5);
+    assert!(told.contains("test-quick/t1/t1-1-1.gpkg.tar cannot be trusted: it is not signed\n"), "{told}");
 }
 
 #[test]

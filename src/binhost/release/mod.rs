@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha512};
 
-use super::gpg::Gpg;
+use super::trust::Trust;
 use super::verify::{self, Finding, Kind, Verified};
 use crate::core::release::{Current, Id, Release};
 use crate::portage::gpkg::digests::hex;
@@ -205,13 +205,13 @@ impl Releases {
         self.read(self.current()?).ok().as_ref().map(Current::from)
     }
 
-    /// Reads everything of a release; with a key ring every package has to be signed by a key of it.
+    /// Reads everything of a release.
     ///
     /// # Errors
     /// When it cannot be read at all.
-    pub fn verify(&self, release: &Release, ring: Option<&Gpg>) -> Result<Verified, Error> {
+    pub fn verify(&self, release: &Release, trust: &Trust) -> Result<Verified, Error> {
         let place = self.place(release.id);
-        let mut verified = verify::verify_release(&place, ring).at(&place.join(PACKAGES))?;
+        let mut verified = verify::verify_release(&place, trust).at(&place.join(PACKAGES))?;
         for file in &release.index {
             let (kind, what) = match fs::read(place.join(&file.name)) {
                 Ok(text) if hex(&Sha512::digest(&text)) == file.sha512 => continue,

@@ -12,8 +12,8 @@ use crate::core::offer::{Held, Offer, Offered, Why};
 use crate::core::release::{Origin, Published};
 use crate::portage::cpv::Cpv;
 use crate::portage::gpkg::digests::{Whole, hex};
-use crate::portage::gpkg::sign::{Signer, Unsigned};
-use crate::portage::gpkg::verify_signed;
+use crate::portage::gpkg::sign::{Signer, Unsigned, tests as signing};
+use crate::portage::gpkg::verify;
 use crate::portage::index::Index;
 
 /// A volume with binary packages, and what is offered of them.
@@ -323,6 +323,31 @@ fn old_releases_go_when_nobody_can_be_using_them() {
     place.sound();
 }
 
+/// Portage may have signed it, or it came from a binhost that did.
+#[test]
+fn what_is_signed_already_stays_so_or_is_signed_anew() {
+    let mut place = Place::new();
+    let theirs = signing::signed(GPKG).unwrap();
+    place.add("a-1", 1, &theirs);
+    let content = |place: &Place| {
+        let release = place.sound();
+        fs::read(place.releases().place(release.id).join(&release.packages[0].path)).unwrap()
+    };
+    place.publish().unwrap();
+    assert_eq!(content(&place), theirs);
+
+    place.key = Some(Signatory { fingerprint: "A".repeat(40), public: b"A".to_vec(), signer: Pen(true) });
+    place.publish().unwrap();
+    let ours = content(&place);
+    assert!(verify(&ours[..], ours.len() as u64).unwrap().is_signed);
+    let has = |text: &[u8]| ours.windows(text.len()).any(|part| part == text);
+    assert!(has(b"signed") && !has(b"signed 3726 bytes"), "the old signatures are gone");
+
+    place.key = None;
+    place.publish().unwrap();
+    assert_eq!(content(&place), theirs);
+}
+
 #[test]
 fn signed_copies_are_made_once_for_each_key() {
     let mut place = Place::new();
@@ -345,7 +370,7 @@ fn signed_copies_are_made_once_for_each_key() {
     let (first, content, release) = copy(&place);
     assert_ne!(first, unsigned);
     assert_eq!(fs::read(place.pkgdir().join(&release.packages[0].path)).unwrap(), GPKG);
-    assert!(verify_signed(&content[..], content.len() as u64, |text| Ok(text.to_owned())).is_ok());
+    assert!(verify(&content[..], content.len() as u64).unwrap().is_signed);
     assert_eq!(release.packages[0].source(), Whole::read(GPKG).unwrap().sha1);
     assert_eq!(release.signed, place.key.as_ref().map(|key| key.fingerprint.clone()));
     assert_eq!(fs::read(place.releases().directory().join(PUBLIC_KEY)).unwrap(), b"A");

@@ -5,7 +5,7 @@
 //! each of them (GLEP 78, `portage/gpkg.py:_verify_binpkg`).
 //!
 //! [`check`] looks at structure and sizes, which is what a killed write damages, and skips the rest.
-//! [`verify`] reads every byte, and finds what a disk or a person changed as well. [`verify_signed`] finds also
+//! [`verify`] reads every byte, and finds what a disk or a person changed as well. [`signed::verify`] finds also
 //! what somebody changed who knows how a package is made.
 
 use std::collections::BTreeMap;
@@ -19,6 +19,7 @@ use digests::{Member, Whole};
 pub mod digests;
 pub mod image;
 pub mod sign;
+pub mod signed;
 
 /// What is wrong with a file. The text is what the operator reads after its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,51 +63,38 @@ pub fn check<R: Read + Seek>(reader: R, size: u64) -> Result<(), Damage> {
     members(archive.entries_with_seek()?, size, |_| Ok(None))?.compare()
 }
 
-/// Checks one package to its last byte; `size` is the length of the file. What comes back is what the
-/// package index ought to say of it. Signatures are not looked at.
+/// A package that is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sound {
+    /// What the package index ought to say of it.
+    pub whole: Whole,
+    /// It has signatures, good or bad.
+    pub is_signed: bool,
+}
+
+/// Checks one package to its last byte; `size` is the length of the file. Signatures are not looked at.
 ///
 /// # Errors
 /// As for [`check`].
-pub fn verify<R: Read>(reader: R, size: u64) -> Result<Whole, Damage> {
-    whole(reader, size, Ok)
+pub fn verify<R: Read>(reader: R, size: u64) -> Result<Sound, Damage> {
+    let (members, whole) = read(reader, size, |entry| Member::read(entry))?;
+    members.compare()?;
+    Ok(Sound { whole, is_signed: members.are_signed() })
 }
 
-/// The same for a package that has to be signed. `authentic` is given the Manifest, and gives back what the
-/// right key signed of it. That is enough: the Manifest has the digests of everything else, the other signatures
-/// among them.
-///
-/// # Errors
-/// As for [`check`], and [`Damage::Signature`].
-pub fn verify_signed<R: Read>(
+/// Reads a package to its last byte. `digest` reads the data of a member.
+fn read<R: Read>(
     reader: R,
     size: u64,
-    authentic: impl FnOnce(&str) -> Result<String, Doubt>,
-) -> Result<Whole, Damage> {
-    whole(reader, size, |mut members| {
-        members.manifest = authentic(&members.manifest).map_err(Damage::Signature)?;
-        let names = || members.found.keys().map(String::as_str);
-        // Portage demands one for each, whatever the Manifest says (`portage/gpkg.py:_verify_binpkg`).
-        for name in names().filter(|name| *name != "gpkg-1" && !name.ends_with(sign::ENDING)) {
-            if !names().any(|other| other.strip_suffix(sign::ENDING) == Some(name)) {
-                return Err(Damage::Signature(Doubt::Unsigned));
-            }
-        }
-        Ok(members)
-    })
-}
-
-fn whole<R: Read>(
-    reader: R,
-    size: u64,
-    look: impl FnOnce(Members) -> Result<Members, Damage>,
-) -> Result<Whole, Damage> {
+    mut digest: impl FnMut(&mut Entry<digests::Tee<R>>) -> io::Result<Member>,
+) -> Result<(Members, Whole), Damage> {
     if size == 0 {
         return Err(Damage::Empty);
     }
     let mut archive = Archive::new(digests::Tee::new(reader));
-    look(members(archive.entries()?, size, |entry| Member::read(entry).map(Some))?)?.compare()?;
+    let members = members(archive.entries()?, size, |entry| digest(entry).map(Some))?;
     // Behind the last member there is padding, which the digests of the whole file cover.
-    Ok(archive.into_inner().finish()?)
+    Ok((members, archive.into_inner().finish()?))
 }
 
 impl From<io::Error> for Damage {
@@ -168,6 +156,12 @@ fn members<'a, R: Read + 'a>(
 }
 
 impl Members {
+    /// Whether there is any signature; then Portage wants one of everything.
+    fn are_signed(&self) -> bool {
+        self.manifest.contains("-----BEGIN PGP SIGNATURE-----")
+            || self.found.keys().any(|name| name.ends_with(sign::ENDING))
+    }
+
     /// Every member is listed as it is, and every listed file is a member.
     fn compare(&self) -> Result<(), Damage> {
         let mut listed = BTreeMap::new();
