@@ -1,6 +1,7 @@
 //! What clients are offered: the binary packages of PKGDIR, whether they can be trusted, and the releases made of
 //! them.
 
+pub mod aside;
 pub mod gpg;
 pub mod licence;
 pub mod offer;

@@ -8,8 +8,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::aside;
 use super::trust::Trust;
-use super::verify;
+use super::verify::{self, Finding};
 use crate::core::audit::{self, Broken, Facts, Linked};
 use crate::core::offer::{Offer, Offered};
 use crate::portage::atom::Provided;
@@ -32,6 +33,8 @@ pub struct Audited {
     pub broken: Vec<Broken>,
     /// What was built with another version of a library than the one that is offered.
     pub linked: Vec<Linked>,
+    /// What is wrong with files, in the order of the index.
+    pub findings: Vec<Finding>,
     /// That there are signatures which were not checked, and why, in one sentence.
     pub unchecked: Option<String>,
 }
@@ -52,13 +55,15 @@ pub fn audit(
     let mut known = verify::known(volume);
     let verified = verify::verify_index(pkgdir, &index, false, &mut known, trust);
     verify::keep(volume, &known);
+    let findings = verified.findings;
     let mut damaged: BTreeMap<String, String> =
-        verified.findings.into_iter().map(|finding| (finding.path, finding.what)).collect();
+        findings.iter().map(|finding| (finding.path.clone(), finding.what.clone())).collect();
     // Without a size and a digest Portage trusts no index (3.0.83), and neither does a publisher.
     let bare = index.packages.iter().map(Package::file);
     let bare = bare.filter(|file| file.size.is_none() || file.sha1.is_none());
     damaged.extend(bare.map(|file| (file.path, "is not described by the index".to_owned())));
-    let found = audit::audit(Facts { index: &index, damaged: &damaged, installed, provided });
+    let lost = aside::reasons(volume);
+    let found = audit::audit(Facts { index: &index, damaged: &damaged, lost: &lost, installed, provided });
     let offered = found.offered.iter().filter_map(|n| {
         let package = &index.packages[*n];
         let file = package.file();
@@ -68,7 +73,7 @@ pub fn audit(
     let packages = offered.collect();
     let offer = Offer { schema: Offer::SCHEMA, made: Timestamp::now(), cycle, packages, held: found.held };
     let audit::Audit { offered, rebuild: broken, linked, .. } = found;
-    Ok(Audited { index, offered, offer, broken, linked, unchecked: verified.unchecked })
+    Ok(Audited { index, offered, offer, broken, linked, findings, unchecked: verified.unchecked })
 }
 
 /// Writes an offer down for whoever publishes it.

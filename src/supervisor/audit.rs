@@ -6,6 +6,7 @@ use std::io;
 use super::installed;
 use super::perform::{Task, Trouble};
 use super::preflight;
+use super::quarantine;
 use super::trial;
 use crate::binhost::licence;
 use crate::binhost::offer::{self, Audited};
@@ -56,6 +57,7 @@ pub(super) fn run(
         }
         offer::keep(&task.volume, &audited.offer)
             .map_err(|problem| trouble("what clients are offered cannot be written down", &problem))?;
+        quarantine::audited(task, &settings, &audited)?;
     }
     let Audited { offer, broken, .. } = audited;
     Ok(Report::Audited { offered: offer.packages.len(), held, broken })

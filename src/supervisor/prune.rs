@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::binpkgs;
 use super::history::History;
 use super::process::{Capture, Handle, Launch};
-use super::quarantine;
+use crate::binhost::aside;
 use crate::binhost::release;
 use crate::config::Config;
 use crate::core::Exit;
@@ -36,7 +36,7 @@ pub fn survey(
     let mut items = Vec::new();
     let volume = &config.volume.path;
     // What needs no answer of Portage comes first: with a full disk there may be none.
-    items.extend(files(&volume.join(quarantine::DIRECTORY)).into_iter().filter_map(item(Kind::Quarantined)));
+    items.extend(files(&volume.join(aside::DIRECTORY)).into_iter().filter_map(item(Kind::Quarantined)));
     let logs = volume.join("log");
     items.extend(step_logs(&logs));
     let settings = ask(&command::envvar(&settings::keys())).map(|text| Settings::parse(&text));

@@ -1,35 +1,19 @@
 //! Binary packages that are damaged are never offered: they are moved to `quarantine/` on the volume, each
-//! with a text beside it that says why, and taken out of the index.
+//! with a text beside it that says why ([`aside`]), and taken out of the index.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::perform::{Task, Trouble};
 use super::preflight;
 use super::repair::{self, unreadable};
+use crate::binhost::aside;
+use crate::binhost::offer::Audited;
+use crate::binhost::verify::{Finding, Kind};
 use crate::core::Exit;
 use crate::portage::binpkg;
 use crate::portage::command;
 use crate::portage::cpv::Cpv;
 use crate::portage::settings::Settings;
-
-/// The directory on the volume.
-pub(super) const DIRECTORY: &str = "quarantine";
-
-/// Moves a file of PKGDIR out of the way; returns where it is now. `name` is its path below PKGDIR.
-fn set_aside(volume: &Path, path: &Path, name: &Path, reason: &str) -> io::Result<PathBuf> {
-    let quarantine = volume.join(DIRECTORY);
-    let flat = name.to_string_lossy().replace('/', "_");
-    let aside = quarantine.join(&flat);
-    fs::create_dir_all(&quarantine)?;
-    fs::write(quarantine.join(format!("{flat}.reason")), format!("{}: {reason}\n", name.display()))?;
-    fs::rename(path, &aside).or_else(|_| fs::copy(path, &aside).and_then(|_| fs::remove_file(path)))?;
-    // A file keeps its time of change when it moves; in here the age since it was moved counts.
-    let moved = fs::File::options().append(true).open(&aside);
-    moved.and_then(|file| file.set_modified(std::time::SystemTime::now()))?;
-    Ok(aside)
-}
 
 /// Sets aside a file of PKGDIR that turned out damaged; says so in one sentence.
 pub(super) fn damaged(
@@ -39,7 +23,9 @@ pub(super) fn damaged(
     reason: &str,
 ) -> Result<String, Trouble> {
     let name = path.strip_prefix(&settings.pkgdir).unwrap_or(path);
-    let aside = set_aside(&task.volume, path, name, reason).map_err(|problem| unreadable(path, &problem))?;
+    let what = format!("is damaged: {reason}");
+    let aside =
+        aside::set_aside(&task.volume, path, name, &what).map_err(|problem| unreadable(path, &problem))?;
     Ok(format!("{} is damaged ({reason}): set aside as {}", name.display(), aside.display()))
 }
 
@@ -50,19 +36,42 @@ pub(super) fn packages(task: &mut Task, packages: &[Cpv]) -> Result<(), Trouble>
     let listing = repair::listing(&pkgdir).map_err(|problem| unreadable(&pkgdir, &problem))?;
     let mut moved = 0;
     for entry in &listing {
-        let Some(package) = binpkg::package_of(&entry.path).filter(|found| packages.contains(found)) else {
-            continue;
-        };
-        let path = pkgdir.join(&entry.path);
-        let reason = "Portage found it damaged when it was to be merged";
-        let aside = set_aside(&task.volume, &path, &entry.path, reason);
-        let aside = aside.map_err(|problem| unreadable(&path, &problem))?;
-        tracing::info!("the binary package of {package} is set aside as {}", aside.display());
-        moved += 1;
+        if binpkg::package_of(&entry.path).is_some_and(|found| packages.contains(&found)) {
+            move_one(task, &pkgdir, &entry.path, "is damaged: Portage found it so when it was to be merged")?;
+            moved += 1;
+        }
     }
     if moved == 0 && task.capture(&command::check_binhost())?.0 == Exit::Code(0) {
         return Ok(());
     }
     // Whatever comes of it, the build that follows has more to say about it.
     task.capture(&command::fix_binhost()).map(|_| ())
+}
+
+/// Sets aside what an audit found damaged. What is whole and cannot be trusted goes only when another build of it is
+/// offered: which keys are trusted may change.
+pub(super) fn audited(task: &mut Task, settings: &Settings, audited: &Audited) -> Result<(), Trouble> {
+    let is_offered = |path: &str| {
+        let package = audited.index.packages.iter().find(|package| package.file().path == path);
+        package.is_some_and(|package| audited.offer.packages.iter().any(|other| other.cpv == package.cpv))
+    };
+    let goes = |finding: &&Finding| match finding.kind {
+        Kind::Damaged => true,
+        Kind::Signature => is_offered(&finding.path),
+        Kind::Missing | Kind::Index => false,
+    };
+    let going: Vec<&Finding> = audited.findings.iter().filter(goes).collect();
+    for finding in &going {
+        move_one(task, &settings.pkgdir, Path::new(&finding.path), &finding.what)?;
+    }
+    // Should that be cut short, the next preflight does it.
+    if going.is_empty() { Ok(()) } else { task.capture(&command::fix_binhost()).map(|_| ()) }
+}
+
+fn move_one(task: &Task, pkgdir: &Path, name: &Path, what: &str) -> Result<(), Trouble> {
+    let path = pkgdir.join(name);
+    let aside = aside::set_aside(&task.volume, &path, name, what);
+    let aside = aside.map_err(|problem| unreadable(&path, &problem))?;
+    tracing::info!("the binary package {} {what}; it is set aside as {}", name.display(), aside.display());
+    Ok(())
 }

@@ -10,18 +10,28 @@ use gbsup::core::status::Status;
 use crate::support::{Builder, Recipe};
 
 /// A byte of the files in a package, which nobody looks at but who reads all of it, as if it had never been read.
-const DAMAGE: &str = r#"
-cd /var/lib/gbsup/binpkgs/test-quick/t1 && rm /var/lib/gbsup/state/verified.json && touch -r t1-1-1.gpkg.tar /tmp/time
+fn damage(name: &str) -> String {
+    format!(
+        r#"
+cd /var/lib/gbsup/binpkgs/test-quick/{name} && rm /var/lib/gbsup/state/verified.json && touch -r {name}-1-1.gpkg.tar /tmp/time
 python3 -c '
 import tarfile
-name = "t1-1-1.gpkg.tar"
+name = "{name}-1-1.gpkg.tar"
 place = next(one.offset_data + 20 for one in tarfile.open(name) if "image.tar" in one.name)
 with open(name, "r+b") as file:
     file.seek(place)
     file.write(b"X")
 '
-touch -r /tmp/time t1-1-1.gpkg.tar
-"#;
+touch -r /tmp/time {name}-1-1.gpkg.tar
+"#
+    )
+}
+
+/// What is set aside, and what `verify` says of the rest.
+fn aside(builder: &Builder) -> (String, String) {
+    let listed = builder.sh("cd /var/lib/gbsup/quarantine && ls *.gpkg.tar");
+    (listed, builder.gbsup(&["verify", "--all"]).ok())
+}
 
 fn offer(builder: &Builder) -> Offer {
     let text = fs::read(builder.on_volume("state/offer.json")).expect("there is an offer");
@@ -66,7 +76,7 @@ fn what_is_broken_is_built_anew_and_what_stays_so_is_held_back() {
     builder.add_ebuild("test-quick", "part-1", &ebuild("").replace("SLOT=\"0\"", "SLOT=\"2\""));
     builder.add_ebuild("test-quick", "whole-1", &ebuild("!test-quick/part:2"));
     builder.set_world(&["test-quick/t1", "test-major/embeds", "test-quick/top", "test-quick/part"]);
-    builder.sh(DAMAGE);
+    builder.sh(&damage("t1"));
     let told = builder.gbsup(&["audit"]);
     assert!(
         told.code == 5 && told.out.contains("\ntry: emerge --oneshot --usepkg=n =test-quick/t1-1\n"),
@@ -81,10 +91,14 @@ fn what_is_broken_is_built_anew_and_what_stays_so_is_held_back() {
     let path = |name: &str, build: u8| format!("test-quick/{name}/{name}-1-{build}.gpkg.tar");
     let whole = [path("low", 1), path("middle", 1), path("part", 1), path("t1", 2), path("top", 1)];
     assert_eq!(offered(&builder)[2..], whole);
+    let (listed, verified) = aside(&builder);
+    assert_eq!(listed, "test-quick_t1_t1-1-1.gpkg.tar\n");
+    assert!(verified.starts_with("7 packages: as they should be"), "{verified}");
 
-    // What the chain hangs from is gone, and cannot be built any more. And a package links to a library that is gone,
+    // What the chain hangs from is damaged, and cannot be built any more. And a package links to a library that is gone,
     // by what the index says. (Its time is that of the compressed one: where they differ, it is made anew.)
-    builder.sh("cd /var/lib/gbsup/binpkgs && rm -r /srv/tree/test-quick/low test-quick/low && emaint --fix binhost >/dev/null && \
+    builder.sh(&damage("low"));
+    builder.sh("cd /var/lib/gbsup/binpkgs && rm -r /srv/tree/test-quick/low && \
          sed -i '/REQUIRES/s/libperl.so.5.40/libperl.so.5.38/' Packages && touch -r Packages.gz Packages");
     builder.tree(&["commit", "test-quick/low: remove"]);
     // This one takes the place of another one, which stays on offer.
@@ -93,15 +107,23 @@ fn what_is_broken_is_built_anew_and_what_stays_so_is_held_back() {
     let status = next_cycle(&mut builder, 3);
     assert_eq!(
         status.warnings,
-        ["held back from clients: test-quick/middle-1 needs test-quick/low, which nothing offers; \
-          test-quick/top-1 needs test-quick/middle-1, which is held back"]
+        [
+            "held back from clients: test-quick/low-1 is damaged: image.tar.zst is not what its Manifest says; \
+          test-quick/middle-1 needs test-quick/low-1, which is held back; \
+          test-quick/top-1 needs test-quick/middle-1, which is held back"
+        ]
     );
     assert_eq!(builder.compiled()[before..], ["test-quick/whole-1", "test-major/embeds-1"]);
     let embeds = "test-major/embeds/embeds-1-2.gpkg.tar".to_owned();
     let rest = [perl.to_owned(), embeds, path("part", 1), path("t1", 2), path("whole", 1)];
     assert_eq!(offered(&builder), rest);
-    let told = builder.gbsup(&["audit"]);
-    assert!(told.code == 5 && told.out.contains("test-quick/top-1 needs test-quick/middle-1"), "{told:?}");
+    // That is still the reason when its file is set aside.
+    let (listed, verified) = aside(&builder);
+    assert_eq!(listed, "test-quick_low_low-1-1.gpkg.tar\ntest-quick_t1_t1-1-1.gpkg.tar\n");
+    assert!(verified.contains(" packages: as they should be"), "{verified}");
+    let told = builder.gbsup(&["audit"]).exited(5);
+    let why = "test-quick/low-1 is damaged: image.tar.zst is not what its Manifest says\n";
+    assert!(told.contains(why) && told.contains("test-quick/top-1 needs test-quick/middle-1"), "{told}");
 
     // Clients have it anyway, but the resolver would not give them what something else needs. Whoever asks it again is told
     // the same.
@@ -112,7 +134,7 @@ fn what_is_broken_is_built_anew_and_what_stays_so_is_held_back() {
     builder.gbsup(&["sync"]).ok();
     builder.wait_cycle(4);
     let refused = refused(&mut builder, Class::Masked);
-    assert_eq!(offer(&builder).held.len(), 2, "the offer is as it was");
+    assert_eq!(offer(&builder).held.len(), 3, "the offer is as it was");
     let again = builder.exec(&["sh", "-c", &refused.suggestions[0]]);
     assert!(again.code == 1 && again.err.contains(&refused.evidence[0]), "{refused:?} {again:?}");
 

@@ -212,16 +212,30 @@ fn what_portage_signed_is_checked_as_portage_checks_it() {
     ));
     let ours = "/test-quick/t4/t4-1-2.gpkg.tar\n-----BEGIN PGP SIGNATURE-----\n";
     assert!(signatures.ends_with(ours) && signatures.lines().count() == 2, "{signatures}");
+    let listed = builder.sh("ls /var/lib/gbsup/quarantine/*.gpkg.tar");
+    assert_eq!(listed, "/var/lib/gbsup/quarantine/test-quick_t4_t4-1-1.gpkg.tar\n");
+    assert!(
+        builder
+            .gbsup(&["verify"])
+            .ok()
+            .starts_with("2 packages: as they should be (0 B read; 2 found good before")
+    );
 
     let verify = |env: &[&str]| builder.exec(&[&["env"], env, &["gbsup", "verify"]].concat());
     let blind = ["FEATURES=-binpkg-signing", "BINPKG_GPG_VERIFY_GPG_HOME=/none"];
     let told = verify(&blind).ok();
     assert!(
-        told.contains("\nthe signatures of 2 binary packages are not checked: there are no keys in /none\n"),
+        told.contains("\nthe signature of 1 binary package is not checked: there are no keys in /none\n"),
         "{told}"
     );
     let told = verify(&["FEATURES=binpkg-request-signature"]).exited(5);
     assert!(told.contains("test-quick/t1/t1-1-1.gpkg.tar cannot be trusted: it is not signed\n"), "{told}");
+
+    // A release with a key has the signatures of that key alone.
+    builder.sh("key=$(gpg --homedir /root/stranger --with-colons --list-keys | awk -F: '$1 == \"fpr\" { print $10; exit }'); \
+         GBSUP_PUBLISH_SIGN_KEY=$key GBSUP_PUBLISH_GPG_HOME=/root/stranger gbsup publish --once");
+    let verified = builder.gbsup(&["verify", "--release"]).ok();
+    assert!(verified.contains(", with their signatures: 2 packages: as they should be"), "{verified}");
 }
 
 #[test]

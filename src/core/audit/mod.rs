@@ -37,6 +37,8 @@ pub struct Facts<'a> {
     pub index: &'a Index,
     /// What is wrong with its files, by path, in words that follow the path.
     pub damaged: &'a BTreeMap<String, String>,
+    /// What was wrong with builds that are set aside, by package, in words that follow its name.
+    pub lost: &'a BTreeMap<Cpv, String>,
     /// What is installed on the builder. Where nothing is, it is not known what is wanted, and everything is.
     pub installed: &'a [Installed],
     /// What clients have anyway.
@@ -116,6 +118,8 @@ struct Choice<'a> {
     all: Vec<Instance<'a>>,
     /// In the order of their first builds in the index.
     slots: Vec<Slot<'a>>,
+    /// What is installed, was damaged, and has no build any more; and what was wrong with it.
+    lost: Vec<(&'a Installed, &'a str)>,
     /// The slots of a `category/package`.
     by_cp: HashMap<&'a str, Vec<usize>>,
     /// The sonames that are offered, and by how many.
@@ -170,7 +174,13 @@ impl<'a> Choice<'a> {
         }
         let family = |soname: &Soname| (soname.abi.clone(), soname.family().to_owned());
         let families = known.iter().map(family).collect();
-        Self { facts, all, slots, by_cp, offered, known, families }
+        let there: HashSet<&Cpv> = all.iter().map(|one| &one.package.cpv).collect();
+        let is_lost = |one: &Installed| {
+            !there.contains(&one.cpv) && !facts.provided.iter().any(|provided| provided.is(&one.cpv))
+        };
+        let what = |one: &'a Installed| Some((one, facts.lost.get(&one.cpv)?.as_str()));
+        let lost = facts.installed.iter().filter(|one| is_lost(one)).filter_map(what).collect();
+        Self { facts, all, slots, lost, by_cp, offered, known, families }
     }
 
     /// Gives way until everything that is offered is right.
@@ -290,8 +300,22 @@ impl<'a> Choice<'a> {
     fn held_for(&self, atom: &Atom, by: &Instance) -> Option<&'a Cpv> {
         let slots = self.by_cp.get(atom.cp()).into_iter().flatten().map(|slot| &self.slots[*slot]);
         let mut held = slots.filter(|slot| slot.chosen().is_none());
-        let held = held.find(|slot| slot.candidates.iter().any(|n| self.all[*n].is_meant(atom, by)))?;
-        Some(&self.all[held.candidates[0]].package.cpv)
+        let held = held.find(|slot| slot.candidates.iter().any(|n| self.all[*n].is_meant(atom, by)));
+        let lost = || {
+            let mut lost = self.lost.iter().map(|(one, _)| *one);
+            lost.find(|one| atom.means_build(&one.cpv, (&one.slot.name, &one.slot.sub)))
+        };
+        match held {
+            Some(held) => Some(&self.all[held.candidates[0]].package.cpv),
+            None => lost().map(|one| &one.cpv),
+        }
+    }
+
+    /// Whether there is any build of what is installed, or another version of it for its slot.
+    fn has_slot(&self, one: &Installed) -> bool {
+        let slots = self.by_cp.get(one.cpv.cp()).into_iter().flatten().map(|slot| &self.slots[*slot]);
+        let mut names = slots.map(|slot| self.all[slot.candidates[0]].package.slot().0);
+        names.any(|name| name == one.slot.name)
     }
 
     fn report(&self) -> Audit {
@@ -313,6 +337,13 @@ impl<'a> Choice<'a> {
             if slot.chosen().is_none() {
                 held.push(Held { cpv: package.cpv.clone(), slot: package.slot().0.to_owned(), why, what });
             }
+        }
+        for (one, what) in &self.lost {
+            let (cpv, slot, what) = (one.cpv.clone(), one.slot.name.clone(), (*what).to_owned());
+            if !self.has_slot(one) {
+                held.push(Held { cpv: cpv.clone(), slot: slot.clone(), why: Why::File, what: what.clone() });
+            }
+            rebuild.insert(Broken { package: cpv, slot, what });
         }
         let linked = linked::linked(&self.all, &self.slots);
         Audit { offered, held, rebuild: rebuild.into_iter().collect(), linked }
@@ -339,6 +370,8 @@ impl<'a> Choice<'a> {
             Why::Soname(name) => others.find(|one| one.provides.iter().any(|soname| soname.name == *name)),
         };
         match provider {
+            // That is said of itself.
+            Some(one) if self.lost.iter().any(|(lost, _)| lost.cpv == one.cpv) => None,
             Some(one) => broken(one, format!("has no binary package, and {} needs it", package.cpv)),
             None if installed.cpv == package.cpv => broken(installed, what.to_owned()),
             None => None,

@@ -42,12 +42,14 @@ struct Case {
     index: Index,
     installed: Vec<Installed>,
     damaged: BTreeMap<String, String>,
+    lost: BTreeMap<Cpv, String>,
     provided: Vec<Provided>,
 }
 
 impl Case {
     fn of(lines: &[&str]) -> Self {
-        Self { index: index(lines), installed: Vec::new(), damaged: BTreeMap::new(), provided: Vec::new() }
+        let (damaged, lost) = (BTreeMap::new(), BTreeMap::new());
+        Self { index: index(lines), installed: Vec::new(), damaged, lost, provided: Vec::new() }
     }
 
     fn installed(self, names: &[(&str, &str)]) -> Self {
@@ -59,13 +61,18 @@ impl Case {
         Self { damaged, ..self }
     }
 
+    fn lost(self, names: &[&str]) -> Self {
+        let cpv = |name: &&str| Cpv::parse(name.as_bytes()).unwrap();
+        Self { lost: names.iter().map(|name| (cpv(name), "is damaged".to_owned())).collect(), ..self }
+    }
+
     fn provided(self, names: &[&str]) -> Self {
         Self { provided: names.iter().map(|name| Provided::parse(name).unwrap()).collect(), ..self }
     }
 
     fn audit(&self) -> Audit {
-        let Self { index, installed, damaged, provided } = self;
-        audit(Facts { index, damaged, installed, provided })
+        let Self { index, installed, damaged, lost, provided } = self;
+        audit(Facts { index, damaged, lost, installed, provided })
     }
 
     /// The paths that are offered, and what is held back.
@@ -93,8 +100,9 @@ impl Case {
 #[test]
 fn the_real_index_is_complete() {
     let index = Index::parse(include_bytes!("../../../tests/captured/Packages"));
-    let (damaged, installed, provided) = (BTreeMap::new(), [], []);
-    let audit = audit(Facts { index: &index, damaged: &damaged, installed: &installed, provided: &provided });
+    let (damaged, lost) = (BTreeMap::new(), BTreeMap::new());
+    let facts = Facts { index: &index, damaged: &damaged, lost: &lost, installed: &[], provided: &[] };
+    let audit = audit(facts);
     assert_eq!(audit.held, []);
     let mut slots: Vec<_> = index.packages.iter().map(|one| (one.cpv.cp(), one.slot().0)).collect();
     slots.sort_unstable();
@@ -231,6 +239,34 @@ fn what_a_new_build_may_put_right() {
     // It is installed, and somebody removed its binary package.
     let case = case.installed(&[("a/user-1", ""), ("a/gone-1", "")]);
     assert_eq!(case.rebuild(), ["a/gone-1 has no binary package, and a/user-1 needs it"]);
+}
+
+/// As long as there is no new build, the reason stays what it was before the damaged one was set aside.
+#[test]
+fn what_was_set_aside_is_missed_where_it_is_installed() {
+    let lines = ["a/user-1 RDEPEND=a/low", "b/linked-1 REQUIRES=x: liblow.so.1"];
+    let all = [("a/user-1", ""), ("b/linked-1", ""), ("a/low-1", "x: liblow.so.1")];
+    let case = Case::of(&lines).installed(&all).lost(&["a/low-1", "a/other-1"]);
+    let held = [
+        "a/user-1 needs a/low-1, which is held back",
+        "b/linked-1 links to liblow.so.1, which nothing offers",
+        "a/low-1 is damaged",
+    ];
+    case.expect(&[], &held);
+    assert_eq!(case.rebuild(), ["a/low-1 is damaged"]);
+    Case::of(&lines)
+        .provided(&["a/low"])
+        .installed(&all)
+        .lost(&["a/low-1"])
+        .expect(&["a/user-1-1", "b/linked-1-1"], &[]);
+    // An older version takes its place; what is built anew ends it.
+    let with = |line| Case::of(&[lines[0], lines[1], line]).installed(&all).lost(&["a/low-1"]);
+    let older = with("a/low-0.9 PROVIDES=x: liblow.so.1");
+    older.expect(&["a/user-1-1", "b/linked-1-1", "a/low-0.9-1"], &[]);
+    assert_eq!(older.rebuild(), ["a/low-1 is damaged"]);
+    let anew = with("a/low-1#2 PROVIDES=x: liblow.so.1");
+    anew.expect(&["a/user-1-1", "b/linked-1-1", "a/low-1-2"], &[]);
+    assert_eq!(anew.rebuild(), [""; 0]);
 }
 
 #[test]
