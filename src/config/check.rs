@@ -280,6 +280,7 @@ impl Walk {
             ("prune", "logs") => slot.one(values::interval, &mut config.prune.logs),
             ("prune", "log_size") => slot.one(values::size, &mut config.prune.log_size),
             ("prune", "distfiles") => slot.one(values::interval, &mut config.prune.distfiles),
+            ("prune", "distfile_size") => slot.one(values::size, &mut config.prune.distfile_size),
             ("prune", "leftovers") => slot.one(values::interval, &mut config.prune.leftovers),
             ("prune", "binpkgs") => slot.one(values::interval, &mut config.prune.binpkgs),
             ("prune", "binpkg_size") => slot.one(values::size, &mut config.prune.binpkg_size),

@@ -54,7 +54,20 @@ const KEYS: &[(&str, &[&str])] = &[
             "by",
         ],
     ),
-    ("prune", &["logs", "log_size", "distfiles", "leftovers", "binpkgs", "binpkg_size", "quarantine", "cap"]),
+    (
+        "prune",
+        &[
+            "logs",
+            "log_size",
+            "distfiles",
+            "distfile_size",
+            "leftovers",
+            "binpkgs",
+            "binpkg_size",
+            "quarantine",
+            "cap",
+        ],
+    ),
     ("stop", &["grace"]),
     ("http", &["listen", "url", "max_connections"]),
     (
@@ -242,6 +255,9 @@ pub struct Prune {
     /// Source files to which no Manifest of any repository refers.
     #[serde(serialize_with = "values::serialize_interval")]
     pub distfiles: Option<Duration>,
+    /// How many bytes those may take together; `None`: as many as there are.
+    #[serde(serialize_with = "values::serialize_size")]
+    pub distfile_size: Option<u64>,
     /// What failed builds left in Portage's build directory.
     #[serde(serialize_with = "values::serialize_interval")]
     pub leftovers: Option<Duration>,
@@ -380,6 +396,7 @@ impl Default for Prune {
             logs: days(90),
             log_size: Some(4 << 30),
             distfiles: days(60),
+            distfile_size: None,
             leftovers: days(7),
             binpkgs: days(30),
             binpkg_size: None,

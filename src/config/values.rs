@@ -113,7 +113,7 @@ pub(super) fn grace(value: &DeValue) -> Read<Duration> {
 /// The units of a size, the largest first.
 const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
-/// `prune.log_size` and `prune.binpkg_size`, in bytes
+/// `prune.log_size`, `prune.distfile_size` and `prune.binpkg_size`, in bytes
 pub(super) fn size(value: &DeValue) -> Read<Option<u64>> {
     const WHAT: &str = "\"any\" or a size such as \"4 GiB\" or \"500 MiB\"";
     let DeValue::String(text) = value else { return expected(WHAT, value) };

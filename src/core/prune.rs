@@ -122,6 +122,7 @@ impl Removal {
             (Kind::Binpkg, Why::Old) => "nothing needs it",
             (_, Why::Old) => "old enough",
             (Kind::Binpkg, Why::TooMuch) => "what nothing needs is larger than [prune] binpkg_size",
+            (Kind::Distfile, Why::TooMuch) => "what nothing refers to is larger than [prune] distfile_size",
             (_, Why::TooMany) => "more than [publish] keep",
             (_, Why::TooMuch) => "the logs are larger than [prune] log_size",
         }
@@ -157,9 +158,10 @@ pub fn choose(items: &[Item], policy: &config::Prune) -> Vec<Removal> {
     }
     let logs = too_much(items, &going, policy.log_size, |item| item.kind.is_log());
     // Those that are needed take no part of the room: they would drive out all others.
-    let superfluous = |item: &Item| item.kind == Kind::Binpkg && !item.needed;
-    let binpkgs = too_much(items, &going, policy.binpkg_size, superfluous);
-    going.extend(logs.into_iter().chain(binpkgs).map(|item| (item, Why::TooMuch)));
+    let superfluous = |kind| move |item: &Item| item.kind == kind && !item.needed;
+    let binpkgs = too_much(items, &going, policy.binpkg_size, superfluous(Kind::Binpkg));
+    let distfiles = too_much(items, &going, policy.distfile_size, superfluous(Kind::Distfile));
+    going.extend([logs, binpkgs, distfiles].concat().into_iter().map(|item| (item, Why::TooMuch)));
     going.sort_by(|(a, _), (b, _)| (a.kind, b.age, &a.path).cmp(&(b.kind, a.age, &b.path)));
     let mut chosen = Vec::new();
     for kind in Kind::ALL {
@@ -252,6 +254,7 @@ mod tests {
             logs: Some(DAY * 90),
             log_size: None,
             distfiles: Some(DAY * 60),
+            distfile_size: None,
             leftovers: Some(DAY * 7),
             binpkgs: Some(DAY * 30),
             binpkg_size: None,
@@ -302,19 +305,30 @@ mod tests {
     }
 
     #[test]
-    fn only_binary_packages_that_nothing_needs_have_an_age_and_a_size() {
-        let items = [
-            item(Kind::Binpkg, "superseded", 31),
-            item(Kind::Binpkg, "lately", 10),
-            item(Kind::Binpkg, "just now", 1),
-            Item { needed: true, ..item(Kind::Binpkg, "installed", 400) },
-        ];
-        assert_eq!(names(&items, &policy()), ["superseded 31"]);
-        let small = config::Prune { binpkg_size: Some(100), ..policy() };
-        assert_eq!(names(&items, &small), ["superseded 31", "lately 10"]);
-        let gone = choose(&items, &small);
-        let reasons: Vec<_> = gone.iter().map(Removal::reason).collect();
-        assert_eq!(reasons, ["nothing needs it", "what nothing needs is larger than [prune] binpkg_size"]);
+    fn only_what_nothing_needs_has_an_age_and_a_size() {
+        let of = |kind| {
+            [
+                item(kind, "superseded", 61),
+                item(kind, "lately", 10),
+                item(kind, "just now", 1),
+                Item { needed: true, ..item(kind, "needed", 400) },
+            ]
+        };
+        let small = config::Prune { binpkg_size: Some(100), distfile_size: Some(100), ..policy() };
+        for (kind, reasons) in [
+            (Kind::Binpkg, ["nothing needs it", "what nothing needs is larger than [prune] binpkg_size"]),
+            (Kind::Distfile, ["old enough", "what nothing refers to is larger than [prune] distfile_size"]),
+        ] {
+            let items = of(kind);
+            assert_eq!(names(&items, &policy()), ["superseded 61"]);
+            assert_eq!(names(&items, &small), ["superseded 61", "lately 10"]);
+            let gone = choose(&items, &small);
+            assert_eq!(gone.iter().map(Removal::reason).collect::<Vec<_>>(), reasons);
+        }
+        // Each has a size of its own.
+        let both = [of(Kind::Binpkg), of(Kind::Distfile)].concat();
+        let sources = config::Prune { distfile_size: Some(0), ..policy() };
+        assert_eq!(names(&both, &sources), ["superseded 61", "lately 10", "just now 1", "superseded 61"]);
     }
 
     #[test]
