@@ -1,19 +1,16 @@
-use std::path::Path;
-
 use insta::assert_snapshot;
 use jiff::Timestamp;
 
 use super::*;
-use crate::binhost::verify::{Finding, Kind, Verified};
 use crate::core::failure::{Class, Failure};
-use crate::core::history::{
-    CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow,
-};
+use crate::core::history::Outcome;
 use crate::core::status::{
-    CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, Skipped, StillFailing, SyncInfo,
-    VolumeInfo,
+    CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, SyncInfo, VolumeInfo,
 };
 use crate::portage::plan::Totals;
+
+mod history;
+mod known;
 
 const WIDE: Look = Look { colour: false, unicode: true, width: Some(90) };
 
@@ -327,7 +324,7 @@ fn nothing_from_outside_reaches_the_terminal_as_a_command() {
         pause.failures = vec![bad.clone()];
         pause.actions = vec![evil.into()];
     }
-    let mut row = cycle(1, Some(30), Some(Outcome::Done));
+    let mut row = history::cycle(1, Some(30), Some(Outcome::Done));
     row.reason = evil.into();
     for shown in [
         page(&status, WIDE),
@@ -348,122 +345,6 @@ fn failures_in_full() {
     let mut all = pause.failures;
     all.push(Failure::new(Class::DiskFull, "no space left on /var/lib/gbsup (0 B free)"));
     assert_snapshot!(failures(&all, &[], WIDE));
-}
-
-fn failing(package: &str, since: i64) -> StillFailing {
-    StillFailing {
-        package: package.into(),
-        class: Class::Compile,
-        phase: Some("compile".into()),
-        message: "the reactor has no coolant".into(),
-        log: Some(format!("/var/lib/gbsup/log/{package}.log")),
-        since: at(since),
-        last: at(10),
-    }
-}
-
-fn still_failing() -> Status {
-    let mut status = waiting();
-    status.known = vec![failing("test-fail/broken-1", 3000), failing("app-misc/new-2", 10)];
-    status.skipped = vec![
-        Skipped { package: "dev-lang/rust".into(), version: "dev-lang/rust-1.84.1".into(), since: at(5000) },
-        Skipped { package: "app-misc/a:2".into(), version: "app-misc/a-2".into(), since: at(10) },
-    ];
-    status
-}
-
-#[test]
-fn what_still_fails_and_what_is_skipped() {
-    assert_snapshot!(page(&still_failing(), WIDE));
-}
-
-#[test]
-fn what_still_fails_in_full() {
-    assert_snapshot!(failures(&[], &still_failing().known, WIDE));
-}
-
-#[test]
-fn skips_as_a_table() {
-    assert_snapshot!(skipped(&still_failing(), WIDE));
-    let piped = skipped(&still_failing(), Look::PLAIN);
-    assert_eq!(piped.lines().next(), Some("dev-lang/rust\tdev-lang/rust-1.84.1\t2026-11-14"));
-}
-
-fn cycle(id: u64, ended: Option<i64>, outcome: Option<Outcome>) -> CycleRow {
-    let package = |package: &str, binary, outcome| PackageRow {
-        package: package.into(),
-        step: "build".into(),
-        binary,
-        started: at(60),
-        ended: at(50),
-        outcome,
-        log: None,
-        message: None,
-    };
-    CycleRow {
-        id,
-        started: at(100),
-        reason: "requested".into(),
-        ended: ended.map(at),
-        outcome,
-        steps: Vec::new(),
-        packages: vec![
-            package("a/a-1", false, PackageOutcome::Built),
-            package("a/b-1", true, PackageOutcome::Built),
-            package("a/c-1", false, PackageOutcome::Failed),
-        ],
-        predictions: Vec::new(),
-        remedies: Vec::new(),
-        releases: Vec::new(),
-    }
-}
-
-fn prediction(likely: u64, took: Option<u64>) -> PredictionRow {
-    let eta = Eta { low: likely * 3 / 4, likely, high: likely * 3 / 2, unknown: 0 };
-    PredictionRow { at: at(60), packages: 3, eta, took }
-}
-
-fn remedy(class: &str) -> RemedyRow {
-    RemedyRow {
-        step: "build".into(),
-        class: class.into(),
-        packages: vec!["a/a-1".into()],
-        what: "built again".into(),
-        started: at(60),
-        ended: Some(at(50)),
-        outcome: Some(Outcome::Done),
-    }
-}
-
-fn release(id: &str, again: Option<&str>) -> ReleaseRow {
-    ReleaseRow { release: id.into(), at: at(50), packages: 3, again: again.map(String::from) }
-}
-
-#[test]
-fn history_as_a_table() {
-    let mut first = cycle(1, Some(90), Some(Outcome::Done));
-    first.reason = "first".into();
-    first.packages.truncate(2);
-    let mut cycles = [
-        cycle(12, None, None),
-        cycle(11, Some(10), Some(Outcome::Failed)),
-        cycle(10, None, Some(Outcome::Interrupted)),
-        cycle(2, Some(80), Some(Outcome::Done)),
-        first,
-    ];
-    cycles[0].predictions = vec![prediction(7800, None)];
-    // What was predicted when it went on after a failure is not the whole.
-    cycles[1].predictions = vec![prediction(2460, Some(2640)), prediction(60, Some(61))];
-    cycles[3].predictions = vec![prediction(100, Some(400))];
-    cycles[1].remedies = vec![remedy("circular"), remedy("stalled"), remedy("circular")];
-    cycles[3].releases = vec![release("2026-11-18.2", None), release("2026-11-18.3", Some("2026-11-18.1"))];
-    assert_snapshot!(history(&cycles, at(0), WIDE));
-    assert_eq!(
-        history(&cycles[3..], at(0), Look::PLAIN),
-        "2\t2026-11-18 09:26\t20 min\trequested\t1\t1\t1\tdone\t\
-         2026-11-18.2, 2026-11-18.3 (2026-11-18.1 again)\tpredicted 1 min, took 6 min\t\n\
-         1\t2026-11-18 09:26\t10 min\tfirst\t1\t1\t0\tdone\t\t\t\n"
-    );
 }
 
 #[test]
@@ -498,44 +379,4 @@ fn sizes() {
     ] {
         assert_eq!(size(bytes), words);
     }
-}
-
-#[test]
-fn what_is_wrong_with_packages() {
-    let good =
-        Verified { packages: 213, read: 23, bytes: 912_000_000, findings: Vec::new(), unchecked: None };
-    let page = verified(&good, Path::new("/b"));
-    assert_eq!(
-        page,
-        "213 packages: as they should be (870 MiB read; 190 found good before and unchanged since)\n"
-    );
-    let finding = |path: &str, kind, what: &str| Finding { path: path.into(), kind, what: what.into() };
-    let findings = vec![
-        finding(
-            "a/x/x-1-1.gpkg.tar",
-            Kind::Damaged,
-            "is damaged: image.tar.zst is not what its Manifest says",
-        ),
-        finding("a/y/y-1-1.gpkg.tar", Kind::Index, "is whole, but its MD5 is not what the index says"),
-    ];
-    let mut bad = Verified { packages: 2, read: 2, bytes: 2048, findings, unchecked: None };
-    let page = verified(&bad, Path::new("/b"));
-    assert_snapshot!(page, @r"
-    2 packages: something is wrong with 2 of them (2.0 KiB read)
-      a/x/x-1-1.gpkg.tar is damaged: image.tar.zst is not what its Manifest says
-      a/y/y-1-1.gpkg.tar is whole, but its MD5 is not what the index says
-    try: rm /b/a/x/x-1-1.gpkg.tar
-    try: touch /b/a/y/y-1-1.gpkg.tar
-    try: emaint --fix binhost
-    what is gone then is built again in the next cycle: gbsup sync
-    ");
-    let doubt = "cannot be trusted: it is signed by a key that is not known: 0123456789ABCDEF";
-    bad.findings = vec![finding("a/x/x-1-2.gpkg.tar", Kind::Signature, doubt)];
-    bad.unchecked = Some("the signature of 1 binary package is not checked: there are no keys in /k".into());
-    assert_snapshot!(verified(&bad, Path::new("/b")), @r"
-    2 packages: something is wrong with one of them (2.0 KiB read)
-      a/x/x-1-2.gpkg.tar cannot be trusted: it is signed by a key that is not known: 0123456789ABCDEF
-    the signature of 1 binary package is not checked: there are no keys in /k
-    what cannot be trusted is built anew in the next cycle, unless Portage trusts its key by then: gbsup sync
-    ");
 }

@@ -64,3 +64,51 @@ fn found(verified: &Verified) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_packages() {
+        let good =
+            Verified { packages: 213, read: 23, bytes: 912_000_000, findings: Vec::new(), unchecked: None };
+        let page = verified(&good, Path::new("/b"));
+        assert_eq!(
+            page,
+            "213 packages: as they should be (870 MiB read; 190 found good before and unchanged since)\n"
+        );
+        let finding = |path: &str, kind, what: &str| Finding { path: path.into(), kind, what: what.into() };
+        let findings = vec![
+            finding(
+                "a/x/x-1-1.gpkg.tar",
+                Kind::Damaged,
+                "is damaged: image.tar.zst is not what its Manifest says",
+            ),
+            finding("a/y/y-1-1.gpkg.tar", Kind::Index, "is whole, but its MD5 is not what the index says"),
+        ];
+        let mut bad = Verified { packages: 2, read: 2, bytes: 2048, findings, unchecked: None };
+        let page = verified(&bad, Path::new("/b"));
+        assert_snapshot!(page, @r"
+        2 packages: something is wrong with 2 of them (2.0 KiB read)
+          a/x/x-1-1.gpkg.tar is damaged: image.tar.zst is not what its Manifest says
+          a/y/y-1-1.gpkg.tar is whole, but its MD5 is not what the index says
+        try: rm /b/a/x/x-1-1.gpkg.tar
+        try: touch /b/a/y/y-1-1.gpkg.tar
+        try: emaint --fix binhost
+        what is gone then is built again in the next cycle: gbsup sync
+        ");
+        let doubt = "cannot be trusted: it is signed by a key that is not known: 0123456789ABCDEF";
+        bad.findings = vec![finding("a/x/x-1-2.gpkg.tar", Kind::Signature, doubt)];
+        bad.unchecked =
+            Some("the signature of 1 binary package is not checked: there are no keys in /k".into());
+        assert_snapshot!(verified(&bad, Path::new("/b")), @r"
+        2 packages: something is wrong with one of them (2.0 KiB read)
+          a/x/x-1-2.gpkg.tar cannot be trusted: it is signed by a key that is not known: 0123456789ABCDEF
+        the signature of 1 binary package is not checked: there are no keys in /k
+        what cannot be trusted is built anew in the next cycle, unless Portage trusts its key by then: gbsup sync
+        ");
+    }
+}
