@@ -10,6 +10,7 @@ use crate::config::{self, Config};
 use crate::core::signing;
 use crate::portage::gpg::Key;
 use crate::render;
+use crate::render::client_config;
 
 /// What `gbsup key show --json` says.
 #[derive(Serialize)]
@@ -47,8 +48,8 @@ fn show(config: &Config, as_json: bool) -> Result<Exit, Error> {
     if !home.exists() {
         return Err(none());
     }
-    let keys = Gpg::with_secrets(home).and_then(|gpg| gpg.secret_keys());
-    let keys = keys.map_err(|error| failed(&error))?;
+    let gpg = Gpg::with_secrets(home).map_err(|error| failed(&error))?;
+    let keys = gpg.secret_keys().map_err(|error| failed(&error))?;
     if keys.is_empty() {
         return Err(none());
     }
@@ -65,9 +66,16 @@ fn show(config: &Config, as_json: bool) -> Result<Exit, Error> {
     print(if as_json {
         json(&Answer { home: name, keys: &keys, signs, problem })?
     } else {
-        render::keys(&keys, signs, now)
+        let signs = signs.map(|fingerprint| public(&gpg, fingerprint)).transpose()?;
+        render::keys(&keys, signs.as_ref(), now)
     })?;
     problem.map_or(Ok(Exit::Done), |problem| Err(Error::Findings(problem.to_owned())))
+}
+
+fn public(gpg: &Gpg, fingerprint: &str) -> Result<client_config::Key, Error> {
+    let armor = gpg.public(fingerprint).map_err(|error| failed(&error))?;
+    let armor = String::from_utf8_lossy(&armor).into_owned();
+    Ok(client_config::Key { fingerprint: fingerprint.to_owned(), armor })
 }
 
 fn failed(error: &gpg::Error) -> Error {

@@ -49,10 +49,7 @@ pub fn script(setup: &Setup) -> String {
             "which is a guess by the builder's host name. If this machine cannot reach it: gbsup client-config --url URL"
         }
     };
-    let key = setup
-        .key
-        .as_ref()
-        .map(|key| KEY.replace("@FINGERPRINT@", &key.fingerprint).replace("@ARMOR@", key.armor.trim_end()));
+    let key = setup.key.as_ref().map(trust);
     let verify = if key.is_some() { VERIFIED } else { UNVERIFIED };
     SCRIPT
         .replace("@VERSION@", crate::VERSION)
@@ -60,6 +57,13 @@ pub fn script(setup: &Setup) -> String {
         .replace("@ORIGIN@", origin)
         .replace("@VERIFY@", verify)
         .replace("@KEY@", key.as_deref().unwrap_or_default())
+}
+
+/// The part of it that lets a client trust a key. Portage verifies as nobody, with the key ring in `$etc/gnupg`, and
+/// demands full trust (`portage/gpkg.py:_check_gpg_status`); the ring is made by getuto where that is installed.
+#[must_use]
+pub(super) fn trust(key: &Key) -> String {
+    KEY.replace("@FINGERPRINT@", &key.fingerprint).replace("@ARMOR@", key.armor.trim_end())
 }
 
 #[cfg(test)]

@@ -3,23 +3,27 @@
 use jiff::Timestamp;
 
 use super::clean;
+use super::client_config::{self, trust};
 use crate::core::signing::day;
 use crate::core::status::in_words;
 use crate::portage::gpg::Key;
 
-/// Each key in a few lines, and what to type on a client. `signs` is the fingerprint of the one that releases are
-/// signed with.
+/// Each key in a few lines, and what to type on a client. `signs` is the one that releases are signed with.
 #[must_use]
-pub fn keys(keys: &[Key], signs: Option<&str>, now: Timestamp) -> String {
+pub fn keys(keys: &[Key], signs: Option<&client_config::Key>, now: Timestamp) -> String {
     let mut text = String::new();
     for key in keys {
-        let used = if signs == Some(&key.fingerprint) { "" } else { " (nothing is signed with it)" };
+        let used = if signs.is_some_and(|signs| signs.fingerprint == key.fingerprint) {
+            ""
+        } else {
+            " (nothing is signed with it)"
+        };
         text += &format!("key      {}{used}\nname     {}\n", key.fingerprint, clean(&key.name));
         text += &format!("created  {}\nexpires  {}\n\n", day(key.created), expires(key, now));
     }
     if let Some(key) = signs {
-        text +=
-            &format!("A client that has releases/gbsup.asc trusts what it signs after:\n\n{}", trust(key));
+        // In a shell of its own: whoever pastes it shall keep theirs.
+        text += &format!("A client trusts what it signs after:\n\n(\netc=/etc/portage{})\n", trust(key));
     }
     text
 }
@@ -31,20 +35,6 @@ fn expires(key: &Key, now: Timestamp) -> String {
         Err(_) => "it has expired".to_owned(),
     };
     format!("{} ({state})", day(expires))
-}
-
-/// What lets a client trust a key, as a script. Portage verifies as nobody, with the key ring in /etc/portage/gnupg, and
-/// demands full trust (`portage/gpkg.py:_check_gpg_status`); the ring is made by getuto where that is installed.
-#[must_use]
-pub fn trust(fingerprint: &str) -> String {
-    format!(
-        "mkdir -p /etc/portage/gnupg
-gpg --homedir /etc/portage/gnupg --batch --import gbsup.asc
-echo {fingerprint}:6: | gpg --homedir /etc/portage/gnupg --batch --import-ownertrust
-gpg --homedir /etc/portage/gnupg --batch --check-trustdb
-chmod go+rx /etc/portage/gnupg && chmod go+r /etc/portage/gnupg/*.kbx /etc/portage/gnupg/*.gpg
-"
-    )
 }
 
 #[cfg(test)]
@@ -62,6 +52,8 @@ mod tests {
         };
         let all = [key("A", Some("2026-11-25")), key("B", Some("2020-01-01")), key("C", None)];
         let now = "2026-11-23T12:00:00Z".parse().unwrap();
-        insta::assert_snapshot!(keys(&all, Some(&all[0].fingerprint), now));
+        let signs =
+            client_config::Key { fingerprint: all[0].fingerprint.clone(), armor: "the armor\n".to_owned() };
+        insta::assert_snapshot!(keys(&all, Some(&signs), now));
     }
 }

@@ -33,7 +33,7 @@ pub use compare::differences;
 pub use elog::elog;
 pub use failures::failures;
 pub use history::history;
-pub use key::{keys, trust};
+pub use key::keys;
 pub use known::skipped;
 pub use page::page;
 pub use plan::{plan, plan_of, reasons, stale, why};
