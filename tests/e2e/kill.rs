@@ -6,12 +6,9 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
-use crate::support::{Builder, Packages, Recipe, docker, host_wait};
+use crate::support::{Builder, Packages, Random, Recipe, catch};
 
 const WORLD: &[&str] = &[
     "test-quick/t1",
@@ -56,37 +53,6 @@ const MOMENTS: &[Moment] = &[
     Moment::Said(") Post-Build Cleaning"),
     Moment::Said("::: completed emerge"),
 ];
-
-/// Numbers that are the same for the same seed (xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn from_environment() -> Self {
-        let clock =
-            || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| u64::from(now.subsec_micros()));
-        let seed = std::env::var("GBSUP_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = seed.unwrap_or_else(clock).max(1);
-        println!("GBSUP_TEST_SEED={seed}");
-        Self(seed)
-    }
-
-    /// Every kind of moment as often as it shall come, in random order.
-    fn moments(&mut self) -> Vec<Moment> {
-        let mut moments = MOMENTS.repeat(TIMES);
-        for last in (1..moments.len()).rev() {
-            let limit = u32::try_from(last + 1).unwrap_or(u32::MAX);
-            moments.swap(last, self.below(limit) as usize);
-        }
-        moments
-    }
-
-    fn below(&mut self, limit: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        u32::try_from(self.0 >> 32).unwrap_or(0) % limit
-    }
-}
 
 /// What is looked at from outside while the container runs.
 struct Scene<'a> {
@@ -146,12 +112,6 @@ fn files_below(directory: &Path) -> Vec<(PathBuf, u64)> {
         .collect()
 }
 
-/// Kills PID 1, and with it everything in its namespace, without the detour through the engine.
-fn kill_now(builder: &mut Builder, pid: i32) {
-    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("the container runs, and this is root");
-    assert_eq!(builder.wait_exit(), 137);
-}
-
 /// The packages that were finished are there, each once, and the same as before.
 #[track_caller]
 fn assert_kept(builder: &Builder, finished: &Packages) {
@@ -178,8 +138,7 @@ fn kill_at(builder: &mut Builder, moment: Moment, random: &mut Random) -> bool {
     let before = phase(builder);
     builder.start();
     let started = Instant::now();
-    let pid = docker(&["inspect", "--format", "{{.State.Pid}}", builder.name()]).ok();
-    let pid = pid.trim().parse().expect("a pid");
+    let pid = builder.pid();
     let delay = match moment {
         Moment::Start => Duration::from_millis(random.below(5000).into()),
         Moment::Packaging | Moment::Indexing => Duration::from_micros(random.below(2000).into()),
@@ -190,22 +149,13 @@ fn kill_at(builder: &mut Builder, moment: Moment, random: &mut Random) -> bool {
         let phase = phase(builder);
         phase["waiting"] != serde_json::Value::Null && phase != before
     };
-    host_wait("the moment has come", || {
-        let until = Instant::now() + Duration::from_millis(20);
-        while Instant::now() < until {
-            if scene.is(moment) {
-                return true;
-            }
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        over()
-    });
+    catch("the moment has come", || scene.is(moment), over);
     if over() {
         return false;
     }
     std::thread::sleep(delay);
     println!("{moment:?} and {delay:?}, {:?} after the start", started.elapsed());
-    kill_now(builder, pid);
+    assert_eq!(builder.kill_now(pid), 137);
     true
 }
 
@@ -218,7 +168,7 @@ fn at_twenty_moments_it_goes_on_and_loses_nothing() {
         .create();
     let mut version = 1;
     let mut finished = Packages::new();
-    for moment in random.moments() {
+    for moment in random.shuffled(MOMENTS.repeat(TIMES)) {
         while !kill_at(&mut builder, moment, &mut random) {
             // Everything is built: there is something new to do.
             assert_installed(&builder, version);

@@ -54,13 +54,9 @@ fn releases(builder: &Builder) -> Vec<String> {
 fn clients_get_what_each_release_offers() {
     // The test Gentoo has neither advisories nor groups of licences: they come with the sync.
     let mut builder = Recipe::new(&["test-quick/t1", "test-quick/t4"])
-        .file("/srv/more/metadata/glsa/glsa-202611-01.xml", ADVISORY)
-        .file("/srv/more/profiles/license_groups", "BINARY-REDISTRIBUTABLE MIT\n")
-        .executable(
-            "/usr/local/bin/sync-more",
-            "#!/bin/bash\nemaint sync -a && cp --recursive /srv/more/. /var/db/repos/pocket\n",
-        )
-        .config("[sync]\ncommand = [\"sync-more\"]\n\n[publish]\nredistributable_only = true\n")
+        .in_tree("metadata/glsa/glsa-202611-01.xml", ADVISORY)
+        .in_tree("profiles/license_groups", "BINARY-REDISTRIBUTABLE MIT\n")
+        .config("[publish]\nredistributable_only = true\n")
         .start();
     let status = builder.wait_waiting();
     let first = status.release.expect("the first cycle publishes").id;

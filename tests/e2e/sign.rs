@@ -1,61 +1,10 @@
 //! Signatures: what a real client takes and refuses, and a publisher that has the key and nothing else.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use crate::support::{Builder, Client, Recipe, docker, image, remove};
+use crate::support::{Client, Home, KEY, Recipe, docker, image};
 
-const KEY: &str = "/var/lib/gbsup-key";
 const RELEASES: &str = "/var/lib/gbsup/releases";
-
-/// A directory of this machine with a key in it.
-struct Home(tempfile::TempDir);
-
-impl Home {
-    /// Made by gbsup in a container of its own.
-    fn new() -> Self {
-        let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let home = Self(tempfile::Builder::new().prefix("key-").tempdir_in(parent).expect("a directory"));
-        let made = home.run(&[], &["key", "init", "--expire", "1y"]).ok();
-        assert!(made.contains("name     gbsup packages\n"), "{made}");
-        home
-    }
-
-    fn mount(&self) -> String {
-        format!("{}:{KEY}", self.0.path().display())
-    }
-
-    /// `gbsup` in a container without network, that has the key and what `args` give it.
-    fn run(&self, args: &[&str], gbsup: &[&str]) -> crate::support::Ran {
-        let mode = if gbsup.contains(&"init") { "rw" } else { "ro" };
-        let mount = format!("{}:{mode}", self.mount());
-        let run =
-            ["run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--volume", &mount];
-        docker(&[&run, args, &[image()], gbsup].concat())
-    }
-
-    fn fingerprint(&self) -> String {
-        let shown = self.run(&[], &["key", "show", "--json"]).ok();
-        let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
-        shown["signs"].as_str().expect("it signs").to_owned()
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        remove(self.0.path());
-    }
-}
-
-/// A client that gets packages from a directory of the releases, and trusts the key as it is told to.
-fn client(builder: &Builder, trust: &str) -> Client {
-    let mount = format!("{}:/srv:ro", builder.on_volume("releases").display());
-    let client = Client::with(&["--network", "none", "--volume", &mount]);
-    let (_, script) = trust.split_once("after:\n").expect("what a client does");
-    let trusted = client.paste(&format!("set -e\ncd /srv\n{script}"));
-    assert_eq!(trusted.code, 0, "{trusted:?}");
-    client
-}
 
 fn install(client: &Client, release: &str) -> crate::support::Ran {
     client.try_sh(&format!(
@@ -141,7 +90,8 @@ fn clients_take_what_is_signed_and_nothing_else() {
     ));
     assert_eq!(ours, layout("/tmp/t1"));
 
-    let client = client(&builder, &builder.gbsup(&["key", "show"]).ok());
+    let client = Client::of_releases(&builder);
+    client.trust(&builder.gbsup(&["key", "show"]).ok());
     let installed = install(&client, "current");
     assert_eq!(installed.code, 0, "{}", installed.out);
     builder.sh(FORGE);
@@ -274,7 +224,7 @@ fn a_publisher_needs_the_key_and_the_volume_alone() {
         "chmod 700 {KEY} && gpg --homedir {KEY} --batch --quiet --faked-system-time 20200101T000000! --pinentry-mode loopback --passphrase '' \
          --quick-generate-key old ed25519 cert,sign 1d && gpgconf --homedir {KEY} --kill all"
     );
-    let old = Home(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory"));
+    let old = Home::without_key();
     let mount = old.mount();
     docker(&["run", "--rm", "--entrypoint", "bash", "--volume", &mount, image(), "-c", &expire]).ok();
     let expired = old.run(&nothing, &["publish", "--once"]).exited(1);

@@ -29,6 +29,21 @@ impl Client {
         client
     }
 
+    /// With the releases of a builder in `/srv`, and no network.
+    #[track_caller]
+    pub fn of_releases(builder: &Builder) -> Self {
+        let mount = format!("{}:/srv:ro", builder.on_volume("releases").display());
+        Self::with(&["--network", "none", "--volume", &mount])
+    }
+
+    /// Does what `gbsup key show` says, so that it trusts that key.
+    #[track_caller]
+    pub fn trust(&self, shown: &str) {
+        let (_, script) = shown.split_once("after:\n").expect("what a client does");
+        let trusted = self.paste(&format!("set -e\ncd /srv\n{script}"));
+        assert_eq!(trusted.code, 0, "{trusted:?}");
+    }
+
     /// The container's name.
     pub fn name(&self) -> &str {
         &self.name

@@ -43,11 +43,20 @@ pub fn docker<S: AsRef<str>>(args: &[S]) -> Ran {
 
 /// The same with something on its standard input.
 pub fn feed<S: AsRef<str>>(args: &[S], input: &[u8]) -> Ran {
-    let mut command = Command::new("timeout");
-    command.args(["--kill-after=5", LONGEST, "docker"]).args(args.iter().map(AsRef::as_ref));
-    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
-    let mut child =
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("timeout (coreutils) starts");
+    let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+    command("timeout", &[&["--kill-after=5", LONGEST, "docker"], &args[..]].concat(), None, input)
+}
+
+/// Runs a command of this machine to its end.
+pub fn command(program: &str, args: &[&str], directory: Option<&Path>, input: &[u8]) -> Ran {
+    let mut command = Command::new(program);
+    command.args(args).stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    command.current_dir(directory.unwrap_or(Path::new("/")));
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program} starts: {error}"));
     if let Some(mut stdin) = child.stdin.take() {
         // A command that does not read its input says so by failing.
         drop(stdin.write_all(input));
@@ -111,6 +120,16 @@ pub fn host_wait(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The same for what is true only for a moment, or never, when `over` is so first.
+#[track_caller]
+pub fn catch(what: &str, is_so: impl Fn() -> bool, over: impl Fn() -> bool) {
+    let deadline = Instant::now() + super::PATIENCE;
+    while !is_so() && !over() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_micros(200));
     }
 }
 

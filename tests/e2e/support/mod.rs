@@ -6,13 +6,17 @@ mod builder;
 mod checks;
 mod client;
 mod docker;
+mod home;
+mod random;
 mod recipe;
 mod watch;
 
 pub use builder::Builder;
 pub use checks::{Idle, Packages};
 pub use client::Client;
-pub use docker::{Ran, docker, host_wait, image, remove};
+pub use docker::{Ran, catch, command, docker, host_wait, image, remove};
+pub use home::{Home, KEY};
+pub use random::Random;
 pub use recipe::{Recipe, Volume};
 pub use watch::PATIENCE;
 

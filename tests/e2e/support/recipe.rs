@@ -18,6 +18,10 @@ echo \"$(date +%T) $$ $*\" >>/run/test/emerges
 exec /usr/bin/emerge \"$@\"
 ";
 
+/// What comes with each sync beside the repository; where it lies.
+const MORE: &str = "/srv/more";
+const SYNC_MORE: &str = "#!/bin/bash\nemaint sync -a && cp --recursive /srv/more/. /var/db/repos/pocket\n";
+
 /// A directory of this machine that builders use as their volume, one after the other or at once.
 #[derive(Debug)]
 pub struct Volume(PathBuf);
@@ -47,6 +51,7 @@ pub struct Recipe {
     world: Vec<String>,
     config: String,
     args: Vec<String>,
+    command: Vec<String>,
     files: Vec<(String, String, u32)>,
     volume: Option<Arc<Volume>>,
     slot: Arc<Slot>,
@@ -62,6 +67,7 @@ impl Recipe {
             world: world.iter().map(ToString::to_string).collect(),
             config: String::new(),
             args: Vec::new(),
+            command: Vec::new(),
             files: Vec::new(),
             volume: Some(Arc::new(Volume::make())),
             slot,
@@ -81,6 +87,7 @@ impl Recipe {
             world: Vec::new(),
             config: String::new(),
             args: Vec::new(),
+            command: Vec::new(),
             files: Vec::new(),
             volume: first.shared_volume(),
             slot: first.slot(),
@@ -127,10 +134,21 @@ impl Recipe {
         self
     }
 
+    /// What `gbsup` does in place of init.
+    pub fn command(mut self, args: &[&str]) -> Self {
+        self.command = args.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// A file in the container.
     pub fn file(mut self, path: &str, text: &str) -> Self {
         self.files.push((path.to_owned(), text.to_owned(), 0o644));
         self
+    }
+
+    /// A file of the ebuild repository, which the container gets when it syncs.
+    pub fn in_tree(self, path: &str, text: &str) -> Self {
+        self.file(&format!("{MORE}/{path}"), text)
     }
 
     /// A program in the container.
@@ -166,11 +184,16 @@ impl Recipe {
         if !self.args.iter().any(|arg| arg.starts_with("--net")) {
             args.extend(["--network", "none"].map(str::to_owned));
         }
+        if self.files.iter().any(|(path, ..)| path.starts_with(MORE)) {
+            self.files.push(("/usr/local/bin/sync-more".to_owned(), SYNC_MORE.to_owned(), 0o755));
+            args.extend(["--env", "GBSUP_SYNC_COMMAND=sync-more"].map(str::to_owned));
+        }
         if let Some(volume) = &self.volume {
             args.extend(["--volume".to_owned(), format!("{}:{}", volume.path().display(), super::VOLUME)]);
         }
         args.append(&mut self.args);
         args.push(self.image);
+        args.append(&mut self.command);
         docker(&args).ok();
         let builder = Builder::new(name, self.volume, self.slot);
         if !self.world.is_empty() {
