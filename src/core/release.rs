@@ -149,9 +149,12 @@ impl Demanding {
         highest
     }
 
-    /// What is to be said when it runs on machines with this kernel; nothing when that is new enough.
+    /// What is to be said of it to whom `publish.client_kernel` says what clients run, and otherwise this machine;
+    /// nothing when that is new enough.
     #[must_use]
-    pub fn above(&self, kernel: Kernel, whose: &str) -> Option<String> {
+    pub fn too_new(&self, clients: Option<Kernel>, here: Option<Kernel>) -> Option<String> {
+        let clients = clients.map(|kernel| (kernel, "publish.client_kernel"));
+        let (kernel, whose) = clients.or(here.map(|kernel| (kernel, "this machine's")))?;
         let Self { package, demand: Demand { kernel: demanded, file } } = self;
         (*demanded > kernel).then(|| {
             format!(
@@ -269,9 +272,13 @@ mod tests {
         assert_eq!(Demanding::of(&packages[..1]), None);
         let highest = Demanding::of(&packages).unwrap();
         assert_eq!(
-            highest.above("5.10.3".parse().unwrap(), "this machine's").unwrap(),
+            highest.too_new(None, "5.10.3".parse().ok()).unwrap(),
             "/lib/x.so of a/c-1 demands Linux 6.2.0, and this machine's is 5.10.3: with a glibc before 2.36 it is not found there"
         );
-        assert_eq!(highest.above("6.2".parse().unwrap(), ""), None);
+        // Where it is known what clients run, that counts.
+        let (old, new) = ("5.10.3".parse().ok(), "6.2".parse().ok());
+        assert!(highest.too_new(old, new).unwrap().contains(", and publish.client_kernel is 5.10.3: "));
+        assert_eq!(highest.too_new(new, old), None);
+        assert_eq!(highest.too_new(None, None), None);
     }
 }

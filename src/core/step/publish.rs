@@ -15,11 +15,8 @@ impl Turn {
     /// The step came to an end.
     pub(super) fn published(&mut self, published: Published) {
         let Published { current, new, changes, held, kernel, running } = published;
-        let clients =
-            self.state.live.config.publish.client_kernel.map(|kernel| (kernel, "publish.client_kernel"));
-        let here = running.map(|kernel| (kernel, "this machine's"));
-        let too_old = |(theirs, whose)| kernel.as_ref().and_then(|demanding| demanding.above(theirs, whose));
-        match clients.into_iter().chain(here).find_map(too_old) {
+        let clients = self.state.live.config.publish.client_kernel;
+        match kernel.and_then(|demanding| demanding.too_new(clients, running)) {
             Some(text) => drop(self.state.live.warnings.insert(KERNEL, text)),
             None => drop(self.state.live.warnings.remove(KERNEL)),
         }
