@@ -20,12 +20,13 @@ use crate::cli::{DiffArgs, Exit, PublishArgs, RollbackArgs};
 use crate::config;
 use crate::core::release::{Current, Diff, Published, Release, Shown};
 use crate::core::request::Request;
+use crate::portage::elf::Kernel;
 use crate::render;
 use crate::supervisor::known_facts;
 
 pub(super) fn releases(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     let releases = Releases::on(&volume(supervisor).0);
-    let mut shown = shown(&releases);
+    let mut shown = shown(&releases, config::load()?.publish.client_kernel);
     shown.reverse();
     print(if as_json { json(&shown)? } else { render::releases(&shown, terminal::look()) })
 }
@@ -54,18 +55,19 @@ struct Answer {
 
 pub(super) fn rollback(supervisor: &Supervisor, args: &RollbackArgs) -> Result<Exit, Error> {
     let volume = volume(supervisor).0;
-    let (before, published) = release::roll_back(&volume, args.to, Timestamp::now())?;
+    let before = Releases::on(&volume).offered();
+    let (place_of, published) = release::roll_back(&volume, args.to, Timestamp::now())?;
     let current = published.current;
     // Whoever looks at the status sees it, and so the builder does.
     drop(supervisor.status(super::DEADLINE));
     if args.json {
-        return print(json(&Answer { before: Some(before), current, new: true })?);
+        return print(json(&Answer { before, current, new: true })?);
     }
     let again = current.again.unwrap_or(current.id);
     print(format!(
-        "clients are offered what release {again} offered, as release {} in place of {}: {}\n\
+        "clients are offered what release {again} offered, as release {} in place of {place_of}: {}\n\
          the next cycle that is done publishes what is new; to keep it from that: gbsup pause\n",
-        current.id, before.id, published.changes
+        current.id, published.changes
     ))
 }
 
@@ -100,9 +102,16 @@ pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exi
 }
 
 /// All releases, the oldest first.
-fn shown(releases: &Releases) -> Vec<Shown> {
-    let (current, previous) = (releases.current(), releases.previous());
-    let read: Vec<Release> = releases.ids().into_iter().filter_map(|id| releases.read(id).ok()).collect();
+fn shown(releases: &Releases, clients: Option<Kernel>) -> Vec<Shown> {
+    let (current, previous, here) = (releases.current(), releases.previous(), release::running());
+    let mut read: Vec<Release> = Vec::new();
+    let mut shown = Vec::new();
+    for id in releases.ids() {
+        match releases.read(id) {
+            Ok(release) => read.push(release),
+            Err(error) => shown.push(Shown::unreadable(id, error.to_string())),
+        }
+    }
     let files: Vec<Vec<(u64, u64, u64)>> =
         read.iter().map(|one| files(&releases.place(one.id), one)).collect();
     let mut places: BTreeMap<(u64, u64), usize> = BTreeMap::new();
@@ -115,18 +124,24 @@ fn shown(releases: &Releases) -> Vec<Shown> {
     };
     let one = |(one, files): (&Release, &Vec<(u64, u64, u64)>)| Shown {
         id: one.id,
-        published: one.published,
+        published: Some(one.published),
         packages: one.packages.len(),
         size: one.size(),
         own_size: own(files),
         held: one.held.len(),
-        current: current == Some(one.id),
-        previous: previous == Some(one.id),
+        current: false,
+        previous: false,
         again: one.again,
         signed: one.signed.clone(),
+        too_new: one.kernel.as_ref().and_then(|demanding| demanding.too_new(clients, here)),
         problem: releases.check(one).err().map(|error| error.to_string()),
     };
-    read.iter().zip(&files).map(one).collect()
+    shown.extend(read.iter().zip(&files).map(one));
+    for one in &mut shown {
+        (one.current, one.previous) = (current == Some(one.id), previous == Some(one.id));
+    }
+    shown.sort_by_key(|one| one.id);
+    shown
 }
 
 /// Device, inode and size of the files of a release.

@@ -28,16 +28,18 @@ fn cells(shown: &Shown) -> [Cell; 6] {
     notes.extend(shown.current.then(|| "current".to_owned()));
     notes.extend(shown.previous.then(|| "previous".to_owned()));
     notes.extend(shown.again.map(|id| format!("offers {id} again")));
-    notes.push(if shown.signed.is_some() { "signed" } else { "not signed" }.to_owned());
-    notes.extend(shown.problem.as_deref().map(|problem| clean(problem).into_owned()));
-    let style = match (&shown.problem, shown.current) {
-        (Some(_), _) => CAREFUL,
-        (None, true) => GOOD,
-        (None, false) => Style::new(),
+    let signing = if shown.signed.is_some() { "signed" } else { "not signed" };
+    notes.extend(shown.published.map(|_| signing.to_owned()));
+    let careful = [&shown.too_new, &shown.problem].map(Option::as_deref).into_iter().flatten();
+    notes.extend(careful.map(|problem| clean(problem).into_owned()));
+    let style = match (&shown.problem, &shown.too_new, shown.current) {
+        (None, None, true) => GOOD,
+        (None, None, false) => Style::new(),
+        _ => CAREFUL,
     };
     [
         text(shown.id.to_string()),
-        text(time(shown.published)),
+        text(shown.published.map(time).unwrap_or_default()),
         text(shown.packages.to_string()),
         text(size(shown.size)),
         text(size(shown.own_size)),
@@ -251,7 +253,7 @@ mod tests {
         assert_eq!(releases(&[], WIDE), "nothing is published yet\n");
         let shown = |id: &str, current, again: Option<&str>, problem: Option<&str>| Shown {
             id: id.parse().unwrap(),
-            published: "2026-11-22T10:00:00Z".parse().unwrap(),
+            published: "2026-11-22T10:00:00Z".parse().ok(),
             packages: 213,
             size: 3 << 30,
             own_size: 5 << 20,
@@ -260,16 +262,19 @@ mod tests {
             previous: !current,
             again: again.map(|id| id.parse().unwrap()),
             signed: None,
+            too_new: current.then(|| "it demands Linux 99.0.0".to_owned()),
             problem: problem.map(String::from),
         };
         let all = [
             shown("2026-11-22.2", true, Some("2026-11-20.1"), None),
             shown("2026-11-22.1", false, None, Some("release 2026-11-22.1 is not complete")),
+            Shown::unreadable("2026-11-21.1".parse().unwrap(), "release.json is not there".to_owned()),
         ];
         assert_eq!(
             releases(&all, Look::PLAIN),
-            "2026-11-22.2\t2026-11-22 10:00:00\t213\t3.0 GiB\t5.0 MiB\tcurrent, offers 2026-11-20.1 again, not signed\n\
-             2026-11-22.1\t2026-11-22 10:00:00\t213\t3.0 GiB\t5.0 MiB\tprevious, not signed, release 2026-11-22.1 is not complete\n"
+            "2026-11-22.2\t2026-11-22 10:00:00\t213\t3.0 GiB\t5.0 MiB\tcurrent, offers 2026-11-20.1 again, not signed, it demands Linux 99.0.0\n\
+             2026-11-22.1\t2026-11-22 10:00:00\t213\t3.0 GiB\t5.0 MiB\tprevious, not signed, release 2026-11-22.1 is not complete\n\
+             2026-11-21.1\t\t0\t0 B\t0 B\trelease.json is not there\n"
         );
     }
 }

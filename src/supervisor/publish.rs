@@ -160,6 +160,10 @@ fn trouble(error: &Error) -> Trouble {
         Error::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
             (Class::Volume, Vec::new())
         }
+        Error::NoLink(path) => {
+            let path = path.display();
+            (Class::Volume, vec![format!("mv {path} {path}.old")])
+        }
         Error::Unsigned { .. } => (Class::Internal, vec!["gbsup key show".to_owned()]),
         Error::Stopped => (Class::Interrupted, Vec::new()),
         _ => (Class::Internal, Vec::new()),

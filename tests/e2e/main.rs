@@ -14,6 +14,7 @@ mod engine;
 mod failure;
 mod flags;
 mod forecast;
+mod kernel;
 mod kill;
 mod known;
 mod logs;

@@ -61,7 +61,7 @@ impl Publisher {
 
     /// The next name and the time of its index, neither of which was or will be used by another release.
     pub(super) fn next(&mut self, now: Timestamp) -> Result<(Id, Timestamp), Error> {
-        let current = self.releases.offered().map(|current| current.published);
+        let current = self.releases.current().and_then(|id| self.releases.stamp(id));
         let least = current.max(self.ledger.stamped).map_or(i64::MIN, |stamp| stamp.as_second() + 1);
         let stamp = Timestamp::from_second(now.as_second().max(least)).unwrap_or(now);
         let id = Id::after(self.ledger.last, now);

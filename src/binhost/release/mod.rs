@@ -25,6 +25,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use serde::Deserialize;
 use sha2::{Digest, Sha512};
 
 use super::trust::Trust;
@@ -33,7 +35,7 @@ use crate::core::release::{Current, Id, Release};
 use crate::portage::gpkg::digests::hex;
 use crate::portage::gpkg::sign::Unsigned;
 
-pub use publish::{Facts, publish, roll_back};
+pub use publish::{Facts, publish, roll_back, running};
 pub use tidy::{Retired, expired, remove, sweep};
 
 /// What is in the directory of a release besides packages.
@@ -101,6 +103,17 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
+    /// What it says of itself is in a form that this version does not know.
+    #[error("{path} is of a later version of gbsup (its format is {schema})")]
+    Later {
+        /// The file.
+        path: PathBuf,
+        /// The version of the format.
+        schema: u32,
+    },
+    /// What should be a link is not.
+    #[error("{0} is a directory, and has to be a link to a release; move it away")]
+    NoLink(PathBuf),
     /// It was told to stop.
     #[error("it was stopped")]
     Stopped,
@@ -118,6 +131,12 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// What a `release.json` of every version says.
+#[derive(Deserialize)]
+struct Format {
+    schema: u32,
 }
 
 /// Adds the path to an error of the system.
@@ -171,10 +190,12 @@ impl Releases {
         self.linked("current")
     }
 
-    /// The fingerprint of the key by which that one is signed, if it is.
+    /// The fingerprint of the key by which that one is signed, if it is; when it cannot be read, the newest one that
+    /// can.
     #[must_use]
     pub fn signed_by(&self) -> Option<String> {
-        self.read(self.current()?).ok()?.signed
+        let mut all = self.current().into_iter().chain(self.ids().into_iter().rev());
+        all.find_map(|id| self.read(id).ok())?.signed
     }
 
     /// The one that they were offered before.
@@ -193,10 +214,36 @@ impl Releases {
     pub fn read(&self, id: Id) -> Result<Release, Error> {
         let path = self.place(id).join(RELEASE);
         let text = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Unknown(id)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let incomplete = Error::Incomplete { id, path: RELEASE.to_owned(), what: "is not there" };
+                return Err(if self.place(id).exists() { incomplete } else { Error::Unknown(id) });
+            }
             read => read.at(&path)?,
         };
-        serde_json::from_slice(&text).map_err(|source| Error::Damaged { path, source })
+        let read = serde_json::from_slice::<Release>(&text);
+        let format = match &read {
+            Ok(release) => Ok(Format { schema: release.schema }),
+            Err(_) => serde_json::from_slice(&text),
+        };
+        match format {
+            Ok(Format { schema }) if schema > Release::SCHEMA => Err(Error::Later { path, schema }),
+            _ => read.map_err(|source| Error::Damaged { path, source }),
+        }
+    }
+
+    /// Whether other links can take the place of those that there are.
+    fn check_links(&self) -> Result<(), Error> {
+        let links = ["current", "previous"].map(|name| self.directory().join(name));
+        let directory =
+            links.into_iter().find(|link| link.symlink_metadata().is_ok_and(|meta| meta.is_dir()));
+        directory.map_or(Ok(()), |link| Err(Error::NoLink(link)))
+    }
+
+    /// The time of the index of a release; that of its file when the release does not say.
+    fn stamp(&self, id: Id) -> Option<Timestamp> {
+        let told = self.read(id).ok().map(|release| release.published);
+        let file = || fs::metadata(self.place(id).join(PACKAGES)).ok()?.modified().ok()?.try_into().ok();
+        told.or_else(file)
     }
 
     /// The one that clients are offered, in short; nothing when there is none.

@@ -57,6 +57,7 @@ pub fn publish<S: Signer + Sync>(
     mut stopped: impl FnMut() -> bool,
 ) -> Result<Published, Error> {
     let mut publisher = Publisher::new(&Releases::on(volume))?;
+    publisher.releases.check_links()?;
     publisher.sweep(now)?;
     let before = publisher.before();
     let path = pkgdir.join(PACKAGES);
@@ -93,22 +94,27 @@ pub fn publish<S: Signer + Sync>(
 /// Offers again what an older release offered; without a name the one before what is offered.
 ///
 /// It becomes a release of its own, of the same files: a client takes over an index only when it is newer than
-/// the one it has, so that the old one as it was would reach nobody who has seen the newer one.
+/// the one it has, so that the old one as it was would reach nobody who has seen the newer one. What was offered before
+/// comes back, too.
 ///
 /// # Errors
 /// When there is no such release, it is not complete, or it cannot be written.
-pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Current, Published), Error> {
+pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Id, Published), Error> {
     let mut publisher = Publisher::new(&Releases::on(volume))?;
+    publisher.releases.check_links()?;
     publisher.sweep(now)?;
     let releases = publisher.releases.clone();
-    let before = releases.read(releases.current().ok_or(Error::Nothing)?)?;
-    let from = before.again.unwrap_or(before.id);
+    let current = releases.current().ok_or(Error::Nothing)?;
+    // That it cannot be read any more is a reason to go back.
+    let before = releases.read(current).ok();
+    let again = before.as_ref().and_then(|before| before.again);
+    let from = again.unwrap_or(current);
     let id = match to {
         Some(id) => id,
         None => releases.ids().into_iter().rfind(|id| *id < from).ok_or(Error::NoOlder)?,
     };
     let target = releases.read(id)?;
-    if before.id == id || before.again == Some(id) {
+    if before.is_some() && (current == id || again == Some(id)) {
         return Err(Error::Already(id));
     }
     releases.check(&target)?;
@@ -132,8 +138,8 @@ pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Curre
         signed: target.signed,
     };
     let outcome =
-        publisher.finish(draft, Some(&before), now, |to, parts| stage::packages(to, parts, || false))?;
-    Ok((Current::from(&before), outcome))
+        publisher.finish(draft, before.as_ref(), now, |to, parts| stage::packages(to, parts, || false))?;
+    Ok((current, outcome))
 }
 
 /// What came of publishing, with this release offered now.
@@ -224,6 +230,9 @@ impl Publisher {
         if made.is_err() {
             // What cannot be removed now is removed by the next who comes.
             drop(fs::remove_dir_all(&temporary));
+            if self.releases.current() != Some(id) {
+                drop(self.discard(id));
+            }
         }
         let (release, changes) = made?;
         Ok(published(&release, true, changes))
@@ -245,8 +254,9 @@ impl Publisher {
             link(&directory, "previous", before)?;
         }
         link(&directory, "current", release.id)?;
-        File::open(&directory).and_then(|opened| opened.sync_all()).at(&directory)?;
-        self.note_turn(now)?;
+        // From here on it is offered, whatever happens. Whoever comes next notes the turn if that fails now.
+        drop(File::open(&directory).and_then(|opened| opened.sync_all()));
+        drop(self.note_turn(now));
         Ok((release, changes))
     }
 }
@@ -292,7 +302,8 @@ fn make(
 }
 
 /// The kernel of this machine.
-fn running() -> Option<Kernel> {
+#[must_use]
+pub fn running() -> Option<Kernel> {
     fs::read_to_string("/proc/sys/kernel/osrelease").ok()?.parse().ok()
 }
 
@@ -300,5 +311,9 @@ fn running() -> Option<Kernel> {
 fn link(directory: &Path, name: &str, id: Id) -> Result<(), Error> {
     let (temporary, path) = (directory.join(format!("{LINK}{name}")), directory.join(name));
     drop(fs::remove_file(&temporary));
-    symlink(id.to_string(), &temporary).and_then(|()| fs::rename(&temporary, &path)).at(&path)
+    let linked = symlink(id.to_string(), &temporary).and_then(|()| fs::rename(&temporary, &path));
+    if linked.is_err() {
+        drop(fs::remove_file(&temporary));
+    }
+    linked.at(&path)
 }

@@ -89,6 +89,10 @@ pub(super) fn public_key<S>(releases: &Releases, signatory: &Signatory<S>) -> Re
         return Ok(());
     }
     let temporary = releases.directory().join(format!("{}{PUBLIC_KEY}", super::tidy::LINK));
-    stage::write(&temporary, &signatory.public, None)?;
-    fs::rename(&temporary, &path).at(&path)
+    let written = stage::write(&temporary, &signatory.public, None)
+        .and_then(|()| fs::rename(&temporary, &path).at(&path));
+    if written.is_err() {
+        drop(fs::remove_file(&temporary));
+    }
+    written
 }

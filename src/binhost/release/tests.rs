@@ -16,6 +16,8 @@ use crate::portage::gpkg::sign::{Signer, Unsigned, tests as signing};
 use crate::portage::gpkg::verify;
 use crate::portage::index::Index;
 
+mod damage;
+
 /// A volume with binary packages, and what is offered of them.
 struct Place {
     dir: tempfile::TempDir,

@@ -108,7 +108,7 @@ impl Publisher {
     }
 
     /// Removes a release, under another name, so that half of one is never taken for one.
-    fn discard(&self, id: Id) -> Result<(), Error> {
+    pub(super) fn discard(&self, id: Id) -> Result<(), Error> {
         let path = self.releases.place(id);
         let old = self.releases.directory().join(format!("{OLD}{id}"));
         match fs::rename(&path, &old) {

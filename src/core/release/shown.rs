@@ -10,8 +10,8 @@ use super::Id;
 pub struct Shown {
     /// Its name.
     pub id: Id,
-    /// When it was made.
-    pub published: Timestamp,
+    /// When it was made; absent when what it says of itself cannot be read.
+    pub published: Option<Timestamp>,
     /// How many packages it has.
     pub packages: usize,
     /// Bytes of all of them.
@@ -28,6 +28,29 @@ pub struct Shown {
     pub again: Option<Id>,
     /// The fingerprint of the key that it is signed with.
     pub signed: Option<String>,
+    /// That a package demands a newer kernel than there is, in one sentence.
+    pub too_new: Option<String>,
     /// What is wrong with it, in one sentence.
     pub problem: Option<String>,
+}
+
+impl Shown {
+    /// One of which nothing is known but its name, and why.
+    #[must_use]
+    pub fn unreadable(id: Id, problem: String) -> Self {
+        Self {
+            id,
+            published: None,
+            packages: 0,
+            size: 0,
+            own_size: 0,
+            held: 0,
+            current: false,
+            previous: false,
+            again: None,
+            signed: None,
+            too_new: None,
+            problem: Some(problem),
+        }
+    }
 }
