@@ -1,17 +1,17 @@
 //! GnuPG, which signs and verifies, as child processes.
 //!
 //! It works in a directory of its own in memory, that only links to the keys: so the home that somebody gave is never
-//! changed and may be read-only, no configuration in it matters, and its agent serves nobody else and ends with it.
-//! Nothing ever asks for a pass phrase, and what does nothing for a minute is killed.
+//! changed and may be read-only, neither its configuration nor what a kill left in it matters, and its agent serves nobody
+//! else and ends with it. Nothing ever asks for a pass phrase, and what does nothing for a minute is killed.
 
-use std::env;
 use std::fs::{self, DirBuilder};
 use std::io::{self, PipeWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process;
+use std::process::ExitStatus;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -19,18 +19,17 @@ use std::time::Duration;
 use crate::portage::gpg::{self, Key};
 use crate::portage::gpkg::sign::Signer;
 
-pub(super) mod ring;
-
 pub use ring::Ring;
+use workplace::Workplace;
+pub use workplace::sweep;
+
+pub(super) mod ring;
+mod workplace;
 
 /// How long gpg may do nothing.
 const LIMIT: Duration = Duration::from_mins(1);
 /// What of a home holds keys; `public-keys.d` and `common.conf` are those of a keyboxd.
 const KEYS: &[&str] = &["private-keys-v1.d", "pubring.kbx", "pubring.gpg", "public-keys.d", "common.conf"];
-/// Where memory is a file system. Paths of sockets are short.
-const MEMORY: &str = "/dev/shm";
-/// How the directories there begin; the number of the process follows.
-const PREFIX: &str = "gbsup-gpg-";
 
 /// Why GnuPG cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +38,14 @@ pub enum Error {
     #[error("the keys in {path} cannot be used: {source}")]
     Home {
         /// Where they are.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// Where it works.
+    #[error("gpg cannot work in {path}: {source}")]
+    Workplace {
+        /// The directory.
         path: PathBuf,
         /// The system's words.
         source: io::Error,
@@ -58,12 +65,20 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether no space was left.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Workplace { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+    }
+}
+
 /// A place in which GnuPG works.
 #[derive(Debug)]
 pub struct Gpg {
     home: PathBuf,
-    /// It was made for this and goes with it.
-    temporary: bool,
+    /// What was made for this and goes with it; nothing when that is a home that somebody gave.
+    _workplace: Option<Workplace>,
 }
 
 impl Gpg {
@@ -72,9 +87,9 @@ impl Gpg {
     /// # Errors
     /// When there is none, or others can read it.
     pub fn with_secrets(home: &Path) -> Result<Self, Error> {
-        let unusable = |source| Error::Home { path: home.to_owned(), source };
         check(home)?;
-        let this = Self::new().map_err(unusable)?;
+        let this = Self::new()?;
+        let unusable = |source| Error::Workplace { path: this.home.clone(), source };
         for name in KEYS.iter().filter(|name| home.join(name).exists()) {
             symlink(home.join(name), this.home.join(name)).map_err(unusable)?;
         }
@@ -83,15 +98,9 @@ impl Gpg {
         Ok(this)
     }
 
-    fn new() -> io::Result<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let parent = Path::new(MEMORY);
-        let parent = if parent.is_dir() { parent.to_owned() } else { env::temp_dir() };
-        remove_old(&parent);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let home = parent.join(format!("{PREFIX}{}-{number}", process::id()));
-        DirBuilder::new().mode(0o700).create(&home)?;
-        Ok(Self { home, temporary: true })
+    fn new() -> Result<Self, Error> {
+        let workplace = Workplace::new()?;
+        Ok(Self { home: workplace.path().to_owned(), _workplace: Some(workplace) })
     }
 
     /// The secret keys that can sign.
@@ -111,8 +120,8 @@ impl Gpg {
         let mut running = self.start(arguments).map_err(|error| failed(error.to_string()))?;
         drop(running.write_all(input));
         match running.end() {
-            Ok((true, out, _)) => Ok(out),
-            Ok((false, _, said)) => Err(failed(gpg::words_of(&said))),
+            Ok(ended) if ended.status.success() => Ok(ended.out),
+            Ok(ended) => Err(failed(ended.words())),
             Err(error) => Err(failed(error.to_string())),
         }
     }
@@ -140,9 +149,6 @@ impl Drop for Gpg {
     fn drop(&mut self) {
         let kill = duct::cmd("gpgconf", ["--kill", "all"]).env("GNUPGHOME", &self.home).stdin_null();
         drop(kill.stdout_null().stderr_null().unchecked().run());
-        if self.temporary {
-            drop(fs::remove_dir_all(&self.home));
-        }
     }
 }
 
@@ -152,17 +158,6 @@ fn check(home: &Path) -> Result<(), Error> {
     let ours = meta.uid() == 0 || meta.uid() == nix::unistd::geteuid().as_raw();
     let others = meta.permissions().mode() & 0o077;
     if ours && others == 0 { Ok(()) } else { Err(Error::Readable(home.to_owned())) }
-}
-
-/// Removes what processes left that were killed; an agent that loses its directory ends.
-fn remove_old(parent: &Path) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
-        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            drop(fs::remove_dir_all(entry.path()));
-        }
-    }
 }
 
 /// Makes a key without a pass phrase in a home that has none. The home is made, too; it will be readable by this
@@ -185,7 +180,7 @@ pub fn generate(home: &Path, name: &str, expires: &str) -> Result<Key, Error> {
     let options = ["--pinentry-mode", "loopback", "--passphrase", ""];
     let make =
         [&options[..], &["--quick-generate-key", "--", name, "ed25519", "cert,sign", expires]].concat();
-    Gpg { home: home.to_owned(), temporary: false }.run("make a key", &make, b"")?;
+    Gpg { home: home.to_owned(), _workplace: None }.run("make a key", &make, b"")?;
     let keys = Gpg::with_secrets(home)?.secret_keys()?;
     keys.into_iter().next().ok_or_else(|| failed("none is there".to_owned()))
 }
@@ -220,9 +215,11 @@ impl Signer for KeySigner {
     }
 
     fn finish(&self, detached: Running) -> io::Result<Vec<u8>> {
-        match detached.end()? {
-            (true, signature, _) if signature.starts_with(b"-----BEGIN PGP") => Ok(signature),
-            (.., said) => Err(io::Error::other(format!("gpg could not sign: {}", gpg::words_of(&said)))),
+        let ended = detached.end()?;
+        if ended.status.success() && ended.out.starts_with(b"-----BEGIN PGP") {
+            Ok(ended.out)
+        } else {
+            Err(io::Error::other(format!("gpg could not sign: {}", ended.words())))
         }
     }
 
@@ -239,31 +236,60 @@ pub struct Running {
     handle: Arc<duct::Handle>,
     /// Tells that it moves; closed when it has ended.
     moves: Sender<()>,
+    /// It was killed because it did nothing.
+    idle: Arc<AtomicBool>,
+}
+
+/// How one ended.
+struct Ended {
+    status: ExitStatus,
+    /// What it printed.
+    out: Vec<u8>,
+    /// What it said about that.
+    said: String,
+    idle: bool,
+}
+
+impl Ended {
+    /// Why it failed.
+    fn words(&self) -> String {
+        match self.status.signal() {
+            _ if self.idle => format!("it did nothing for {} s", LIMIT.as_secs()),
+            Some(signal) => format!("it was killed by signal {signal}"),
+            None => gpg::words_of(&self.said),
+        }
+    }
 }
 
 impl Running {
     fn new(stdin: PipeWriter, handle: duct::Handle) -> Self {
-        let handle = Arc::new(handle);
+        let (handle, idle) = (Arc::new(handle), Arc::new(AtomicBool::new(false)));
         let (moves, told) = channel();
-        let watched = Arc::clone(&handle);
+        let (watched, was_idle) = (Arc::clone(&handle), Arc::clone(&idle));
         thread::spawn(move || {
             loop {
                 match told.recv_timeout(LIMIT) {
                     Ok(()) => {}
-                    Err(RecvTimeoutError::Timeout) => return drop(watched.kill()),
+                    Err(RecvTimeoutError::Timeout) => {
+                        was_idle.store(true, Ordering::Relaxed);
+                        return drop(watched.kill());
+                    }
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
             }
         });
-        Self { stdin: Some(stdin), handle, moves }
+        Self { stdin: Some(stdin), handle, moves, idle }
     }
 
-    /// Whether it succeeded, what it printed, and what it said about that.
-    fn end(mut self) -> io::Result<(bool, Vec<u8>, String)> {
+    fn end(mut self) -> io::Result<Ended> {
         self.stdin = None;
         let output = self.handle.wait()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        Ok((output.status.success(), output.stdout.clone(), said))
+        Ok(Ended {
+            status: output.status,
+            out: output.stdout.clone(),
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
+            idle: self.idle.load(Ordering::Relaxed),
+        })
     }
 }
 
@@ -292,16 +318,5 @@ mod tests {
         }
         let missing = Gpg::with_secrets(&home.path().join("missing")).unwrap_err().to_string();
         assert!(missing.ends_with("cannot be used: No such file or directory (os error 2)"), "{missing}");
-    }
-
-    #[test]
-    fn what_killed_processes_left_is_removed() {
-        let parent = tempfile::tempdir().unwrap();
-        let [dead, alive] =
-            [u32::MAX, process::id()].map(|pid| parent.path().join(format!("{PREFIX}{pid}-0")));
-        fs::create_dir(&dead).unwrap();
-        fs::create_dir(&alive).unwrap();
-        remove_old(parent.path());
-        assert_eq!((dead.exists(), alive.exists()), (false, true));
     }
 }

@@ -12,7 +12,7 @@ use super::inputs;
 use super::perform::{Task, Trouble};
 use super::rebuild;
 use crate::binhost::release::{self, Error, Facts, Releases};
-use crate::binhost::{offer, signing};
+use crate::binhost::{gpg, offer, signing};
 use crate::config::Publisher;
 use crate::core::failure::{Class, Failure};
 use crate::core::major::Stale;
@@ -105,6 +105,7 @@ pub(super) fn waits(volume: &Path) -> Option<String> {
 
 /// Removes what a killed publisher left behind.
 pub(super) fn sweep(task: &Task) -> Result<Vec<String>, Trouble> {
+    gpg::sweep();
     release::sweep(&task.volume, Timestamp::now()).map_err(|error| trouble(&error))
 }
 
@@ -137,10 +138,11 @@ const ORIGIN: &str = "state/origin.json";
 /// What a person is told when there is no way to sign.
 fn no_key(error: &signing::Error) -> Trouble {
     let message = format!("nothing was published, since it could not be signed: {error}");
-    Box::new(Failure {
-        suggestions: vec!["gbsup key show".to_owned()],
-        ..Failure::new(Class::Config, message)
-    })
+    let (class, suggestion) = match error {
+        signing::Error::Gpg(error) if error.is_full() => (Class::DiskFull, "df -h /dev/shm"),
+        _ => (Class::Config, "gbsup key show"),
+    };
+    Box::new(Failure { suggestions: vec![suggestion.to_owned()], ..Failure::new(class, message) })
 }
 
 fn unreadable(path: &Path, source: io::Error) -> Trouble {

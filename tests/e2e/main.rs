@@ -14,6 +14,7 @@ mod engine;
 mod failure;
 mod flags;
 mod forecast;
+mod gnupg;
 mod kernel;
 mod kill;
 mod known;

@@ -36,9 +36,8 @@ impl Ring {
     /// # Errors
     /// When it cannot be read, or has none.
     pub fn of_file(file: &Path) -> Result<Self, Error> {
-        let unusable = |source| Error::Home { path: file.to_owned(), source };
-        let keys = fs::read(file).map_err(unusable)?;
-        let gpg = Gpg::new().map_err(unusable)?;
+        let keys = fs::read(file).map_err(|source| Error::Home { path: file.to_owned(), source })?;
+        let gpg = Gpg::new()?;
         gpg.run("read public keys", &["--import"], &keys)?;
         Ok(Self { gpg, counts: Counts::All })
     }
@@ -87,13 +86,16 @@ impl Ring {
         let mut running = self.gpg.start(&[trust, arguments].concat()).map_err(|error| unchecked(&error))?;
         // What it has not read of something that is no signature it does not want.
         drop(io::copy(data, &mut running));
-        let (_, out, status) = running.end().map_err(|error| unchecked(&error))?;
-        let by = gpg::signature(&status)?;
+        let ended = running.end().map_err(|error| unchecked(&error))?;
+        let by = match gpg::signature(&ended.said) {
+            Err(Doubt::Unchecked(_)) => return Err(Doubt::Unchecked(ended.words())),
+            by => by?,
+        };
         match &self.counts {
-            Counts::Trusted(own) if !own.contains(&by) && !gpg::is_trusted(&status) => {
+            Counts::Trusted(own) if !own.contains(&by) && !gpg::is_trusted(&ended.said) => {
                 Err(Doubt::Untrusted(by))
             }
-            _ => Ok(out),
+            _ => Ok(ended.out),
         }
     }
 }
@@ -138,7 +140,7 @@ fn unchecked(error: &impl ToString) -> Doubt {
 /// What a home has of public keys.
 fn copy(home: &Path) -> Result<Gpg, Error> {
     let unusable = |source| Error::Home { path: home.to_owned(), source };
-    let gpg = Gpg::new().map_err(unusable)?;
+    let gpg = Gpg::new()?;
     for part in PARTS {
         copy_all(&home.join(part), &gpg.home.join(part)).map_err(unusable)?;
     }
