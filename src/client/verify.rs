@@ -30,7 +30,7 @@ fn of_release(releases: &Releases, wanted: Option<Id>, args: &VerifyArgs) -> Res
     let release = releases.read(id)?;
     let ring = match (&args.keyring, &release.signed) {
         (Some(file), _) => Some(file.clone()),
-        (None, Some(_)) => Some(releases.directory().join(release::PUBLIC_KEY)),
+        (None, Some(key)) => Some(releases.public_key(key)),
         (None, None) => None,
     };
     let ring = ring.map(|file| Ring::of_file(&file)).transpose();

@@ -269,4 +269,12 @@ fn killed_at_any_moment_of_publishing() {
     look(&client);
     client
         .sh("emerge --getbinpkgonly --oneshot --quiet test-quick/t1 2>&1 && [ -e /usr/share/gbsup-test/t1 ]");
+    // Back to what the other key signed: that is the key that clients need now.
+    let volume = format!("{}:/var/lib/gbsup", builder.on_volume("").display());
+    let gbsup = |args: &[&str]| homes[0].run(&["--volume", &volume], args).ok();
+    let is_older = |id: &Id| releases.read(*id).is_ok_and(|one| one.signed != newest.signed);
+    let older = releases.ids().into_iter().rfind(is_older).expect("none was removed");
+    gbsup(&["rollback", &older.to_string()]);
+    let verified = gbsup(&["verify", "--release"]);
+    assert!(verified.contains(", with their signatures: 3 packages: as they should be"), "{verified}");
 }

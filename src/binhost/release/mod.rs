@@ -4,7 +4,8 @@
 //!   releases/2026-11-22.1/Packages, Packages.gz, release.json, CHANGES, CATEGORY/NAME/FILE ...
 //!   releases/current  → 2026-11-22.2      what clients are offered
 //!   releases/previous → 2026-11-22.1      what they were offered before
-//!   releases/gbsup.asc                    the public key that packages are signed with
+//!   releases/gbsup.asc                    the public key that the current one is signed with
+//!   releases/keys/FINGERPRINT.asc         those that any was signed with
 //!   releases/.new-ID  .old-ID             one that is being made, or removed; left by a kill only
 //!   state/releases.json                   which names were used, and when each was offered
 //!   state/publish.lock                    held by whoever changes any of this
@@ -43,8 +44,10 @@ const PACKAGES: &str = "Packages";
 const PACKAGES_GZ: &str = "Packages.gz";
 const RELEASE: &str = "release.json";
 const CHANGES: &str = "CHANGES";
-/// The public part of the key that the newest signed release is signed with, beside the releases.
-pub const PUBLIC_KEY: &str = "gbsup.asc";
+/// The public part of the key that clients need for what they are offered, beside the releases.
+const PUBLIC_KEY: &str = "gbsup.asc";
+/// Where those of all releases are kept.
+const KEYS: &str = "keys";
 
 /// Why releases could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -196,6 +199,17 @@ impl Releases {
     pub fn signed_by(&self) -> Option<String> {
         let mut all = self.current().into_iter().chain(self.ids().into_iter().rev());
         all.find_map(|id| self.read(id).ok())?.signed
+    }
+
+    /// A file with the public part of the key of this fingerprint, if that was ever used here.
+    #[must_use]
+    pub fn public_key(&self, fingerprint: &str) -> PathBuf {
+        let kept = self.kept_key(fingerprint);
+        if kept.exists() { kept } else { self.directory().join(PUBLIC_KEY) }
+    }
+
+    fn kept_key(&self, fingerprint: &str) -> PathBuf {
+        self.directory().join(KEYS).join(format!("{fingerprint}.asc"))
     }
 
     /// The one that they were offered before.

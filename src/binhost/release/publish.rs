@@ -67,10 +67,12 @@ pub fn publish<S: Signer + Sync>(
         parts(&publisher.releases, pkgdir, packages, offer, facts, before.as_ref(), signed.as_deref())?;
     let entries: Vec<Entry> = parts.iter().map(|part| part.entry.clone()).collect();
     if let Some(signatory) = signatory {
-        sign::public_key(&publisher.releases, signatory)?;
+        sign::keep_key(&publisher.releases, signatory)?;
     }
     let same = |before: &&Release| before.offers(&entries, &offer.held, signed.as_deref());
     if let Some(before) = before.as_ref().filter(same) {
+        // Somebody may have let it live longer.
+        sign::offer_key(&publisher.releases, before)?;
         return Ok(published(before, false, String::new()));
     }
     let revisions = header.get("REPO_REVISIONS");
@@ -249,6 +251,7 @@ impl Publisher {
         let directory = releases.directory();
         let place = releases.place(release.id);
         stage::settle(temporary)?;
+        sign::offer_key(releases, &release)?;
         fs::rename(temporary, &place).at(&place)?;
         if let Some(before) = releases.current() {
             link(&directory, "previous", before)?;

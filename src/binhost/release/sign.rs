@@ -12,9 +12,9 @@ use std::thread;
 use jiff::Timestamp;
 
 use super::stage::{self, Need, Part};
-use super::{At, Error, PUBLIC_KEY, Releases};
+use super::{At, Error, KEYS, PUBLIC_KEY, Releases};
 use crate::binhost::signing::Signatory;
-use crate::core::release::Entry;
+use crate::core::release::{Entry, Release};
 use crate::portage::gpkg::sign::{self, Signer};
 
 /// The agent of GnuPG does one thing after the other, so that more would only wait.
@@ -82,15 +82,27 @@ fn one<S: Signer>(directory: &Path, part: &Part, signer: &S, now: Timestamp) -> 
     Ok(entry)
 }
 
-/// Puts the public key where clients get it from.
-pub(super) fn public_key<S>(releases: &Releases, signatory: &Signatory<S>) -> Result<(), Error> {
-    let path = releases.directory().join(PUBLIC_KEY);
-    if fs::read(&path).is_ok_and(|there| there == signatory.public) {
+/// Keeps the public key, so that what is signed with it can be verified, and offered again.
+pub(super) fn keep_key<S>(releases: &Releases, signatory: &Signatory<S>) -> Result<(), Error> {
+    stage::make(&releases.directory().join(KEYS))?;
+    write_key(releases, &releases.kept_key(&signatory.fingerprint), &signatory.public)
+}
+
+/// Puts the public key of a release where clients get it from.
+pub(super) fn offer_key(releases: &Releases, release: &Release) -> Result<(), Error> {
+    // One of before keys were kept has none; what is there is of a later one.
+    match release.signed.as_deref().map(|key| fs::read(releases.kept_key(key))) {
+        Some(Ok(public)) => write_key(releases, &releases.directory().join(PUBLIC_KEY), &public),
+        _ => Ok(()),
+    }
+}
+
+fn write_key(releases: &Releases, path: &Path, public: &[u8]) -> Result<(), Error> {
+    if fs::read(path).is_ok_and(|there| there == public) {
         return Ok(());
     }
     let temporary = releases.directory().join(format!("{}{PUBLIC_KEY}", super::tidy::LINK));
-    let written = stage::write(&temporary, &signatory.public, None)
-        .and_then(|()| fs::rename(&temporary, &path).at(&path));
+    let written = stage::write(&temporary, public, None).and_then(|()| fs::rename(&temporary, path).at(path));
     if written.is_err() {
         drop(fs::remove_file(&temporary));
     }

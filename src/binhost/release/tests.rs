@@ -403,4 +403,12 @@ fn signed_copies_are_made_once_for_each_key() {
     place.publish().unwrap();
     place.roll_back(Some(&id.to_string())).unwrap();
     assert_eq!(copy(&place).0, second);
+
+    // Clients get the key of what they are offered, also when that is an older one.
+    let offered = |place: &Place| fs::read(place.releases().directory().join(PUBLIC_KEY)).unwrap();
+    assert_eq!(offered(&place), b"B");
+    place.roll_back(Some("2026-11-22.2")).unwrap();
+    assert_eq!((copy(&place).0, offered(&place)), (first, b"A".to_vec()));
+    let keys = ["A", "B"].map(|digit| fs::read(place.releases().public_key(&digit.repeat(40))).unwrap());
+    assert_eq!(keys, [b"A", b"B"]);
 }
