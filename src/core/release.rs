@@ -149,14 +149,15 @@ impl Demanding {
         highest
     }
 
-    /// What is to be said of it to whom `publish.client_kernel` says what clients run, and otherwise this machine;
-    /// nothing when that is new enough.
+    /// What is to be said of it when it is above what clients run by `publish.client_kernel`, or above what this machine
+    /// runs, whose builds may need it as well; nothing when both are new enough.
     #[must_use]
     pub fn too_new(&self, clients: Option<Kernel>, here: Option<Kernel>) -> Option<String> {
         let clients = clients.map(|kernel| (kernel, "publish.client_kernel"));
-        let (kernel, whose) = clients.or(here.map(|kernel| (kernel, "this machine's")))?;
+        let here = here.map(|kernel| (kernel, "this machine's"));
         let Self { package, demand: Demand { kernel: demanded, file } } = self;
-        (*demanded > kernel).then(|| {
+        let too_old = clients.into_iter().chain(here).find(|(kernel, _)| demanded > kernel);
+        too_old.map(|(kernel, whose)| {
             format!(
                 "{file} of {package} demands Linux {demanded}, and {whose} is {kernel}: with a glibc before 2.36 it is \
                  not found there"
@@ -275,10 +276,9 @@ mod tests {
             highest.too_new(None, "5.10.3".parse().ok()).unwrap(),
             "/lib/x.so of a/c-1 demands Linux 6.2.0, and this machine's is 5.10.3: with a glibc before 2.36 it is not found there"
         );
-        // Where it is known what clients run, that counts.
         let (old, new) = ("5.10.3".parse().ok(), "6.2".parse().ok());
         assert!(highest.too_new(old, new).unwrap().contains(", and publish.client_kernel is 5.10.3: "));
-        assert_eq!(highest.too_new(new, old), None);
-        assert_eq!(highest.too_new(None, None), None);
+        assert!(highest.too_new(new, old).unwrap().contains(", and this machine's is 5.10.3: "));
+        assert_eq!([highest.too_new(new, new), highest.too_new(None, None)], [None, None]);
     }
 }

@@ -78,12 +78,22 @@ fn a_package_for_a_newer_kernel_is_told() {
     let told: Vec<_> = listed.lines().map(|line| line.contains(OF_FUTURE)).collect();
     assert_eq!(told, [true, false], "{listed}");
 
-    // Who says what clients run is told of nothing else.
+    // That all clients have such a kernel does not help this machine, whose builds may need the library as well.
     configure(&builder, "99.0");
     builder.gbsup(&["publish"]).ok();
     builder.wait_cycle(3);
     builder.wait_waiting();
+    let [warning] = &warned(&builder)[..] else { panic!("one warning: {:?}", warned(&builder)) };
+    assert!(warning.contains(OF_FUTURE), "{warning}");
+
+    builder.set_world(&["test-quick/plain"]);
+    builder.sh(
+        "emerge --quiet --unmerge test-quick/future && rm -r /var/lib/gbsup/binpkgs/test-quick/future && \
+                emaint --fix binhost",
+    );
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(4);
+    builder.wait_waiting();
     assert_eq!(warned(&builder), [""; 0]);
-    assert!(!builder.gbsup(&["releases"]).ok().contains("demands"));
     builder.assert_tidy();
 }

@@ -163,8 +163,11 @@ fn a_package_for_a_newer_kernel_than_there_is_is_told() {
                4.4.0: with a glibc before 2.36 it is not found there";
     assert_eq!(warnings(Some("4.11"), "6.18"), [old]);
     assert_eq!(warnings(Some("4.4"), "6.18"), [""; 0]);
-    // What clients run is known: this machine does not count.
-    assert_eq!(warnings(Some("4.4"), "2.6.32"), [""; 0]);
+    assert_eq!(
+        warnings(Some("3.2"), "2.6.32"),
+        [old.replace("4.11.0", "3.2.0")
+            .replace("publish.client_kernel is 4.4.0", "this machine's is 2.6.32")]
+    );
     assert_eq!(warnings(None, "6.18"), [""; 0]);
 }
 
