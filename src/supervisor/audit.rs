@@ -1,13 +1,10 @@
 //! The audit step: what is broken is built anew, what is good is written down as what clients are offered; see
 //! [`crate::core::audit`].
 
-use std::io;
-
 use super::installed;
-use super::perform::{Task, Trouble};
-use super::preflight;
 use super::quarantine;
-use super::trial;
+use super::task::{Task, Trouble};
+use super::trial::{self, trouble};
 use crate::binhost::licence;
 use crate::binhost::offer::{self, Audited};
 use crate::binhost::trust::Trust;
@@ -29,8 +26,8 @@ pub(super) fn run(
     if let Some(interrupted) = mend(task, rebuild, exclude)? {
         return Ok(interrupted);
     }
-    let settings = preflight::settings(task)?;
-    if !preflight::is_offered(&settings, &task.volume) || !settings.pkgdir.join("Packages").exists() {
+    let settings = task.settings()?;
+    if !task.is_offered(&settings) || !settings.pkgdir.join("Packages").exists() {
         return Ok(Report::Nothing);
     }
     let installed = installed::packages();
@@ -93,12 +90,4 @@ fn mend(task: &mut Task, rebuild: &[Broken], exclude: &[String]) -> Result<Optio
     let ran = task.run(&command::rebuild(&atoms, Binaries::Ignore, &host, &options))?;
     let interrupted = ran.exit != Exit::Code(0) && task.handle.stopped();
     Ok(interrupted.then(|| Report::Ran(Box::new(ran))))
-}
-
-pub(super) fn trouble(what: &str, problem: &io::Error) -> Trouble {
-    let class = match problem.kind() {
-        io::ErrorKind::StorageFull => Class::DiskFull,
-        _ => Class::Volume,
-    };
-    Box::new(Failure::new(class, format!("{what}: {problem}")))
 }

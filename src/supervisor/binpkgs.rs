@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::places::INSTALLED;
 use super::prune::{entries, item};
-use super::repair::INSTALLED;
 use crate::binhost::offer;
 use crate::core::prune::{self, Item, Kind};
 use crate::portage::cpv::Cpv;

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::repair::{INSTALLED, names, two_deep};
+use super::places::{INSTALLED, names, two_deep};
 use crate::core::major::{self, Settled, Stale};
 use crate::portage::atom::Provided;
 use crate::portage::cpv::Cpv;

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::preflight::STATUS_FILES;
+use super::places::STATUS_FILES;
 use crate::core::job::Job;
 use crate::portage::cpv::Cpv;
 use crate::portage::live::{self, LiveJob, Snapshot};

@@ -20,6 +20,7 @@ mod locks;
 pub(crate) mod logging;
 mod memory;
 mod perform;
+mod places;
 mod planning;
 mod preflight;
 mod process;
@@ -35,6 +36,7 @@ mod serving;
 mod signals;
 pub mod socket;
 pub mod store;
+mod task;
 mod temporary_use;
 mod trial;
 
@@ -58,8 +60,8 @@ use crate::procs;
 use crate::render::{self, Look};
 use crate::volume;
 
-pub(crate) use perform::options as build_options;
 pub(crate) use publish::known_facts;
+pub(crate) use task::options as build_options;
 
 use announce::announce;
 use console::Console;

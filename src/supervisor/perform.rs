@@ -1,35 +1,26 @@
-//! A step's work, in a thread of its own: the commands, their logs, and the facts they leave.
+//! What each step does, in a thread of its own.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fs;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::audit;
 use super::console::Console;
-use super::facts;
-use super::inputs;
 use super::locks;
-use super::memory;
+use super::places;
 use super::preflight;
-use super::process::{Capture, Handle, Launch, Sink};
+use super::process::Handle;
 use super::rebuild;
 use super::store::Store;
-use crate::config::{self, Config};
-use crate::core::eta::Estimates;
+use super::task::{Task, Trouble};
+use crate::config::Config;
 use crate::core::failure::{Class, Failure};
-use crate::core::{Event, Exit, Force, JobId, Ran, Report, Step, Work, cycle};
-use crate::emerge_log;
-use crate::portage::command::{self, BuildOptions, Command, Host, Syncer};
+use crate::core::{Event, Exit, Force, JobId, Report, Work, cycle};
+use crate::portage::command::{self, Host, Syncer};
 use crate::portage::cpv::Cpv;
-use crate::portage::index::{self, Binary};
-use crate::portage::output::{Progress, Scanner};
-use crate::portage::settings::Settings;
 use crate::portage::sync;
 
 /// Where Portage writes down which revision each sync brought, newest first
@@ -111,24 +102,6 @@ impl Performer {
     }
 }
 
-/// One job.
-pub(super) struct Task {
-    pub(super) config: Config,
-    console: Console,
-    events: UnboundedSender<Event>,
-    host: Arc<Mutex<Option<Host>>>,
-    pub(super) handle: Handle,
-    pub(super) job: JobId,
-    pub(super) cycle: u64,
-    step: Step,
-    job_file: Option<PathBuf>,
-    pub(super) volume: PathBuf,
-    log: PathBuf,
-}
-
-/// Why a step's work cannot go on.
-pub(super) type Trouble = Box<Failure>;
-
 impl Task {
     fn perform(&mut self, work: &Work) -> Report {
         let report = match work {
@@ -149,11 +122,9 @@ impl Task {
         report.unwrap_or_else(Report::Failed)
     }
 
-    // --- The steps ------------------------------------------------------------------------------
-
     fn sync(&mut self) -> Result<Report, Trouble> {
         let how = match self.config.sync.command.as_slice() {
-            [] if rebuild::found("eix-sync") => Syncer::EixSync,
+            [] if places::found("eix-sync") => Syncer::EixSync,
             [] => Syncer::Emaint,
             custom => Syncer::Custom(custom.to_vec()),
         };
@@ -169,7 +140,7 @@ impl Task {
     }
 
     fn self_update(&mut self) -> Result<Report, Trouble> {
-        let settings = preflight::settings(self)?;
+        let settings = self.settings()?;
         preflight::profile(&settings)?;
         let installed = self.capture(&command::portage_installed())?.1;
         let available = self.capture(&command::portage_available())?.1;
@@ -180,7 +151,7 @@ impl Task {
         let host = self.host()?;
         let report = self.run(&command::self_update(&host, &options)).map(|ran| Report::Ran(Box::new(ran)));
         // Another Portage may be able to do other things.
-        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.forget_host();
         report
     }
 
@@ -196,225 +167,9 @@ impl Task {
         }
         self.run(&command::build(&host, &options)).map(|ran| Report::Ran(Box::new(ran)))
     }
-
-    /// Where the output of this step goes.
-    pub(super) fn log(&self) -> &Path {
-        &self.log
-    }
-
-    pub(super) fn options(&self, exclude: &[String]) -> BuildOptions {
-        options(&self.config, exclude)
-    }
-
-    /// Looks up how long packages took, which the log of this very cycle may have told.
-    pub(super) fn tell_estimates(&self, options: &BuildOptions) {
-        let estimates = Estimates::new(&emerge_log::durations(&self.volume), options.jobs);
-        self.tell(Event::Estimates(Arc::new(estimates)));
-    }
-
-    /// What this Portage and this container can do; found out once.
-    pub(super) fn host(&mut self) -> Result<Host, Trouble> {
-        let known = self.host.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(host) = known {
-            return Ok(host);
-        }
-        let host = preflight::probe(self)?;
-        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.clone());
-        Ok(host)
-    }
-
-    // --- Commands -------------------------------------------------------------------------------
-
-    /// Runs a command to its end. Its output goes to the step's log and to the console, and what it
-    /// tells goes to the loop.
-    pub(super) fn run(&mut self, command: &Command) -> Result<Ran, Trouble> {
-        self.run_reading(command, |_| {})
-    }
-
-    /// The same, with every line also shown to `read`.
-    pub(super) fn run_reading(
-        &mut self,
-        command: &Command,
-        read: impl FnMut(&[u8]) + Send,
-    ) -> Result<Ran, Trouble> {
-        let typed = command.typed();
-        let file = self.open_log(&typed)?;
-        let mut sink = Output {
-            file,
-            json: self.config.log.format == config::Format::Json,
-            console: &self.console,
-            scanner: Scanner::new(),
-            read,
-            events: &self.events,
-            job: self.job,
-            step: self.step,
-        };
-        let launch =
-            Launch { job: self.job.0, job_file: self.job_file.as_deref(), ..Launch::new(&self.handle) };
-        let before = memory::oom_kills();
-        let ended = launch.run(command, &mut sink);
-        let oom_kills = before.zip(memory::oom_kills()).map(|(before, after)| after.saturating_sub(before));
-        let evidence = sink.scanner.finish();
-        if !self.volume.join("state").exists() {
-            return Err(self.bereft(&typed));
-        }
-        let incomplete = |problem| format!("the log {} is not complete: {problem}", self.log.display());
-        self.warn("log", ended.log_error.map(incomplete));
-        let logs = facts::build_logs(&evidence);
-        let full =
-            (ended.exit != Exit::Code(0)).then(|| facts::full(&self.volume, &evidence, &logs)).flatten();
-        let program = command.argv.first().map_or("", String::as_str);
-        let program = program.rsplit('/').next().unwrap_or(program).to_owned();
-        let log = self.log.display().to_string();
-        let single_files = facts::single_files();
-        Ok(Ran {
-            program,
-            command: typed,
-            log,
-            exit: ended.exit,
-            evidence,
-            logs,
-            full,
-            oom_kills,
-            single_files,
-            toolchain: inputs::toolchain(),
-        })
-    }
-
-    /// Runs a command for its answer. Its output goes to the step's log only.
-    pub(super) fn capture(&mut self, command: &Command) -> Result<(Exit, Vec<u8>), Trouble> {
-        let mut file = self.open_log(&command.typed())?;
-        let mut sink = Capture { file: &mut file, text: Vec::new() };
-        let launch =
-            Launch { job: self.job.0, job_file: self.job_file.as_deref(), ..Launch::new(&self.handle) };
-        let ended = launch.run(command, &mut sink);
-        match ended.exit {
-            Exit::NotStarted(why) => Err(Box::new(Failure::new(Class::Internal, why))),
-            exit => Ok((exit, sink.text)),
-        }
-    }
-
-    /// Tells what an operator should know, or that it is over.
-    pub(super) fn warn(&self, key: &'static str, text: Option<String>) {
-        self.tell(Event::Warning { key, text });
-    }
-
-    /// Tells the loop.
-    pub(super) fn tell(&self, event: Event) {
-        // It outlives its jobs, but for the last moments of the process.
-        drop(self.events.send(event));
-    }
-
-    /// The log of the step, with the line of a command that is about to be run.
-    fn open_log(&self, typed: &str) -> Result<File, Trouble> {
-        let parent = self.log.parent().unwrap_or(&self.volume);
-        let opened = fs::create_dir_all(parent)
-            .and_then(|()| OpenOptions::new().create(true).append(true).open(&self.log));
-        let mut file = opened.map_err(|problem| {
-            let class = match problem.kind() {
-                io::ErrorKind::StorageFull => Class::DiskFull,
-                _ => Class::Volume,
-            };
-            Box::new(Failure::new(
-                class,
-                format!("the log {} cannot be written: {problem}", self.log.display()),
-            ))
-        })?;
-        drop(writeln!(file, "{} $ {typed}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")));
-        Ok(file)
-    }
-
-    /// Somebody removed the files of the volume, or unmounted it, under a command; whatever that says
-    /// about itself is about files that were there. The volume is taken anew before the next command.
-    fn bereft(&self, command: &str) -> Trouble {
-        let volume = self.volume.display();
-        let message = format!("the files of the volume {volume} were removed while a command was at work");
-        let evidence = vec![command.to_owned()];
-        let suggestions = vec![format!("ls -la {volume}; mount | grep {volume}")];
-        Box::new(Failure { evidence, suggestions, ..Failure::new(Class::Volume, message) })
-    }
-
-    /// Portage never syncs what it writes: after a power loss a finished package could be short.
-    fn settle(&self) {
-        if let Ok(volume) = File::open(&self.volume) {
-            let _best_effort = nix::unistd::syncfs(&volume);
-        }
-    }
-}
-
-pub(super) fn cpus() -> u32 {
-    thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
-}
-
-/// What the configuration says about a build, on this machine.
-pub(crate) fn options(config: &Config, exclude: &[String]) -> BuildOptions {
-    let (cpus, build) = (cpus(), &config.build);
-    BuildOptions {
-        targets: build.targets.clone(),
-        jobs: build.jobs.on(cpus),
-        load_average: build.load_average.on(cpus),
-        args: build.args.clone(),
-        keep_going: build.keep_going,
-        exclude: exclude.to_vec(),
-    }
-}
-
-/// What lies in PKGDIR; nothing as long as there is no index.
-pub(super) fn binaries(settings: &Settings) -> Vec<Binary> {
-    fs::read(settings.pkgdir.join("Packages")).map(|text| index::binaries(&text)).unwrap_or_default()
 }
 
 /// The revision of the repository that most of what is built comes from.
 fn main_revision(revisions: &BTreeMap<String, String>) -> Option<String> {
     revisions.get("gentoo").or_else(|| revisions.values().next()).cloned()
-}
-
-/// The output of a step's command.
-struct Output<'a, R> {
-    file: File,
-    json: bool,
-    console: &'a Console,
-    scanner: Scanner,
-    read: R,
-    events: &'a UnboundedSender<Event>,
-    job: JobId,
-    step: Step,
-}
-
-impl<R: FnMut(&[u8]) + Send> Sink for Output<'_, R> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
-    }
-
-    fn lines(&mut self, lines: &[u8]) {
-        for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            (self.read)(line);
-            if let Some(progress) = self.scanner.line(line) {
-                self.tell(progress);
-            }
-            if self.json {
-                self.console.lines(&as_json(line, self.step));
-            }
-        }
-        if !self.json {
-            self.console.lines(lines);
-        }
-    }
-}
-
-impl<R> Output<'_, R> {
-    fn tell(&self, progress: Progress) {
-        drop(self.events.send(Event::Progress { job: self.job, progress }));
-    }
-}
-
-fn as_json(line: &[u8], step: Step) -> Vec<u8> {
-    let text = String::from_utf8_lossy(line);
-    let object = serde_json::json!({
-        "timestamp": Timestamp::now(), "level": "INFO", "fields": { "message": text, "step": step.name() }
-    });
-    let mut bytes = object.to_string().into_bytes();
-    bytes.push(b'\n');
-    bytes
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::perform::{Task, Trouble, binaries};
-use super::{inputs, installed, preflight, rebuild};
+use super::task::{Task, Trouble, binaries};
+use super::{inputs, installed, rebuild};
 use crate::core::Report;
 use crate::portage::command;
 use crate::portage::cpv::Cpv;
@@ -14,7 +14,7 @@ impl Task {
     pub(super) fn plan(&mut self, exclude: &[String], skips: &[String]) -> Result<Report, Trouble> {
         let options = self.options(exclude);
         let host = self.host()?;
-        let settings = preflight::settings(self)?;
+        let settings = self.settings()?;
         let before = installed::settled(&self.volume);
         rebuild::tell_changes(self, before.as_ref(), &installed::packages(), &settings);
         let mut reader = Reader::new();

@@ -6,22 +6,15 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
-use super::perform::{Task, Trouble};
+use super::places::REPOSITORIES;
 use super::publish;
 use super::repair;
-use crate::core::Exit;
+use super::task::{Task, Trouble};
 use crate::core::classify::PROFILE_COMMANDS;
 use crate::core::failure::{Class, Failure};
-use crate::portage::command::{self, Host, Sandbox};
-use crate::portage::probe::Capabilities;
 use crate::portage::settings::{self, ProfileEntry, Settings};
-
 use crate::volume;
 
-/// Where the ebuild repositories are.
-pub(super) const REPOSITORIES: &str = "/var/db/repos";
-/// Where a running emerge shows what it does (FEATURES=observability).
-pub(super) const STATUS_FILES: &str = "/run/portage";
 /// Below this nothing useful can be built; Portage guards its own build directory.
 const LEAST_FREE: u64 = 64 << 20;
 /// The user and group `portage` of every Gentoo (acct-user/portage).
@@ -41,7 +34,7 @@ const DIRECTORIES: &[(&str, u32, u32)] = &[
 /// Checks and repairs; returns one sentence for each repair.
 pub(super) fn run(task: &mut Task) -> Result<Vec<String>, Trouble> {
     directories(&task.volume)?;
-    let settings = settings(task)?;
+    let settings = task.settings()?;
     elsewhere(task, &settings);
     let mut repairs = repair::run(task, &settings)?;
     repairs.extend(publish::sweep(task)?);
@@ -94,11 +87,6 @@ fn unusable(directory: &Path, problem: &io::Error) -> Trouble {
 
 // --- Portage --------------------------------------------------------------------------------------
 
-pub(super) fn settings(task: &mut Task) -> Result<Settings, Trouble> {
-    let (_, text) = task.capture(&command::envvar(&settings::keys()))?;
-    Ok(Settings::parse(&text))
-}
-
 /// Packages that go somewhere else than into `binpkgs` on the volume are offered to nobody.
 fn elsewhere(task: &mut Task, settings: &Settings) {
     let place = task.volume.join("binpkgs");
@@ -107,26 +95,7 @@ fn elsewhere(task: &mut Task, settings: &Settings) {
         settings.pkgdir.display(),
         place.display()
     );
-    task.warn("pkgdir", (!is_offered(settings, &task.volume)).then_some(text));
-}
-
-/// Whether what Portage builds goes where clients are offered it from.
-pub(super) fn is_offered(settings: &Settings, volume: &Path) -> bool {
-    let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    resolved(&settings.pkgdir) == resolved(&volume.join("binpkgs"))
-}
-
-/// Finds out, once, what this Portage and this container can do.
-pub(super) fn probe(task: &mut Task) -> Result<Host, Trouble> {
-    let (_, text) = task.capture(&command::version())?;
-    let capabilities = Capabilities::read(&text);
-    // `unshare` is in util-linux, so it is as good as always there; without it nothing is known.
-    let sandbox = match task.capture(&command::probe_namespaces()) {
-        Ok((Exit::Code(0), _)) => Sandbox::Namespaces,
-        _ => Sandbox::Plain,
-    };
-    let features = std::env::var("FEATURES").unwrap_or_default();
-    Ok(Host { capabilities, sandbox, features })
+    task.warn("pkgdir", (!task.is_offered(settings)).then_some(text));
 }
 
 /// A profile that leads nowhere makes every command of Portage fail with many words.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::Supervisor;
 use super::inputs;
-use super::perform::{Task, Trouble};
-use super::rebuild;
+use super::places;
+use super::task::{Task, Trouble};
 use crate::binhost::release::{self, Error, Facts, Releases};
 use crate::binhost::{gpg, offer, signing};
 use crate::config::Publisher;
@@ -59,7 +59,7 @@ impl Task {
     fn facts(&mut self, stale: &[Stale], offer: &Offer) -> Result<Facts, Trouble> {
         let (_, version) = self.capture(&command::version())?;
         let version = String::from_utf8_lossy(&version).split_whitespace().last().map(str::to_owned);
-        let open = if rebuild::found("glsa-check") {
+        let open = if places::found("glsa-check") {
             let (exit, text) = self.capture(&command::advisories())?;
             (exit == Exit::Code(0)).then(|| glsa::affected(&text))
         } else {

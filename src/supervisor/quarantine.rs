@@ -1,15 +1,16 @@
 //! Binary packages that are damaged are never offered: they are moved to `quarantine/` on the volume, each
 //! with a text beside it that says why ([`aside`]), and taken out of the index.
 
+use std::io;
 use std::path::Path;
 
-use super::perform::{Task, Trouble};
-use super::preflight;
-use super::repair::{self, unreadable};
+use super::places;
+use super::task::{Task, Trouble};
 use crate::binhost::aside;
 use crate::binhost::offer::Audited;
 use crate::binhost::verify::{Finding, Kind};
 use crate::core::Exit;
+use crate::core::failure::{Class, Failure};
 use crate::portage::binpkg;
 use crate::portage::command;
 use crate::portage::cpv::Cpv;
@@ -32,8 +33,8 @@ pub(super) fn damaged(
 /// Sets aside every build of these versions that there is, those among them that Portage has renamed
 /// because their digest was wrong: which of them it would take next is not known.
 pub(super) fn packages(task: &mut Task, packages: &[Cpv]) -> Result<(), Trouble> {
-    let pkgdir = preflight::settings(task)?.pkgdir;
-    let listing = repair::listing(&pkgdir).map_err(|problem| unreadable(&pkgdir, &problem))?;
+    let pkgdir = task.settings()?.pkgdir;
+    let listing = places::listing(&pkgdir).map_err(|problem| unreadable(&pkgdir, &problem))?;
     let mut moved = 0;
     for entry in &listing {
         if binpkg::package_of(&entry.path).is_some_and(|found| packages.contains(&found)) {
@@ -74,4 +75,10 @@ fn move_one(task: &Task, pkgdir: &Path, name: &Path, what: &str) -> Result<(), T
     let aside = aside.map_err(|problem| unreadable(&path, &problem))?;
     tracing::info!("the binary package {} {what}; it is set aside as {}", name.display(), aside.display());
     Ok(())
+}
+
+/// That a directory with something to repair cannot be read or written.
+pub(super) fn unreadable(path: &Path, problem: &io::Error) -> Trouble {
+    let message = format!("{} cannot be repaired: {problem}", path.display());
+    Box::new(Failure::new(Class::Volume, message))
 }

@@ -1,10 +1,8 @@
 //! The rebuild step: what the changes of a cycle make necessary; see [`major`].
 
-use std::path::Path;
-
 use super::installed;
-use super::perform::{Task, Trouble, binaries};
-use super::preflight;
+use super::places::found;
+use super::task::{Task, Trouble, binaries};
 use crate::config;
 use crate::core::major::{self, Change, Settled, Stale};
 use crate::core::{Event, Exit, Report};
@@ -21,7 +19,7 @@ const ROUNDS: usize = 4;
 /// to do for the one before it, and the last has the last word.
 pub(super) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Result<Report, Trouble> {
     let before = installed::settled(&task.volume);
-    let settings = preflight::settings(task)?;
+    let settings = task.settings()?;
     tell_changes(task, before.as_ref(), &installed::packages(), &settings);
     let before = before.unwrap_or_default();
 
@@ -163,13 +161,4 @@ fn went_well(report: &Report) -> bool {
 fn wanted(follow_up: &config::FollowUp, merged: &[String]) -> bool {
     let Some(when) = &follow_up.when else { return true };
     merged.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())).any(|cpv| cpv.cp() == when)
-}
-
-/// Whether a program can be found the way a job would find it.
-pub(super) fn found(program: &str) -> bool {
-    if program.contains('/') {
-        return Path::new(program).exists();
-    }
-    let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    places.iter().any(|place| Path::new(place).join(program).exists())
 }

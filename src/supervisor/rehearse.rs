@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::facts;
-use super::perform::{binaries, options};
 use super::process::{Capture, Handle, Launch, Sink};
+use super::task::{binaries, options};
 use crate::config::Config;
 use crate::core::failure::{Class, Failure};
 use crate::core::job::Job;

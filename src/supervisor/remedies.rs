@@ -3,10 +3,9 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
-use super::perform::{Task, Trouble, cpus};
-use super::preflight;
 use super::prune;
 use super::quarantine;
+use super::task::{Task, Trouble, cpus};
 use super::temporary_use::TemporaryUse;
 use crate::core::Report;
 use crate::core::prune::Pruned;
@@ -57,7 +56,7 @@ impl Task {
     }
 
     fn makeopts(&mut self, fewer: Fewer) -> Result<String, Trouble> {
-        let makeopts = preflight::settings(self)?.makeopts;
+        let makeopts = self.settings()?.makeopts;
         let jobs = makeopts::jobs(&makeopts).unwrap_or_else(cpus);
         Ok(makeopts::with_jobs(&makeopts, fewer.of(jobs)))
     }

@@ -6,9 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::perform::{Task, Trouble};
-use super::preflight::{REPOSITORIES, STATUS_FILES};
-use super::quarantine;
+use super::places::{INSTALLED, REPOSITORIES, STATUS_FILES, listing, names, two_deep};
+use super::quarantine::{self, unreadable};
+use super::task::{Task, Trouble};
 use super::temporary_use;
 use super::trial;
 use crate::core::Exit;
@@ -21,8 +21,6 @@ use crate::portage::leftovers::{self, Entry, Leftover, Repair};
 use crate::portage::settings::Settings;
 use crate::procs;
 
-/// The database of installed packages (portage(5)).
-pub(super) const INSTALLED: &str = "/var/db/pkg";
 /// How much a binpkg's time of change may lie before the moment it was written: Portage sets it.
 const SLACK: Duration = Duration::from_hours(24);
 /// The warning that another Portage runs; it is withdrawn when somebody looks and none does.
@@ -213,48 +211,4 @@ fn merge_again(task: &mut Task, packages: Vec<Cpv>, done: &mut Vec<String>) -> R
         }
     }
     Ok(())
-}
-
-/// Every file below a directory, by its path from there.
-pub(super) fn listing(root: &Path) -> io::Result<Vec<Entry>> {
-    let mut found = Vec::new();
-    let mut directories = vec![PathBuf::new()];
-    while let Some(directory) = directories.pop() {
-        let entries = match fs::read_dir(root.join(&directory)) {
-            Err(problem) if problem.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let path = directory.join(entry.file_name());
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                directories.push(path);
-            } else if kind.is_file() {
-                let size = entry.metadata().map_or(1, |meta| meta.len());
-                found.push(Entry { path, size });
-            }
-        }
-    }
-    found.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(found)
-}
-
-/// `category/name` of everything in a directory of packages.
-pub(super) fn two_deep(root: &Path) -> Vec<PathBuf> {
-    let below = |category: String| {
-        names(&root.join(&category)).into_iter().map(move |name| Path::new(&category).join(name))
-    };
-    names(root).into_iter().flat_map(below).collect()
-}
-
-/// The names in a directory; none when it is not there.
-pub(super) fn names(directory: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
-    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
-}
-
-pub(super) fn unreadable(path: &Path, problem: &io::Error) -> Trouble {
-    let message = format!("{} cannot be repaired: {problem}", path.display());
-    Box::new(Failure::new(Class::Volume, message))
 }

@@ -16,10 +16,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::audit::trouble;
-use super::perform::{Task, Trouble};
-use super::repair::{INSTALLED, names};
+use super::places::{INSTALLED, names};
+use super::task::{Task, Trouble};
 use crate::binhost::offer::Audited;
+use crate::core::failure::{Class, Failure};
 use crate::core::{Exit, Ran, Report};
 use crate::portage::atom::Provided;
 use crate::portage::command::{self, TRIAL, TRIAL_AGAIN, TRIAL_PKGDIR, TRIAL_ROOT, Wanted};
@@ -130,4 +130,13 @@ fn world() -> BTreeSet<String> {
     world::atoms(&text(&root.join(command::WORLD)), &text(&root.join(command::WORLD_SETS)), |name| {
         fs::read_to_string(Path::new(world::SETS).join(name)).ok()
     })
+}
+
+/// What a person is told when the disk is at fault.
+pub(super) fn trouble(what: &str, problem: &io::Error) -> Trouble {
+    let class = match problem.kind() {
+        io::ErrorKind::StorageFull => Class::DiskFull,
+        _ => Class::Volume,
+    };
+    Box::new(Failure::new(class, format!("{what}: {problem}")))
 }

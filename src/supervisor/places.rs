@@ -1,0 +1,62 @@
+//! Where things are in this container, and what is there.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::portage::leftovers::Entry;
+
+/// Where the ebuild repositories are.
+pub(super) const REPOSITORIES: &str = "/var/db/repos";
+/// Where a running emerge shows what it does (FEATURES=observability).
+pub(super) const STATUS_FILES: &str = "/run/portage";
+/// The database of installed packages (portage(5)).
+pub(super) const INSTALLED: &str = "/var/db/pkg";
+
+/// Whether a program can be found the way a job would find it.
+pub(super) fn found(program: &str) -> bool {
+    if program.contains('/') {
+        return Path::new(program).exists();
+    }
+    let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    places.iter().any(|place| Path::new(place).join(program).exists())
+}
+
+/// Every file below a directory, by its path from there.
+pub(super) fn listing(root: &Path) -> io::Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    let mut directories = vec![PathBuf::new()];
+    while let Some(directory) = directories.pop() {
+        let entries = match fs::read_dir(root.join(&directory)) {
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let path = directory.join(entry.file_name());
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                directories.push(path);
+            } else if kind.is_file() {
+                let size = entry.metadata().map_or(1, |meta| meta.len());
+                found.push(Entry { path, size });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+/// `category/name` of everything in a directory of packages.
+pub(super) fn two_deep(root: &Path) -> Vec<PathBuf> {
+    let below = |category: String| {
+        names(&root.join(&category)).into_iter().map(move |name| Path::new(&category).join(name))
+    };
+    names(root).into_iter().flat_map(below).collect()
+}
+
+/// The names in a directory; none when it is not there.
+pub(super) fn names(directory: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
