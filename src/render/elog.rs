@@ -5,7 +5,7 @@ use anstyle::Style;
 use super::Look;
 use super::clean;
 use super::layout::{Layout, plain, styled};
-use super::page::{BAD, CAREFUL, LABEL, STRONG};
+use super::style::{BAD, CAREFUL, LABEL, STRONG};
 use crate::portage::elog::{Class, Entry};
 
 /// The messages by package, in the order in which they came.

@@ -3,7 +3,7 @@
 use super::Look;
 use super::known::in_full;
 use super::layout::{Layout, plain, styled};
-use super::page::{BAD, LABEL, STRONG};
+use super::style::{BAD, LABEL, STRONG};
 use super::{clean, count};
 use crate::core::failure::Failure;
 use crate::core::status::StillFailing;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::Style;
 use jiff::Timestamp;
 
-use super::page::{BAD, CAREFUL, GOOD, LABEL};
+use super::style::{BAD, CAREFUL, GOOD, LABEL};
 use super::table::{Cell, table};
 use super::{Look, clean, count};
 use crate::core::history::{CycleRow, Outcome};

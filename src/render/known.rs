@@ -4,7 +4,7 @@ use anstyle::Style;
 use jiff::Timestamp;
 
 use super::layout::{Layout, plain, styled};
-use super::page::{CAREFUL, LABEL, STRONG, instruction};
+use super::style::{CAREFUL, LABEL, STRONG, instruction};
 use super::table::table;
 use super::{Look, clean, count};
 use crate::core::status::{Mode, Skipped, Status, StillFailing};

@@ -25,6 +25,7 @@ mod page;
 mod plan;
 mod prune;
 mod release;
+mod style;
 mod table;
 mod verified;
 

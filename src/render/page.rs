@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
 use super::known;
 use super::layout::{Layout, Span, columns, pad, plain, styled};
 use super::plan::totals;
+use super::style::{BAD, CAREFUL, GOOD, LABEL, STRONG, ago, instruction, since_then};
 use super::{Look, clean, count, headline, size, state_style};
 use crate::core::failure::Failure;
 use crate::core::status::{JobInfo, Mode, Progress, Status, in_words};
@@ -16,12 +16,6 @@ use crate::core::status::{JobInfo, Mode, Progress, Status, in_words};
 const SHOWN_FAILURES: usize = 5;
 /// How many changes it shows before it refers to the whole status.
 const SHOWN_CHANGES: usize = 5;
-
-pub(super) const LABEL: Style = Style::new().dimmed();
-pub(super) const BAD: Style = AnsiColor::Red.on_default();
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-pub(super) const CAREFUL: Style = AnsiColor::Yellow.on_default();
-pub(super) const STRONG: Style = Style::new().bold();
 
 /// The status as a page.
 #[must_use]
@@ -183,15 +177,6 @@ fn failed(page: &mut Layout, failure: &Failure) {
     }
 }
 
-/// A sentence that ends in a command: the command stands out.
-pub(super) fn instruction(sentence: &str) -> Vec<Span> {
-    let sentence = clean(sentence).into_owned();
-    match sentence.rsplit_once(": ") {
-        Some((before, command)) => vec![plain(format!("{before}: ")), styled(STRONG, command)],
-        None => vec![plain(sentence)],
-    }
-}
-
 fn changes(page: &mut Layout, changes: &[String]) {
     // The last one says what is rebuilt for all of them.
     let from = changes.len().saturating_sub(SHOWN_CHANGES);
@@ -249,15 +234,6 @@ fn sync(page: &mut Layout, status: &Status) {
         spans.push(styled(CAREFUL, format!(", failing for {}", since_then(status.now, since))));
     }
     page.row("synced", LABEL, &spans);
-}
-
-/// `12 min ago`. A clock that was set back makes no difference worth a word.
-pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
-    format!("{} ago", since_then(now, then))
-}
-
-fn since_then(now: Timestamp, then: Timestamp) -> String {
-    in_words(Duration::try_from(now.duration_since(then)).unwrap_or_default())
 }
 
 /// `in 23 h 40 min`.

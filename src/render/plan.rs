@@ -6,7 +6,7 @@ use anstyle::Style;
 use jiff::Timestamp;
 
 use super::layout::{Layout, plain, styled};
-use super::page::{CAREFUL, GOOD, LABEL, STRONG, ago};
+use super::style::{CAREFUL, GOOD, LABEL, STRONG, ago};
 use super::table::{Cell, table};
 use super::{Look, clean, count, size};
 use crate::core::eta::Estimates;

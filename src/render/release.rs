@@ -3,7 +3,7 @@
 use anstyle::Style;
 use jiff::Timestamp;
 
-use super::page::{CAREFUL, GOOD, LABEL};
+use super::style::{CAREFUL, GOOD, LABEL};
 use super::table::{Cell, table};
 use super::{Look, clean, count, size};
 use crate::core::offer::Held;

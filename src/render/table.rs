@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use super::Look;
 use super::layout::{columns, pad};
-use super::page::LABEL;
+use super::style::LABEL;
 
 /// What stands in one place of a table.
 pub(super) type Cell = (String, Style);
