@@ -7,7 +7,7 @@ use std::io;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{At, Error, Releases};
+use super::{At, Error, NEW, OLD, Releases};
 use crate::core::release::{Id, Turn};
 use crate::volume::replace;
 
@@ -120,7 +120,6 @@ fn lock_file(releases: &Releases) -> Result<File, Error> {
 
 /// The release that a name in the directory belongs to, whatever is being done with it.
 pub(super) fn id_of(name: &str) -> Option<Id> {
-    let name =
-        name.strip_prefix(super::tidy::NEW).or_else(|| name.strip_prefix(super::tidy::OLD)).unwrap_or(name);
+    let name = name.strip_prefix(NEW).or_else(|| name.strip_prefix(OLD)).unwrap_or(name);
     name.parse().ok()
 }

@@ -48,6 +48,12 @@ const CHANGES: &str = "CHANGES";
 const PUBLIC_KEY: &str = "gbsup.asc";
 /// Where those of all releases are kept.
 const KEYS: &str = "keys";
+/// What a release is called as long as it is being made, before its name.
+const NEW: &str = ".new-";
+/// What it is called while it is being removed.
+const OLD: &str = ".old-";
+/// What a link is called before it takes the place of another one.
+const LINK: &str = ".link-";
 
 /// Why releases could not be read or changed.
 #[derive(Debug, thiserror::Error)]

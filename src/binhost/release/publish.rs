@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::Publisher;
 use super::stage::{self, Need, Part};
-use super::tidy::{LINK, NEW};
-use super::{At, Error, PACKAGES, Releases, sign};
+use super::{At, Error, LINK, NEW, PACKAGES, Releases, sign};
 use crate::binhost::signing::Signatory;
 use crate::core::offer::{Held, Offer, Offered};
 use crate::core::release::{Current, Demanding, Diff, Entry, Id, Origin, Published, Release};

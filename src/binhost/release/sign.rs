@@ -12,7 +12,7 @@ use std::thread;
 use jiff::Timestamp;
 
 use super::stage::{self, Need, Part};
-use super::{At, Error, KEYS, PUBLIC_KEY, Releases};
+use super::{At, Error, KEYS, LINK, PUBLIC_KEY, Releases};
 use crate::binhost::signing::Signatory;
 use crate::core::release::{Entry, Release};
 use crate::portage::gpkg::sign::{self, Signer};
@@ -101,7 +101,7 @@ fn write_key(releases: &Releases, path: &Path, public: &[u8]) -> Result<(), Erro
     if fs::read(path).is_ok_and(|there| there == public) {
         return Ok(());
     }
-    let temporary = releases.directory().join(format!("{}{PUBLIC_KEY}", super::tidy::LINK));
+    let temporary = releases.directory().join(format!("{LINK}{PUBLIC_KEY}"));
     let written = stage::write(&temporary, public, None).and_then(|()| fs::rename(&temporary, path).at(path));
     if written.is_err() {
         drop(fs::remove_file(&temporary));

@@ -8,15 +8,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::ledger::{Publisher, turns};
-use super::{At, Error, Releases};
+use super::{At, Error, LINK, NEW, OLD, Releases};
 use crate::core::release::{Id, retired};
-
-/// What a release is called as long as it is being made, before its name.
-pub(super) const NEW: &str = ".new-";
-/// What it is called while it is being removed.
-pub(super) const OLD: &str = ".old-";
-/// What a link is called before it takes the place of another one.
-pub(super) const LINK: &str = ".link-";
 
 /// A release that may go.
 #[derive(Clone, Debug, PartialEq, Eq)]
