@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::logs::volume;
 use super::socket::Supervisor;
 use super::verify::{no_index, trust};
 use super::{Error, json, print};
@@ -26,7 +25,7 @@ struct Answer<'a> {
 
 pub(super) fn run(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     let provided = installed::provided(&config::load()?.publish.provided);
-    let volume = volume(supervisor).0;
+    let volume = supervisor.volume().0;
     let pkgdir = volume.join("binpkgs");
     let audited = offer::audit(&volume, &pkgdir, &installed::packages(), &provided, &trust(), None)
         .map_err(|problem| no_index(&pkgdir, &problem))?;

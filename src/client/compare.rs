@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::logs::volume;
 use super::socket::Supervisor;
 use super::{Error, json, print, terminal};
 use crate::binhost::offer;
@@ -28,7 +27,7 @@ struct Answer<'a> {
 }
 
 pub(super) fn run(supervisor: &Supervisor, plan: &Path, as_json: bool) -> Result<Exit, Error> {
-    let volume = volume(supervisor).0;
+    let volume = supervisor.volume().0;
     let plan = read(plan)?;
     let index = index(&volume)?;
     let differences = compare(&plan, &index, &held(&volume));

@@ -8,7 +8,6 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::logs::volume;
 use super::socket::Supervisor;
 use super::{Error, json, print, sentence, terminal};
 use crate::cli::{Exit, PlanArgs};
@@ -64,7 +63,7 @@ pub(super) fn plan(supervisor: &Supervisor, args: PlanArgs) -> Result<Exit, Erro
     if args.now {
         return now(supervisor, args.json);
     }
-    let volume = volume(supervisor).0;
+    let volume = supervisor.volume().0;
     let made = read(&volume)?;
     let estimates = estimates(&volume);
     if args.json {
@@ -86,7 +85,7 @@ fn now(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
         }
     };
     let plan: &Plan = &rehearsal.plan;
-    let estimates = estimates(&volume(supervisor).0);
+    let estimates = estimates(&supervisor.volume().0);
     print(if as_json {
         json(&Shown { circle: rehearsal.circle.as_deref(), ..shown(plan, plan, &estimates) })?
     } else if let Some(circle) = &rehearsal.circle {
@@ -102,7 +101,7 @@ fn now(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
 
 /// Why a package is in the plan, or was merged again after the build.
 pub(super) fn why(supervisor: &Supervisor, name: &str, as_json: bool) -> Result<Exit, Error> {
-    let volume = volume(supervisor).0;
+    let volume = supervisor.volume().0;
     let made = read(&volume)?;
     let packages: Vec<_> = made.plan.named(name).collect();
     if packages.is_empty() {

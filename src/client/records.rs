@@ -5,7 +5,6 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::logs::volume;
 use super::socket::Supervisor;
 use super::{DEADLINE, Error, json, print, sentence, terminal};
 use crate::cli::Exit;
@@ -26,7 +25,7 @@ struct Cycle<'a> {
 }
 
 pub(super) fn history(supervisor: &Supervisor, as_json: bool, number: u32) -> Result<Exit, Error> {
-    let cycles = cycles(&volume(supervisor).0, Some(number))?;
+    let cycles = cycles(&supervisor.volume().0, Some(number))?;
     if as_json {
         let shown = |row| Cycle {
             row,

@@ -10,7 +10,6 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::logs::volume;
 use super::socket::Supervisor;
 use super::{Error, json, print, terminal};
 use crate::binhost::offer;
@@ -25,14 +24,14 @@ use crate::render;
 use crate::supervisor::known_facts;
 
 pub(super) fn releases(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
-    let releases = Releases::on(&volume(supervisor).0);
+    let releases = Releases::on(&supervisor.volume().0);
     let mut shown = shown(&releases, config::load()?.publish.client_kernel);
     shown.reverse();
     print(if as_json { json(&shown)? } else { render::releases(&shown, terminal::look()) })
 }
 
 pub(super) fn diff(supervisor: &Supervisor, args: &DiffArgs) -> Result<Exit, Error> {
-    let releases = Releases::on(&volume(supervisor).0);
+    let releases = Releases::on(&supervisor.volume().0);
     let to = args.to.or_else(|| releases.current()).ok_or(release::Error::Nothing)?;
     let from = match args.from.or_else(|| releases.previous()) {
         Some(id) => Some(releases.read(id)?),
@@ -54,7 +53,7 @@ struct Answer {
 }
 
 pub(super) fn rollback(supervisor: &Supervisor, args: &RollbackArgs) -> Result<Exit, Error> {
-    let volume = volume(supervisor).0;
+    let volume = supervisor.volume().0;
     let before = Releases::on(&volume).offered();
     let (place_of, published) = release::roll_back(&volume, args.to, Timestamp::now())?;
     let current = published.current;
@@ -75,7 +74,7 @@ pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exi
     if !args.once {
         return super::request(supervisor, &Request::Publish);
     }
-    let volume = volume(supervisor).0;
+    let volume = supervisor.volume().0;
     let file = volume.join(offer::FILE);
     let missing = |what: &str| Error::Failed(format!("{}: {what}", file.display()));
     let offer = offer::read(&volume).map_err(|error| missing(&error.to_string()))?;

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Error;
+use crate::config;
 use crate::core::request::{Reply, Request};
 use crate::core::status::{Mode, Status};
 
@@ -16,6 +17,9 @@ const DEFAULT_SOCKET: &str = "/run/gbsup/control.sock";
 
 /// A longer line is no answer of ours.
 const LIMIT: u64 = 1 << 20;
+
+/// How long to ask for the volume's place before looking into the configuration instead.
+const ASIDE: Duration = Duration::from_secs(2);
 
 /// How long a supervisor that went away is waited for: longer than init's longest back-off.
 const PATIENCE: usize = 90;
@@ -48,6 +52,14 @@ impl Supervisor {
     /// The status, once.
     pub(super) fn status(&self, deadline: Duration) -> Result<Status, Error> {
         status(self.ask(&Request::Status, deadline)?)
+    }
+
+    /// Where the volume is, from whoever knows it best, and the status if there is one.
+    pub(super) fn volume(&self) -> (PathBuf, Option<Status>) {
+        match self.status(ASIDE) {
+            Ok(status) => (PathBuf::from(&status.volume.path), Some(status)),
+            Err(_) => (config::load().map(|config| config.volume).unwrap_or_default().path, None),
+        }
     }
 
     /// The status now and after every change.

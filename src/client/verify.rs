@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::logs::volume;
 use super::socket::Supervisor;
 use super::{Error, json, print};
 use crate::binhost::gpg::Ring;
@@ -17,7 +16,7 @@ use crate::render;
 use crate::supervisor::prune;
 
 pub(super) fn run(supervisor: &Supervisor, args: &VerifyArgs) -> Result<Exit, Error> {
-    let volume = volume(supervisor).0;
+    let volume = supervisor.volume().0;
     match args.release {
         Some(wanted) => of_release(&Releases::on(&volume), wanted, args),
         None => of_pkgdir(&volume, args.all, args.json),

@@ -38,15 +38,17 @@ fn without_a_supervisor_it_is_the_newest_of_the_last_cycle() {
 #[test]
 fn a_cycle_is_printed_in_order() {
     let builder = Builder::empty();
-    for step in ["build", "sync", "preflight", "rebuild", "plan", "self-update"] {
+    for step in
+        ["publish", "build", "sync", "prune", "preflight", "audit", "other", "rebuild", "plan", "self-update"]
+    {
         builder.file(&format!("log/cycle/3/{step}.log"), &format!("{step}!\n"));
     }
     builder.file("log/cycle/4/build.log", "x\n");
     let (code, out, _) = builder.run("logs --cycle 3");
     assert_eq!(code, 0);
-    let expected: Vec<_> = ["preflight", "sync", "self-update", "plan", "build", "rebuild"]
-        .map(|step| format!("==> <volume>/log/cycle/3/{step}.log <==\n{step}!\n"))
-        .into();
+    let steps = "preflight sync self-update plan build rebuild audit publish prune other";
+    let expected: Vec<_> =
+        steps.split(' ').map(|step| format!("==> <volume>/log/cycle/3/{step}.log <==\n{step}!\n")).collect();
     assert_eq!(out, expected.join("\n"));
     let (code, _, err) = builder.run("logs --cycle 7");
     assert_eq!((code, err.as_str()), (1, "gbsup: no logs of cycle 7; there are logs of 3 to 4\n"));

@@ -9,31 +9,25 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::socket::Supervisor;
 use super::{Error, print};
 use crate::cli::{Exit, LogsArgs};
-use crate::config;
-use crate::core::status::Status;
+use crate::core::{Step, cycle};
 
 mod elog;
 mod failed;
 mod follow;
 mod package;
 
-/// How long to ask for the volume's place before looking into the configuration instead.
-const ASIDE: Duration = Duration::from_secs(2);
-
-/// The steps in the order of a cycle; what is not among them comes last.
-const STEPS: [&str; 7] = ["preflight", "sync", "self-update", "plan", "build", "rebuild", "publish"];
-
 pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Error> {
     if args.failed && args.package.is_none() {
         return failed::all(supervisor);
     }
-    let (volume, status) = volume(supervisor);
+    let (volume, status) = supervisor.volume();
     if args.elog {
         return elog::run(&volume, args.cycle, args.json);
     }
@@ -65,14 +59,6 @@ pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Erro
         None => {
             Err(Error::Failed(format!("nothing has been logged yet below {}", logs.join("cycle").display())))
         }
-    }
-}
-
-/// Where the volume is, from whoever knows it best, and the status if there is one.
-pub(super) fn volume(supervisor: &Supervisor) -> (PathBuf, Option<Status>) {
-    match supervisor.status(ASIDE) {
-        Ok(status) => (PathBuf::from(&status.volume.path), Some(status)),
-        Err(_) => (config::load().map(|config| config.volume).unwrap_or_default().path, None),
     }
 }
 
@@ -152,13 +138,14 @@ fn numbers(cycles: &Path) -> Vec<u64> {
     numbers
 }
 
-/// The logs of a cycle's steps, in the order of the cycle.
+/// The logs of a cycle's steps, in the order of the cycle; what is none of them comes last.
 fn steps(cycle: &Path) -> Vec<PathBuf> {
     let mut logs: Vec<_> =
         entries(cycle).filter(|log| log.extension().is_some_and(|extension| extension == "log")).collect();
     let order = |log: &PathBuf| {
         let step = log.file_stem().and_then(OsStr::to_str).unwrap_or_default();
-        STEPS.iter().position(|known| *known == step).unwrap_or(STEPS.len())
+        let mut known = iter::successors(Some(Step::Preflight), |step| cycle::after(*step));
+        known.position(|known| known.name() == step).unwrap_or(usize::MAX)
     };
     logs.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.cmp(b)));
     logs
