@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Seek};
 use std::num::NonZero;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -20,6 +20,7 @@ use super::trust::Trust;
 use crate::portage::gpkg::digests::Whole;
 use crate::portage::gpkg::{self, Damage, Sound, signed};
 use crate::portage::index::{File, Index, Package};
+use crate::portage::xpak;
 use crate::volume::replace;
 
 /// [`Known`], as JSON.
@@ -170,27 +171,28 @@ fn one(
         Ok(opened) => opened,
         Err(problem) => return missing(problem),
     };
-    let (bytes, is_signed, whole) = match last.filter(|last| last.is_still(&meta)) {
-        Some(last) => (0, last.is_signed, last.whole.clone()),
-        None if file.path.ends_with(".gpkg.tar") => match read(opened, meta.len(), trust) {
-            Ok(Sound { whole, is_signed }) => (whole.size, is_signed, whole),
-            Err(Damage::Signature(doubt)) => {
-                return (meta.len(), Err((Kind::Signature, format!("cannot be trusted: {doubt}"))));
-            }
-            Err(damage) => return (meta.len(), Err((Kind::Damaged, format!("is damaged: {damage}")))),
-        },
+    let has_manifest = file.path.ends_with(".gpkg.tar");
+    let (bytes, sound) = match last.filter(|last| last.is_still(&meta)) {
+        Some(last) => (0, Ok(Sound { whole: last.whole.clone(), is_signed: last.is_signed })),
+        None if has_manifest => (meta.len(), read(opened, meta.len(), trust)),
         None if matches!(trust, Trust::Checked { demanded: true, .. }) => {
             return (0, Err((Kind::Signature, "is of a format that has no signatures".to_owned())));
         }
-        // The older formats have no digests of their own.
-        None => match Whole::read(opened) {
-            Ok(whole) => (whole.size, false, whole),
-            Err(problem) => return missing(problem),
-        },
+        None => (meta.len(), read_xpak(opened, meta.len())),
     };
-    let outcome = match file.disagreement(&whole) {
-        None => Ok(Good { inode: meta.ino(), changed: (meta.mtime(), meta.mtime_nsec()), is_signed, whole }),
-        Some(what) => Err((Kind::Index, format!("is whole, but {what} is not what the index says"))),
+    let outcome = match sound {
+        Err(Damage::Signature(doubt)) => Err((Kind::Signature, format!("cannot be trusted: {doubt}"))),
+        Err(damage) => Err((Kind::Damaged, format!("is damaged: {damage}"))),
+        Ok(Sound { whole, is_signed }) => match file.disagreement(&whole) {
+            None => {
+                Ok(Good { inode: meta.ino(), changed: (meta.mtime(), meta.mtime_nsec()), is_signed, whole })
+            }
+            Some(what) if has_manifest => {
+                Err((Kind::Index, format!("is whole, but {what} is not what the index says")))
+            }
+            // Nothing but the index knows what it was.
+            Some(what) => Err((Kind::Damaged, format!("is damaged: {what} is not what the index says"))),
+        },
     };
     (bytes, outcome)
 }
@@ -200,6 +202,13 @@ fn read(opened: fs::File, size: u64, trust: &Trust) -> Result<Sound, Damage> {
         Trust::Checked { ring, demanded, .. } => signed::verify(opened, size, ring, *demanded),
         Trust::Ignored | Trust::Unable(_) => gpkg::verify(opened, size),
     }
+}
+
+/// The older format, which has neither a Manifest nor signatures.
+fn read_xpak(mut opened: fs::File, size: u64) -> Result<Sound, Damage> {
+    xpak::check(&mut opened, size)?;
+    opened.rewind()?;
+    Ok(Sound { whole: Whole::read(opened)?, is_signed: false })
 }
 
 impl Good {
@@ -317,6 +326,31 @@ mod tests {
         assert_eq!(
             found(&verify(dir.path(), false, &mut known, &Trust::Ignored).unwrap()),
             [(path(1).as_str(), Kind::Damaged)]
+        );
+    }
+
+    #[test]
+    fn of_the_older_format_the_index_alone_knows_what_it_was() {
+        let good = include_bytes!("../../tests/captured/t1-1-1.xpak");
+        let dir = tempfile::tempdir().unwrap();
+        let Whole { size, md5, sha1 } = Whole::read(&good[..]).unwrap();
+        let mut rotten = good.to_vec();
+        rotten[100] ^= 1;
+        let mut index = "VERSION: 0\n".to_owned();
+        for (name, content) in [("cut-1", &good[..3000]), ("good-1", &good[..]), ("rotten-1", &rotten)] {
+            fs::write(dir.path().join(format!("{name}.xpak")), content).unwrap();
+            index += &format!("\nCPV: a/{name}\nMD5: {md5}\nPATH: {name}.xpak\nSHA1: {sha1}\nSIZE: {size}\n");
+        }
+        fs::write(dir.path().join("Packages"), index).unwrap();
+        let verified = verify(dir.path(), false, &mut Known::default(), &Trust::Ignored).unwrap();
+        let told: Vec<_> =
+            verified.findings.iter().map(|one| format!("{:?} {} {}", one.kind, one.path, one.what)).collect();
+        assert_eq!(
+            told,
+            [
+                "Damaged cut-1.xpak is damaged: it is cut short: what Portage wrote behind the files is incomplete",
+                "Damaged rotten-1.xpak is damaged: its MD5 is not what the index says",
+            ]
         );
     }
 

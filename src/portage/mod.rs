@@ -39,3 +39,4 @@ pub mod sync;
 pub mod vdb;
 pub mod version;
 pub mod world;
+pub mod xpak;

@@ -1,6 +1,6 @@
 //! That what is offered can be checked to the last byte, and put right by what is printed then.
 
-use crate::support::Builder;
+use crate::support::{Builder, Recipe};
 
 #[test]
 fn what_a_bad_disk_did_is_found_and_put_right() {
@@ -34,5 +34,31 @@ fn what_a_bad_disk_did_is_found_and_put_right() {
     builder.wait_cycle(2);
     builder.wait_waiting();
     assert!(builder.gbsup(&["verify", "--all"]).ok().starts_with("2 packages: as they should be"));
+    builder.assert_tidy();
+}
+
+#[test]
+fn the_older_format_is_verified_built_anew_and_offered_too() {
+    let mut builder = Recipe::new(&["test-quick/t1", "test-quick/t2"])
+        .file("/etc/portage/make.conf/zzz.conf", "BINPKG_FORMAT=\"xpak\"\n")
+        .start();
+    builder.wait_waiting();
+    assert!(builder.gbsup(&["verify", "--all"]).ok().starts_with("2 packages: as they should be"));
+    let offered = "cd /var/lib/gbsup/releases/current && find . -name '*.xpak' | sort";
+    let packages = "./test-quick/t1/t1-1-1.xpak\n./test-quick/t2/t2-1-1.xpak\n";
+    assert_eq!(builder.sh(offered), packages);
+
+    // Cut short, as a disk that was full leaves it.
+    builder.sh("cd /var/lib/gbsup/binpkgs && truncate -s -100 test-quick/t1/t1-1-1.xpak");
+    let told = builder.gbsup(&["verify"]);
+    assert_eq!(told.code, 5, "{told:?}");
+    assert!(told.out.contains("test-quick/t1/t1-1-1.xpak is damaged: it is cut short"), "{told:?}");
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(2);
+    builder.wait_waiting();
+    assert!(builder.gbsup(&["verify", "--all"]).ok().starts_with("2 packages: as they should be"));
+    assert_eq!(builder.sh(offered), packages, "under the name that was free again");
+    assert!(builder.sh("find /var/lib/gbsup/quarantine").contains("t1-1-1.xpak"));
+    builder.gbsup(&["verify", "--release"]).ok();
     builder.assert_tidy();
 }
