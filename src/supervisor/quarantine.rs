@@ -1,6 +1,7 @@
 //! Binary packages that are damaged are never offered: they are moved to `quarantine/` on the volume, each
 //! with a text beside it that says why ([`aside`]), and taken out of the index.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
@@ -52,13 +53,13 @@ pub(super) fn packages(task: &mut Task, packages: &[Cpv]) -> Result<(), Trouble>
 /// Sets aside what an audit found damaged. What is whole and cannot be trusted goes only when another build of it is
 /// offered: which keys are trusted may change.
 pub(super) fn audited(task: &mut Task, settings: &Settings, audited: &Audited) -> Result<(), Trouble> {
-    let is_offered = |path: &str| {
-        let package = audited.index.packages.iter().find(|package| package.file().path == path);
-        package.is_some_and(|package| audited.offer.packages.iter().any(|other| other.cpv == package.cpv))
-    };
+    // Once for all of them: when a key was revoked they may be as many as there are packages.
+    let offered: HashSet<&Cpv> = audited.offer.packages.iter().map(|package| &package.cpv).collect();
+    let packages = audited.index.packages.iter().filter(|package| offered.contains(&package.cpv));
+    let replaced: HashSet<String> = packages.map(|package| package.file().path).collect();
     let goes = |finding: &&Finding| match finding.kind {
         Kind::Damaged => true,
-        Kind::Signature => is_offered(&finding.path),
+        Kind::Signature => replaced.contains(&finding.path),
         Kind::Missing | Kind::Index => false,
     };
     let going: Vec<&Finding> = audited.findings.iter().filter(goes).collect();
