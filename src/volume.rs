@@ -16,6 +16,12 @@ pub(crate) fn look(path: &Path) -> VolumeInfo {
     VolumeInfo { path: path.display().to_string(), mounted: is_mounted(path, &mount_table()), free }
 }
 
+/// Where binary packages are on a volume: what its Portage has for PKGDIR, and what clients are offered from.
+#[must_use]
+pub(crate) fn pkgdir(volume: &Path) -> PathBuf {
+    volume.join("binpkgs")
+}
+
 /// Whether the volume is one that Docker made because nobody named one; `docker rm -v` and
 /// `docker run --rm` delete it without a word.
 #[must_use]

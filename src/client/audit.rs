@@ -12,6 +12,7 @@ use crate::core::audit::{Broken, Linked};
 use crate::core::offer::Held;
 use crate::render;
 use crate::supervisor::installed;
+use crate::volume;
 
 /// What `gbsup audit --json` says.
 #[derive(Serialize)]
@@ -26,7 +27,7 @@ struct Answer<'a> {
 pub(super) fn run(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     let provided = installed::provided(&config::load()?.publish.provided);
     let volume = supervisor.volume().0;
-    let pkgdir = volume.join("binpkgs");
+    let pkgdir = volume::pkgdir(&volume);
     let audited = offer::audit(&volume, &pkgdir, &installed::packages(), &provided, &trust(), None)
         .map_err(|problem| no_index(&pkgdir, &problem))?;
     let (packages, offered) = (audited.index.packages.len(), audited.offered.len());

@@ -7,7 +7,7 @@ use crate::cli::Exit;
 use crate::config;
 use crate::core::prune::Removal;
 use crate::render;
-use crate::supervisor::prune;
+use crate::supervisor::{ask_here, prune};
 
 /// What `gbsup prune --json` says.
 #[derive(Serialize)]
@@ -23,13 +23,13 @@ pub(super) fn run(as_json: bool, dry_run: bool, force: bool) -> Result<Exit, Err
     if force {
         config.prune.cap = 100;
     }
-    let (chosen, mut problems) = prune::survey(&config, prune::ask_here);
+    let (chosen, mut problems) = prune::survey(&config, ask_here);
     let mut gone = Vec::new();
     if dry_run {
         gone = chosen;
     } else {
         problems.extend(
-            prune::remove(&chosen, || false, |removal| gone.push(removal.clone()), prune::ask_here).problems,
+            prune::remove(&chosen, || false, |removal| gone.push(removal.clone()), ask_here).problems,
         );
     }
     let bytes = gone.iter().map(|removal| removal.size).sum();

@@ -22,6 +22,7 @@ use crate::core::request::Request;
 use crate::portage::elf::Kernel;
 use crate::render;
 use crate::supervisor::known_facts;
+use crate::volume;
 
 pub(super) fn releases(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     let releases = Releases::on(&supervisor.volume().0);
@@ -84,7 +85,7 @@ pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exi
     let before = Releases::on(&volume).offered();
     let (signatory, warning) =
         signing::open(&config::load()?, now).map_err(|error| Error::Failed(error.to_string()))?;
-    let pkgdir = volume.join("binpkgs");
+    let pkgdir = volume::pkgdir(&volume);
     let published = release::publish(&volume, &pkgdir, &offer, &facts, signatory.as_ref(), now, || false)?;
     if let Some(warning) = warning {
         let _ = writeln!(io::stderr(), "gbsup: {warning}");

@@ -13,7 +13,8 @@ use crate::core::release::Id;
 use crate::portage::command;
 use crate::portage::settings::{self, Settings};
 use crate::render;
-use crate::supervisor::prune;
+use crate::supervisor::ask_here;
+use crate::volume;
 
 pub(super) fn run(supervisor: &Supervisor, args: &VerifyArgs) -> Result<Exit, Error> {
     let volume = supervisor.volume().0;
@@ -41,7 +42,7 @@ fn of_release(releases: &Releases, wanted: Option<Id>, args: &VerifyArgs) -> Res
 }
 
 fn of_pkgdir(volume: &Path, all: bool, as_json: bool) -> Result<Exit, Error> {
-    let pkgdir = volume.join("binpkgs");
+    let pkgdir = volume::pkgdir(volume);
     let mut known = verify::known(volume);
     let verified = verify::verify(&pkgdir, all, &mut known, &trust());
     let verified = verified.map_err(|error| no_index(&pkgdir, &error))?;
@@ -52,7 +53,7 @@ fn of_pkgdir(volume: &Path, all: bool, as_json: bool) -> Result<Exit, Error> {
 
 /// Whose signatures count for the Portage of this container; where there is none, for one that is configured nowhere.
 pub(super) fn trust() -> Trust {
-    let values = prune::ask_here(&command::envvar(&settings::keys())).unwrap_or_default();
+    let values = ask_here(&command::envvar(&settings::keys())).unwrap_or_default();
     Trust::in_pkgdir(&Settings::parse(&values).signatures)
 }
 

@@ -60,6 +60,7 @@ use crate::procs;
 use crate::render::{self, Look};
 use crate::volume;
 
+pub(crate) use process::ask_here;
 pub(crate) use publish::known_facts;
 pub(crate) use task::options as build_options;
 

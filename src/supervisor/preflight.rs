@@ -89,7 +89,7 @@ fn unusable(directory: &Path, problem: &io::Error) -> Trouble {
 
 /// Packages that go somewhere else than into `binpkgs` on the volume are offered to nobody.
 fn elsewhere(task: &mut Task, settings: &Settings) {
-    let place = task.volume.join("binpkgs");
+    let place = volume::pkgdir(&task.volume);
     let text = format!(
         "PKGDIR is {}, and clients are offered only what is in {}: set it in make.conf",
         settings.pkgdir.display(),

@@ -330,6 +330,15 @@ impl Sink for Capture<'_> {
     }
 }
 
+/// The answer of a command, for whoever has no job to run it in; nothing when it could not be started.
+#[must_use]
+pub(crate) fn ask_here(command: &Command) -> Option<Vec<u8>> {
+    let mut nowhere = io::sink();
+    let mut sink = Capture { file: &mut nowhere, text: Vec::new() };
+    let ended = Launch::new(&Handle::default()).run(command, &mut sink);
+    (!matches!(ended.exit, Exit::NotStarted(_))).then_some(sink.text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,11 +12,9 @@ use jiff::Timestamp;
 
 use super::binpkgs;
 use super::history::History;
-use super::process::{Capture, Handle, Launch};
 use crate::binhost::aside;
 use crate::binhost::release;
 use crate::config::Config;
-use crate::core::Exit;
 use crate::core::prune::{Item, Kind, Pruned, Removal, Why, choose};
 use crate::portage::command::{self, Command};
 use crate::portage::repository;
@@ -70,15 +68,6 @@ fn releases(config: &Config) -> impl Iterator<Item = Removal> {
         let age = u64::try_from(age).unwrap_or_default();
         Removal { kind: Kind::Release, path: release.path, size: release.size, age, why: Why::TooMany }
     })
-}
-
-/// Asks Portage without a supervisor, for `gbsup prune`.
-#[must_use]
-pub fn ask_here(command: &Command) -> Option<Vec<u8>> {
-    let mut nowhere = io::sink();
-    let mut sink = Capture { file: &mut nowhere, text: Vec::new() };
-    let ended = Launch::new(&Handle::default()).run(command, &mut sink);
-    (!matches!(ended.exit, Exit::NotStarted(_))).then_some(sink.text)
 }
 
 /// Removes these, until `stopped` says otherwise; `told` hears of each. When binary packages are among them

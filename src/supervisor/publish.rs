@@ -26,13 +26,13 @@ use crate::portage::cpv::Cpv;
 use crate::portage::glsa;
 use crate::portage::gpkg::sign::Unsigned;
 use crate::render;
-use crate::volume::replace;
+use crate::volume::{pkgdir, replace};
 
 impl Task {
     /// Offers clients what the audit found good.
     pub(super) fn publish(&mut self, stale: &[Stale]) -> Result<Report, Trouble> {
         let volume = self.volume.clone();
-        let pkgdir = volume.join("binpkgs");
+        let pkgdir = pkgdir(&volume);
         if !pkgdir.join("Packages").exists() {
             return Ok(Report::Nothing);
         }

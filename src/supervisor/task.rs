@@ -24,6 +24,7 @@ use crate::portage::index::{self, Binary};
 use crate::portage::output::{Progress, Scanner};
 use crate::portage::probe::Capabilities;
 use crate::portage::settings::{self, Settings};
+use crate::volume;
 
 /// One job.
 pub(super) struct Task {
@@ -96,7 +97,7 @@ impl Task {
     /// Whether what Portage builds goes where clients are offered it from.
     pub(super) fn is_offered(&self, settings: &Settings) -> bool {
         let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        resolved(&settings.pkgdir) == resolved(&self.volume.join("binpkgs"))
+        resolved(&settings.pkgdir) == resolved(&volume::pkgdir(&self.volume))
     }
 
     // --- Commands -------------------------------------------------------------------------------
