@@ -3,10 +3,13 @@
 //! The log and not gbsup's own history: it also knows what was built by hand in a repair shell, and
 //! it outlives a history that was lost. It has no line for the end of a build, only for the begin
 //! and the end of the merge, and a package that the system itself depends on waits for its merge
-//! until nothing else is built (`_emerge/Scheduler.py:_build_exit`), which can take hours. When its
+//! until nothing else is built (`_emerge/Scheduler.py:_build_exit`), which can take hours; with
+//! `FEATURES=merge-wait`, the default, every package does. When its
 //! build really ended stands in its binary package, and so in the package index: the `BUILD_TIME`
-//! that Portage writes after `src_install` (`portage/package/ebuild/doebuild.py`). Durations that may
-//! have such a wait in them count only for a package of which there are no others.
+//! that Portage writes after `src_install` (`portage/package/ebuild/doebuild.py`). What merges while
+//! nothing else is in work did not wait either. Other durations may have a wait in them. They count
+//! as long as they are many and the exact ones few: an old build whose binary package is gone may have been
+//! slow as well as late, and one fast build is no proof against all of them.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,6 +21,10 @@ use super::log::{Entry, Event, Reader};
 const KEPT: usize = 10;
 /// What is longer was not a build but a clock that jumped, in seconds.
 const LONGEST: u64 = 7 * 86_400;
+/// So many exact durations of a package make the inexact ones superfluous.
+const ENOUGH: usize = 3;
+/// From the end of one merge to the begin of the next of a queue, in seconds, at the most.
+const BREATH: i64 = 5;
 /// How many names are kept; the whole tree has half of that.
 const MAX_NAMES: usize = 40_000;
 /// How many packages may be open at the same time; a damaged log never closes them.
@@ -59,20 +66,38 @@ struct Run {
     open: BTreeMap<Cpv, Open>,
     completed: usize,
     measured: Measured,
+    /// When the first of the merges began that follow each other without a pause, and when the last of them did something.
+    queue: Option<(i64, i64)>,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { jobs: 1, last: 0, open: BTreeMap::new(), completed: 0, measured: Measured::default() }
+        Self {
+            jobs: 1,
+            last: 0,
+            open: BTreeMap::new(),
+            completed: 0,
+            measured: Measured::default(),
+            queue: None,
+        }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Open {
     began: i64,
-    /// When its merge began.
-    merging: Option<i64>,
+    merging: Option<Merging>,
     binary: bool,
+}
+
+/// A merge that has begun.
+#[derive(Clone, Copy, Debug)]
+struct Merging {
+    began: i64,
+    /// When its queue began to move: nothing was built any more, so it was built itself by then.
+    queue: i64,
+    /// Nothing else was in work.
+    alone: bool,
 }
 
 /// What a run showed about working in parallel, in seconds.
@@ -104,8 +129,9 @@ impl Durations {
     pub fn of(&self, name: &str, binary: bool) -> impl Iterator<Item = u32> {
         let all = self.packages.get(name).map(|kinds| kinds.get(binary)).into_iter();
         all.flat_map(|all| {
-            let exact = all.iter().any(|took| !took.waited);
-            all.iter().filter(move |took| !(exact && took.waited)).map(|took| took.seconds)
+            let exact = all.iter().filter(|took| !took.waited).count();
+            let enough = exact >= ENOUGH.min(all.len() - exact).max(1);
+            all.iter().filter(move |took| !(enough && took.waited)).map(|took| took.seconds)
         })
     }
 
@@ -135,10 +161,7 @@ impl Durations {
             Event::Command(command) => self.run.jobs = jobs(command),
             Event::Start { package, .. } => self.run.begin(package, entry.time),
             Event::Merging { package, binary } => {
-                if let Some(open) = self.run.open.get_mut(package) {
-                    open.merging = Some(entry.time);
-                    open.binary = *binary;
-                }
+                self.run.merge(package, entry.time, *binary);
             }
             Event::Completed { package, .. } => self.complete(package, entry.time),
             _ => {}
@@ -147,8 +170,13 @@ impl Durations {
 
     fn complete(&mut self, package: &Cpv, ended: i64) {
         let Some(open) = self.run.open.remove(package) else { return };
+        if let Some((_, last)) = &mut self.run.queue {
+            *last = ended;
+        }
         let waited = self.waited(package, open);
-        let seconds = u32::try_from(ended - open.began - waited.unwrap_or(0));
+        // That much is sure in any case.
+        let queued = || open.merging.map_or(0, |merging| merging.began - merging.queue);
+        let seconds = u32::try_from(ended - open.began - waited.unwrap_or_else(queued));
         let Some(seconds) = seconds.ok().filter(|&seconds| u64::from(seconds) <= LONGEST) else { return };
         let took = Took { seconds, waited: waited.is_none() };
         self.run.completed += 1;
@@ -173,11 +201,13 @@ impl Durations {
         let merging = open.merging?;
         // A binary package is unpacked in moments.
         if open.binary {
-            return Some(merging - open.began);
+            return Some(merging.began - open.began);
         }
         let ends = self.built.get(package).into_iter().flatten();
-        let end = ends.filter(|&&end| (open.began..=merging).contains(&end)).max()?;
-        Some(merging - end)
+        match ends.filter(|&&end| (open.began..=merging.began).contains(&end)).max() {
+            Some(end) => Some(merging.began - end),
+            None => merging.alone.then_some(0),
+        }
     }
 
     /// What is open now will never be completed: it failed, or its emerge was killed.
@@ -208,13 +238,29 @@ impl Run {
             match u64::try_from(time.saturating_sub(self.last)) {
                 Ok(passed) if passed <= LONGEST => self.measured.busy += passed,
                 // The clock was set: how long the open ones have taken is not known.
-                _ => self.open.clear(),
+                _ => {
+                    self.open.clear();
+                    self.queue = None;
+                }
             }
         }
         self.last = time;
     }
 
+    fn merge(&mut self, package: &Cpv, time: i64, binary: bool) {
+        let follows = |&(_, last): &(i64, i64)| time - last <= BREATH;
+        let queue = self.queue.filter(follows).map_or(time, |(began, _)| began);
+        self.queue = Some((queue, time));
+        let alone = self.open.len() == 1 && queue == time;
+        if let Some(open) = self.open.get_mut(package) {
+            open.merging = Some(Merging { began: time, queue, alone });
+            open.binary = binary;
+        }
+    }
+
     fn begin(&mut self, package: &Cpv, time: i64) {
+        // As long as a queue moves, nothing begins (`_emerge/Scheduler.py:_schedule_tasks_imp`).
+        self.queue = None;
         if self.open.len() < MAX_OPEN {
             self.open.insert(package.clone(), Open { began: time, merging: None, binary: false });
         }

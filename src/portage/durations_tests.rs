@@ -98,8 +98,9 @@ fn waiting_for_the_merge_is_no_work_where_the_end_of_the_build_is_known() {
         BUILD_TIME: 1300\nCPV: a/d-1\n";
     for (index, durations, at_once) in [
         (index, [105, 105, 100, 100], 2000),
-        ("", [205, 205, 100, 100], 2975),
-        ("\0\n", [205, 205, 100, 100], 2975),
+        // Built when the merges began, at the latest.
+        ("", [203, 203, 100, 100], 2956),
+        ("\0\n", [203, 203, 100, 100], 2956),
     ] {
         let mut read = Durations::default();
         read.read_index(&binaries(index.as_bytes()));
@@ -115,20 +116,74 @@ fn waiting_for_the_merge_is_no_work_where_the_end_of_the_build_is_known() {
 fn what_may_have_waited_counts_only_where_there_is_nothing_better() {
     let mut read = Durations::default();
     read.read(WAITING.as_bytes());
-    assert_eq!(read.of("a/a", false).collect::<Vec<_>>(), [205]);
+    assert_eq!(read.of("a/a", false).collect::<Vec<_>>(), [203]);
     // The next time it is built alone.
     read.read(
         b"2000: Started emerge on: x\n2000:  *** emerge a/a\n2000:  >>> emerge (1 of 1) a/a-2 to /\n\
           2090:  ::: completed emerge (1 of 1) a/a-2 to /\n",
     );
     assert_eq!(read.of("a/a", false).collect::<Vec<_>>(), [90]);
-    assert_eq!(read.of("a/b", false).collect::<Vec<_>>(), [205]);
+    assert_eq!(read.of("a/b", false).collect::<Vec<_>>(), [203]);
     // A binary package that waited.
     read.read(
         b"3000: Started emerge on: x\n3000:  *** emerge --jobs=2 a/a\n3000:  >>> emerge (1 of 1) a/a-2 to /\n\
           3500:  === (1 of 1) Merging Binary (a/a-2::/p)\n3502:  ::: completed emerge (1 of 1) a/a-2 to /\n",
     );
     assert_eq!(read.of("a/a", true).collect::<Vec<_>>(), [2]);
+}
+
+/// A run with two jobs in which `a/a` is built in so many seconds, and `a/b` beside it for as long and some more.
+fn beside(start: u32, version: usize, seconds: u32, more: u32) -> String {
+    let (built, merged) = (start + seconds, start + seconds + more);
+    format!(
+        "{start}: Started emerge on: x\n{start}:  *** emerge --jobs=2 @world\n\
+         {start}:  >>> emerge (1 of 2) a/a-{version} to /\n{start}:  >>> emerge (2 of 2) a/b-{version} to /\n\
+         {built}:  === (1 of 2) Merging (a/a-{version}::/r)\n{built}:  ::: completed emerge (1 of 2) a/a-{version} to /\n\
+         {merged}:  === (2 of 2) Merging (a/b-{version}::/r)\n{merged}:  ::: completed emerge (2 of 2) a/b-{version} to /\n\
+         {merged}:  *** terminating.\n"
+    )
+}
+
+/// The binary packages of all but one are gone, as they are after a year.
+#[test]
+fn one_fast_build_is_no_proof_against_many_slow_ones() {
+    const TOOK: [u32; 6] = [271, 63, 57, 173, 855, 158];
+    let read = |exact: &[usize]| {
+        let mut read = Durations::default();
+        let index = exact.iter().fold(String::from("VERSION: 0\n"), |index, &n| {
+            index + &format!("\nCPV: a/a-{n}\nBUILD_TIME: {}\n", 10_000 * (n + 1) + TOOK[n] as usize)
+        });
+        read.read_index(&binaries(index.as_bytes()));
+        for (n, (seconds, start)) in TOOK.into_iter().zip((10_000..).step_by(10_000)).enumerate() {
+            read.read(beside(start, n, seconds, 100).as_bytes());
+        }
+        (read.of("a/a", false).collect::<Vec<_>>(), read.of("a/b", false).collect::<Vec<_>>())
+    };
+    let alone = TOOK.map(|seconds| seconds + 100).to_vec();
+    assert_eq!(read(&[2]), (TOOK.to_vec(), alone.clone()));
+    assert_eq!(read(&[2, 1]).0, TOOK);
+    assert_eq!(read(&[2, 1, 4]).0, [63, 57, 855]);
+    assert_eq!(read(&[]).0, TOOK);
+}
+
+#[test]
+fn what_merges_while_nothing_else_is_in_work_did_not_wait() {
+    let mut read = Durations::default();
+    for (version, start) in (1..10).zip((10_000..).step_by(10_000)) {
+        read.read(beside(start, version, 60, 4 * u32::try_from(version).unwrap()).as_bytes());
+    }
+    // What follows within a breath may have been built before the other one was merged.
+    let exact = read.packages["a/b"].source.iter().filter(|took| !took.waited).map(|took| took.seconds);
+    assert_eq!(exact.collect::<Vec<_>>(), [68, 72, 76, 80, 84, 88, 92, 96]);
+    assert!(read.packages["a/a"].source.iter().all(|took| took.waited));
+    // The other one failed, and stood in the way until then.
+    read.read(
+        b"900000: Started emerge on: x\n900000:  *** emerge --jobs=2 @world\n\
+          900000:  >>> emerge (1 of 2) a/c-1 to /\n900000:  >>> emerge (2 of 2) a/d-1 to /\n\
+          900500:  === (1 of 2) Merging (a/c-1::/r)\n900500:  ::: completed emerge (1 of 2) a/c-1 to /\n\
+          900500:  *** exiting unsuccessfully with status '1'.\n",
+    );
+    assert!(read.packages["a/c"].source[0].waited);
 }
 
 #[test]
