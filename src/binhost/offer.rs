@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::aside;
 use super::trust::Trust;
 use super::verify::{self, Finding};
-use crate::core::audit::{self, Broken, Facts, Linked};
+use crate::core::audit::{self, Broken, Facts, Fate, Linked};
 use crate::core::offer::{Offer, Offered};
 use crate::portage::atom::Provided;
 use crate::portage::index::{Index, Package};
@@ -33,6 +33,8 @@ pub struct Audited {
     pub broken: Vec<Broken>,
     /// What was built with another version of a library than the one that is offered.
     pub linked: Vec<Linked>,
+    /// What becomes of each build, in the order of the index.
+    pub fates: Vec<Fate>,
     /// What is wrong with files, in the order of the index.
     pub findings: Vec<Finding>,
     /// That there are signatures which were not checked, and why, in one sentence.
@@ -72,8 +74,8 @@ pub fn audit(
     });
     let packages = offered.collect();
     let offer = Offer { schema: Offer::SCHEMA, made: Timestamp::now(), cycle, packages, held: found.held };
-    let audit::Audit { offered, rebuild: broken, linked, .. } = found;
-    Ok(Audited { index, offered, offer, broken, linked, findings, unchecked: verified.unchecked })
+    let audit::Audit { offered, rebuild: broken, linked, fates, .. } = found;
+    Ok(Audited { index, offered, offer, broken, linked, fates, findings, unchecked: verified.unchecked })
 }
 
 /// Writes an offer down for whoever publishes it.

@@ -8,8 +8,9 @@ use super::{Error, json, print};
 use crate::binhost::offer;
 use crate::cli::Exit;
 use crate::config;
-use crate::core::audit::{Broken, Linked};
+use crate::core::audit::{Broken, Fate, Fates, Linked};
 use crate::core::offer::Held;
+use crate::portage::cpv::Cpv;
 use crate::render;
 use crate::supervisor::installed;
 use crate::volume;
@@ -17,11 +18,22 @@ use crate::volume;
 /// What `gbsup audit --json` says.
 #[derive(Serialize)]
 struct Answer<'a> {
+    /// The sum of `counts`.
     packages: usize,
     offered: usize,
+    counts: Fates,
+    fates: Vec<One<'a>>,
     held: &'a [Held],
     broken: &'a [Broken],
     linked: &'a [Linked],
+}
+
+/// What becomes of one binary package.
+#[derive(Serialize)]
+struct One<'a> {
+    cpv: &'a Cpv,
+    path: String,
+    fate: Fate,
 }
 
 pub(super) fn run(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
@@ -30,13 +42,16 @@ pub(super) fn run(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error>
     let pkgdir = volume::pkgdir(&volume);
     let audited = offer::audit(&volume, &pkgdir, &installed::packages(), &provided, &trust(), None)
         .map_err(|problem| no_index(&pkgdir, &problem))?;
-    let (packages, offered) = (audited.index.packages.len(), audited.offered.len());
+    let counts = Fates::of(&audited.fates, &audited.index);
     let (held, broken) = (audited.offer.held.as_slice(), audited.broken.as_slice());
     let linked = audited.linked.as_slice();
     if as_json {
-        print(json(&Answer { packages, offered, held, broken, linked })?)?;
+        let each = audited.index.packages.iter().zip(&audited.fates);
+        let fates = each.map(|(one, fate)| One { cpv: &one.cpv, path: one.file().path, fate: *fate });
+        let (packages, offered, fates) = (counts.total(), counts.offered, fates.collect());
+        print(json(&Answer { packages, offered, counts, fates, held, broken, linked })?)?;
     } else {
-        print(render::audited(packages, offered, held, broken, linked))?;
+        print(render::audited(counts, held, broken, linked))?;
     }
     Ok(if held.is_empty() && broken.is_empty() { Exit::Done } else { Exit::Findings })
 }

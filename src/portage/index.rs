@@ -17,16 +17,25 @@ pub struct Index {
     pub header: Block,
     /// The packages, in the order of the file: of one version the newest build last.
     pub packages: Vec<Package>,
+    /// How many blocks there are besides that name no package.
+    pub unreadable: usize,
 }
 
 impl Index {
-    /// Reads an index. A block that is about no package is skipped.
+    /// Reads an index. A block that names no package is skipped, and counted.
     #[must_use]
     pub fn parse(text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(text);
         let mut blocks = text.split("\n\n").map(|block| Block::new(block.trim_matches('\n')));
         let header = blocks.next().unwrap_or_default();
-        Self { header, packages: blocks.filter_map(Package::new).collect() }
+        let (mut packages, mut unreadable) = (Vec::new(), 0);
+        for block in blocks.filter(|block| !block.0.trim().is_empty()) {
+            match Package::new(block) {
+                Some(package) => packages.push(package),
+                None => unreadable += 1,
+            }
+        }
+        Self { header, packages, unreadable }
     }
 }
 
@@ -226,7 +235,9 @@ mod tests {
         assert!(real.iter().all(|binary| binary.built.is_some_and(|time| time > 1_795_000_000)));
         let freetype = flags("media-libs/freetype-2.12.1").expect("it is there");
         assert!(freetype.contains("bzip2") && !freetype.contains("harfbuzz"), "{freetype:?}");
-        let damaged = binaries(b"VERSION: 0\n\nCPV: no name\n\nUSE: a\n\nCPV: a/b-1\nUSE: c d\n\nCPV");
+        let damaged = b"VERSION: 0\n\nCPV: no name\n\nUSE: a\n\n\n\nCPV: a/b-1\nUSE: c d\n\nCPV";
+        assert_eq!(Index::parse(damaged).unreadable, 3);
+        let damaged = binaries(damaged);
         let [only] = &damaged[..] else { panic!("{damaged:?}") };
         assert_eq!((only.cpv.as_str(), only.flags.len()), ("a/b-1", 2));
         assert!(binaries(b"").is_empty());

@@ -101,7 +101,7 @@ fn prepare<'a>(
     versions: &[Cpv],
     anyway: impl Iterator<Item = &'a Installed>,
 ) -> io::Result<()> {
-    let mut index = Index { header: audited.index.header.clone(), packages: Vec::new() };
+    let mut index = Index { header: audited.index.header.clone(), packages: Vec::new(), unreadable: 0 };
     index.packages = audited.offered.iter().map(|n| audited.index.packages[*n].clone()).collect();
     index.header.set("PACKAGES", &index.packages.len().to_string());
     fs::create_dir_all(TRIAL_PKGDIR)?;

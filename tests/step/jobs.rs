@@ -83,7 +83,8 @@ fn audited(packages: &[u8]) -> Report {
     let what = || "needs a/gone, which nothing offers".to_owned();
     let held =
         |n: &u8| Held { cpv: cpv(*n, 1), slot: "0".into(), why: Why::Missing("a/gone".into()), what: what() };
-    let broken = |n: &u8| Broken { package: cpv(*n, 1), slot: "0".into(), what: what() };
+    let broken =
+        |n: &u8| Broken { package: cpv(*n, 1), slot: "0".into(), what: what(), needed_by: Vec::new() };
     Report::Audited {
         held: packages.iter().map(held).collect(),
         broken: packages.iter().map(broken).collect(),

@@ -11,7 +11,7 @@ use gbsup::core::{Ran, Report, Step, Work};
 use crate::story::{Story, cpv, evidence, pause, ran, resume};
 
 fn broken(name: &str, what: &str) -> Broken {
-    Broken { package: cpv(name), slot: "0".into(), what: what.into() }
+    Broken { package: cpv(name), slot: "0".into(), what: what.into(), needed_by: Vec::new() }
 }
 
 /// An audit that found this wrong with these packages.

@@ -60,7 +60,7 @@ pub fn publish<S: Signer + Sync>(
     publisher.sweep(now)?;
     let before = publisher.before();
     let path = pkgdir.join(PACKAGES);
-    let Index { header, packages } = Index::parse(&fs::read(&path).at(&path)?);
+    let Index { header, packages, .. } = Index::parse(&fs::read(&path).at(&path)?);
     let signed = signatory.map(|signatory| signatory.fingerprint.clone());
     let parts =
         parts(&publisher.releases, pkgdir, packages, offer, facts, before.as_ref(), signed.as_deref())?;
@@ -276,7 +276,7 @@ fn make(
     fill(directory, &mut parts)?;
     let (packages, entries): (Vec<_>, Vec<_>) =
         parts.into_iter().map(|part| (part.package, part.entry)).unzip();
-    let index = stage::index(directory, Index { header, packages }, stamp)?;
+    let index = stage::index(directory, Index { header, packages, unreadable: 0 }, stamp)?;
     let mut release = Release {
         schema: Release::SCHEMA,
         id,

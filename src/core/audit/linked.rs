@@ -53,7 +53,12 @@ pub fn outdated(linked: &[Linked], installed: &[Installed]) -> Vec<Broken> {
     for one in linked.iter().filter(is_here) {
         // Once, however many libraries it is about.
         if broken.last().is_none_or(|last| (&last.package, &last.slot) != (&one.package, &one.slot)) {
-            broken.push(Broken { package: one.package.clone(), slot: one.slot.clone(), what: one.what() });
+            broken.push(Broken {
+                package: one.package.clone(),
+                slot: one.slot.clone(),
+                what: one.what(),
+                needed_by: Vec::new(),
+            });
         }
     }
     broken

@@ -12,6 +12,7 @@
 //! and is not used: that something it was built with is newer than it is, or has another sub-slot now. What
 //! was needed to build it a client does not need, and what was linked into it is in it for good ([`Linked`] tells of it).
 
+mod fate;
 mod instance;
 mod linked;
 
@@ -28,6 +29,7 @@ use crate::portage::vdb::{Installed, Soname};
 use crate::portage::version;
 use instance::{Instance, implicit};
 
+pub use fate::{Fate, Fates};
 pub use linked::{Linked, outdated};
 
 /// What an audit goes by.
@@ -56,6 +58,8 @@ pub struct Audit {
     pub rebuild: Vec<Broken>,
     /// What is offered, and was built with another version of a library than the one that is.
     pub linked: Vec<Linked>,
+    /// What becomes of each build, in the order of the index.
+    pub fates: Vec<Fate>,
 }
 
 /// An installed package of which a new build may be better than those there are.
@@ -67,19 +71,41 @@ pub struct Broken {
     pub slot: String,
     /// What is wrong, in words that follow its name.
     pub what: String,
+    /// What is incomplete without it, where that is the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed_by: Vec<Cpv>,
 }
 
-/// `media-libs/libpng-1.6.40 is damaged: ...`
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.package, self.what)
+impl Broken {
+    /// Whether another one is the same trouble, whoever suffers from it by now.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        (&self.package, &self.slot, &self.what) == (&other.package, &other.slot, &other.what)
     }
 }
+
+/// `media-libs/libpng-1.6.40 is damaged: ...`, `sys-libs/zlib-1.3 has no binary package, and app-misc/a-1 needs it`
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.package, self.what)?;
+        let (named, rest) = self.needed_by.split_at(self.needed_by.len().min(NAMED));
+        let named: Vec<String> = named.iter().map(ToString::to_string).collect();
+        match (named.as_slice(), rest.len()) {
+            ([], _) => Ok(()),
+            ([one], 0) => write!(f, ", and {one} needs it"),
+            ([first @ .., last], 0) => write!(f, ", and {} and {last} need it", first.join(", ")),
+            (named, more) => write!(f, ", and {} and {more} more need it", named.join(", ")),
+        }
+    }
+}
+
+/// So many of those that need something are named in a sentence.
+const NAMED: usize = 8;
 
 /// Of what is broken, what is to be built from source: not what was built so already and is as it was.
 #[must_use]
 pub fn to_rebuild(broken: &[Broken], tried: &[Broken]) -> Vec<Broken> {
-    broken.iter().filter(|broken| !tried.contains(broken)).cloned().collect()
+    broken.iter().filter(|broken| !tried.iter().any(|tried| tried.is(broken))).cloned().collect()
 }
 
 /// Audits.
@@ -318,16 +344,18 @@ impl<'a> Choice<'a> {
         names.any(|name| name == one.slot.name)
     }
 
+    /// What was installed once and is no more is nobody's loss.
+    fn is_wanted(&self, slot: &Slot) -> bool {
+        slot.installed.is_some() || self.facts.installed.is_empty()
+    }
+
     fn report(&self) -> Audit {
         let mut offered: Vec<usize> = self.slots.iter().filter_map(Slot::chosen).collect();
         offered.sort_unstable();
-        let (mut held, mut rebuild) = (Vec::new(), BTreeSet::new());
-        for slot in &self.slots {
-            // What was installed once and is no more is nobody's loss.
-            let is_wanted = slot.installed.is_some() || self.facts.installed.is_empty();
+        let (mut held, mut rebuild) = (Vec::new(), Vec::new());
+        for slot in self.slots.iter().filter(|slot| self.is_wanted(slot)) {
             let first = slot.candidates[0];
-            let Some((why, what)) = self.wrong(first).filter(|_| is_wanted && slot.chosen() != Some(first))
-            else {
+            let Some((why, what)) = self.wrong(first).filter(|_| slot.chosen() != Some(first)) else {
                 continue;
             };
             let package = self.all[first].package;
@@ -343,18 +371,18 @@ impl<'a> Choice<'a> {
             if !self.has_slot(one) {
                 held.push(Held { cpv: cpv.clone(), slot: slot.clone(), why: Why::File, what: what.clone() });
             }
-            rebuild.insert(Broken { package: cpv, slot, what });
+            rebuild.push(Broken { package: cpv, slot, what, needed_by: Vec::new() });
         }
         let linked = linked::linked(&self.all, &self.slots);
-        Audit { offered, held, rebuild: rebuild.into_iter().collect(), linked }
+        Audit { offered, held, rebuild: together(rebuild), linked, fates: fate::fates(self) }
     }
 
     /// What to build from source so that a package is right again: another one that is installed and of which
     /// there is no binary package, or itself, since its ebuild may need something else by now.
     fn cure(&self, installed: &Installed, package: &Package, why: &Why, what: &str) -> Option<Broken> {
         let lacks = |one: &&Installed| !self.all.iter().any(|other| other.package.cpv == one.cpv);
-        let broken = |one: &Installed, what: String| {
-            Some(Broken { package: one.cpv.clone(), slot: one.slot.name.clone(), what })
+        let broken = |one: &Installed, what: String, needed_by: Vec<Cpv>| {
+            Some(Broken { package: one.cpv.clone(), slot: one.slot.name.clone(), what, needed_by })
         };
         let mut others = self.facts.installed.iter().filter(lacks);
         let provider = match why {
@@ -372,11 +400,27 @@ impl<'a> Choice<'a> {
         match provider {
             // That is said of itself.
             Some(one) if self.lost.iter().any(|(lost, _)| lost.cpv == one.cpv) => None,
-            Some(one) => broken(one, format!("has no binary package, and {} needs it", package.cpv)),
-            None if installed.cpv == package.cpv => broken(installed, what.to_owned()),
+            Some(one) => broken(one, "has no binary package".to_owned(), vec![package.cpv.clone()]),
+            None if installed.cpv == package.cpv => broken(installed, what.to_owned(), Vec::new()),
             None => None,
         }
     }
+}
+
+/// Each trouble once, with all that suffer from it.
+fn together(mut all: Vec<Broken>) -> Vec<Broken> {
+    all.sort_unstable();
+    let mut once: Vec<Broken> = Vec::new();
+    for broken in all {
+        match once.last_mut().filter(|last| last.is(&broken)) {
+            Some(last) => last.needed_by.extend(broken.needed_by),
+            None => once.push(broken),
+        }
+    }
+    for broken in &mut once {
+        broken.needed_by.dedup();
+    }
+    once
 }
 
 /// Which slots have builds that name a package or a soname.

@@ -110,6 +110,105 @@ fn the_real_index_is_complete() {
     assert_eq!(audit.offered.len(), slots.len());
 }
 
+/// Each build has one fate, and the numbers agree with the lists.
+fn adds_up(case: &Case) -> Audit {
+    let audit = case.audit();
+    assert_eq!(audit.fates.len(), case.index.packages.len());
+    let places = |fate| (0..audit.fates.len()).filter(|n| audit.fates[*n] == fate).collect::<Vec<_>>();
+    assert_eq!(places(Fate::Offered), audit.offered);
+    let slot = |n: &usize| {
+        let package = &case.index.packages[*n];
+        (package.cpv.cp(), package.slot().0)
+    };
+    let slots = |places: &[usize]| places.iter().map(slot).collect::<BTreeSet<_>>();
+    let (offered, held) = (slots(&audit.offered), slots(&places(Fate::Held)));
+    assert_eq!(offered.len(), audit.offered.len(), "one build of each slot");
+    assert!(slots(&places(Fate::Replaced)).is_subset(&offered));
+    assert!(held.is_disjoint(&offered) && slots(&places(Fate::Unwanted)).is_disjoint(&offered));
+    let told: BTreeSet<_> = audit.held.iter().map(|one| (one.cpv.cp(), one.slot.as_str())).collect();
+    assert_eq!(told.len(), audit.held.len(), "each is told once");
+    let lost = told.difference(&held).filter(|one| !case.lost.keys().any(|cpv| cpv.cp() == one.0));
+    assert!(held.is_subset(&told) && lost.count() == 0, "{held:?} {told:?}");
+    for (n, one) in audit.rebuild.iter().enumerate() {
+        assert!(!audit.rebuild[..n].iter().any(|other| other.is(one)), "{one} is advised twice");
+    }
+    assert_eq!(Fates::of(&audit.fates, &case.index).total(), case.index.packages.len());
+    audit
+}
+
+/// On a machine that has other packages than those of the index, and some of them.
+#[test]
+fn the_real_index_adds_up_also_where_other_packages_are_installed() {
+    let real = include_str!("../../../tests/captured/Packages");
+    let mut case = Case::of(&[]);
+    case.index = Index::parse(real.as_bytes());
+    assert_eq!(adds_up(&case).held, []);
+    // What most of the others need is not there.
+    let is_zlib = |block: &&str| !block.contains("CPV: sys-libs/zlib");
+    let without: Vec<&str> = real.split("\n\n").filter(is_zlib).collect();
+    case.index = Index::parse(without.join("\n\n").as_bytes());
+    let unbound = adds_up(&case);
+    assert!(!unbound.held.is_empty());
+    let case = case.installed(&[
+        ("sys-libs/zlib-1.2.13:0/1", ""),
+        ("a/foreign-1", ""),
+        ("media-libs/libpng-1.6.39", ""),
+    ]);
+    let audit = adds_up(&case);
+    let counts = Fates::of(&audit.fates, &case.index);
+    assert_eq!((counts.held, counts.offered), (1, unbound.offered.len()));
+    assert!(counts.unwanted > 0, "{counts:?}");
+    let [only] = audit.rebuild.as_slice() else { panic!("{:?}", audit.rebuild) };
+    assert_eq!(
+        only.to_string(),
+        "sys-libs/zlib-1.2.13 has no binary package, and media-libs/libpng-1.6.39 needs it"
+    );
+}
+
+#[test]
+fn one_advice_for_all_that_need_it() {
+    let users: Vec<String> = (1..=12).map(|n| format!("a/user{n:02}-1 RDEPEND=b/lib")).collect();
+    let lines: Vec<&str> = users.iter().map(String::as_str).collect();
+    let names: Vec<String> = (1..=12).map(|n| format!("a/user{n:02}-1")).collect();
+    let here: Vec<(&str, &str)> =
+        names.iter().map(|name| (name.as_str(), "")).chain([("b/lib-2", "")]).collect();
+    let mut case = Case::of(&lines).installed(&here);
+    let audit = adds_up(&case);
+    let [only] = audit.rebuild.as_slice() else { panic!("{:?}", audit.rebuild) };
+    assert_eq!(only.needed_by.len(), 12);
+    let text = only.to_string();
+    assert!(text.starts_with("b/lib-2 has no binary package, and a/user01-1, a/user02-1"), "{text}");
+    assert!(text.ends_with("a/user08-1 and 4 more need it"), "{text}");
+    // It was built once for some of them; that there is another one now is no other trouble.
+    case.index = index(&lines[..11]);
+    assert_eq!(to_rebuild(&case.audit().rebuild, &audit.rebuild), []);
+}
+
+proptest::proptest! {
+    /// Whatever is installed, damaged, lost or missing.
+    #[test]
+    fn every_build_has_one_fate(
+        builds in proptest::collection::vec((0..6_u8, 1..3_u8, 0..2_u8, 0..9_u8, 0..4_u8), 0..20),
+        here in proptest::collection::btree_map(0..9_u8, 1..3_u8, 0..6),
+        (damaged, lost) in (proptest::collection::vec(0..20_usize, 0..4), proptest::collection::vec(0..9_u8, 0..3)),
+    ) {
+        let line = |(n, (name, version, slot, needs, soname)): (usize, &(u8, u8, u8, u8, u8))| {
+            let (needs, requires) = (format!("RDEPEND=a/p{needs}"), format!("REQUIRES=x: lib{soname}.so.1"));
+            format!("a/p{name}-{version}:{slot}#{n} {needs}; {requires}; PROVIDES=x: lib{name}.so.{version}")
+        };
+        let lines: Vec<String> = builds.iter().enumerate().map(line).collect();
+        let here: Vec<(String, String)> =
+            here.iter().map(|(n, version)| (format!("a/p{n}-{version}"), format!("x: lib{n}.so.{version}"))).collect();
+        let here: Vec<(&str, &str)> = here.iter().map(|(name, provides)| (name.as_str(), provides.as_str())).collect();
+        let lost: Vec<String> = lost.iter().map(|n| format!("a/p{n}-1")).collect();
+        let case = Case::of(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let paths = case.index.packages.iter().map(|one| one.file().path).collect::<Vec<_>>();
+        let paths: Vec<&str> = damaged.iter().filter_map(|n| Some(paths.get(*n)?.as_str())).collect();
+        let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
+        adds_up(&case.installed(&here).damaged(&paths).lost(&lost));
+    }
+}
+
 #[test]
 fn one_build_of_each_slot() {
     let lines = ["a/x-1.9", "a/x-1.10", "a/x-1.10#2", "a/x-2:2", "a/x-1.10_rc1#7"];

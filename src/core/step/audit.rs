@@ -31,7 +31,8 @@ impl Turn {
             return self.set_phase(Phase::Running(Step::Audit));
         }
         cycle.held = held.iter().map(|held| format!("{} {}", held.cpv, held.what)).collect();
-        self.state.durable.broken = broken.iter().filter(|broken| tried.contains(broken)).cloned().collect();
+        let was_tried = |broken: &&Broken| tried.iter().any(|tried| tried.is(broken));
+        self.state.durable.broken = broken.iter().filter(was_tried).cloned().collect();
         if held.is_empty() || self.state.live.config.publish.hold_back {
             self.say(format!("{offered} packages can be offered, {} are held back", held.len()));
             return self.next_after(Step::Audit);
