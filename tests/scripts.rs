@@ -1,0 +1,112 @@
+//! How the scripts find a Docker client that an engine answers, and what they tell to type. No Docker is needed: the
+//! clients are stand-ins, and the engine is a socket that nobody listens at.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A machine of which only the clients and the engine matter.
+struct Machine {
+    place: TempDir,
+    path: Vec<String>,
+    _engine: UnixListener,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let place = TempDir::new().unwrap();
+        let engine = UnixListener::bind(place.path().join("docker.sock")).unwrap();
+        Self { place, path: Vec::new(), _engine: engine }
+    }
+
+    fn socket(&self) -> String {
+        format!("unix://{}", self.place.path().join("docker.sock").display())
+    }
+
+    /// A client, after those that are there in the PATH, to which an engine answers when this shell condition holds.
+    fn client(&mut self, name: &str, answered: &str) -> PathBuf {
+        let directory = self.place.path().join(name);
+        fs::create_dir(&directory).unwrap();
+        let file = directory.join("docker");
+        fs::write(&file, format!("#!/bin/bash\necho {name}\n{answered}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        self.path.push(directory.display().to_string());
+        file
+    }
+
+    /// What `docker` is after the scripts have looked for one, and what they say.
+    fn find(&self, env: &[(&str, &str)]) -> (String, String) {
+        let script = ". scripts/lib.sh; find_docker || echo none; docker info; echo ${DOCKER_HOST:-unset}; echo $DOCKER_TYPED";
+        let output = Command::new("bash")
+            .args(["-c", script])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env_remove("DOCKER_HOST")
+            .env_remove("DOCKER_TYPED")
+            .env("GBSUP_TEST_ENGINE", self.socket())
+            .env("GBSUP_TEST_LINKS", self.place.path())
+            .env("PATH", format!("{}:/usr/bin:/bin", self.path.join(":")))
+            .envs(env.iter().copied())
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+        (text(&output.stdout), text(&output.stderr))
+    }
+}
+
+#[test]
+fn a_client_that_is_answered_is_used_as_it_is() {
+    let mut machine = Machine::new();
+    machine.client("first", "exit 0");
+    let remote = ("DOCKER_HOST", "tcp://builder.example:2376");
+    let (found, said) = machine.find(&[remote]);
+    assert_eq!(found, format!("first\n{}\ndocker", remote.1));
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_host_or_context_without_an_engine_gives_way_to_the_engine_of_the_machine() {
+    let mut machine = Machine::new();
+    let socket = machine.socket();
+    machine.client("first", &format!("[[ ${{DOCKER_HOST-}} = {socket} && -z ${{DOCKER_CONTEXT-}} ]]"));
+    let (found, said) = machine.find(&[("DOCKER_HOST", "tcp://203.0.113.1:2375"), ("DOCKER_CONTEXT", "old")]);
+    let typed = format!("DOCKER_CONTEXT= DOCKER_HOST={socket} docker");
+    assert_eq!(found, format!("first\n{socket}\n{typed}"));
+    assert!(said.ends_with(&format!("to be typed by hand: {typed}")) && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn a_client_that_does_not_fit_the_engine_gives_way_to_one_that_does() {
+    let mut machine = Machine::new();
+    machine.client("first", "exit 1");
+    let second = machine.client("second", "exit 0");
+    let (found, said) = machine.find(&[]);
+    assert_eq!(found, format!("second\nunset\n{}", second.display()));
+    assert!(said.ends_with(&format!("to be typed by hand: {}", second.display())), "{said}");
+}
+
+#[test]
+fn the_verbs_that_are_printed_name_this_builder() {
+    let say = |env: &[(&str, &str)]| {
+        let script = ". scripts/lib.sh; to_type bootstrap; echo; to_type status";
+        let mut command = Command::new("bash");
+        command.args(["-c", script]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        for name in ["BASE", "NAME", "VOLUME", "IMAGE", "CONFIG"] {
+            command.env_remove(name);
+        }
+        let output = command.envs(env.iter().copied()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(say(&[]), "make bootstrap\nmake status");
+    let laptop =
+        [("NAME", "laptop"), ("VOLUME", "laptop"), ("IMAGE", "gbsup/laptop"), ("CONFIG", "/srv/my laptop")];
+    let words = "NAME=laptop VOLUME=laptop IMAGE=gbsup/laptop";
+    assert_eq!(say(&laptop), format!("make bootstrap {words} CONFIG=/srv/my\\ laptop\nmake status {words}"));
+    assert_eq!(
+        say(&[("BASE", "pocket"), ("NAME", "gbsup-try")]),
+        "make bootstrap BASE=pocket\nmake status BASE=pocket"
+    );
+}
