@@ -6,21 +6,22 @@ use gbsup::core::failure::{Class, Failure};
 
 use crate::support::{Builder, Home, KEY, Ran, Recipe, docker, host_wait};
 
-/// The real gpg, which meets its end when it signs and /run/test says so, once.
+/// The real gpg, which meets its end when it signs and /run/test says so, once. Whoever is killed while it works is held
+/// there first: a stopped agent keeps gpg waiting, with its socket open, for as long as it takes to be seen.
 const GPG: &str = r#"#!/bin/bash
 case "$*" in *--detach-sign*) ;; *) exec /usr/bin/gpg "$@" ;; esac
 once() { rm "/run/test/$1" 2>/dev/null; }
-socket() { [[ $(readlink /proc/$1/fd/*) == *socket:* ]]; }
+asks_agent() { [[ $(readlink /proc/$1/exe) == /usr/bin/gpg && $(readlink /proc/$1/fd/*) == *socket:* ]]; }
+hold_agent() { kill -STOP $(pidof gpg-agent); }
+me=$BASHPID
 if once kill-agent; then
     kill -KILL $(pidof gpg-agent)
 elif once kill-agent-later; then
-    # It is asked to sign, and does not come to it.
-    kill -STOP $(pidof gpg-agent)
-    me=$BASHPID
-    { until socket $me; do :; done; kill -KILL $(pidof gpg-agent); } >/dev/null 2>&1 &
+    hold_agent
+    { until asks_agent $me; do sleep 0.01; done; kill -KILL $(pidof gpg-agent); } >/dev/null 2>&1 &
 elif once kill-gpg; then
-    me=$BASHPID
-    { until [ "$(readlink /proc/$me/exe)" = /usr/bin/gpg ]; do :; done; kill -KILL $me; } >/dev/null 2>&1 &
+    hold_agent
+    { until asks_agent $me; do sleep 0.01; done; kill -KILL $me; kill -CONT $(pidof gpg-agent); } >/dev/null 2>&1 &
 elif once kill-publisher; then
     kill -KILL $PPID
 elif [ -e /run/test/fill-disk ] && [ ! -e /var/lib/gbsup/full ]; then
