@@ -7,6 +7,7 @@
 //! handed out by [`web`].
 
 pub mod binhost;
+mod children;
 pub mod cli;
 pub mod client;
 pub mod config;

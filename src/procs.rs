@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use crate::children;
+
 /// A process as `/proc/PID/stat` has it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Process {
@@ -48,12 +50,20 @@ impl Process {
         !matches!(self.state, 'Z' | 'X')
     }
 
-    /// Whether its environment at the start had one of `entries`, each `NAME=value`.
-    pub(crate) fn has_environment(&self, entries: &[String]) -> bool {
+    /// Whether its environment at the start says that it belongs to the supervisor that was started again so often, or to
+    /// the job of this number.
+    pub(crate) fn is_marked(&self, restarts: u32, job: Option<&str>) -> bool {
         let environment = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
-        environment
-            .split(|byte| *byte == 0)
-            .any(|entry| entries.iter().any(|wanted| wanted.as_bytes() == entry))
+        let restarts = restarts.to_string();
+        environment.split(|byte| *byte == 0).filter_map(|entry| str::from_utf8(entry).ok()).any(|entry| {
+            match entry.split_once('=') {
+                Some((children::RESTARTS, value)) => value == restarts,
+                Some((children::MARK, value)) => value
+                    .split_once('.')
+                    .is_some_and(|(of, number)| of == restarts || job.is_some_and(|job| job == number)),
+                _ => false,
+            }
+        })
     }
 
     /// Whether it is this program, asking the supervisor something and about to print the answer.

@@ -80,6 +80,28 @@ fn what_decides_and_what_shows_does_no_io() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// Init's own two children get the container's environment: the supervisor is configured by it, and a person's command is
+/// the person's.
+const WHOLE_ENVIRONMENT: &[&str] = &["init/supervise.rs", "init/command.rs", "sys.rs"];
+
+#[test]
+fn every_child_has_an_environment_made_for_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let starts = |code: &str| code.contains("Command::new(") || code.contains("duct::cmd(");
+    let made = |code: &str| {
+        code.matches("children::environment(").count() > 0
+            && !code.contains(".env(")
+            && (code.contains(".env_clear()") || !code.contains("Command::new("))
+            && code.matches("duct::cmd(").count() == code.matches(".full_env(").count()
+    };
+    let broken: Vec<_> = sources(&root)
+        .into_iter()
+        .filter(|file| !WHOLE_ENVIRONMENT.iter().any(|known| file.ends_with(known)))
+        .filter(|file| starts(&code(file)) && !made(&code(file)))
+        .collect();
+    assert_eq!(broken, [""; 0].map(PathBuf::from));
+}
+
 #[test]
 fn the_rule_is_noticed_when_broken() {
     assert!(holds("use std::fs;", "std::fs"));

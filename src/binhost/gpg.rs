@@ -4,6 +4,8 @@
 //! changed and may be read-only, neither its configuration nor what a kill left in it matters, and its agent serves nobody
 //! else and ends with it. Nothing ever asks for a pass phrase, and what does nothing for a minute is killed.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder};
 use std::io::{self, PipeWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
@@ -16,6 +18,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use crate::children;
+use crate::portage::command::Inherits;
 use crate::portage::gpg::{self, Key};
 use crate::portage::gpkg::sign::Signer;
 
@@ -126,13 +130,17 @@ impl Gpg {
         }
     }
 
+    fn environment(&self) -> BTreeMap<OsString, OsString> {
+        let own: [(&str, &OsStr); 2] = [("GNUPGHOME", self.home.as_os_str()), ("LC_ALL", OsStr::new("C"))];
+        children::environment(Inherits::Nothing, own)
+    }
+
     fn start(&self, arguments: &[&str]) -> io::Result<Running> {
         const ALWAYS: &[&str] =
             &["--batch", "--no-tty", "--pinentry-mode", "error", "--disable-dirmngr", "--status-fd", "2"];
         let (reader, stdin) = io::pipe()?;
         let expression = duct::cmd("gpg", ALWAYS.iter().chain(arguments))
-            .env("GNUPGHOME", &self.home)
-            .env("LC_ALL", "C")
+            .full_env(self.environment())
             .stdin_file(reader)
             .stdout_capture()
             .stderr_capture()
@@ -147,7 +155,7 @@ impl Gpg {
 
 impl Drop for Gpg {
     fn drop(&mut self) {
-        let kill = duct::cmd("gpgconf", ["--kill", "all"]).env("GNUPGHOME", &self.home).stdin_null();
+        let kill = duct::cmd("gpgconf", ["--kill", "all"]).full_env(self.environment()).stdin_null();
         drop(kill.stdout_null().stderr_null().unchecked().run());
     }
 }

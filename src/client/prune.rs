@@ -6,6 +6,7 @@ use super::{Error, json, print, terminal};
 use crate::cli::Exit;
 use crate::config;
 use crate::core::prune::Removal;
+use crate::portage::command::Command;
 use crate::render;
 use crate::supervisor::{ask_here, prune};
 
@@ -23,14 +24,13 @@ pub(super) fn run(as_json: bool, dry_run: bool, force: bool) -> Result<Exit, Err
     if force {
         config.prune.cap = 100;
     }
-    let (chosen, mut problems) = prune::survey(&config, ask_here);
+    let ask = |command: &Command| ask_here(&config.build.environment, command);
+    let (chosen, mut problems) = prune::survey(&config, ask);
     let mut gone = Vec::new();
     if dry_run {
         gone = chosen;
     } else {
-        problems.extend(
-            prune::remove(&chosen, || false, |removal| gone.push(removal.clone()), ask_here).problems,
-        );
+        problems.extend(prune::remove(&chosen, || false, |removal| gone.push(removal.clone()), ask).problems);
     }
     let bytes = gone.iter().map(|removal| removal.size).sum();
     if as_json {

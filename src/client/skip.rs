@@ -4,10 +4,12 @@ use std::process::Command;
 
 use super::socket::Supervisor;
 use super::{DEADLINE, Error, json, print, request, sentence, terminal};
+use crate::children;
 use crate::cli::Exit;
+use crate::config;
 use crate::core::request::Request;
 use crate::core::skip::ToSkip;
-use crate::portage::command;
+use crate::portage::command::{self, Inherits};
 use crate::portage::cpv::Cpv;
 use crate::render;
 
@@ -34,9 +36,11 @@ fn list(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
 fn offered(package: &String) -> Result<ToSkip, Error> {
     let command = command::best_visible(package);
     let (program, args) = command.argv.split_first().ok_or_else(|| Error::Failed("no command".into()))?;
+    let more = config::load()?.build.environment;
     let ran = Command::new(program)
         .args(args)
-        .envs(command.env.iter().map(|(name, value)| (name, value)))
+        .env_clear()
+        .envs(children::environment(Inherits::Portage(&more), command.env.iter().cloned()))
         .output()
         .map_err(|error| Error::Failed(format!("{program} cannot be run: {error}")))?;
     match Cpv::parse(ran.stdout.trim_ascii()) {

@@ -9,6 +9,7 @@ use crate::binhost::release::{self, Releases};
 use crate::binhost::trust::Trust;
 use crate::binhost::verify;
 use crate::cli::{Exit, VerifyArgs};
+use crate::config;
 use crate::core::release::Id;
 use crate::portage::command;
 use crate::portage::settings::{self, Settings};
@@ -53,7 +54,9 @@ fn of_pkgdir(volume: &Path, all: bool, as_json: bool) -> Result<Exit, Error> {
 
 /// Whose signatures count for the Portage of this container; where there is none, for one that is configured nowhere.
 pub(super) fn trust() -> Trust {
-    let values = ask_here(&command::envvar(&settings::keys())).unwrap_or_default();
+    // A configuration that cannot be read names nothing more.
+    let more = config::load().map(|config| config.build.environment).unwrap_or_default();
+    let values = ask_here(&more, &command::envvar(&settings::keys())).unwrap_or_default();
     Trust::in_pkgdir(&Settings::parse(&values).signatures)
 }
 

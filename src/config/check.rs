@@ -258,6 +258,7 @@ impl Walk {
             ("build", "load_average") => slot.one(values::load_average, &mut config.build.load_average),
             ("build", "args") => slot.list(values::argument, &mut config.build.args),
             ("build", "keep_going") => slot.one(values::boolean, &mut config.build.keep_going),
+            ("build", "environment") => slot.list(values::variable, &mut config.build.environment),
             ("build", "stall") => slot.one(values::interval, &mut config.build.stall),
             ("rebuild", "linked") => slot.one(rebuild::linked, &mut config.rebuild.linked),
             ("rebuild", "commands") => slot.follow_ups(&mut config.rebuild.commands),

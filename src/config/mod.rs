@@ -15,6 +15,7 @@ mod http;
 mod notify;
 mod publish;
 mod rebuild;
+mod secrets;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use http::{Http, location};
 pub use notify::{News, Notify, Posted, Url};
 pub use publish::{Publish, Publisher, SignKey};
 pub use rebuild::{FollowUp, Linked, Rebuild};
+pub use secrets::{exposed, in_environment};
 pub use show::show;
 
 /// Where the file is when `GBSUP_CONFIG` says nothing else.
@@ -38,7 +40,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("volume", &["path"]),
     ("cycle", &["interval", "on_start"]),
     ("sync", &["command", "min_interval", "retries", "on_failure"]),
-    ("build", &["targets", "jobs", "load_average", "args", "keep_going", "stall"]),
+    ("build", &["targets", "jobs", "load_average", "args", "keep_going", "stall", "environment"]),
     ("rebuild", &["linked", "commands"]),
     ("remedy", &["fetch", "out_of_memory", "circular", "stalled", "binpkg_corrupt", "disk_full"]),
     (
@@ -175,6 +177,8 @@ pub struct Build {
     /// What prints nothing and uses no processor for so long is stopped; `None`: nothing is.
     #[serde(serialize_with = "values::serialize_interval")]
     pub stall: Option<Duration>,
+    /// Names of variables of the container that Portage gets besides those it documents.
+    pub environment: Vec<String>,
 }
 
 /// `build.jobs`
@@ -385,6 +389,7 @@ impl Default for Build {
             args: Vec::new(),
             keep_going: true,
             stall: Some(Duration::from_hours(2)),
+            environment: Vec::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::ser::{SerializeSeq, Serializer};
 use toml::de::DeValue;
 
 use crate::portage::atom::Provided;
+use crate::portage::command;
 use crate::portage::elf::Kernel;
 
 use super::{Format, Jobs, Level, LoadAverage, OnFailure};
@@ -249,6 +250,18 @@ pub(super) fn argument(value: &DeValue) -> Read<String> {
         Some(reason) => Err(format!("{text:?} {reason}")),
         None => Ok(text),
     }
+}
+
+/// The name of a variable that builds are to get. Never one of gbsup's own: a URL in it is a secret.
+pub(super) fn variable(value: &DeValue) -> Read<String> {
+    let name = word(value)?;
+    if !command::is_name(&name) {
+        return Err(format!("expected the name of a variable, found {name:?}"));
+    }
+    if name.starts_with("GBSUP_") {
+        return Err(format!("{name} is gbsup's own, and whatever a build gets is in every package"));
+    }
+    Ok(name)
 }
 
 /// Why an argument of emerge cannot be the user's.

@@ -45,8 +45,8 @@ impl JobFile {
 pub(super) struct Clearing {
     path: PathBuf,
     job: Option<JobFile>,
-    /// Entries of the environment that say whose a process is.
-    marks: Vec<String>,
+    /// How often the dead supervisor had been started again, which its children have in their environment.
+    restarts: u32,
     /// Pid and start time of every process found so far: a child keeps belonging when its parent is gone.
     known: HashSet<(i32, u64)>,
     step: Step,
@@ -77,10 +77,8 @@ impl Clearing {
     pub(super) fn begin(volume: &Path, restarts: u32, now: Instant) -> Clearing {
         let path = volume.join("state/job");
         let job = read_head(&path).and_then(|text| JobFile::parse(&text));
-        let mut marks = vec![format!("GBSUP_RESTARTS={restarts}")];
-        marks.extend(job.as_ref().map(|job| format!("GBSUP_JOB={}", job.id)));
         let known = HashSet::new();
-        let mut clearing = Clearing { path, job, marks, known, step: Step::Int, due: now + AFTER_INT };
+        let mut clearing = Clearing { path, job, restarts, known, step: Step::Int, due: now + AFTER_INT };
         let found = tell(|| clearing.find(), libc::SIGINT);
         if found > 0 {
             let job = clearing.job.as_ref().map_or(String::new(), |job| format!(", job {}", job.id));
@@ -129,10 +127,11 @@ impl Clearing {
     fn find(&mut self) -> Vec<Process> {
         let ours = procs::descendants(&procs::all().unwrap_or_default());
         let leader = self.job.as_ref().and_then(|job| leader(job, &ours));
+        let id = self.job.as_ref().map(|job| job.id.as_str());
         let belongs = |process: &&Process| {
             self.known.contains(&(process.pid, process.started))
                 || leader.is_some_and(|pid| process.session == pid || process.group == pid)
-                || process.has_environment(&self.marks)
+                || process.is_marked(self.restarts, id)
         };
         let roots = ours.iter().filter(belongs).map(|process| process.pid).collect();
         let mut found = procs::trees(&ours, &roots);

@@ -13,6 +13,7 @@ use super::job::{self, Clearing, Progress};
 use super::say::say;
 use super::sweep::{HURRY, sweep};
 use super::{exit_code, prepare, rehearse, settings, sleep};
+use crate::children;
 use crate::sys::{self, Child, SignalSet, Signals, Waited, isolate};
 
 /// The signals that mean something to the supervisor, and to it only: SIGUSR1 would drop an emerge
@@ -295,14 +296,15 @@ fn exit(now: Instant) -> Exit {
     Exit { code: 0, deadline: now + settings().stop.grace }
 }
 
-/// Starts the supervisor, which learns from `GBSUP_RESTARTS` how many came before it.
+/// Starts the supervisor, which learns from `GBSUP_RESTARTS` how many came before it. It gets the container's environment
+/// whole: it is configured by that, and hands on to its own children what is meant for them (`children`).
 ///
 /// `GBSUP_SUPERVISOR` names another program to start, with the same argument. It is there for tests
 /// of init, which need supervisors that die.
 fn spawn(restarts: u32) -> std::io::Result<i32> {
     let program = std::env::var_os("GBSUP_SUPERVISOR").unwrap_or_else(|| "/proc/self/exe".into());
     let mut command = Command::new(program);
-    command.arg("supervisor").env("GBSUP_RESTARTS", restarts.to_string()).stdin(Stdio::null());
+    command.arg("supervisor").env(children::RESTARTS, restarts.to_string()).stdin(Stdio::null());
     isolate(&mut command, Child { session: true, oom_score_adj: Some(OOM_SCORE_ADJ), ..Child::default() });
     let child = command.spawn()?;
     i32::try_from(child.id()).map_err(std::io::Error::other)

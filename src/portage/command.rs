@@ -4,6 +4,7 @@
 //! codes say almost nothing (emerge ends with 1 for every kind of failure), so these commands are
 //! made to print what a program can read: no colour, no spinner, no questions.
 
+mod inherited;
 mod line;
 mod trial;
 
@@ -14,7 +15,8 @@ use super::cpv::{self, Cpv};
 use super::probe::Capabilities;
 use line::{environment, plain, set};
 
-pub use line::{Command, shell_quote};
+pub use inherited::{Inherits, is_name, left_out, published};
+pub use line::{Command, PATH, shell_quote};
 pub use trial::{
     TRIAL, TRIAL_AGAIN, TRIAL_PKGDIR, TRIAL_ROOT, WORLD, WORLD_SETS, Wanted, lacks_what_the_profile_names,
     masked, passed_over, trial,

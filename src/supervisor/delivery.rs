@@ -17,7 +17,7 @@ use crate::config::Notify;
 use crate::core::notice::{Note, Way};
 use crate::core::status::{Status, in_words};
 use crate::core::{Event, Exit, Force};
-use crate::portage::command::Command;
+use crate::portage::command::{Command, Inherits};
 use crate::render::clean;
 use crate::render::message::{self, Request};
 
@@ -97,7 +97,8 @@ fn run(command: &Command, input: &[u8], unprivileged: bool, timeout: Duration) -
             }
             late
         });
-        let ended = Launch { input, unprivileged, ..Launch::new(handle) }.run(command, &mut said);
+        let ended =
+            Launch { input, unprivileged, ..Launch::new(handle, Inherits::Network) }.run(command, &mut said);
         drop(over);
         (ended, watch.join().unwrap_or(false))
     });

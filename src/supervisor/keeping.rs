@@ -7,10 +7,11 @@ use super::flags::Flags;
 use super::history::History;
 use super::store::Store;
 use super::{Supervisor, publish};
-use crate::config::Publisher;
+use crate::config::{self, Config, Publisher};
 use crate::core::failure::Failure;
 use crate::core::history::Record;
 use crate::core::{Event, view};
+use crate::portage::command;
 use crate::volume;
 
 impl Supervisor {
@@ -45,6 +46,28 @@ impl Supervisor {
         }
         if let Some(event) = self.offered() {
             self.send(event);
+        }
+    }
+
+    /// Tells, once, what of the environment and of the configuration is or would be where others can read it.
+    pub(super) fn tell_secrets(&self, config: &Config) {
+        let variables: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| {
+                Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+            })
+            .collect();
+        let names = variables.iter().map(|(name, _)| name.as_str());
+        let pairs = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (key, text) in [
+            ("environment", command::left_out(names.clone(), &config.build.environment)),
+            ("by-hand", config::in_environment(names)),
+            ("proxy", command::published(pairs)),
+            ("exposed", config::exposed()),
+        ] {
+            if let Some(text) = text.as_ref().filter(|text| self.state.live.warnings.get(key) != Some(text)) {
+                warn!("{text}");
+            }
+            self.send(Event::Warning { key, text });
         }
     }
 

@@ -50,6 +50,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
+use crate::children;
 use crate::config::{self, Config};
 use crate::core::request::{Reply, Request};
 use crate::core::state::State;
@@ -74,9 +75,6 @@ use serving::Serving;
 use signals::{Meaning, Signals};
 use socket::Asked;
 use store::Store;
-
-/// Set by PID 1: how often the supervisor was started again in this container.
-pub const RESTARTS_VARIABLE: &str = "GBSUP_RESTARTS";
 
 /// How long the last lines may take to leave.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -159,7 +157,7 @@ impl Supervisor {
         let server = tokio::spawn(socket::serve(listener, requests, watching));
         let began = Instant::now();
         let now = Now { mono: Duration::ZERO, wall: Timestamp::now() };
-        let restarts = std::env::var(RESTARTS_VARIABLE).ok().and_then(|n| n.parse::<u32>().ok());
+        let restarts = std::env::var(children::RESTARTS).ok().and_then(|n| n.parse::<u32>().ok());
         let supervisor = Self {
             state: State::new(config, now),
             began,
@@ -193,6 +191,7 @@ impl Supervisor {
 
     async fn run(mut self, mut inputs: Inputs) -> u8 {
         info!("gbsup {} begins, volume {}", crate::VERSION, self.state.live.space.path);
+        self.tell_secrets(&self.state.live.config);
         self.claim();
         loop {
             let Some(event) = self.select(&mut inputs).await else { continue };
@@ -257,7 +256,11 @@ impl Supervisor {
             Meaning::Sync => ask(Request::Sync),
             Meaning::Resume => ask(Request::Resume { skip: Vec::new() }),
             Meaning::Reload => {
-                Some(Event::Reloaded(config::load().map(Box::new).map_err(|problems| problems.to_string())))
+                let loaded = config::load();
+                if let Ok(config) = &loaded {
+                    self.tell_secrets(config);
+                }
+                Some(Event::Reloaded(loaded.map(Box::new).map_err(|problems| problems.to_string())))
             }
             Meaning::Dump => {
                 self.refresh().await;

@@ -19,8 +19,9 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
+use crate::children;
 use crate::core::{Exit, Force};
-use crate::portage::command::Command;
+use crate::portage::command::{Command, Inherits};
 use crate::procs;
 use crate::sys;
 
@@ -96,7 +97,9 @@ pub(super) trait Sink: Send {
 pub(super) struct Launch<'a> {
     /// The way to signal it.
     pub handle: &'a Handle,
-    /// The number in its environment and in the job file.
+    /// What it gets of the container's environment.
+    pub inherits: Inherits<'a>,
+    /// The number in its mark and in the job file.
     pub job: u64,
     /// Where its pid is written down for PID 1; absent before the volume is ours.
     pub job_file: Option<&'a Path>,
@@ -108,8 +111,8 @@ pub(super) struct Launch<'a> {
 
 impl<'a> Launch<'a> {
     /// A child that nobody needs to find again, with nothing to read.
-    pub(super) fn new(handle: &'a Handle) -> Self {
-        Self { handle, job: 0, job_file: None, input: &[], unprivileged: false }
+    pub(super) fn new(handle: &'a Handle, inherits: Inherits<'a>) -> Self {
+        Self { handle, inherits, job: 0, job_file: None, input: &[], unprivileged: false }
     }
 }
 
@@ -175,15 +178,13 @@ impl Launch<'_> {
         let expression = duct::cmd(program, arguments).dir("/");
         let expression =
             if self.input.is_empty() { expression.stdin_null() } else { expression.stdin_bytes(self.input) };
-        let mut expression = expression
+        let own = command.env.iter().cloned().chain(children::mark(self.job));
+        let expression = expression
             // The order counts: what stands last is applied first.
             .stderr_to_stdout()
             .stdout_file(output)
             .unchecked()
-            .env("GBSUP_JOB", self.job.to_string());
-        for (name, value) in &command.env {
-            expression = expression.env(name, value);
-        }
+            .full_env(children::environment(self.inherits, own));
         let unprivileged = self.unprivileged && nix::unistd::geteuid().is_root();
         let child = sys::Child { session: true, oom_score_adj: Some(OOM_SCORE_ADJ), ..sys::Child::default() };
         expression
@@ -330,12 +331,13 @@ impl Sink for Capture<'_> {
     }
 }
 
-/// The answer of a command, for whoever has no job to run it in; nothing when it could not be started.
+/// The answer of a command of Portage, for whoever has no job to run it in; nothing when it could not be started. `more` is
+/// `build.environment`.
 #[must_use]
-pub(crate) fn ask_here(command: &Command) -> Option<Vec<u8>> {
+pub(crate) fn ask_here(more: &[String], command: &Command) -> Option<Vec<u8>> {
     let mut nowhere = io::sink();
     let mut sink = Capture { file: &mut nowhere, text: Vec::new() };
-    let ended = Launch::new(&Handle::default()).run(command, &mut sink);
+    let ended = Launch::new(&Handle::default(), Inherits::Portage(more)).run(command, &mut sink);
     (!matches!(ended.exit, Exit::NotStarted(_))).then_some(sink.text)
 }
 
@@ -364,14 +366,14 @@ mod tests {
 
     fn run(handle: &Handle, script: &str, sink: &mut Memory) -> Ended {
         let argv = ["bash", "-c", script].map(str::to_owned).to_vec();
-        let launch = Launch { job: 7, ..Launch::new(handle) };
+        let launch = Launch { job: 7, ..Launch::new(handle, Inherits::Nothing) };
         launch.run(&Command { argv, env: vec![("LC_ALL".into(), "C.UTF-8".into())] }, sink)
     }
 
     #[test]
     fn a_child_has_its_own_session_and_nothing_of_ours() {
         let mut sink = Memory::default();
-        let script = "read line; echo \"stdin ended: $?\"; ps -o sid=,pgid= -p $$ | tr -s ' '; echo $$; echo $GBSUP_JOB; \
+        let script = "read line; echo \"stdin ended: $?\"; ps -o sid=,pgid= -p $$ | tr -s ' '; echo $$; env | grep -c CARGO; \
                       for n in 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$n ] && echo -n leak $n; done; grep -E 'Sig(Blk|Ign)' /proc/self/status; echo -n no end >&2";
         let ended = run(&Handle::default(), script, &mut sink);
         assert_eq!(ended.exit, Exit::Code(0));
@@ -379,7 +381,7 @@ mod tests {
         let lines: Vec<_> = text.lines().map(str::trim).collect();
         assert_eq!(lines[0], "stdin ended: 1");
         assert_eq!(lines[1], format!("{0} {0}", lines[2]));
-        assert_eq!(lines[3], "7");
+        assert_eq!(lines[3], "0", "the environment is the container's: {text}");
         assert!(lines[4].starts_with("SigBlk"), "a descriptor too many: {text}");
         assert!(text.contains("SigBlk:\t0000000000000000"), "{text}");
         assert!(text.contains("SigIgn:\t0000000000000000"), "{text}");
@@ -393,7 +395,7 @@ mod tests {
         assert_eq!(run(&Handle::default(), "exit 3", &mut sink).exit, Exit::Code(3));
         assert_eq!(run(&Handle::default(), "kill -9 $$", &mut sink).exit, Exit::Signal(9));
         let handle = Handle::default();
-        let launch = Launch::new(&handle);
+        let launch = Launch::new(&handle, Inherits::Nothing);
         let missing = Command { argv: vec!["no-such-program-anywhere".into()], env: vec![] };
         let Exit::NotStarted(why) = launch.run(&missing, &mut sink).exit else { panic!("it was started") };
         assert_eq!(why, "no-such-program-anywhere is not installed in this container");

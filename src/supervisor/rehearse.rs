@@ -14,7 +14,7 @@ use crate::core::failure::{Class, Failure};
 use crate::core::job::Job;
 use crate::core::{Exit, JobId, Ran, Report, Work, classify, remedy, untangle};
 use crate::portage::circular::{self, Circle};
-use crate::portage::command::{self, Command, Host};
+use crate::portage::command::{self, Command, Host, Inherits};
 use crate::portage::output::Scanner;
 use crate::portage::plan::{Plan, Reader};
 use crate::portage::probe::Capabilities;
@@ -39,12 +39,13 @@ pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
     let log = open_log().map_err(|problem| {
         vec![Failure::new(Class::Internal, format!("the log {LOG} cannot be written: {problem}"))]
     })?;
-    let mut rehearsing = Rehearsing { log, scanner: Scanner::new(), reader: Reader::new() };
+    let more = config.build.environment.clone();
+    let mut rehearsing = Rehearsing { more, log, scanner: Scanner::new(), reader: Reader::new() };
     let host = rehearsing.host();
     let settings = Settings::parse(&rehearsing.ask(&command::envvar(&settings::keys())));
     let options = options(config, &[]);
     let command = command::plan(&host, &options);
-    let ended = launch(&command, &mut rehearsing);
+    let ended = launch(&config.build.environment, &command, &mut rehearsing);
     let ran = Ran {
         program: command.argv.first().cloned().unwrap_or_default(),
         command: command.typed(),
@@ -91,12 +92,14 @@ fn open_log() -> io::Result<File> {
     File::create(LOG)
 }
 
-fn launch(command: &Command, sink: &mut dyn Sink) -> Exit {
-    Launch::new(&Handle::default()).run(command, sink).exit
+fn launch(more: &[String], command: &Command, sink: &mut dyn Sink) -> Exit {
+    Launch::new(&Handle::default(), Inherits::Portage(more)).run(command, sink).exit
 }
 
 /// Takes what Portage says.
 struct Rehearsing {
+    /// `build.environment`
+    more: Vec<String>,
     log: File,
     scanner: Scanner,
     reader: Reader,
@@ -106,7 +109,7 @@ impl Rehearsing {
     /// The answer to a short question; empty when there was none.
     fn ask(&mut self, command: &Command) -> Vec<u8> {
         let mut sink = Capture { file: &mut self.log, text: Vec::new() };
-        launch(command, &mut sink);
+        launch(&self.more, command, &mut sink);
         sink.text
     }
 

@@ -12,7 +12,7 @@ use super::console::Console;
 use super::process::{Handle, Launch, Sink};
 use crate::config::{Config, Http};
 use crate::core::{Event, Exit, Force};
-use crate::portage::command::Command;
+use crate::portage::command::{Command, Inherits};
 use crate::render::clean;
 
 /// How much is told of its last word.
@@ -39,7 +39,7 @@ impl Serving {
         let (console, events) = (self.console.clone(), self.events.clone());
         let started = thread::Builder::new().name("server".into()).spawn(move || {
             let mut said = Said { console, last: String::new() };
-            let ended = Launch::new(&handle).run(&command, &mut said);
+            let ended = Launch::new(&handle, Inherits::Nothing).run(&command, &mut said);
             let why = match ended.exit {
                 Exit::Code(_) if !said.last.is_empty() => said.last,
                 Exit::Code(code) => format!("the server ended with exit code {code}"),

@@ -19,7 +19,7 @@ use crate::core::eta::Estimates;
 use crate::core::failure::{Class, Failure};
 use crate::core::{Event, Exit, JobId, Ran, Step};
 use crate::emerge_log;
-use crate::portage::command::{self, BuildOptions, Command, Host, Sandbox};
+use crate::portage::command::{self, BuildOptions, Command, Host, Inherits, Sandbox};
 use crate::portage::index::{self, Binary};
 use crate::portage::output::{Progress, Scanner};
 use crate::portage::probe::Capabilities;
@@ -126,8 +126,7 @@ impl Task {
             job: self.job,
             step: self.step,
         };
-        let launch =
-            Launch { job: self.job.0, job_file: self.job_file.as_deref(), ..Launch::new(&self.handle) };
+        let launch = self.launch();
         let before = memory::oom_kills();
         let ended = launch.run(command, &mut sink);
         let oom_kills = before.zip(memory::oom_kills()).map(|(before, after)| after.saturating_sub(before));
@@ -162,13 +161,18 @@ impl Task {
     pub(super) fn capture(&mut self, command: &Command) -> Result<(Exit, Vec<u8>), Trouble> {
         let mut file = self.open_log(&command.typed())?;
         let mut sink = Capture { file: &mut file, text: Vec::new() };
-        let launch =
-            Launch { job: self.job.0, job_file: self.job_file.as_deref(), ..Launch::new(&self.handle) };
+        let launch = self.launch();
         let ended = launch.run(command, &mut sink);
         match ended.exit {
             Exit::NotStarted(why) => Err(Box::new(Failure::new(Class::Internal, why))),
             exit => Ok((exit, sink.text)),
         }
+    }
+
+    fn launch(&self) -> Launch<'_> {
+        let inherits = Inherits::Portage(&self.config.build.environment);
+        let job_file = self.job_file.as_deref();
+        Launch { job: self.job.0, job_file, ..Launch::new(&self.handle, inherits) }
     }
 
     /// Tells what an operator should know, or that it is over.

@@ -29,6 +29,7 @@ mod records;
 mod release;
 mod remedy;
 mod room;
+mod secrets;
 mod serve;
 mod sign;
 mod signals;

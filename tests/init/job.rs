@@ -11,7 +11,7 @@ use crate::support::{Container, Setup};
 fn with_job(job: &str, record: &str) -> Container {
     let setup = Setup::supervisor(&format!(
         "if [ $GBSUP_RESTARTS = 0 ]; then
-            GBSUP_JOB=17 env --default-signal=INT setsid sh $DIR/job &
+            SUPERVISED_JOB=0.17 env --default-signal=INT setsid sh $DIR/job &
             until grep -q ready $DIR/log; do sleep 0.01; done
             job=$!
             {record}
@@ -60,7 +60,8 @@ fn the_job_in_the_job_file_gets_int_and_is_gone_before_the_restart() {
 #[test]
 fn a_job_about_to_be_spawned_is_found_by_its_environment() {
     // As if the supervisor's own mark had been lost on the way.
-    let job = format!("exec env -u GBSUP_RESTARTS sh -c '{}'", POLITE.replace('\'', "'\\''"));
+    let job =
+        format!("exec env -u GBSUP_RESTARTS SUPERVISED_JOB=9.17 sh -c '{}'", POLITE.replace('\'', "'\\''"));
     let log = second_start(with_job(&job, "echo 17 0 0 >$DIR/volume/state/job"));
     assert!(log.contains("leader INT") && !log.contains("alive"), "{log}");
 }

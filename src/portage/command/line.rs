@@ -3,8 +3,11 @@
 /// Without these a command would be about another system.
 const PLACES: [&str; 2] = ["ROOT", "PKGDIR"];
 
+/// Where programs are looked for.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// A program to run: its arguments, the first being the program, and what its environment needs on
-/// top of the supervisor's own.
+/// top of what it inherits ([`Inherits`](super::Inherits)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     /// Program and arguments. Never empty.
@@ -46,7 +49,7 @@ pub(super) fn environment() -> Vec<(String, String)> {
         ("NOCOLORS", "true"),
         ("TERM", "dumb"),
         ("HOME", "/root"),
-        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("PATH", PATH),
         // eix-sync calls emerge, which would obey an --ask in make.conf and fail without a terminal.
         ("EMERGE_DEFAULT_OPTS", ""),
         // Pauses meant for a person who may still press Ctrl-C.
