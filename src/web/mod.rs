@@ -16,6 +16,7 @@ mod answer;
 mod body;
 mod conditional;
 pub mod confine;
+mod crowd;
 mod kept;
 mod pages;
 mod path;

@@ -1,4 +1,4 @@
-//! Takes connections, so many at a time, and lets go of those that waste them.
+//! Takes connections, so many at a time, and closes those that waste them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,11 +9,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, warn};
 
 use super::answer::answer;
 use super::body::Outgoing;
+use super::crowd::{Crowd, Place};
 use super::stream::Stream;
 use super::tree::Tree;
 
@@ -27,7 +27,7 @@ const BREATH: Duration = Duration::from_millis(200);
 /// What it holds clients to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Connections at the same time; further ones wait in the kernel until one ends.
+    /// Connections at the same time; for a further one, an idle or a slow one is closed, or it waits.
     pub(super) connections: u16,
     /// How long a client may take for a request, and be silent between two of them.
     pub(super) request: Duration,
@@ -38,14 +38,15 @@ pub(super) struct Limits {
 /// Answers until the directory of the releases is no more.
 pub(super) async fn serve(listener: TcpListener, tree: Tree, limits: Limits) {
     let tree = Arc::new(tree);
-    let free = Arc::new(Semaphore::new(usize::from(limits.connections)));
+    let crowd = Crowd::new(limits.connections);
     loop {
-        // It is never closed, so there is always another permit to wait for.
-        let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
         match listener.accept().await {
             Ok(_) if tree.is_gone() => return,
             Ok((socket, from)) => {
-                tokio::spawn(connection(socket, from, Arc::clone(&tree), limits, permit));
+                let place = crowd.enter(from.ip()).await;
+                let number = place.number();
+                let task = tokio::spawn(connection(socket, from, Arc::clone(&tree), limits, place));
+                crowd.is_held_by(number, task.abort_handle());
             }
             Err(error) if is_its_own(&error) => {}
             Err(error) => {
@@ -62,17 +63,11 @@ fn is_its_own(error: &io::Error) -> bool {
     [ConnectionAborted, ConnectionReset, Interrupted].contains(&error.kind())
 }
 
-async fn connection(
-    socket: TcpStream,
-    from: SocketAddr,
-    tree: Arc<Tree>,
-    limits: Limits,
-    _permit: OwnedSemaphorePermit,
-) {
+async fn connection(socket: TcpStream, from: SocketAddr, tree: Arc<Tree>, limits: Limits, place: Place) {
     // Answers are written whole; there is nothing to wait for.
     let _slower = socket.set_nodelay(true);
     let outgoing = Outgoing::default();
-    let stream = Stream::new(socket, outgoing.clone(), limits.stall);
+    let stream = Stream::new(socket, outgoing.clone(), limits.stall, Arc::clone(&place.meter));
     let service = service_fn(move |request| {
         let response = answer(&tree, &request, &outgoing);
         async move { Ok::<_, std::convert::Infallible>(response) }

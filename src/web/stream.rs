@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,20 +18,22 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::body::{Outgoing, stands_for_file};
+use super::crowd::Meter;
 
 /// A client.
 pub(super) struct Stream {
     socket: TcpStream,
     outgoing: Outgoing,
     stall: Duration,
+    meter: Arc<Meter>,
     /// Runs while the client takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Stream {
-    /// What is written to it, it may leave lying for `stall`.
-    pub(super) fn new(socket: TcpStream, outgoing: Outgoing, stall: Duration) -> Self {
-        Self { socket, outgoing, stall, stalled: None }
+    /// What is written to it, it may leave lying for `stall`. `meter` is told what it takes.
+    pub(super) fn new(socket: TcpStream, outgoing: Outgoing, stall: Duration, meter: Arc<Meter>) -> Self {
+        Self { socket, outgoing, stall, meter, stalled: None }
     }
 
     /// Writes as much as goes, of the first of the buffers that has any.
@@ -112,6 +115,9 @@ impl Write for Stream {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 written => {
                     this.stalled = None;
+                    if let Ok(count) = written {
+                        this.meter.took(count, Instant::now().into_std());
+                    }
                     return Poll::Ready(written);
                 }
             }

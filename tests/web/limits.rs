@@ -1,6 +1,7 @@
 //! Whoever wastes connections loses them, and nobody else waits for him long.
 
 use std::io::{BufReader, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::server::{Server, bytes, read, request};
@@ -101,4 +102,36 @@ fn further_connections_wait_their_turn() {
     if let Ok(open) = open {
         assert!(open.count() < 40);
     }
+}
+
+/// A connection from another address of this machine, which asks for a large file and has begun to take it.
+fn slow_reader(server: &Server, from: Ipv4Addr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((from, 0))).unwrap();
+        socket.connect(server.address.parse().unwrap()).await.unwrap()
+    });
+    let mut stream = stream.into_std().unwrap();
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request("GET", "/binpkgs/big.gpkg.tar", &[]).as_bytes()).unwrap();
+    stream.read_exact(&mut [0; 4096]).unwrap();
+    stream
+}
+
+#[test]
+fn slow_readers_shut_nobody_out() {
+    let server = Server::with(&["--stall-timeout", "600"], &[("GBSUP_HTTP_MAX_CONNECTIONS", "64")]);
+    std::fs::write(server.releases().join("current/big.gpkg.tar"), bytes(64 << 20)).unwrap();
+    let (crowd, alone) = (Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3));
+    let alone = slow_reader(&server, alone);
+    let crowd: Vec<_> = (1..64).map(|_| slow_reader(&server, crowd)).collect();
+    // Each would have to wait for ten minutes, were all places kept.
+    for _ in 0..16 {
+        assert_eq!(server.get("/healthz").status, 200);
+    }
+    let rest = std::io::copy(&mut alone.take(64 << 20), &mut std::io::sink());
+    assert!(rest.is_ok_and(|count| count >= (64 << 20) - 4096), "it was the only one of its address");
+    drop(crowd);
 }

@@ -1,0 +1,259 @@
+//! Who is connected, and who gives way when there is no room for another client.
+//!
+//! A slow client is served as long as nobody waits for its place: a modem may take a day for a package. When all places
+//! are taken, one that is idle or slow loses its own to whoever comes, so that a few hundred slow readers shut nobody out.
+//! It is taken from the address that has the most, so one machine cannot push out the others.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+/// Bytes per second below which a connection is slow.
+const SLOW: u64 = 64 << 10;
+/// Over how long that is measured. A younger connection never gives way.
+pub(super) const WINDOW: Duration = Duration::from_secs(1);
+
+/// What a connection has taken: written to by whoever sends, read when a place is wanted.
+#[derive(Debug)]
+pub(super) struct Meter(Mutex<Measured>);
+
+/// Two marks: the speed is that since the older one, which lies between one and two windows back.
+#[derive(Clone, Copy, Debug)]
+struct Measured {
+    older: Mark,
+    newer: Mark,
+    total: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    at: Instant,
+    total: u64,
+}
+
+impl Meter {
+    fn new(now: Instant) -> Self {
+        let mark = Mark { at: now, total: 0 };
+        Self(Mutex::new(Measured { older: mark, newer: mark, total: 0 }))
+    }
+
+    /// The client took so many bytes.
+    pub(super) fn took(&self, bytes: usize, now: Instant) {
+        let mut measured = locked(&self.0);
+        measured.total = measured.total.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        measured.pass(now);
+    }
+
+    /// Bytes per second of late; `None`: it is not known yet.
+    fn speed(&self, now: Instant) -> Option<u64> {
+        let mut measured = locked(&self.0);
+        measured.pass(now);
+        let past = now.saturating_duration_since(measured.older.at);
+        let taken = u128::from(measured.total - measured.older.total);
+        let speed = taken * 1000 / past.as_millis().max(1);
+        (past >= WINDOW).then(|| u64::try_from(speed).unwrap_or(u64::MAX))
+    }
+}
+
+impl Measured {
+    fn pass(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.newer.at) >= WINDOW {
+            self.older = self.newer;
+            self.newer = Mark { at: now, total: self.total };
+        }
+    }
+}
+
+/// The connections there are, at most a fixed number.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    most: usize,
+    inside: Mutex<Inside>,
+    left: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    next: u64,
+    /// Those that have a place.
+    members: HashMap<u64, Member>,
+    /// Those that gave theirs away and have not ended yet.
+    going: usize,
+}
+
+#[derive(Debug)]
+struct Member {
+    from: IpAddr,
+    meter: Arc<Meter>,
+    /// Set as soon as its task is there.
+    task: Option<AbortHandle>,
+}
+
+/// A place, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    crowd: Arc<Crowd>,
+    number: u64,
+    /// What its connection has taken.
+    pub(super) meter: Arc<Meter>,
+}
+
+impl Crowd {
+    /// With so many places.
+    pub(super) fn new(most: u16) -> Arc<Self> {
+        Arc::new(Self { most: usize::from(most.max(1)), inside: Mutex::default(), left: Notify::new() })
+    }
+
+    /// A place for a connection from this address. While all are taken and none is idle or slow, it waits.
+    pub(super) async fn enter(self: &Arc<Self>, from: IpAddr) -> Place {
+        loop {
+            let left = self.left.notified();
+            if let Some(place) = self.try_enter(from, Instant::now()) {
+                return place;
+            }
+            // Somebody leaves, or was there long enough to be called slow.
+            let _either = tokio::time::timeout(WINDOW / 10, left).await;
+        }
+    }
+
+    fn try_enter(self: &Arc<Self>, from: IpAddr, now: Instant) -> Option<Place> {
+        let mut inside = locked(&self.inside);
+        if inside.members.len() >= self.most {
+            // As many on their way out as there are places: descriptors are bounded, too.
+            let slowest = if inside.going < self.most { inside.slowest(now) } else { None };
+            let task = inside.members.remove(&slowest?)?.task;
+            inside.going += 1;
+            if let Some(task) = task {
+                task.abort();
+            }
+        }
+        let number = inside.next;
+        inside.next += 1;
+        let meter = Arc::new(Meter::new(now));
+        inside.members.insert(number, Member { from: network(from), meter: Arc::clone(&meter), task: None });
+        Some(Place { crowd: Arc::clone(self), number, meter })
+    }
+
+    /// The task that has a place, which ends when the place goes to somebody else.
+    pub(super) fn is_held_by(&self, number: u64, task: AbortHandle) {
+        if let Some(member) = locked(&self.inside).members.get_mut(&number) {
+            member.task = Some(task);
+        }
+    }
+}
+
+impl Inside {
+    /// Of the slow ones of the address that has the most places: the slowest.
+    fn slowest(&self, now: Instant) -> Option<u64> {
+        let mut places: HashMap<IpAddr, usize> = HashMap::new();
+        for member in self.members.values() {
+            *places.entry(member.from).or_default() += 1;
+        }
+        let slow = self.members.iter().filter_map(|(number, member)| {
+            let speed = member.meter.speed(now).filter(|speed| *speed < SLOW && member.task.is_some())?;
+            Some((std::cmp::Reverse(places.get(&member.from).copied()), speed, *number))
+        });
+        slow.min().map(|(.., number)| number)
+    }
+}
+
+impl Place {
+    /// By which [`Crowd::is_held_by`] knows it.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut inside = locked(&self.crowd.inside);
+        if inside.members.remove(&self.number).is_none() {
+            inside.going = inside.going.saturating_sub(1);
+        }
+        drop(inside);
+        self.crowd.left.notify_one();
+    }
+}
+
+/// What counts as one address: of IPv6 the /64, since a host has all of that (RFC 4291, 2.5.4).
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+    fn enter(crowd: &Arc<Crowd>, from: IpAddr, now: Instant) -> Option<Place> {
+        let place = crowd.try_enter(from, now)?;
+        crowd.is_held_by(place.number(), tokio::spawn(std::future::pending::<()>()).abort_handle());
+        Some(place)
+    }
+
+    fn has(crowd: &Crowd, place: &Place) -> bool {
+        locked(&crowd.inside).members.contains_key(&place.number)
+    }
+
+    #[test]
+    fn speed_is_that_of_late() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let meter = Meter::new(start);
+        meter.took(100_000, at(500));
+        assert_eq!(meter.speed(at(900)), None);
+        assert_eq!(meter.speed(at(1000)), Some(100_000));
+        // A quick beginning does not count for ever.
+        meter.took(1_000, at(2000));
+        meter.took(1_000, at(3000));
+        assert_eq!(meter.speed(at(3500)), Some(666));
+        assert_eq!(meter.speed(at(9000)), Some(0));
+    }
+
+    #[tokio::test]
+    async fn the_slowest_of_the_address_with_the_most_gives_way() {
+        let crowd = Crowd::new(4);
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let idle = enter(&crowd, OTHER, start).unwrap();
+        let fast = enter(&crowd, HOST, start).unwrap();
+        let slow = enter(&crowd, HOST, start).unwrap();
+        let slower = enter(&crowd, HOST, start).unwrap();
+        fast.meter.took(1 << 20, at(900));
+        slow.meter.took(3000, at(900));
+        slower.meter.took(2000, at(900));
+        assert!(enter(&crowd, OTHER, at(999)).is_none(), "none has been there for a window");
+        let _new = enter(&crowd, OTHER, at(1000)).unwrap();
+        assert!(!has(&crowd, &slower) && has(&crowd, &slow) && has(&crowd, &idle) && has(&crowd, &fast));
+        // Two places each: the idle one is the slowest of all that are slow.
+        let _newer = enter(&crowd, OTHER, at(1000)).unwrap();
+        assert!(!has(&crowd, &idle) && has(&crowd, &slow));
+        let _newest = enter(&crowd, OTHER, at(1000)).unwrap();
+        assert!(!has(&crowd, &slow) && has(&crowd, &fast));
+        assert!(enter(&crowd, HOST, at(1000)).is_none(), "one is fast, the others have only come");
+        drop(fast);
+        assert!(enter(&crowd, HOST, at(1000)).is_some());
+        drop((idle, slow, slower));
+        assert_eq!(locked(&crowd.inside).going, 0);
+    }
+
+    #[test]
+    fn a_host_is_one_address() {
+        let is = |a: &str, b: &str| network(a.parse().unwrap()) == network(b.parse().unwrap());
+        assert!(is("2001:db8::1", "2001:db8::ffff:0:1") && !is("2001:db8::1", "2001:db8:0:1::1"));
+        assert!(is("::ffff:192.0.2.1", "192.0.2.1") && !is("192.0.2.1", "192.0.2.2"));
+    }
+}
