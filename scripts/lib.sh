@@ -155,6 +155,6 @@ need_running() {
     [ "$(container_state "$NAME")" = running ] || die "there is no running builder $NAME: $(to_type build)"
 }
 need_config() {
-    [ -z "$CONFIG" ] || [ -d "$CONFIG/portage" ] || [ -f "$CONFIG/world" ] ||
+    [ -z "$CONFIG" ] || [ -d "$CONFIG/portage" ] || [ -L "$CONFIG/portage" ] || [ -f "$CONFIG/world" ] || [ -L "$CONFIG/world" ] ||
         die "CONFIG=$CONFIG has neither portage/ (a client's /etc/portage) nor world"
 }

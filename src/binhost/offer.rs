@@ -53,7 +53,7 @@ pub fn audit(
     trust: &Trust,
     cycle: Option<u64>,
 ) -> io::Result<Audited> {
-    let index = Index::parse(&fs::read(pkgdir.join("Packages"))?);
+    let index = verify::read_index(pkgdir)?;
     let mut known = verify::known(volume);
     let verified = verify::verify_index(pkgdir, &index, false, &mut known, trust);
     verify::keep(volume, &known);

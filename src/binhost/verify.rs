@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::trust::Trust;
 use crate::portage::gpkg::digests::Whole;
 use crate::portage::gpkg::{self, Damage, Sound, signed};
-use crate::portage::index::{File, Index, Package};
+use crate::portage::index::{self, File, Index, Package};
 use crate::portage::xpak;
 use crate::volume::replace;
 
@@ -116,8 +116,13 @@ pub fn verify_release(place: &Path, trust: &Trust) -> io::Result<Verified> {
     Ok(verify_index(place, &read_index(place)?, true, &mut Known::default(), trust))
 }
 
-fn read_index(place: &Path) -> io::Result<Index> {
-    Ok(Index::parse(&fs::read(place.join("Packages"))?))
+/// The index in a directory, all of it.
+///
+/// # Errors
+/// When it cannot be read, or says itself that there is more than can be read.
+pub fn read_index(place: &Path) -> io::Result<Index> {
+    let damaged = |why| io::Error::new(io::ErrorKind::InvalidData, format!("it {why}"));
+    index::whole(&fs::read(place.join("Packages"))?).map_err(damaged)
 }
 
 /// The same for an index that was read already.

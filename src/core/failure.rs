@@ -137,6 +137,14 @@ impl Failure {
         }
     }
 
+    /// Older failures and newer ones together, of each package the newer.
+    #[must_use]
+    pub fn newest(mut older: Vec<Self>, newer: Vec<Self>) -> Vec<Self> {
+        older.retain(|old| old.package.is_none() || newer.iter().all(|new| new.package != old.package));
+        older.extend(newer);
+        older
+    }
+
     /// The failure in one line: `app/x-1.2 failed in compile: no luck`.
     #[must_use]
     pub fn headline(&self) -> String {

@@ -36,6 +36,10 @@ pub struct KnownFailure {
     pub inputs: Inputs,
     /// The cycle for which a person asked to have it tried again.
     pub asked: Option<u64>,
+    /// The builder never rested in a pause for it, since something else that was asked for came first. It pauses for
+    /// it at the end of the next cycle, whatever that is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
 }
 
 /// What decides whether a build can end in another way than the last one.
@@ -96,6 +100,17 @@ impl KnownFailure {
         atom(&self.package, &self.slot)
     }
 
+    /// The failure as far as it is remembered.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        Failure {
+            package: Some(self.package.to_string()),
+            phase: self.phase.clone(),
+            log: self.log.clone(),
+            ..Failure::new(self.class, self.message.clone())
+        }
+    }
+
     /// Whether an atom that a person wrote means it.
     #[must_use]
     pub fn is_meant_by(&self, atoms: &[String]) -> bool {
@@ -116,6 +131,12 @@ impl KnownFailure {
 #[must_use]
 pub fn atom(package: &Cpv, slot: &str) -> String {
     format!("{}:{slot}", package.cp())
+}
+
+/// Whether the package of this failure is among them.
+#[must_use]
+pub fn has(known: &[KnownFailure], failure: &Failure) -> bool {
+    known.iter().any(|past| failure.package.as_deref() == Some(past.package.as_str()))
 }
 
 fn find<'a>(plan: &'a Plan, package: &Cpv) -> Option<&'a Planned> {
@@ -154,6 +175,7 @@ pub fn remember(
             last: now,
             inputs: Inputs { package: planned.inputs.clone(), toolchain: toolchain.to_owned() },
             asked: None,
+            untold: true,
             package,
         });
     }

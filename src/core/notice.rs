@@ -219,12 +219,7 @@ fn trouble(failure: &Failure) -> (String, String) {
 
 /// What a cycle left out because it fails: the same trouble as when it held the builder.
 fn still_failing(known: &KnownFailure) -> (String, String) {
-    let failure = Failure {
-        package: Some(known.package.to_string()),
-        phase: known.phase.clone(),
-        ..Failure::new(known.class, known.message.clone())
-    };
-    trouble(&failure)
+    trouble(&known.failure())
 }
 
 fn old_tree(state: &State) -> Option<(String, String)> {
@@ -250,6 +245,8 @@ impl Found {
             Self::Done { wrong, .. } if wrong.contains_key(OLD_TREE) && is_new(wrong, known) => {
                 Some(News::Stale)
             }
+            // It paused for that while nothing could be told, and goes on since somebody has seen it.
+            Self::Done { wrong, .. } if is_new(wrong, known) => Some(News::Paused),
             Self::Done { release, .. } if release.is_some() && *release != known.release => {
                 Some(News::Published)
             }
@@ -285,6 +282,16 @@ impl Found {
                 let over = list("No longer wrong:", over(wrong, known));
                 let left = list("Still wrong:", wrong.values().map(String::as_str).collect());
                 (Urgency::Normal, "works again".to_owned(), format!("{over}{left}{headline}"))
+            }
+            (News::Paused, Self::Done { wrong, .. }) => {
+                let new = wrong.iter().filter(|(key, _)| !known.wrong.contains_key(*key));
+                let new: Vec<&str> = new.map(|(_, words)| words.as_str()).collect();
+                let title = if let [only] = new.as_slice() {
+                    format!("still failing, {}", only.split([' ', ':']).next().unwrap_or_default())
+                } else {
+                    format!("{} packages still fail", new.len())
+                };
+                (Urgency::High, title, format!("{}{headline}", list("Still failing:", new)))
             }
             (News::Stale, Self::Done { wrong, .. }) => {
                 let words = wrong.values().map(String::as_str).collect::<Vec<_>>().join("\n");

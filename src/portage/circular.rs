@@ -64,7 +64,7 @@ impl Circle {
 }
 
 /// Reads the report from what `emerge --circular-deps-report=json` printed. Nothing when there is none,
-/// or when it is damaged.
+/// or when it is damaged or names what is no package: half a circle is none.
 #[must_use]
 pub fn from_json(output: &[u8]) -> Option<Circle> {
     #[derive(Deserialize)]
@@ -92,7 +92,7 @@ pub fn from_json(output: &[u8]) -> Option<Circle> {
     let mut reports = serde_json::Deserializer::from_slice(&output[start..]).into_iter::<Report>();
     let report = reports.next()?.ok()?;
     Some(Circle {
-        packages: report.shortest_cycle.iter().filter_map(|link| cpv(&link.parent)).collect(),
+        packages: report.shortest_cycle.iter().map(|link| cpv(&link.parent)).collect::<Option<_>>()?,
         solutions: report
             .solutions
             .into_iter()

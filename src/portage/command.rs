@@ -156,12 +156,6 @@ pub fn best_visible(atom: &str) -> Command {
     plain(&["portageq", "best_visible", "/", atom])
 }
 
-/// Prints where these repositories are, one line each, empty for one that is not there.
-#[must_use]
-pub fn repo_paths(names: &[&str]) -> Command {
-    plain(&[&["portageq", "get_repo_path", "/"], names].concat())
-}
-
 /// Prints the installed Portage, `sys-apps/portage-3.0.83`, or an empty line.
 #[must_use]
 pub fn portage_installed() -> Command {
@@ -208,7 +202,12 @@ pub fn build(host: &Host, options: &BuildOptions) -> Command {
 /// packages that do not depend on each other one by one: `depgraph.py:_serialize_tasks`).
 #[must_use]
 pub fn plan(host: &Host, options: &BuildOptions) -> Command {
-    update(host, options, &["--pretend", "--tree"])
+    let mut command = update(host, options, &["--pretend", "--tree"]);
+    // What the user's own options say of its looks would make the list another one.
+    if !options.args.is_empty() {
+        command.argv.extend(["--color=n", "--verbose=y", "--quiet=n"].map(str::to_owned));
+    }
+    command
 }
 
 /// What a build and its plan have in common.
@@ -290,15 +289,12 @@ pub fn mass_best_visible(atoms: &[&str]) -> Command {
     plain(&[&["portageq", "mass_best_visible", "/", "ebuild"], atoms].concat())
 }
 
-/// Those atoms of [`mass_best_visible`] for which there is a version: `ATOM:category/name-version`, or `ATOM:`.
+/// Those atoms of [`mass_best_visible`] for which it says that there is no version: `ATOM:`, where another one has
+/// `ATOM:category/name-version`. An atom of which it says nothing may have one.
 #[must_use]
-pub fn visible(text: &[u8]) -> BTreeSet<String> {
+pub fn invisible(text: &[u8]) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(text);
-    let read = |line: &str| {
-        let (atom, package) = line.rsplit_once(':')?;
-        Cpv::parse(package.trim().as_bytes()).map(|_| atom.to_owned())
-    };
-    text.lines().filter_map(read).collect()
+    text.lines().filter_map(|line| line.trim_end().strip_suffix(':')).map(str::to_owned).collect()
 }
 
 /// A configured command that calls emerge itself, such as `perl-cleaner --all`. It gets our options

@@ -101,6 +101,13 @@ pub fn entry(package: &Cpv, at: Timestamp, text: &[u8]) -> Entry {
     for line in String::from_utf8_lossy(text).lines() {
         if let Some((class, phase)) = heading(line) {
             messages.push(Message { class, phase: phase.to_owned(), lines: Vec::new() });
+        } else if messages.is_empty() && !line.trim().is_empty() {
+            // Another module's, or another Portage's: it is for people to read all the same.
+            messages.push(Message {
+                class: Class::Log,
+                phase: "other".to_owned(),
+                lines: vec![line.to_owned()],
+            });
         } else if let Some(message) = messages.last_mut()
             && !(message.lines.is_empty() && line.trim().is_empty())
         {
@@ -146,10 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn text_without_a_heading_is_nobodys() {
+    fn text_without_a_heading_is_read_by_people() {
         assert_eq!(read("").messages, []);
-        assert_eq!(read("no heading\nWARN: postinst\n\n").messages, []);
-        assert_eq!(read("WARN: somewhere\n").messages, []);
+        assert_eq!(read("\nWARN: postinst\n\n").messages, []);
+        for text in ["no heading\nWARN: postinst\n\n", "no heading\n"] {
+            let messages = read(text).messages;
+            let [Message { class: Class::Log, lines, .. }] = &messages[..] else { panic!("{messages:?}") };
+            assert_eq!(lines, &["no heading"]);
+        }
     }
 
     #[test]

@@ -19,10 +19,13 @@ pub struct Advisory {
     pub cves: Vec<String>,
 }
 
-/// The advisories that the system is affected by, from what glsa-check printed.
+/// The advisories that the system is affected by, from what glsa-check printed; nothing when that was not understood. It
+/// always prints what its marks mean, whether there are advisories or not.
 #[must_use]
-pub fn affected(text: &[u8]) -> Vec<Advisory> {
-    String::from_utf8_lossy(text).lines().filter_map(advisory).collect()
+pub fn affected(text: &[u8]) -> Option<Vec<Advisory>> {
+    let text = String::from_utf8_lossy(text);
+    let is_one = |line: &&str| line.contains(" [N] ");
+    text.contains("[N] indicates").then(|| text.lines().filter(is_one).map(advisory).collect())?
 }
 
 fn advisory(line: &str) -> Option<Advisory> {
@@ -49,12 +52,15 @@ mod tests {
                      [N] indicates that the system might be affected.\n\n\
                      202611-02 [N] Many (of them) ( a/b  c/d  e/f ... ) CVE-2026-1,CVE-2026-2\n\
                      202611-03 [U] Not here ( a/b )\n";
-        let [one, many] = &affected(text)[..] else { panic!("{:?}", affected(text)) };
+        let [one, many] = &affected(text).unwrap()[..] else { panic!("{:?}", affected(text)) };
         assert_eq!(
             (one.id.as_str(), one.title.as_str()),
             ("202611-01", "Trivial Package: Multiple Vulnerabilities")
         );
         assert_eq!((one.packages.clone(), one.cves.len()), (vec!["test-quick/t1".to_owned()], 0));
+        assert_eq!(affected(b"Traceback (most recent call last):\n"), None);
+        let odd = [&text[..], b"GLSA 202611-04 [N] in other words\n"].concat();
+        assert_eq!(affected(&odd), None, "one more that is not understood");
         assert_eq!((many.title.as_str(), many.packages.len(), many.cves.len()), ("Many (of them)", 3, 2));
     }
 }

@@ -211,6 +211,23 @@ impl File {
     }
 }
 
+/// Reads an index that has to be whole. Portage counts the packages in the header
+/// (`portage/getbinpkg.py:PackageIndex.write`); without a count nothing is known to be missing.
+///
+/// # Errors
+/// When there are fewer or more, in words that follow the name of the file.
+pub fn whole(text: &[u8]) -> Result<Index, String> {
+    let index = Index::parse(text);
+    let read = index.packages.len() + index.unreadable;
+    match index.header.get("PACKAGES").map(str::parse::<usize>) {
+        _ if index.header.lines().next().is_none() => Err("is empty".to_owned()),
+        None => Ok(index),
+        Some(Ok(counted)) if read == counted => Ok(index),
+        Some(Ok(counted)) => Err(format!("is damaged: it counts {counted} packages, and has {read}")),
+        Some(Err(_)) => Err("is damaged: the number of its packages is none".to_owned()),
+    }
+}
+
 /// The packages of an index as far as it matters for what Portage would do with them, in its order.
 #[must_use]
 pub fn binaries(text: &[u8]) -> Vec<Binary> {
@@ -241,6 +258,19 @@ mod tests {
         let [only] = &damaged[..] else { panic!("{damaged:?}") };
         assert_eq!((only.cpv.as_str(), only.flags.len()), ("a/b-1", 2));
         assert!(binaries(b"").is_empty());
+    }
+
+    #[test]
+    fn an_index_that_is_not_whole_is_known_by_its_own_count() {
+        let real = include_str!("../../tests/captured/Packages");
+        assert_eq!(whole(real.as_bytes()).map(|index| index.packages.len()), Ok(29));
+        assert!(whole(b"VERSION: 0\n\nCPV: a/b-1\n\n").is_ok(), "it counts nothing");
+        let cut = &real[..real.len() / 2];
+        for (text, why) in
+            [("", "is empty"), (cut, "counts 29 packages"), ("PACKAGES: many\n\nCPV: a/b-1\n", "is none")]
+        {
+            assert!(whole(text.as_bytes()).is_err_and(|found| found.contains(why)), "{why}");
+        }
     }
 
     #[test]

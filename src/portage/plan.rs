@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cpv::Cpv;
 
-pub use reader::Reader;
 pub(super) use reader::listed;
+pub use reader::{Reader, Unread};
 
 /// What emerge would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -79,8 +79,8 @@ fn mend(task: &mut Task, rebuild: &[Broken], exclude: &[String]) -> Result<Optio
     let asked: Vec<&str> = atoms.iter().map(String::as_str).collect();
     let (_, text) = task.capture(&command::mass_best_visible(&asked))?;
     // emerge would refuse all of them because of one whose ebuild is gone.
-    let visible = command::visible(&text);
-    let atoms: Vec<String> = atoms.into_iter().filter(|atom| visible.contains(atom)).collect();
+    let gone = command::invisible(&text);
+    let atoms: Vec<String> = atoms.into_iter().filter(|atom| !gone.contains(atom)).collect();
     if atoms.is_empty() {
         return Ok(None);
     }

@@ -10,13 +10,13 @@ use super::prune::{entries, item};
 use crate::binhost::offer;
 use crate::core::prune::{self, Item, Kind};
 use crate::portage::cpv::Cpv;
-use crate::portage::index::{Index, Package};
+use crate::portage::index::{self, Index, Package};
 
 /// Every binary package of the index, needed or not. Repositories without an ebuild for any of them are not
 /// believed.
 pub(super) fn items(volume: &Path, pkgdir: &Path, repositories: &[PathBuf]) -> Vec<Item> {
     let Ok(text) = fs::read(pkgdir.join("Packages")) else { return Vec::new() };
-    let packages = Index::parse(&text).packages;
+    let Ok(Index { packages, .. }) = index::whole(&text) else { return Vec::new() };
     let has_ebuild = |cpv: &Cpv| {
         let ebuild = Path::new(cpv.cp()).join(format!("{}.ebuild", cpv.pf()));
         repositories.iter().any(|repository| repository.join(&ebuild).is_file())

@@ -1,14 +1,14 @@
 //! The plan step: what Portage would do, and what it would do that with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::task::{Task, Trouble, binaries};
 use super::{inputs, installed, rebuild};
-use crate::core::Report;
-use crate::portage::command;
+use crate::core::{Report, classify};
 use crate::portage::cpv::Cpv;
 use crate::portage::plan::{Plan, Reader};
+use crate::portage::{command, repository};
 
 impl Task {
     pub(super) fn plan(&mut self, exclude: &[String], skips: &[String]) -> Result<Report, Trouble> {
@@ -19,6 +19,9 @@ impl Task {
         rebuild::tell_changes(self, before.as_ref(), &installed::packages(), &settings);
         let mut reader = Reader::new();
         let ran = self.run_reading(&command::plan(&host, &options), |line| reader.line(line))?;
+        if let Some(failure) = classify::not_understood(&ran, reader.unread()) {
+            return Err(Box::new(failure));
+        }
         let mut plan = reader.finish(&binaries(&settings));
         let repos = self.repositories(&plan)?;
         inputs::look_up(&mut plan, &repos);
@@ -28,15 +31,11 @@ impl Task {
 
     /// Where the repositories are from which something is merged.
     fn repositories(&mut self, plan: &Plan) -> Result<BTreeMap<String, PathBuf>, Trouble> {
-        let names: BTreeSet<&str> = plan.packages.iter().map(|package| package.repo.as_str()).collect();
-        let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
-        if names.is_empty() {
+        if plan.packages.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let (_, paths) = self.capture(&command::repo_paths(&names))?;
-        let paths = String::from_utf8_lossy(&paths);
-        let found = names.iter().zip(paths.lines()).filter(|(_, path)| !path.is_empty());
-        Ok(found.map(|(name, path)| ((*name).to_owned(), PathBuf::from(path))).collect())
+        let (_, text) = self.capture(&command::repositories())?;
+        Ok(repository::by_name(&text))
     }
 
     /// What Portage would take of these.
@@ -44,7 +43,10 @@ impl Task {
         let mut offered = BTreeMap::new();
         for atom in skips {
             let (_, version) = self.capture(&command::best_visible(atom))?;
-            offered.extend(Cpv::parse(version.trim_ascii()).map(|version| (atom.clone(), version)));
+            // Its warnings stand in the same text.
+            let version =
+                version.split(|&byte| byte == b'\n').rev().find_map(|line| Cpv::parse(line.trim_ascii()));
+            offered.extend(version.map(|version| (atom.clone(), version)));
         }
         Ok(offered)
     }

@@ -61,7 +61,7 @@ impl Task {
         let version = String::from_utf8_lossy(&version).split_whitespace().last().map(str::to_owned);
         let open = if places::found("glsa-check") {
             let (exit, text) = self.capture(&command::advisories())?;
-            (exit == Exit::Code(0)).then(|| glsa::affected(&text))
+            (exit == Exit::Code(0)).then(|| glsa::affected(&text)).flatten()
         } else {
             None
         };

@@ -117,15 +117,18 @@ fn by_ebuild(task: &mut Task, stale: Vec<Stale>) -> Result<(Vec<Stale>, Vec<Stal
     }
     let atoms: Vec<&str> = stale.iter().map(|stale| stale.atom.as_str()).collect();
     let (_, text) = task.capture(&command::mass_best_visible(&atoms))?;
-    let visible = command::visible(&text);
-    Ok(stale.into_iter().partition(|stale| visible.contains(&stale.atom)))
+    let gone = command::invisible(&text);
+    Ok(stale.into_iter().partition(|stale| !gone.contains(&stale.atom)))
 }
 
 /// The libraries that are kept only for packages that still link to them, one line for each package that
 /// brought some.
 fn preserved(task: &mut Task) -> Result<Vec<String>, Trouble> {
     let (exit, text) = task.capture(&command::preserved_libs())?;
-    let lines = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
+    // Warnings stand in the same text.
+    let names =
+        |line: &&str| line.split(' ').next().is_some_and(|word| Cpv::parse(word.as_bytes()).is_some());
+    let lines = String::from_utf8_lossy(&text).lines().filter(names).map(str::to_owned).collect();
     Ok(if exit == Exit::Code(0) { lines } else { Vec::new() })
 }
 

@@ -59,7 +59,11 @@ pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
         toolchain: String::new(),
     };
     let went_well = ran.exit == Exit::Code(0);
-    let plan = std::mem::take(&mut rehearsing.reader).finish(&binaries(&settings));
+    let reader = std::mem::take(&mut rehearsing.reader);
+    if let Some(failure) = classify::not_understood(&ran, reader.unread()) {
+        return Err(vec![failure]);
+    }
+    let plan = reader.finish(&binaries(&settings));
     let report = Report::Planned { ran: Box::new(ran), plan: plan.clone(), offered: BTreeMap::new() };
     if went_well {
         return Ok(Rehearsal { plan, passed_over: classify::passed_over(&report, false), circle: None });

@@ -121,6 +121,8 @@ struct World {
     newest: u64,
     /// How many plans were made one after the other.
     plans: u32,
+    /// The packages for which it was seen to be paused.
+    seen: BTreeSet<String>,
     /// When people were last told something new.
     told: Option<Duration>,
     /// Messages and signs of life of this process that are on their way.
@@ -140,6 +142,7 @@ impl World {
             asked: 0,
             newest: 0,
             plans: 0,
+            seen: BTreeSet::new(),
             told: None,
             sent: BTreeSet::new(),
             gone: false,
@@ -253,11 +256,29 @@ impl World {
             assert!(self.told.is_none_or(|told| told + cooldown <= now.mono), "people are told too much");
             self.told = Some(now.mono);
         }
+        self.judge_what_was_seen();
         judge_answers(asked, &actions);
         for action in &actions {
             self.judge(action);
         }
         self.judge_state(timer, now);
+    }
+
+    /// A cycle never ends well with a failure that the builder did not once pause for, whatever else was asked for.
+    fn judge_what_was_seen(&mut self) {
+        let State { durable, .. } = &self.state;
+        let known = |package: &str| durable.known.iter().any(|past| past.package.as_str() == package);
+        self.seen.retain(|package| known(package));
+        match &durable.phase {
+            Phase::Paused(pause) if pause.why == Why::Failure => {
+                self.seen.extend(pause.failures.iter().filter_map(|failure| failure.package.clone()));
+            }
+            Phase::Waiting(_) => {
+                let untold = durable.known.iter().find(|past| !self.seen.contains(past.package.as_str()));
+                assert!(untold.is_none(), "nobody was told of {untold:?}");
+            }
+            _ => {}
+        }
     }
 
     fn judge(&mut self, action: &Action) {

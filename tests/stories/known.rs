@@ -348,3 +348,65 @@ fn a_skip_lasts_until_another_version_is_offered() {
     story.ask(Request::Unskip { packages: vec!["app-misc/b".into()] });
     assert!(story.status().skipped.is_empty());
 }
+
+#[test]
+fn a_first_failure_is_told_although_a_sync_was_asked_for_before() {
+    for publishes in [false, true] {
+        let mut story = Story::begin(|_| {});
+        story.through(Step::Plan);
+        story.ask(Request::Sync);
+        if publishes {
+            story.print(emerging("a"));
+            story.print(completed("a"));
+        }
+        story.end(fails("b", Class::Compile));
+        if publishes {
+            assert_eq!(story.running(), Step::Audit, "what is good comes first");
+            story.through(Step::Publish);
+        }
+        assert_eq!(story.running(), Step::Preflight, "the sync that was remembered begins at once");
+        story.through(Step::SelfUpdate);
+        story.end(planned(&["b", "c"]));
+        assert_eq!(excluded(&story), ["app-misc/b:0"], "the same is not tried twice");
+        story.end(planned(&["c"]));
+        story.restart("one", false);
+        story.through(Step::Preflight);
+        story.end(planned(&["b", "c"]));
+        story.end(planned(&["c"]));
+        story.through(Step::Publish);
+        story.expect(Mode::Paused, "app-misc/b-1");
+        let failures = story.status().pause.unwrap().failures;
+        assert_eq!(failures.len(), 1, "{failures:?}");
+
+        // Once is enough.
+        story.ask(Request::Sync);
+        story.through(Step::SelfUpdate);
+        story.end(planned(&["b", "c"]));
+        story.end(planned(&["c"]));
+        story.through(Step::Prune);
+        story.expect(Mode::Waiting, "app-misc/b-1 still failing");
+    }
+}
+
+#[test]
+fn what_the_sync_repaired_or_did_away_with_needs_no_telling() {
+    for repaired in [false, true] {
+        let mut story = Story::begin(|_| {});
+        story.through(Step::Plan);
+        story.ask(Request::Sync);
+        story.end(fails("b", Class::Compile));
+        story.through(Step::SelfUpdate);
+        if repaired {
+            let mut report = planned(&["b"]);
+            let Report::Planned { plan, .. } = &mut report else { unreachable!() };
+            plan.packages[0].inputs = "another ebuild".into();
+            story.end(report);
+            story.print(emerging("b"));
+            story.print(completed("b"));
+        } else {
+            story.end(planned(&["c"]));
+        }
+        story.through(Step::Prune);
+        story.expect(Mode::Waiting, "everything is up to date");
+    }
+}

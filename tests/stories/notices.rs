@@ -387,3 +387,28 @@ fn the_heart_beats_as_long_as_no_failure_holds_it() {
     told.pass(300);
     assert_eq!(told.beats, before + 2, "an operator's pause is healthy");
 }
+
+#[test]
+fn what_was_failing_when_nobody_could_be_told_is_told_later() {
+    let mut told = Told::begin(|config| config.notify.webhook = None);
+    told.fail(&["b"]);
+    let mut config = told.story.state.live.config.clone();
+    configured(&mut config);
+    // Somebody saw the pause, asked for a sync, and set up messages.
+    told.ask(Request::Sync);
+    told.take(Event::Reloaded(Ok(Box::new(config))));
+    for _ in 0..2 {
+        while told.story.running() != Step::Plan {
+            told.end(Report::Nothing);
+        }
+        told.end(planned(&["b", "c"]));
+        told.end(planned(&["c"]));
+        while told.story.job.is_some() {
+            told.end(Report::Nothing);
+        }
+        told.story.expect(Mode::Waiting, "still failing");
+        assert_eq!(told.kinds(), [News::Paused], "once");
+        assert_eq!(told.last().title, "gbsup: still failing, app-misc/b-1");
+        told.pass(86_400);
+    }
+}

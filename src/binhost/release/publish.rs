@@ -12,6 +12,7 @@ use super::ledger::Publisher;
 use super::stage::{self, Need, Part};
 use super::{At, Error, LINK, NEW, PACKAGES, Releases, sign};
 use crate::binhost::signing::Signatory;
+use crate::binhost::verify;
 use crate::core::offer::{Held, Offer, Offered};
 use crate::core::release::{Current, Demanding, Diff, Entry, Id, Origin, Published, Release};
 use crate::portage::cpv::Cpv;
@@ -60,7 +61,7 @@ pub fn publish<S: Signer + Sync>(
     publisher.sweep(now)?;
     let before = publisher.before();
     let path = pkgdir.join(PACKAGES);
-    let Index { header, packages, .. } = Index::parse(&fs::read(&path).at(&path)?);
+    let Index { header, packages, .. } = verify::read_index(pkgdir).at(&path)?;
     let signed = signatory.map(|signatory| signatory.fingerprint.clone());
     let parts =
         parts(&publisher.releases, pkgdir, packages, offer, facts, before.as_ref(), signed.as_deref())?;
@@ -121,7 +122,7 @@ pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Id, P
     releases.check(&target)?;
     let place = releases.place(id);
     let path = place.join(PACKAGES);
-    let index = Index::parse(&fs::read(&path).at(&path)?);
+    let index = verify::read_index(&place).at(&path)?;
     let mut packages = by_path(index.packages);
     let part = |entry: &Entry| {
         let missing = || Error::Incomplete { id, path: entry.path.clone(), what: "is not in its index" };

@@ -9,6 +9,7 @@ use super::failure::{Class, Failure};
 use super::job::Job;
 use super::{Exit, Ran, Report, Step};
 use crate::portage::output::How;
+use crate::portage::plan::Unread;
 use crate::portage::problem::{Problem, ProblemKind};
 use crate::portage::sync;
 
@@ -37,6 +38,18 @@ pub fn failures(job: &Job, report: Report) -> Vec<Failure> {
         | Report::Published(_)
         | Report::Pruned(_) => Vec::new(),
     }
+}
+
+/// A list of emerge's that went well and was not understood to the end: nothing is built by half of it.
+#[must_use]
+pub fn not_understood(ran: &Ran, unread: Option<Unread>) -> Option<Failure> {
+    let unread = unread.filter(|_| ran.exit == Exit::Code(0))?;
+    Some(Failure {
+        evidence: last(&ran.evidence.tail),
+        log: Some(ran.log.clone()),
+        suggestions: vec![ran.command.clone()],
+        ..Failure::new(Class::Internal, format!("what {} lists {unread}", ran.program))
+    })
 }
 
 /// Packages that are installed although their postinst failed. Portage counts them as done.

@@ -42,7 +42,11 @@ impl Turn {
                 let atoms: Vec<String> = packages.iter().map(|skip| skip.package.clone()).collect();
                 skip::add(&mut durable.skips, &packages, self.now.wall);
                 // Whoever builds it again later does not want to hear of what was before.
-                durable.known.retain(|past| !past.is_meant_by(&atoms));
+                let forgotten: Vec<_> =
+                    durable.known.extract_if(.., |past| past.is_meant_by(&atoms)).collect();
+                if let Some(cycle) = &mut durable.cycle {
+                    cycle.owed.retain(|failure| !known::has(&forgotten, failure));
+                }
             }
             Effect::Unskip(packages) => {
                 self.state.durable.skips.retain(|skip| !packages.contains(&skip.package));

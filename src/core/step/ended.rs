@@ -5,6 +5,7 @@ use crate::config::OnFailure;
 use crate::core::failure::Failure;
 use crate::core::history::{Outcome, Record};
 use crate::core::job::{Job, Then};
+use crate::core::known::KnownFailure;
 use crate::core::request::PauseMode;
 use crate::core::state::{Pause, Phase};
 use crate::core::status::Why;
@@ -166,8 +167,14 @@ impl Turn {
             .as_mut()
             .map(|cycle| std::mem::take(&mut cycle.owed))
             .unwrap_or_default();
-        let at = if owed.is_empty() { at } else { Step::Build };
-        let failures = [owed, failures].concat();
+        let at = if owed.is_empty() { at } else { at.min(Step::Build) };
+        let mut failures = Failure::newest(owed, failures);
+        let untold = self.state.durable.known.iter().filter(|past| past.untold).map(KnownFailure::failure);
+        failures.extend(
+            untold
+                .filter(|past| failures.iter().all(|failure| failure.package != past.package))
+                .collect::<Vec<_>>(),
+        );
         // It is held now; only a pause at the end of the cycle is still to come.
         self.state.durable.pending.pause.take_if(|pending| pending.mode != PauseMode::AfterCycle);
         self.set_phase(Phase::Paused(Pause {

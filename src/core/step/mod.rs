@@ -21,7 +21,8 @@ use crate::config::Config;
 use crate::core::failure::Failure;
 use crate::core::job::{Job, Then};
 use crate::core::remedy::{self, Remedy};
-use crate::core::state::{Phase, Reason, State, Volume};
+use crate::core::state::{Pause, Phase, Reason, State, Volume};
+use crate::core::status::Why;
 use crate::core::{Action, Claimed, Event, JobId, Now, Step, cycle, view};
 use crate::portage::output::Progress;
 
@@ -30,9 +31,11 @@ use crate::portage::output::Progress;
 #[must_use]
 pub fn step(state: State, event: Event, now: Now) -> (State, Vec<Action>) {
     let before = state.durable.clone();
-    let mut turn = Turn { state, now, actions: Vec::new() };
+    let rested = matches!(state.durable.phase, Phase::Paused(_));
+    let mut turn = Turn { state, now, actions: Vec::new(), rested };
     turn.take(event);
     turn.go_on();
+    turn.seen();
     turn.serve();
     turn.tell();
     let Turn { state, mut actions, .. } = turn;
@@ -47,6 +50,8 @@ struct Turn {
     state: State,
     now: Now,
     actions: Vec<Action>,
+    /// It was paused when the event came, so whatever it is paused for could be seen.
+    rested: bool,
 }
 
 impl Turn {
@@ -123,6 +128,17 @@ impl Turn {
         self.state.durable.since = self.now.wall;
     }
 
+    /// What the builder rests in a pause for is told from now on, by every view of it and by a message.
+    fn seen(&mut self) {
+        let Phase::Paused(Pause { why: Why::Failure, failures, .. }) = &self.state.durable.phase else {
+            return;
+        };
+        for past in &mut self.state.durable.known {
+            past.untold &=
+                failures.iter().all(|failure| failure.package.as_deref() != Some(past.package.as_str()));
+        }
+    }
+
     // --- The volume -----------------------------------------------------------------------------
 
     fn claimed(&mut self, claimed: Claimed) {
@@ -134,6 +150,7 @@ impl Turn {
         let fresh = claimed.durable.is_none();
         self.state.live.last_cycle = claimed.last_cycle;
         if let Some(durable) = claimed.durable {
+            self.rested = matches!(durable.phase, Phase::Paused(_));
             let earlier = std::mem::replace(&mut self.state.durable, durable).notices;
             self.remember_notices(earlier);
         }

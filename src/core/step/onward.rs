@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use super::Turn;
+use crate::core::failure::Failure;
 use crate::core::history::{Outcome, Record};
 use crate::core::job::{Before, Job};
 use crate::core::narrowing::Narrowing;
 use crate::core::remedy::{self, Remedy};
 use crate::core::request::PauseMode;
 use crate::core::stall::Watch;
-use crate::core::state::{Cycle, Live, Mending, Pause, PendingPause, Phase, Reason, Tally, Volume};
+use crate::core::state::{Cycle, Live, Mending, Pause, PendingPause, Phase, Reason, State, Tally, Volume};
+use crate::core::status::Why;
 use crate::core::untangle::Untangling;
-use crate::core::{Action, JobId, Step, Work, cycle};
+use crate::core::{Action, JobId, Step, Work, cycle, known};
 use crate::portage::output::Listed;
 use crate::portage::plan::Planned;
 
@@ -21,6 +23,7 @@ impl Turn {
         // That is so until the next audit.
         let held = self.state.durable.cycle.as_ref().map(|cycle| cycle.held.clone()).unwrap_or_default();
         let id = known.max(self.state.live.last_cycle).saturating_add(1);
+        let owed = self.untold();
         self.end_cycle(Outcome::Interrupted);
         self.state.plan = None;
         self.state.durable.cycle = Some(Cycle {
@@ -47,7 +50,7 @@ impl Turn {
             stale: Vec::new(),
             mending: Mending::default(),
             held,
-            owed: Vec::new(),
+            owed,
             over: false,
         });
         self.state.durable.sync.failures = 0;
@@ -60,6 +63,21 @@ impl Turn {
             reason: reason.name().to_owned(),
         }));
         self.set_phase(Phase::Running(Step::Preflight));
+    }
+
+    /// What failed, will not be tried again by itself, and was not seen by anybody, because something that was asked for
+    /// before begins at once: the cycle that begins has to pause for it in the end.
+    fn untold(&mut self) -> Vec<Failure> {
+        let State { durable, .. } = &mut self.state;
+        let cycle = durable.cycle.as_mut().filter(|cycle| !cycle.over);
+        let mut untold = cycle.map(|cycle| std::mem::take(&mut cycle.owed)).unwrap_or_default();
+        if let Phase::Paused(Pause { why: Why::Failure, failures, .. }) = &durable.phase
+            && !self.rested
+        {
+            untold.extend(failures.iter().cloned());
+        }
+        untold.retain(|failure| known::is_remembered(failure) && known::has(&durable.known, failure));
+        untold
     }
 
     pub(super) fn end_cycle(&mut self, outcome: Outcome) {

@@ -19,7 +19,10 @@ impl Turn {
         if self.narrowed(&plan) {
             return None;
         }
-        let cycle = self.state.durable.cycle.as_mut()?;
+        let State { durable, .. } = &mut self.state;
+        let cycle = durable.cycle.as_mut()?;
+        // Of what an earlier cycle could not tell, that which is wanted no more need not be told.
+        cycle.owed.retain(|failure| known::has(&durable.known, failure));
         let again = u64::try_from(cycle.merge_again.len()).unwrap_or(u64::MAX);
         let packages = plan.totals().packages.max(counted).saturating_add(again);
         cycle.planned = cycle.tally.done().saturating_add(packages);
@@ -87,6 +90,9 @@ impl Turn {
                     .is_some_and(|made| made.plan.packages.iter().any(|planned| planned.cpv == past.package))
         };
         let repaired: Vec<_> = durable.known.extract_if(.., |past| merged(past)).collect();
+        if let Some(cycle) = &mut durable.cycle {
+            cycle.owed.retain(|failure| !known::has(&repaired, failure));
+        }
         for past in repaired {
             let since = past.since.strftime("%Y-%m-%d");
             self.say(format!("{} is built, which had failed since {since}", past.package));

@@ -61,14 +61,16 @@ impl Turn {
         if at != Step::Build || !of_packages || !hold_back || cycle.merged.is_empty() {
             return false;
         }
-        cycle.owed = failures.to_vec();
+        cycle.owed = Failure::newest(std::mem::take(&mut cycle.owed), failures.to_vec());
         self.set_phase(Phase::Running(Step::Audit));
         true
     }
 
     /// Whether it is still to be told what failed in the build.
     pub(super) fn owed(&self) -> bool {
-        self.state.durable.cycle.as_ref().is_some_and(|cycle| !cycle.owed.is_empty())
+        let durable = &self.state.durable;
+        durable.cycle.as_ref().is_some_and(|cycle| !cycle.owed.is_empty())
+            || durable.known.iter().any(|past| past.untold)
     }
 
     /// Publishes without building, in a cycle of its own.

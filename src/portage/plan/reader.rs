@@ -20,13 +20,44 @@ use crate::portage::status::{Listed, package_in_parentheses};
 
 /// A plan has at most as many packages as this: the whole tree of Gentoo has fewer.
 const MAX_PACKAGES: usize = 30_000;
+/// As much of a line is shown, in characters.
+const SHOWN: usize = 120;
 /// How far up it is told who needs a package.
 const MAX_PARENTS: usize = 8;
 
-/// Reads a plan, line by line. What is no part of one is passed over.
+/// Why what was read is no plan. The text follows "it" or the name of a file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    /// It is something else, was cut short, or was made without `--verbose` or with `--quiet`.
+    #[error("has no line that begins with \"Total: \", with which emerge --pretend --verbose ends its list")]
+    NoTotal,
+    /// Which of them is meant?
+    #[error("has {0} lists of packages, and not one")]
+    Several(usize),
+    /// A part of the list is missing or is written in another way (`--columns`).
+    #[error(
+        "is not understood: Portage counts {counted} packages, and {read} could be read{}",
+        .line.as_ref().map(|line| format!("; the first line that could not: {line}")).unwrap_or_default()
+    )]
+    Miscounted {
+        /// What Portage counts.
+        counted: u64,
+        /// How many there are in the plan.
+        read: usize,
+        /// The first line of the list that was not understood.
+        line: Option<String>,
+    },
+}
+
+/// Reads a plan, line by line. What is no part of one is passed over; [`Reader::unread`] tells whether that was
+/// too much.
 #[derive(Debug, Default)]
 pub struct Reader {
     plan: Plan,
+    /// What Portage itself counts below each list.
+    totals: Vec<Option<u64>>,
+    /// The first line of the list that was not understood.
+    odd: Option<String>,
     /// The flags of each package, beside it.
     flags: Vec<Vec<Flag>>,
     /// The list has the order of `--tree`.
@@ -58,13 +89,32 @@ impl Reader {
     pub fn line(&mut self, line: &[u8]) {
         let Ok(line) = std::str::from_utf8(line) else { return };
         if let Some(entry) = Entry::parse(line) {
-            self.entry(&entry);
+            if !self.entry(&entry) {
+                self.odd.get_or_insert_with(|| line.trim_end().chars().take(SHOWN).collect());
+            }
+        } else if let Some(total) = line.strip_prefix("Total: ") {
+            self.totals.push(total.split(' ').next().and_then(|number| number.parse().ok()));
         } else if line.starts_with("These are the packages that would be") {
             self.tree = line.ends_with("in reverse order:");
         } else if self.rebuilds.open && line.starts_with("  ") {
             self.rebuilds.line(line);
         } else if !line.is_empty() {
             self.rebuilds.open = line == "The following packages are causing rebuilds:";
+        }
+    }
+
+    /// Why what was read so far is not all that emerge listed; nothing when it is. Portage counts what it lists
+    /// (`_emerge/resolver/output_helpers.py:_PackageCounters`), and only its own count shows that nothing was missed.
+    #[must_use]
+    pub fn unread(&self) -> Option<Unread> {
+        let read = self.plan.packages.len();
+        match self.totals.as_slice() {
+            [] => Some(Unread::NoTotal),
+            [Some(counted)] if u64::try_from(read) == Ok(*counted) && self.odd.is_none() => None,
+            [counted] => {
+                Some(Unread::Miscounted { counted: counted.unwrap_or(0), read, line: self.odd.clone() })
+            }
+            several => Some(Unread::Several(several.len())),
         }
     }
 
@@ -83,14 +133,15 @@ impl Reader {
         plan
     }
 
-    fn entry(&mut self, entry: &Entry) {
+    /// False when a package cannot be read that should stand there.
+    fn entry(&mut self, entry: &Entry) -> bool {
         self.above.retain(|(indent, _)| *indent < entry.indent);
         let parents = self.above.iter().rev().map_while(|(_, cpv)| cpv.clone());
         let packages: Vec<Cpv> = parents.take(MAX_PARENTS).collect();
         let target = self.above.is_empty();
         let package = Package::parse(entry.rest);
         self.above.push((entry.indent, package.as_ref().map(|package| package.cpv.clone())));
-        let Some(package) = package else { return };
+        let Some(package) = package else { return matches!(entry.kind, Kind::Context) };
         match entry.kind {
             Kind::Merge { binary } if self.plan.packages.len() < MAX_PACKAGES => {
                 let flags = flags(package.rest);
@@ -107,6 +158,7 @@ impl Reader {
             Kind::Uninstall => self.plan.removed.push(package.cpv),
             Kind::Merge { .. } | Kind::Context => {}
         }
+        true
     }
 }
 
