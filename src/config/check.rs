@@ -114,11 +114,11 @@ struct Walk {
     problems: Vec<Problem>,
 }
 
-/// What is being read: spans of a file, or the value of a variable.
+/// What is being read: spans of a file, or a variable. Either has its name and its text.
 #[derive(Clone, Copy)]
 enum Source<'a> {
     File(&'a str, &'a str),
-    Variable(&'a str),
+    Variable(&'a str, &'a str),
 }
 
 impl Source<'_> {
@@ -128,9 +128,14 @@ impl Source<'_> {
                 let before = text.as_bytes().iter().take(span.start);
                 Place::Line(name.into(), 1 + before.filter(|byte| **byte == b'\n').count())
             }
-            Self::Variable(name) => Place::Variable(name.into()),
+            Self::Variable(name, _) => Place::Variable(name.into()),
         }
     }
+}
+
+/// The value of a variable as the text it is.
+fn words(text: &str) -> Spanned<DeValue<'_>> {
+    Spanned::new(0..text.len(), DeValue::String(text.into()))
 }
 
 impl Walk {
@@ -232,9 +237,9 @@ impl Walk {
             self.problems.push(Problem { place, key: Some(format!("[{section}] {key}")), reason });
             return;
         };
-        let value = DeValue::parse(value)
-            .unwrap_or_else(|_| Spanned::new(0..value.len(), DeValue::String(value.into())));
-        self.set(Source::Variable(name), section, key, &value);
+        let text = value;
+        let value = DeValue::parse(text).unwrap_or_else(|_| words(text));
+        self.set(Source::Variable(name, text), section, key, &value);
     }
 
     /// Reads one value into its field. Every key of [`KEYS`] has its line here; a test says so.
@@ -327,16 +332,31 @@ impl Slot<'_> {
         self.problems.push(Problem { place: self.source.place(span), key, reason });
     }
 
+    /// One value. The text of a variable is whatever its key takes: `true` is a name for `notify.name`, and `"4"` a
+    /// number for `build.jobs`, since an env-file keeps its quotes. The first reason is told.
     fn one<T>(&mut self, read: fn(&DeValue) -> values::Read<T>, field: &mut T) {
-        match read(self.value.get_ref()) {
+        let value = self.value.get_ref();
+        let first = match (read(value), self.source) {
+            (Ok(value), _) => return *field = value,
+            (Err(reason), Source::File(..)) => return self.report(&self.value.span(), reason),
+            (Err(reason), Source::Variable(_, text)) => (reason, text),
+        };
+        let (reason, text) = first;
+        let unquoted = match value {
+            DeValue::String(inner) if inner != text => DeValue::parse(inner).ok(),
+            _ => None,
+        };
+        let other = unquoted.and_then(|inner| read(inner.get_ref()).ok());
+        match other.map_or_else(|| read(words(text).get_ref()), Ok) {
             Ok(value) => *field = value,
-            Err(reason) => self.report(&self.value.span(), reason),
+            Err(_) => self.report(&self.value.span(), reason),
         }
     }
 
+    /// A list. In a variable it may be words as in a shell: `GBSUP_BUILD_TARGETS="@world app-misc/hello"`.
     fn list<T>(&mut self, read: fn(&DeValue) -> values::Read<T>, field: &mut Vec<T>) {
         let mut list = Vec::new();
-        match (self.value.get_ref(), self.source) {
+        let text = match (self.value.get_ref(), self.source) {
             (DeValue::Array(elements), _) => {
                 for element in elements {
                     match read(element.get_ref()) {
@@ -344,19 +364,28 @@ impl Slot<'_> {
                         Err(reason) => self.report(&element.span(), reason),
                     }
                 }
+                return *field = list;
             }
-            // In a variable words are a list too: GBSUP_BUILD_TARGETS="@world app-misc/hello".
-            (DeValue::String(words), Source::Variable(_)) => {
-                for word in words.split_whitespace() {
-                    match read(&DeValue::String(word.into())) {
-                        Ok(value) => list.push(value),
-                        Err(reason) => self.report(&self.value.span(), reason),
-                    }
-                }
-            }
-            (other, _) => {
+            (DeValue::String(text), Source::Variable(..)) => text.as_ref(),
+            (_, Source::Variable(_, text)) => text,
+            (other, Source::File(..)) => {
                 let reason = values::mismatch("a list in brackets", other);
                 return self.report(&self.value.span(), reason);
+            }
+        };
+        let text = text.trim();
+        if text.starts_with('[') && text.ends_with(']') {
+            let reason = format!("expected words, or a list such as [\"one\", \"two\"], found {text:?}");
+            return self.report(&self.value.span(), reason);
+        }
+        let Some(words) = shlex::split(text) else {
+            let reason = format!("a quote or a backslash has no end in {text:?}");
+            return self.report(&self.value.span(), reason);
+        };
+        for word in words {
+            match read(&DeValue::String(word.into())) {
+                Ok(value) => list.push(value),
+                Err(reason) => self.report(&self.value.span(), reason),
             }
         }
         *field = list;

@@ -64,6 +64,72 @@ fn what_is_shown_reads_back_as_the_same() {
     }
 }
 
+/// The text of a variable means what its key takes, whatever else it would be in a file.
+#[test]
+fn a_variable_is_read_by_the_type_of_its_key() {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    for (value, want) in [
+        ("true", words(&["true"])),
+        ("false", words(&["false"])),
+        ("7", words(&["7"])),
+        ("1e3", words(&["1e3"])),
+        ("inf", words(&["inf"])),
+        ("2026-11-22", words(&["2026-11-22"])),
+        ("", words(&[])),
+        ("  ", words(&[])),
+        ("[]", words(&[])),
+        ("\"\"", words(&[])),
+        ("\"emaint sync -a\"", words(&["emaint", "sync", "-a"])),
+        ("'emaint sync -a'", words(&["emaint", "sync", "-a"])),
+        ("sh -c 'git pull; true'", words(&["sh", "-c", "git pull; true"])),
+        ("sh -c \"a 'b' c\"", words(&["sh", "-c", "a 'b' c"])),
+        ("/opt/my\\ sync -q", words(&["/opt/my sync", "-q"])),
+        ("[\"/opt/my sync\", \"-q\"]", words(&["/opt/my sync", "-q"])),
+        ("/nowhere/at-all", words(&["/nowhere/at-all"])),
+        ("{ a = 1 }", words(&["{", "a", "=", "1", "}"])),
+    ] {
+        for key in ["GBSUP_SYNC_COMMAND", "GBSUP_NOTIFY_COMMAND"] {
+            let config = env(&[(key, value)]).unwrap_or_else(|problems| panic!("{value}: {problems:?}"));
+            let read = if key == "GBSUP_SYNC_COMMAND" { config.sync.command } else { config.notify.command };
+            assert_eq!(read, want, "{key}={value}");
+        }
+    }
+    // Every value of text takes every text, and every other one takes its own with quotes around it.
+    for text in ["true", "12", "1.5", "1979-05-27", "nan", "[x]", "\"builder\""] {
+        let name = env(&[("GBSUP_NOTIFY_NAME", text)]).unwrap().notify.name;
+        assert_eq!(name, text.trim_matches('"'));
+    }
+    let quoted = env(&[
+        ("GBSUP_BUILD_JOBS", "\"4\""),
+        ("GBSUP_CYCLE_ON_START", "\"false\""),
+        ("GBSUP_CYCLE_INTERVAL", "\"10 min\""),
+        ("GBSUP_REMEDY_FETCH", "\"1s 2s\""),
+        ("GBSUP_REMEDY_OUT_OF_MEMORY", "'false'"),
+        ("GBSUP_PUBLISH_SIGN_KEY", "0123456789012345678901234567890123456789"),
+        ("GBSUP_HTTP_LISTEN", "\"\""),
+    ])
+    .unwrap();
+    assert_eq!(quoted.build.jobs, Jobs::Exactly(4));
+    assert!(!quoted.cycle.on_start && !quoted.remedy.out_of_memory);
+    assert_eq!(quoted.remedy.fetch, [1, 2].map(Duration::from_secs));
+    for (name, value, reason) in [
+        ("GBSUP_CYCLE_ON_START", "yes", "expected true or false, found \"yes\""),
+        ("GBSUP_CYCLE_ON_START", "", "expected true or false, found \"\""),
+        ("GBSUP_CYCLE_INTERVAL", "24", "expected a duration such as \"24h\", \"10 min\" or \"90s\", found 24"),
+        ("GBSUP_SYNC_COMMAND", "sh -c 'git pull", "a quote or a backslash has no end in \"sh -c 'git pull\""),
+        ("GBSUP_SYNC_COMMAND", "[git]", "expected words, or a list such as [\"one\", \"two\"], found \"[git]\""),
+        ("GBSUP_REMEDY_FETCH", "true", "expected a duration such as \"24h\", \"10 min\" or \"90s\", found \"true\""),
+    ] {
+        let problems = env(&[(name, value)]).expect_err(value);
+        assert!(problems[0].ends_with(reason), "{problems:?}");
+    }
+    // The file has types.
+    for (value, found) in [("true", "true"), ("7", "7"), ("\"emaint sync -a\"", "\"emaint sync -a\"")] {
+        let reason = format!("f:2: [sync] command: expected a list in brackets, found {found}");
+        assert_eq!(problems(&format!("[sync]\ncommand = {value}")), [reason]);
+    }
+}
+
 #[test]
 fn durations_are_read_as_people_write_them() {
     for (written, seconds) in [
