@@ -115,10 +115,22 @@ fn a_variable_is_read_by_the_type_of_its_key() {
     for (name, value, reason) in [
         ("GBSUP_CYCLE_ON_START", "yes", "expected true or false, found \"yes\""),
         ("GBSUP_CYCLE_ON_START", "", "expected true or false, found \"\""),
-        ("GBSUP_CYCLE_INTERVAL", "24", "expected a duration such as \"24h\", \"10 min\" or \"90s\", found 24"),
+        (
+            "GBSUP_CYCLE_INTERVAL",
+            "24",
+            "expected a duration such as \"24h\", \"10 min\" or \"90s\", found 24",
+        ),
         ("GBSUP_SYNC_COMMAND", "sh -c 'git pull", "a quote or a backslash has no end in \"sh -c 'git pull\""),
-        ("GBSUP_SYNC_COMMAND", "[git]", "expected words, or a list such as [\"one\", \"two\"], found \"[git]\""),
-        ("GBSUP_REMEDY_FETCH", "true", "expected a duration such as \"24h\", \"10 min\" or \"90s\", found \"true\""),
+        (
+            "GBSUP_SYNC_COMMAND",
+            "[git]",
+            "expected words, or a list such as [\"one\", \"two\"], found \"[git]\"",
+        ),
+        (
+            "GBSUP_REMEDY_FETCH",
+            "true",
+            "expected a duration such as \"24h\", \"10 min\" or \"90s\", found \"true\"",
+        ),
     ] {
         let problems = env(&[(name, value)]).expect_err(value);
         assert!(problems[0].ends_with(reason), "{problems:?}");

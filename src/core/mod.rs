@@ -36,6 +36,7 @@ pub mod offer;
 pub mod prune;
 pub mod release;
 pub mod remedy;
+mod repositories;
 pub mod request;
 pub mod room;
 pub mod server;
@@ -63,7 +64,7 @@ use crate::portage::cpv::Cpv;
 use crate::portage::live::LiveJob;
 use crate::portage::output::{Evidence, Progress};
 use crate::portage::plan::Plan;
-use crate::portage::sync;
+use crate::portage::sync::Synced;
 
 use audit::Broken;
 use eta::Estimates;
@@ -182,14 +183,12 @@ pub enum Report {
     Ran(Box<Ran>),
     /// There was nothing to do.
     Nothing,
-    /// The sync ran; the revision of the main repository after it, where known.
+    /// The sync ran.
     Synced {
-        /// How the command ended.
+        /// How the command ended; the last one, if it took several.
         ran: Box<Ran>,
-        /// What came of it.
-        outcome: sync::Outcome,
-        /// A commit or timestamp.
-        revision: Option<String>,
+        /// What came of each repository.
+        synced: Box<Synced>,
     },
     /// The resolver was asked what it would do.
     Planned {
@@ -205,6 +204,8 @@ pub enum Report {
     Ready {
         /// What was repaired.
         repairs: Vec<String>,
+        /// The names of the repositories that are configured and not there.
+        missing: Vec<String>,
     },
     /// What Portage knows of a circular dependency.
     Circle(Circle),

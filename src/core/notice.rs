@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::{Class, Failure};
 use super::known::KnownFailure;
 use super::release::Id;
+use super::repositories;
 use super::state::{Pause, Phase, State, Volume};
 use super::status::{Status, Why};
 use crate::config::{News, Notify};
@@ -23,7 +24,7 @@ const RETRIES: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(5), 
 /// How many failures of a class a message names, and how many commands.
 const NAMED: usize = 5;
 
-/// What an old tree is known by.
+/// What an old tree is known by; that of one repository alone has its name behind it.
 const OLD_TREE: &str = "old tree";
 
 /// How a message goes, or a sign of life.
@@ -222,11 +223,21 @@ fn still_failing(known: &KnownFailure) -> (String, String) {
     trouble(&known.failure())
 }
 
-fn old_tree(state: &State) -> Option<(String, String)> {
+fn old_tree(state: &State) -> impl Iterator<Item = (String, String)> {
     let sync = &state.durable.sync;
-    let since = sync.stale_since?.strftime("%Y-%m-%d %H:%M UTC");
-    let error = sync.error.as_deref().unwrap_or("the sync failed");
-    Some((OLD_TREE.to_owned(), format!("the tree is as old as {since}: {error}")))
+    let old = sync.stale_since.map(|since| {
+        let since = since.strftime("%Y-%m-%d %H:%M UTC");
+        let error = sync.error.as_deref().unwrap_or("the sync failed");
+        (OLD_TREE.to_owned(), format!("the tree is as old as {since}: {error}"))
+    });
+    let dead = sync
+        .dead()
+        .map(|(name, record)| (format!("{OLD_TREE} {name}"), repositories::sentence(name, record)));
+    old.into_iter().chain(dead)
+}
+
+fn is_new_about_the_tree(wrong: &Wrong, known: &Notices) -> bool {
+    wrong.keys().any(|what| what.starts_with(OLD_TREE) && !known.wrong.contains_key(what))
 }
 
 impl Found {
@@ -242,9 +253,7 @@ impl Found {
         match self {
             Self::Held(wrong) => is_new(wrong, known).then_some(News::Paused),
             Self::Done { wrong, .. } if !over(wrong, known).is_empty() => Some(News::Recovered),
-            Self::Done { wrong, .. } if wrong.contains_key(OLD_TREE) && is_new(wrong, known) => {
-                Some(News::Stale)
-            }
+            Self::Done { wrong, .. } if is_new_about_the_tree(wrong, known) => Some(News::Stale),
             // It paused for that while nothing could be told, and goes on since somebody has seen it.
             Self::Done { wrong, .. } if is_new(wrong, known) => Some(News::Paused),
             Self::Done { release, .. } if release.is_some() && *release != known.release => {
@@ -295,7 +304,9 @@ impl Found {
             }
             (News::Stale, Self::Done { wrong, .. }) => {
                 let words = wrong.values().map(String::as_str).collect::<Vec<_>>().join("\n");
-                (Urgency::Normal, "the tree is old".to_owned(), format!("{words}\n{headline}"))
+                let old =
+                    if wrong.contains_key(OLD_TREE) { "the tree is old" } else { "a repository is old" };
+                (Urgency::Normal, old.to_owned(), format!("{words}\n{headline}"))
             }
             (News::Finished, _) => {
                 let merged = status.progress.done;

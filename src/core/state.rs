@@ -313,8 +313,32 @@ pub struct SyncRecord {
     pub error: Option<String>,
     /// When the next attempt is due.
     pub retry: Option<Timestamp>,
-    /// Since when the tree is old because syncing fails.
+    /// Since when the tree is old because syncing fails: the main repository, or all of them.
     pub stale_since: Option<Timestamp>,
+    /// What is known of each repository, by its name.
+    #[serde(default)]
+    pub repositories: BTreeMap<String, RepositoryRecord>,
+    /// The name of the main repository, where known.
+    #[serde(default)]
+    pub main: Option<String>,
+    /// The repositories that the next attempt is about; empty: all.
+    #[serde(default)]
+    pub again: Vec<String>,
+    /// What a person should know of the last sync although it is no reason for another, one sentence each.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// What syncing did with one repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositoryRecord {
+    /// The last time that worked.
+    pub succeeded: Option<Timestamp>,
+    /// What it was at then: a commit or a timestamp, where known.
+    pub revision: Option<String>,
+    /// Why it failed since.
+    pub error: Option<String>,
 }
 
 /// Whether the volume is ours.
@@ -355,6 +379,8 @@ pub struct Live {
     pub outbox: Outbox,
     /// The process that serves clients.
     pub server: Server,
+    /// The repositories that the last preflight did not find, by name.
+    pub missing: Vec<String>,
     /// What an operator should know, by key.
     pub warnings: BTreeMap<&'static str, String>,
 }
@@ -394,6 +420,7 @@ impl State {
                 estimates: Arc::default(),
                 outbox: Outbox::default(),
                 server: Server::Off,
+                missing: Vec::new(),
                 warnings: BTreeMap::new(),
             },
         }

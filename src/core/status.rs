@@ -131,8 +131,25 @@ pub struct SyncInfo {
     pub last: Option<Timestamp>,
     /// The revision of the main repository after it, where known.
     pub revision: Option<String>,
-    /// Since when syncing fails, so that an old tree is built; absent when all is well.
+    /// Since when syncing fails, so that an old tree is built; absent when all is well, and also when all that fails
+    /// are repositories beside the main one.
     pub stale_since: Option<Timestamp>,
+    /// Each repository, by name.
+    #[serde(default)]
+    pub repositories: Vec<RepositoryInfo>,
+}
+
+/// An ebuild repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryInfo {
+    /// Its name.
+    pub name: String,
+    /// The last sync of it that worked.
+    pub last: Option<Timestamp>,
+    /// What it was at then: a commit or a timestamp, where known.
+    pub revision: Option<String>,
+    /// Why it could not be synced since; absent when all is well.
+    pub error: Option<String>,
 }
 
 /// The volume that must survive.

@@ -9,10 +9,11 @@ use super::eta::Task;
 use super::job::{Job, Stage, Then};
 use super::release::Current;
 use super::remedy::{Remedy, Treated};
-use super::state::{Cycle, Live, Pause, Phase, State, Tally, Volume};
+use super::repositories;
+use super::state::{Cycle, Live, Pause, Phase, RepositoryRecord, State, Tally, Volume};
 use super::status::{
-    self, CycleInfo, Eta, JobInfo, Mode, PauseInfo, Progress, ReleaseInfo, Status, SyncInfo, Why, in_words,
-    size,
+    self, CycleInfo, Eta, JobInfo, Mode, PauseInfo, Progress, ReleaseInfo, RepositoryInfo, Status, SyncInfo,
+    Why, in_words, size,
 };
 use super::untangle::Untangled;
 use super::{Now, Step, Work};
@@ -62,6 +63,7 @@ pub fn status(state: &State, now: Now) -> Status {
             last: durable.sync.succeeded,
             revision: durable.sync.revision.clone(),
             stale_since: durable.sync.stale_since,
+            repositories: repositories(state),
         },
         volume: live.space.clone(),
         log: log(state),
@@ -69,6 +71,16 @@ pub fn status(state: &State, now: Now) -> Status {
         remedies: remedies(state, now),
         warnings: warnings(state),
     }
+}
+
+fn repositories(state: &State) -> Vec<RepositoryInfo> {
+    let info = |(name, record): (&String, &RepositoryRecord)| RepositoryInfo {
+        name: name.clone(),
+        last: record.succeeded,
+        revision: record.revision.clone(),
+        error: record.error.clone(),
+    };
+    state.durable.sync.repositories.iter().map(info).collect()
 }
 
 fn mode(state: &State) -> Mode {
@@ -361,14 +373,25 @@ fn waiting(state: &State, progress: Progress, left: Option<Duration>) -> String 
     let release = release.map(|release| format!("release {}, {}", release.id, count(release.packages)));
     let facts: Vec<String> = release.into_iter().chain(how).collect();
     let how = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join("; ")) };
-    let old_tree =
-        if state.durable.sync.stale_since.is_some() { " with the tree of an earlier sync" } else { "" };
+    let old_tree = old_tree(state);
     let failing = failing::sentence(state).map(|sentence| format!("; {sentence}")).unwrap_or_default();
     let next = match left {
         Some(left) => format!("next sync in {}", in_words(left)),
         None => "the next cycle begins on request: gbsup sync".to_owned(),
     };
     format!("{what}{how}{old_tree}{failing}; {next}")
+}
+
+/// What of the tree is not new.
+fn old_tree(state: &State) -> String {
+    let sync = &state.durable.sync;
+    let old = if sync.stale_since.is_some() { " with the tree of an earlier sync" } else { "" };
+    let dead: Vec<&str> = sync.dead().map(|(name, _)| name).collect();
+    match dead.as_slice() {
+        [] => old.to_owned(),
+        [name] => format!("{old}, but the repository {name} could not be synced"),
+        names => format!("{old}, but the repositories {} could not be synced", names.join(", ")),
+    }
 }
 
 fn count(packages: u64) -> String {
@@ -447,6 +470,8 @@ fn warnings(state: &State) -> Vec<String> {
         let error = durable.sync.error.as_deref().unwrap_or("the sync failed");
         warnings.push(format!("the tree is as old as {}: {error}", since.strftime("%Y-%m-%d %H:%M UTC")));
     }
+    warnings.extend(durable.sync.dead().map(|(name, record)| repositories::sentence(name, record)));
+    warnings.extend(durable.sync.notes.iter().cloned());
     warnings.extend(durable.release.as_ref().and_then(older));
     warnings.extend(durable.cycle.as_ref().into_iter().flat_map(left_out));
     if live.hold && !matches!(&durable.phase, Phase::Paused(pause) if pause.by_flag) {

@@ -12,7 +12,10 @@ pub enum Work {
     /// See [`Step::Preflight`].
     Preflight,
     /// See [`Step::Sync`].
-    Sync,
+    Sync {
+        /// The names of the repositories that it is about; empty: all that are to be synced.
+        only: Vec<String>,
+    },
     /// See [`Step::SelfUpdate`].
     SelfUpdate,
     /// See [`Step::Plan`].
@@ -103,7 +106,7 @@ impl Work {
     pub fn step(&self) -> Step {
         match self {
             Self::Preflight => Step::Preflight,
-            Self::Sync => Step::Sync,
+            Self::Sync { .. } => Step::Sync,
             Self::SelfUpdate => Step::SelfUpdate,
             Self::Plan { .. } => Step::Plan,
             Self::Build { .. } | Self::Again { .. } => Step::Build,

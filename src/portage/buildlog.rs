@@ -197,7 +197,7 @@ fn plain(line: &[u8]) -> String {
 }
 
 /// The line without the sequences that colour it.
-fn uncoloured(line: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn uncoloured(line: &[u8]) -> Cow<'_, [u8]> {
     const ESCAPE: u8 = 0x1b;
     if !line.contains(&ESCAPE) {
         return Cow::Borrowed(line);

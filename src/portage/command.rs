@@ -97,6 +97,8 @@ pub enum Syncer {
     EixSync,
     /// `emaint sync -a`, which every Portage has.
     Emaint,
+    /// `emaint sync -r` with these repositories; never empty.
+    Some(Vec<String>),
     /// The configured command line; never empty.
     Custom(Vec<String>),
 }
@@ -141,9 +143,28 @@ pub fn sync(how: &Syncer) -> Command {
     let argv = match how {
         Syncer::EixSync => vec!["eix-sync".to_owned()],
         Syncer::Emaint => ["emaint", "sync", "-a"].map(str::to_owned).to_vec(),
+        // Several names stand in one word (`sync.py:repo`).
+        Syncer::Some(names) => vec!["emaint".to_owned(), "sync".to_owned(), "-r".to_owned(), names.join(" ")],
         Syncer::Custom(argv) => argv.clone(),
     };
     Command { argv, env: environment() }
+}
+
+/// Brings the index of eix up to date, which a sync without eix-sync leaves behind.
+#[must_use]
+pub fn eix_update() -> Command {
+    plain(&["eix-update"])
+}
+
+/// Looks after the files of a clone that was cut short: without `all` it makes the index of files that is missing, and
+/// touches none of them; with it, it writes those that are missing, and no other.
+#[must_use]
+pub fn check_out(clone: &str, all: bool) -> Command {
+    // A clone may belong to another user, whom git would not trust.
+    let git = ["git", "-c", "safe.directory=*", "-C", clone];
+    let rest: &[&str] =
+        if all { &["checkout-index", "--all", "--quiet"] } else { &["reset", "--mixed", "--quiet"] };
+    plain(&[&git, rest].concat())
 }
 
 /// Portage's own package.

@@ -6,6 +6,91 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// An ebuild repository as repos.conf describes it (portage(5), "repos.conf").
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repository {
+    /// The name of its section.
+    pub name: String,
+    /// Where it is.
+    pub location: PathBuf,
+    /// How it is synced (`git`, `rsync`, ...); empty: not at all.
+    pub sync_type: String,
+    /// From where.
+    pub sync_uri: String,
+    /// Whether `emaint sync -a` and `emerge --sync` sync it.
+    pub auto_sync: bool,
+}
+
+impl Repository {
+    /// Whether a sync of everything is to bring it.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.auto_sync && !self.sync_type.is_empty()
+    }
+}
+
+/// The ebuild repositories of a machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repositories {
+    /// The name of the main one, which the profile and most packages come from.
+    pub main: Option<String>,
+    /// All of them, in Portage's order.
+    pub all: Vec<Repository>,
+}
+
+/// What `portageq repos_config /` printed; none when there is no repository in it. It answers also when the
+/// repositories and the profile are not there.
+#[must_use]
+pub fn configured(text: &[u8]) -> Option<Repositories> {
+    let text = String::from_utf8_lossy(text);
+    let mut found = Repositories::default();
+    let mut named_main = None;
+    let mut in_default = false;
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            in_default = name == "DEFAULT";
+            if !in_default {
+                found.all.push(Repository { name: name.to_owned(), ..Repository::default() });
+            }
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=').map(|(key, value)| (key.trim(), value.trim())) else {
+            continue;
+        };
+        if in_default {
+            if key == "main-repo" {
+                named_main = Some(value.to_owned());
+            }
+            continue;
+        }
+        let Some(repository) = found.all.last_mut() else { continue };
+        match key {
+            "location" => repository.location = PathBuf::from(value),
+            "sync-type" => value.clone_into(&mut repository.sync_type),
+            "sync-uri" => value.clone_into(&mut repository.sync_uri),
+            "auto-sync" => repository.auto_sync = matches!(value, "yes" | "true"),
+            _ => {}
+        }
+    }
+    found.all.retain(|repository| repository.location.is_absolute());
+    let has = |name: &String| found.all.iter().any(|repository| repository.name == *name);
+    found.main = named_main.filter(has).or_else(|| Some("gentoo".to_owned()).filter(has));
+    (!found.all.is_empty()).then_some(found)
+}
+
+/// Whether a repository with these two files is one: `profiles/repo_name`, or `metadata/layout.conf` with
+/// `repo-name` (`portage/repository/config.py:RepoConfig`). Whatever else of it is there, without a name it is not
+/// all there.
+#[must_use]
+pub fn has_name(repo_name: Option<&str>, layout: Option<&str>) -> bool {
+    let named = |line: &str| {
+        let mut sides = line.splitn(2, '=').map(str::trim);
+        sides.next() == Some("repo-name") && sides.next().is_some_and(|name| !name.is_empty())
+    };
+    repo_name.is_some_and(|text| text.lines().next().is_some_and(|line| !line.trim().is_empty()))
+        || layout.is_some_and(|text| text.lines().any(named))
+}
+
 /// Where the repositories are, from what `portageq repos_config /` printed.
 #[must_use]
 pub fn locations(text: &[u8]) -> Vec<PathBuf> {
@@ -67,6 +152,36 @@ mod tests {
             named,
             [("local".into(), "/srv/local".into()), ("pocket".into(), "/var/db/repos/pocket".into())]
         );
+    }
+
+    #[test]
+    fn repositories_as_they_are_configured() {
+        let found = configured(include_bytes!("../../tests/captured/repos-config.txt")).unwrap();
+        assert_eq!(found.main.as_deref(), Some("pocket"));
+        let names: Vec<(&str, bool)> =
+            found.all.iter().map(|repository| (repository.name.as_str(), repository.is_synced())).collect();
+        assert_eq!(
+            names,
+            [("a", true), ("b", true), ("c", true), ("d", true), ("l", false), ("pocket", true)]
+        );
+        let b = &found.all[1];
+        assert_eq!((b.sync_type.as_str(), b.sync_uri.as_str()), ("rsync", "rsync://127.0.0.1:9/b"));
+        assert_eq!(b.location, PathBuf::from("/var/db/repos/b"));
+        assert_eq!(configured(b"[DEFAULT]\nmain-repo = x\n"), None);
+        assert_eq!(configured(b"Traceback (most recent call last):\n"), None);
+    }
+
+    #[test]
+    fn what_has_a_name_is_there() {
+        for (repo_name, layout, want) in [
+            (Some("gentoo\n"), None, true),
+            (Some(""), Some("masters =\n"), false),
+            (None, Some("masters =\nrepo-name = x\n"), true),
+            (Some("\n"), Some("repo-name =\n"), false),
+            (None, None, false),
+        ] {
+            assert_eq!(has_name(repo_name, layout), want, "{repo_name:?} {layout:?}");
+        }
     }
 
     #[test]

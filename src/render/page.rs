@@ -233,6 +233,11 @@ fn sync(page: &mut Layout, status: &Status) {
     if let Some(since) = status.sync.stale_since {
         spans.push(styled(CAREFUL, format!(", failing for {}", since_then(status.now, since))));
     }
+    let dead = status.sync.repositories.iter().filter(|one| one.error.is_some());
+    let dead: Vec<String> = dead.map(|one| clean(&one.name).to_string()).collect();
+    if !dead.is_empty() && status.sync.stale_since.is_none() {
+        spans.push(styled(CAREFUL, format!(", but {}", dead.join(", "))));
+    }
     page.row("synced", LABEL, &spans);
 }
 

@@ -42,6 +42,7 @@ fn status(state: Mode, step: &str, headline: &str) -> Status {
             last: Some(at(61)),
             revision: Some("3f2a9c1d5e7788990011aabb".into()),
             stale_since: None,
+            repositories: Vec::new(),
         },
         volume: VolumeInfo { path: "/var/lib/gbsup".into(), mounted: true, free: 44_238_000_000 },
         log: Some("/var/lib/gbsup/log/cycle/3/build.log".into()),
@@ -204,8 +205,12 @@ fn sync_waiting_to_try_again() {
         "running: syncing failed (git fetch error in /var/db/repos/pocket), attempt 3 of 4 in 5 min",
     );
     status.progress = Progress::default();
-    status.sync =
-        SyncInfo { last: Some(at(3000)), revision: Some("3f2a9c1".into()), stale_since: Some(at(62)) };
+    status.sync = SyncInfo {
+        last: Some(at(3000)),
+        revision: Some("3f2a9c1".into()),
+        stale_since: Some(at(62)),
+        ..SyncInfo::default()
+    };
     status.remedies = vec!["syncing is tried again after 1, 5 and 15 min".into()];
     assert_snapshot!(page(&status, WIDE));
 }

@@ -7,6 +7,7 @@
 mod announce;
 mod audit;
 mod binpkgs;
+mod clones;
 pub mod console;
 pub(crate) mod delivery;
 mod facts;
@@ -36,6 +37,7 @@ mod serving;
 mod signals;
 pub mod socket;
 pub mod store;
+mod syncing;
 mod task;
 mod temporary_use;
 mod trial;

@@ -1,7 +1,5 @@
 //! What each step does, in a thread of its own.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -10,22 +8,17 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::audit;
 use super::console::Console;
 use super::locks;
-use super::places;
 use super::preflight;
 use super::process::Handle;
 use super::rebuild;
 use super::store::Store;
+use super::syncing;
 use super::task::{Task, Trouble};
 use crate::config::Config;
 use crate::core::failure::{Class, Failure};
 use crate::core::{Event, Exit, Force, JobId, Report, Work, cycle};
-use crate::portage::command::{self, Host, Syncer};
+use crate::portage::command::{self, Host};
 use crate::portage::cpv::Cpv;
-use crate::portage::sync;
-
-/// Where Portage writes down which revision each sync brought, newest first
-/// (`portage/util/_repo_revisions` of Portage 3.0.65 and later).
-const REVISIONS: &str = "/var/lib/portage/repo_revisions";
 
 /// Starts jobs and signals them.
 pub(super) struct Performer {
@@ -105,8 +98,10 @@ impl Performer {
 impl Task {
     fn perform(&mut self, work: &Work) -> Report {
         let report = match work {
-            Work::Preflight => preflight::run(self).map(|repairs| Report::Ready { repairs }),
-            Work::Sync => self.sync(),
+            Work::Preflight => {
+                preflight::run(self).map(|(repairs, missing)| Report::Ready { repairs, missing })
+            }
+            Work::Sync { only } => syncing::run(self, only),
             Work::SelfUpdate => self.self_update(),
             Work::Plan { exclude, skips } => self.plan(exclude, skips),
             Work::Build { exclude, merge_again } => self.build(exclude, merge_again),
@@ -120,23 +115,6 @@ impl Task {
         };
         self.settle();
         report.unwrap_or_else(Report::Failed)
-    }
-
-    fn sync(&mut self) -> Result<Report, Trouble> {
-        let how = match self.config.sync.command.as_slice() {
-            [] if places::found("eix-sync") => Syncer::EixSync,
-            [] => Syncer::Emaint,
-            custom => Syncer::Custom(custom.to_vec()),
-        };
-        let mut scanner = sync::Scanner::new();
-        let ran = self.run_reading(&command::sync(&how), |line| scanner.line(line))?;
-        let code = match ran.exit {
-            Exit::Code(code) => Some(code),
-            Exit::Signal(_) | Exit::NotStarted(_) => None,
-        };
-        let outcome = scanner.finish(&how, code).outcome;
-        let revision = fs::read(REVISIONS).ok().and_then(|text| main_revision(&sync::revisions(&text)));
-        Ok(Report::Synced { ran: Box::new(ran), outcome, revision })
     }
 
     fn self_update(&mut self) -> Result<Report, Trouble> {
@@ -167,9 +145,4 @@ impl Task {
         }
         self.run(&command::build(&host, &options)).map(|ran| Report::Ran(Box::new(ran)))
     }
-}
-
-/// The revision of the repository that most of what is built comes from.
-fn main_revision(revisions: &BTreeMap<String, String>) -> Option<String> {
-    revisions.get("gentoo").or_else(|| revisions.values().next()).cloned()
 }

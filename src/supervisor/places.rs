@@ -4,14 +4,33 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::task::{Task, Trouble};
+use crate::portage::command;
 use crate::portage::leftovers::Entry;
+use crate::portage::repository::{self, Repositories};
 
-/// Where the ebuild repositories are.
-pub(super) const REPOSITORIES: &str = "/var/db/repos";
 /// Where a running emerge shows what it does (FEATURES=observability).
 pub(super) const STATUS_FILES: &str = "/run/portage";
 /// The database of installed packages (portage(5)).
 pub(super) const INSTALLED: &str = "/var/db/pkg";
+
+/// The ebuild repositories that are configured; none where Portage does not say.
+pub(super) fn repositories(task: &mut Task) -> Result<Option<Repositories>, Trouble> {
+    let (_, text) = task.capture(&command::repositories())?;
+    Ok(repository::configured(&text))
+}
+
+/// Whether a repository is there, and not only its directory or a part of it.
+pub(super) fn is_there(location: &Path) -> bool {
+    let read = |name: &str| fs::read_to_string(location.join(name)).ok();
+    repository::has_name(read("profiles/repo_name").as_deref(), read("metadata/layout.conf").as_deref())
+}
+
+/// The names of those that are not there.
+pub(super) fn missing(repositories: &Repositories) -> Vec<String> {
+    let missing = repositories.all.iter().filter(|one| !is_there(&one.location));
+    missing.map(|one| one.name.clone()).collect()
+}
 
 /// Whether a program can be found the way a job would find it.
 pub(super) fn found(program: &str) -> bool {

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
-use super::places::REPOSITORIES;
+use super::places;
 use super::publish;
 use super::repair;
 use super::task::{Task, Trouble};
@@ -31,18 +31,21 @@ const DIRECTORIES: &[(&str, u32, u32)] = &[
     ("control", 0, 0o755),
 ];
 
-/// Checks and repairs; returns one sentence for each repair.
-pub(super) fn run(task: &mut Task) -> Result<Vec<String>, Trouble> {
+/// Checks and repairs; returns one sentence for each repair, and the names of the repositories that are not there. A
+/// tree that is missing is a reason to sync: the profile leads into it, so it is not looked at before.
+pub(super) fn run(task: &mut Task) -> Result<(Vec<String>, Vec<String>), Trouble> {
     directories(&task.volume)?;
     let settings = task.settings()?;
     elsewhere(task, &settings);
-    let mut repairs = repair::run(task, &settings)?;
+    let repositories = places::repositories(task)?;
+    let mut repairs = repair::run(task, &settings, repositories.as_ref())?;
     repairs.extend(publish::sweep(task)?);
-    if tree_is_there() {
+    let missing = repositories.as_ref().map(places::missing).unwrap_or_default();
+    if missing.is_empty() {
         profile(&settings)?;
     }
     task.host()?;
-    Ok(repairs)
+    Ok((repairs, missing))
 }
 
 // --- The volume -----------------------------------------------------------------------------------
@@ -114,10 +117,4 @@ pub(super) fn profile(settings: &Settings) -> Result<(), Trouble> {
         let suggestions = PROFILE_COMMANDS.map(str::to_owned).to_vec();
         Box::new(Failure { suggestions, ..Failure::new(Class::ProfileInvalid, problem.to_string()) })
     })
-}
-
-/// A stage3 brings no tree; its profile leads nowhere until the first sync.
-fn tree_is_there() -> bool {
-    fs::read_dir(REPOSITORIES)
-        .is_ok_and(|repos| repos.flatten().any(|repo| repo.path().join("profiles/repo_name").exists()))
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::places::{INSTALLED, REPOSITORIES, STATUS_FILES, listing, names, two_deep};
+use super::places::{INSTALLED, STATUS_FILES, listing, names, two_deep};
 use super::quarantine::{self, unreadable};
 use super::task::{Task, Trouble};
 use super::temporary_use;
@@ -18,6 +18,7 @@ use crate::portage::command;
 use crate::portage::cpv::Cpv;
 use crate::portage::gpkg;
 use crate::portage::leftovers::{self, Entry, Leftover, Repair};
+use crate::portage::repository::Repositories;
 use crate::portage::settings::Settings;
 use crate::procs;
 
@@ -29,7 +30,11 @@ pub(super) const OTHER_PORTAGE: &str = "other-portage";
 const LAST_LINES: usize = 10;
 
 /// Repairs; returns one sentence for each thing done.
-pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, Trouble> {
+pub(super) fn run(
+    task: &mut Task,
+    settings: &Settings,
+    repositories: Option<&Repositories>,
+) -> Result<Vec<String>, Trouble> {
     let running = procs::portage_pids();
     let text = "another Portage runs in this container: what it may be using is not repaired";
     task.warn(OTHER_PORTAGE, (!running.is_empty()).then(|| text.to_owned()));
@@ -49,7 +54,9 @@ pub(super) fn run(task: &mut Task, settings: &Settings) -> Result<Vec<String>, T
         let locks = names(&directory);
         clear(&directory, leftovers::locks(locks.iter().map(String::as_str), &running), &mut done)?;
     }
-    unlock_repositories(&running, &mut done)?;
+    for repository in repositories.into_iter().flat_map(|repositories| &repositories.all) {
+        unlock(&repository.location, &running, &mut done)?;
+    }
     let mut again = half_merged(&running, &mut done)?;
     again.extend(unfinished(settings, &running, &mut done)?);
     if running.is_empty() {
@@ -118,18 +125,16 @@ fn changed(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|meta| meta.modified()).ok()
 }
 
-/// Removes the locks of a git that was killed in the middle of a sync.
-fn unlock_repositories(running: &[u32], done: &mut Vec<String>) -> Result<(), Trouble> {
-    let running = [running, &procs::git_pids()].concat();
-    for repository in names(Path::new(REPOSITORIES)) {
-        let git = Path::new(REPOSITORIES).join(repository).join(".git");
-        if !git.is_dir() {
-            continue;
-        }
-        let files = listing(&git).map_err(|problem| unreadable(&git, &problem))?;
-        clear(&git, leftovers::git_locks(files.iter().map(|file| file.path.as_path()), &running), done)?;
+/// Removes the locks that a git left in a repository when it was killed in the middle of a sync. `running` are the
+/// processes of Portage that are alive.
+pub(super) fn unlock(repository: &Path, running: &[u32], done: &mut Vec<String>) -> Result<(), Trouble> {
+    let git = repository.join(".git");
+    if !git.is_dir() {
+        return Ok(());
     }
-    Ok(())
+    let running = [running, &procs::git_pids()].concat();
+    let files = listing(&git).map_err(|problem| unreadable(&git, &problem))?;
+    clear(&git, leftovers::git_locks(files.iter().map(|file| file.path.as_path()), &running), done)
 }
 
 /// Removes the records of half merged packages and names the packages.

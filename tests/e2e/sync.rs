@@ -6,7 +6,23 @@ use gbsup::core::status::{Mode, Status};
 use crate::support::{Builder, Recipe};
 
 /// The stand-in for eix-sync, which ends as the real one does.
-const EIX_SYNC: &str = include_str!("../pocket/opt/eix-sync");
+const EIX_SYNC: &str = include_str!("support/eix-sync");
+
+/// The main repository at a place where a clone was cut short, and another one that is nowhere.
+const REPOSITORIES: &str = "\
+[DEFAULT]
+main-repo = pocket
+
+[pocket]
+location = /var/db/repos/fresh
+sync-type = git
+sync-uri = file:///srv/tree
+
+[gone]
+location = /var/db/repos/gone
+sync-type = git
+sync-uri = file:///srv/nowhere/gone.git
+";
 
 fn wait_synced_cycle(builder: &mut Builder, id: u64) -> Status {
     builder.wait_cycle(id);
@@ -116,26 +132,79 @@ fn without_a_least_interval_each_cycle_syncs() {
 }
 
 #[test]
-fn eix_sync_is_used_when_it_is_there_and_its_codes_are_understood() {
+fn a_clone_cut_short_is_made_good_and_a_dead_repository_makes_no_other_old() {
+    let recipe = Recipe::new(&["test-quick/t4"]).config("[sync]\nretries = [\"1s\", \"1s\"]\n");
+    let mut builder = recipe
+        .file("/etc/portage/repos.conf", REPOSITORIES)
+        .file("/var/db/repos/fresh/.git/HEAD", "ref: refs/heads/main\n")
+        .file("/var/db/repos/fresh/.git/config", "[remote \"origin\"]\n\turl = /srv/tree\n")
+        .file("/etc/portage/repo.postsync.d/sick", "")
+        .executable("/etc/portage/postsync.d/sick", "#!/bin/sh\nexit 3\n")
+        .start();
+    let status = builder.wait_waiting();
+    assert!(
+        builder.logs().contains("the clone of pocket in /var/db/repos/fresh was cut short"),
+        "{}",
+        builder.logs()
+    );
+    let log = builder.step_log(1, "sync");
+    assert_eq!(log.matches("Sync completed for pocket").count(), 1, "{log}");
+    assert_eq!(log.matches("$ emaint sync -r gone").count(), 2, "{log}");
+    assert!(
+        status.headline.contains(", but the repository gone could not be synced; next"),
+        "{}",
+        status.headline
+    );
+    assert!(status.sync.last.is_some() && status.sync.stale_since.is_none(), "{status:#?}");
+    for part in [
+        "the repository gone was never synced: git clone error",
+        "the hook /etc/portage/postsync.d/sick failed",
+    ] {
+        assert!(
+            status.warnings.iter().any(|warning| warning.contains(part)),
+            "{part}: {:?}",
+            status.warnings
+        );
+    }
+
+    // Nothing is left of the tree, and the profile leads nowhere: that is what a sync is for.
+    builder.sh("cd /var/db/repos && rm -rf pocket fresh && ln -sfn ../../var/db/repos/fresh/profiles/default /etc/portage/make.profile");
+    builder.tree(&["hide"]);
+    builder.gbsup(&["sync"]).ok();
+    let status = builder.wait_for("it is paused", |status| status.state == Mode::Paused);
+    let told = "the main repository pocket is not there: /var/db/repos/fresh has no profiles/repo_name; it is synced from file:///srv/tree: git clone error";
+    assert!(status.headline.contains(told), "{}", status.headline);
+    builder.tree(&["show"]);
+    builder.resume();
+    let status = builder.wait_waiting();
+    assert_eq!(status.cycle.map(|cycle| cycle.id), Some(2));
+    assert_eq!(status.sync.revision.as_deref().map(str::len), Some(40));
+}
+
+#[test]
+fn eix_sync_is_used_when_it_is_there_and_its_words_are_read() {
     let recipe = Recipe::new(&["test-quick/t4"]).executable("/usr/bin/eix-sync", EIX_SYNC);
     let mut builder = recipe.config("[sync]\nretries = [\"1s\"]\n").start();
-    // 3: nothing is new. That is a sync that worked.
+    // Its index cannot be written, so it would never sync.
     let first = builder.wait_waiting();
     assert!(first.sync.last.is_some(), "{first:?}");
-    assert!(builder.step_log(1, "sync").contains("$ eix-sync"));
-    assert_eq!(builder.sh("wc -l </run/eix-sync.calls").trim(), "1");
-    // 0: something is.
+    let told = "eix-sync could not sync (eix-update failed), so emaint sync -a did; see: eix-update";
+    assert!(first.warnings.iter().any(|warning| warning == told), "{:?}", first.warnings);
+    // It can, and a hook of its own fails.
+    builder.sh("install -d -o 250 -g 250 /var/cache/eix && echo '@false' >/etc/eix-sync.conf");
     builder.tree(&["bump", "test-quick/t4", "1", "2"]);
     builder.gbsup(&["sync"]).ok();
     let second = wait_synced_cycle(&mut builder, 2);
     assert!(builder.has("test-quick/t4-2"));
     assert_ne!(second.sync.revision, first.sync.revision);
-    assert!(builder.step_log(2, "sync").contains("Calling eix-diff"));
-    // 2: it failed.
+    let log = builder.step_log(2, "sync");
+    assert!(log.contains("Calling eix-diff") && !log.contains("$ emaint"), "{log}");
+    assert!(second.warnings.iter().all(|warning| warning != told), "{:?}", second.warnings);
+    assert!(second.warnings.iter().any(|warning| warning.contains("a hook of eix-sync failed: false")));
+    // It failed.
     builder.tree(&["hide"]);
     builder.gbsup(&["sync"]).ok();
     builder.wait_for("it tries again", |status| status.headline.contains("attempt 2 of 2"));
     let third = wait_synced_cycle(&mut builder, 3);
     assert_eq!(third.sync.stale_since, second.sync.last);
-    assert!(!builder.logs().contains("emaint sync"), "eix-sync alone syncs");
 }

@@ -14,7 +14,7 @@ use gbsup::portage::cpv::{Cpv, excludes};
 use gbsup::portage::durations::Durations;
 use gbsup::portage::output::{How, Listed, Progress};
 use gbsup::portage::plan::{Plan, Reader};
-use gbsup::portage::sync::Outcome;
+use gbsup::portage::sync::{Outcome, Synced};
 
 use jiff::Timestamp;
 
@@ -99,8 +99,25 @@ pub(crate) fn offered(number: u8) -> Current {
     Current { id: id(number), packages: u64::from(number), published: Timestamp::UNIX_EPOCH, again }
 }
 
+/// A sync of two repositories, `a` being the main one.
+fn sync_of(code: i32, dead: &[&str], failed: Option<&str>) -> Report {
+    let outcome = |name: &str| Outcome {
+        name: name.into(),
+        revision: Some("abc".into()),
+        why: dead.contains(&name).then(|| "no route".into()),
+    };
+    let synced = Synced {
+        repositories: ["a", "b"].map(outcome).to_vec(),
+        failed: failed.map(str::to_owned),
+        configured: ["a", "b"].map(str::to_owned).to_vec(),
+        main: Some("a".into()),
+        ..Synced::default()
+    };
+    Report::Synced { ran: ran(code), synced: Box::new(synced) }
+}
+
 pub(crate) fn report(end: End, work: &Work) -> Report {
-    let sync = *work == Work::Sync;
+    let sync = work.step() == Step::Sync;
     if let Work::Plan { exclude, .. } = work {
         let planned = |code, plan, offered| Report::Planned { ran: ran(code), plan, offered };
         match end {
@@ -115,12 +132,10 @@ pub(crate) fn report(end: End, work: &Work) -> Report {
         }
     }
     match end {
-        End::Well if sync => {
-            Report::Synced { ran: ran(0), outcome: Outcome::Synced, revision: Some("abc".into()) }
-        }
-        End::Badly if sync => {
-            Report::Synced { ran: ran(1), outcome: Outcome::Failed("no route".into()), revision: None }
-        }
+        End::Well if sync => sync_of(0, &[], None),
+        End::Badly if sync => sync_of(1, &["b"], None),
+        End::Otherwise if sync => sync_of(1, &["a", "b"], None),
+        End::Unfetched if sync => sync_of(1, &["b"], Some("killed")),
         End::Well if matches!(work, Work::Prune { .. }) => {
             Report::Pruned(Pruned { files: 1, freed: 1, problems: Vec::new() })
         }
@@ -139,7 +154,7 @@ pub(crate) fn report(end: End, work: &Work) -> Report {
         End::Well => Report::Ran(ran(0)),
         End::Badly => Report::Ran(ran(1)),
         End::Nothing => Report::Nothing,
-        End::Ready => Report::Ready { repairs: vec!["a lock".into()] },
+        End::Ready => Report::Ready { repairs: vec!["a lock".into()], missing: vec!["b".into()] },
         End::Trouble => Report::Failed(Box::new(Failure::new(Class::Internal, "no"))),
         End::Otherwise => Report::Failed(Box::new(Failure {
             package: Some("app-misc/p0-1".into()),

@@ -124,7 +124,7 @@ fn a_sync_that_fails_pauses_when_configured_so() {
     });
     story.through(Step::Preflight);
     story.end(unreachable());
-    story.expect(Mode::Paused, "the sync failed: no route to host");
+    story.expect(Mode::Paused, "the sync failed: pocket: no route to host");
     story.ask(resume());
     story.through(Step::Preflight);
     assert_eq!(story.running(), Step::Sync, "whatever the least interval says");

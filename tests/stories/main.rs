@@ -16,3 +16,4 @@ mod room;
 mod serve;
 mod stall;
 mod story;
+mod syncs;

@@ -234,9 +234,23 @@ fn an_old_tree_is_told_and_so_is_a_new_one() {
     assert_eq!(told.notes.len(), 1);
     told.pass(86_400);
     told.end(Report::Nothing);
-    told.end(crate::story::synced(gbsup::portage::sync::Outcome::Synced));
+    told.end(crate::story::synced());
     told.finish();
     assert_eq!(told.kinds(), [News::Stale, News::Recovered]);
+}
+
+#[test]
+fn a_dead_repository_is_told_of_once() {
+    let mut told = Told::begin(|config| config.sync.retries.clear());
+    for gone in [Some("no route"), Some("no such host"), None] {
+        told.end(Report::Nothing);
+        told.end(crate::story::repositories(&[("gone", gone), ("pocket", None)]));
+        told.finish();
+        told.pass(86_400);
+    }
+    assert_eq!(told.kinds(), [News::Stale, News::Recovered]);
+    assert_eq!(told.notes[0].title, "gbsup: a repository is old");
+    assert!(told.notes[0].text.starts_with("the repository gone was never synced: no route"));
 }
 
 #[test]

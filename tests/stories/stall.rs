@@ -4,9 +4,8 @@ use gbsup::core::failure::Class;
 use gbsup::core::stall::Pulse;
 use gbsup::core::status::Mode;
 use gbsup::core::{Action, Event, Force, Report, Step};
-use gbsup::portage::sync::Outcome;
 
-use crate::story::{Story, completed, emerging, planned, ran, resume, synced};
+use crate::story::{Story, completed, emerging, planned, ran, resume, unreachable};
 
 /// Lets time pass in which the job gives no sign of life, until it is examined. How often it was looked at.
 fn hang(story: &mut Story) -> u32 {
@@ -87,7 +86,7 @@ fn a_sync_that_hangs_is_a_sync_that_failed() {
     story.through(Step::Preflight);
     hang(&mut story);
     story.expect(Mode::Running, "sync printed nothing and used no processor for 2 h; it is being stopped");
-    story.end(synced(Outcome::Failed("told to stop".into())));
+    story.end(unreachable());
     story.expect(
         Mode::Running,
         "emerge printed nothing and used no processor for 2 h, so it was stopped; trying again in 1 min (attempt 2 of 4)",

@@ -13,7 +13,7 @@ use gbsup::core::{Action, Asker, Claimed, Event, Force, JobId, Now, Report, Step
 use gbsup::portage::cpv::Cpv;
 use gbsup::portage::output::{Evidence, Progress, Scanner};
 use gbsup::portage::plan::{Action as Merge, Plan, Planned, Reason};
-use gbsup::portage::sync::Outcome;
+use gbsup::portage::sync::{Outcome, Synced};
 use jiff::Timestamp;
 
 pub(crate) use crate::common::ran;
@@ -126,7 +126,7 @@ impl Story {
         loop {
             let now = self.running();
             self.end(match now {
-                Step::Sync => synced(Outcome::Synced),
+                Step::Sync => synced(),
                 Step::Plan => planned(&["a", "b", "c"]),
                 Step::Build => Report::Ran(ran(0)),
                 _ => Report::Nothing,
@@ -206,13 +206,29 @@ pub(crate) fn evidence(text: &[u8]) -> Evidence {
     scanner.finish()
 }
 
-pub(crate) fn synced(outcome: Outcome) -> Report {
-    let code = i32::from(matches!(outcome, Outcome::Failed(_)));
-    Report::Synced { ran: ran(code), outcome, revision: Some("abc".into()) }
+/// A sync of everything that worked.
+pub(crate) fn synced() -> Report {
+    repositories(&[("pocket", None)])
 }
 
 pub(crate) fn unreachable() -> Report {
-    synced(Outcome::Failed("no route to host".into()))
+    repositories(&[("pocket", Some("no route to host"))])
+}
+
+/// A sync of these repositories, each with the reason why it failed; `pocket` is the main one.
+pub(crate) fn repositories(each: &[(&str, Option<&str>)]) -> Report {
+    let outcome = |(name, why): &(&str, Option<&str>)| Outcome {
+        name: (*name).to_owned(),
+        revision: why.is_none().then(|| format!("{name}-abc")),
+        why: why.map(str::to_owned),
+    };
+    let synced = Synced {
+        repositories: each.iter().map(outcome).collect(),
+        configured: ["pocket", "gone", "local"].map(str::to_owned).to_vec(),
+        main: Some("pocket".into()),
+        ..Synced::default()
+    };
+    Report::Synced { ran: ran(i32::from(!synced.is_whole())), synced: Box::new(synced) }
 }
 
 pub(crate) fn cpv(name: &str) -> Cpv {

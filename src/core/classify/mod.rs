@@ -11,7 +11,7 @@ use super::{Exit, Ran, Report, Step};
 use crate::portage::output::How;
 use crate::portage::plan::Unread;
 use crate::portage::problem::{Problem, ProblemKind};
-use crate::portage::sync;
+use crate::portage::sync::{self, Lack, Synced};
 
 /// What shows where the profile leads, and where it may lead.
 pub const PROFILE_COMMANDS: [&str; 2] = ["ls -l /etc/portage/make.profile", "eselect profile list"];
@@ -30,7 +30,7 @@ pub fn failures(job: &Job, report: Report) -> Vec<Failure> {
     match report {
         Report::Failed(failure) => vec![*failure],
         Report::Ran(ran) | Report::Planned { ran, .. } => ran_failures(job, &ran),
-        Report::Synced { ran, outcome, .. } => vec![sync_failure(&ran, outcome)],
+        Report::Synced { ran, synced } => vec![sync_failure(&ran, &synced)],
         Report::Nothing
         | Report::Ready { .. }
         | Report::Circle(_)
@@ -82,15 +82,39 @@ pub fn passed_over(report: &Report, left_out: bool) -> Vec<String> {
     ran.evidence.problems.iter().filter_map(sentence).collect()
 }
 
-fn sync_failure(ran: &Ran, outcome: sync::Outcome) -> Failure {
-    let message = match (broken_off(ran), outcome) {
-        (Some(failure), _) => failure.message,
-        (None, sync::Outcome::Failed(why)) => format!("the sync failed: {why}"),
-        (None, _) => "the sync failed".to_owned(),
+fn sync_failure(ran: &Ran, synced: &Synced) -> Failure {
+    let message = match broken_off(ran) {
+        Some(failure) if matches!(ran.exit, Exit::NotStarted(_)) => {
+            format!("the sync could not be started: {}", failure.message)
+        }
+        // Of several repositories it says more which ones it left behind.
+        Some(failure) if synced.repositories.len() < 2 || synced.failed.is_some() => failure.message,
+        _ => synced.sentence(),
+    };
+    let mut suggestions: Vec<String> = synced.failures().map(|(name, _)| sync::again(name)).collect();
+    if suggestions.is_empty() || synced.failed.is_some() {
+        suggestions = vec![ran.command.clone()];
+    }
+    let evidence = last(&ran.evidence.tail);
+    Failure { evidence, log: Some(ran.log.clone()), suggestions, ..Failure::new(Class::Sync, message) }
+}
+
+/// That the main repository is not there although it was synced.
+#[must_use]
+pub fn lack(lack: &Lack, ran: &Ran) -> Failure {
+    let location = lack.repository.location.display();
+    let suggestions = if lack.repository.sync_type.is_empty() {
+        vec![format!("ls -la {location}"), "portageq repos_config /".to_owned()]
+    } else {
+        vec![sync::again(&lack.repository.name), format!("ls -la {location}")]
     };
     let evidence = last(&ran.evidence.tail);
-    let suggestions = vec![ran.command.clone()];
-    Failure { evidence, log: Some(ran.log.clone()), suggestions, ..Failure::new(Class::Sync, message) }
+    Failure {
+        evidence,
+        log: Some(ran.log.clone()),
+        suggestions,
+        ..Failure::new(Class::Sync, lack.sentence())
+    }
 }
 
 fn ran_failures(job: &Job, ran: &Ran) -> Vec<Failure> {

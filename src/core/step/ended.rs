@@ -1,7 +1,6 @@
 //! What follows when a job has ended.
 
 use super::Turn;
-use crate::config::OnFailure;
 use crate::core::failure::Failure;
 use crate::core::history::{Outcome, Record};
 use crate::core::job::{Job, Then};
@@ -9,8 +8,7 @@ use crate::core::known::KnownFailure;
 use crate::core::request::PauseMode;
 use crate::core::state::{Pause, Phase};
 use crate::core::status::Why;
-use crate::core::{Action, Exit, JobId, Report, Step, Work, classify, cycle, remedy, view};
-use crate::portage::sync;
+use crate::core::{Action, Exit, JobId, Report, Step, Work, classify, remedy, view};
 
 impl Turn {
     pub(super) fn ended(&mut self, id: JobId, report: Report) {
@@ -43,10 +41,11 @@ impl Turn {
             cycle.merge_again.retain(|again| !job.merged.iter().any(|(package, _)| package == again));
         }
         self.repaired(&job, succeeded);
-        if let Report::Ready { repairs } = &report {
+        if let Report::Ready { repairs, missing } = &report {
             for repair in repairs {
                 self.actions.push(Action::Say(format!("repaired: {repair}")));
             }
+            self.looked_for_the_tree(missing);
         }
         match job.halt.as_ref().filter(|_| !succeeded).map(|halt| halt.then.clone()) {
             Some(Then::Leave) => return self.step_ended(&job, Outcome::Interrupted),
@@ -111,44 +110,6 @@ impl Turn {
         failures
     }
 
-    fn synced(&mut self, job: &Job, report: Report, succeeded: bool) {
-        self.state.durable.sync.cut_short = 0;
-        if succeeded {
-            self.step_ended(job, Outcome::Done);
-            let now = self.now.wall;
-            let sync = &mut self.state.durable.sync;
-            sync.succeeded = Some(now);
-            sync.failures = 0;
-            sync.error = None;
-            sync.stale_since = None;
-            if let Report::Synced { revision, .. } = report {
-                sync.revision = revision;
-            }
-            return self.next_after(Step::Sync);
-        }
-        self.step_ended(job, Outcome::Failed);
-        let failures = classify::failures(job, report);
-        let sync = &mut self.state.durable.sync;
-        sync.failures = sync.failures.saturating_add(1);
-        sync.error = failures.first().map(|f| f.message.clone());
-        if let Some(wait) = cycle::backoff(sync.failures, &self.state.live.config) {
-            sync.retry = Some(cycle::later(self.now.wall, wait));
-            self.state.live.retry = Some(self.now.mono.saturating_add(wait));
-            self.state.durable.since = self.now.wall;
-            return;
-        }
-        sync.failures = 0;
-        let last_good = sync.succeeded.unwrap_or(self.now.wall);
-        sync.stale_since.get_or_insert(last_good);
-        match self.state.live.config.sync.on_failure {
-            OnFailure::Continue => {
-                self.say("the sync failed and its retries are used up: going on with the tree as it is");
-                self.next_after(Step::Sync);
-            }
-            OnFailure::Pause => self.fail(failures, Step::Sync),
-        }
-    }
-
     pub(super) fn step_ended(&mut self, job: &Job, outcome: Outcome) {
         self.remedy_over(job, outcome);
         self.actions.push(Action::Record(Record::StepEnded {
@@ -211,6 +172,6 @@ fn succeeded(report: &Report) -> bool {
         | Report::Pruned(_) => true,
         Report::Failed(_) => false,
         Report::Ran(ran) | Report::Planned { ran, .. } => ran.exit == Exit::Code(0),
-        Report::Synced { outcome, .. } => !matches!(outcome, sync::Outcome::Failed(_)),
+        Report::Synced { synced, .. } => synced.is_whole(),
     }
 }

@@ -12,6 +12,7 @@ mod publish;
 mod remedies;
 mod serve;
 mod stall;
+mod synced;
 mod tell;
 
 use std::sync::Arc;

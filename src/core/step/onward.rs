@@ -10,7 +10,7 @@ use crate::core::narrowing::Narrowing;
 use crate::core::remedy::{self, Remedy};
 use crate::core::request::PauseMode;
 use crate::core::stall::Watch;
-use crate::core::state::{Cycle, Live, Mending, Pause, PendingPause, Phase, Reason, State, Tally, Volume};
+use crate::core::state::{Cycle, Mending, Pause, PendingPause, Phase, Reason, State, Tally, Volume};
 use crate::core::status::Why;
 use crate::core::untangle::Untangling;
 use crate::core::{Action, JobId, Step, Work, cycle, known};
@@ -55,6 +55,7 @@ impl Turn {
         });
         self.state.durable.sync.failures = 0;
         self.state.durable.sync.retry = None;
+        self.state.durable.sync.again = Vec::new();
         self.state.live.next = None;
         self.state.live.retry = None;
         self.actions.push(Action::Record(Record::CycleStarted {
@@ -176,12 +177,7 @@ impl Turn {
             return false;
         }
         if at == Step::Sync {
-            let Live { config, .. } = &self.state.live;
-            let sync = &self.state.durable.sync;
-            let forced = self.state.durable.cycle.as_ref().is_some_and(|cycle| cycle.forced);
-            let root = self.state.durable.root.as_deref();
-            let due = cycle::sync_due(sync, root, config, self.now);
-            if !(forced || due || sync.failures > 0 || cycle::tree_is_in_doubt(sync, root)) {
+            if !self.sync_is_due() {
                 self.next_after(Step::Sync);
                 return true;
             }
@@ -217,7 +213,7 @@ impl Turn {
             (Some(Remedy::Room(room)), at) if room.at == at => Work::Prune { at },
             (_, Step::Prune) => Work::Prune { at },
             (_, Step::Preflight) => Work::Preflight,
-            (_, Step::Sync) => Work::Sync,
+            (_, Step::Sync) => Work::Sync { only: self.state.durable.sync.again.clone() },
             (_, Step::SelfUpdate) => Work::SelfUpdate,
             (_, Step::Plan) => {
                 let skips = self.state.durable.skips.iter().map(|skip| skip.package.clone()).collect();

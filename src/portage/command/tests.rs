@@ -124,6 +124,7 @@ fn portage_is_due_when_both_are_known_and_differ() {
 fn syncing_by_what_there_is() {
     assert_eq!(sync(&Syncer::EixSync).argv, ["eix-sync"]);
     assert_eq!(sync(&Syncer::Emaint).argv, ["emaint", "sync", "-a"]);
+    assert_eq!(sync(&Syncer::Some(vec!["a".into(), "b".into()])).typed(), "emaint sync -r 'a b'");
     assert_eq!(sync(&Syncer::Custom(vec!["./pull".into(), "-q".into()])).argv, ["./pull", "-q"]);
 }
 

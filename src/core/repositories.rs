@@ -1,0 +1,90 @@
+//! What is remembered of each repository: one that is dead makes none of the others old.
+
+use jiff::Timestamp;
+
+use super::state::{RepositoryRecord, SyncRecord};
+use crate::portage::sync::{self, Synced};
+
+impl SyncRecord {
+    /// Writes down what came of an attempt. True when the tree is in step with its source: the main repository, or
+    /// all of them where it is not known which one that is.
+    pub(super) fn take_in(&mut self, synced: &Synced, now: Timestamp) -> bool {
+        for one in &synced.repositories {
+            let record = self.repositories.entry(one.name.clone()).or_default();
+            match (&one.why, &synced.failed) {
+                (None, None) => {
+                    let succeeded = Some(now);
+                    *record = RepositoryRecord { succeeded, revision: one.revision.clone(), error: None };
+                }
+                (why, failed) => record.error = why.clone().or_else(|| failed.clone()),
+            }
+        }
+        if !synced.configured.is_empty() {
+            self.repositories.retain(|name, _| synced.configured.contains(name));
+            self.main.clone_from(&synced.main);
+        }
+        // Another attempt at some of them says nothing of the hooks that followed the first.
+        if self.again.is_empty() {
+            self.notes.clear();
+        }
+        for note in &synced.notes {
+            if !self.notes.contains(note) {
+                self.notes.push(note.clone());
+            }
+        }
+        let main = self.main.as_ref().and_then(|main| self.repositories.get(main));
+        let new = synced.failed.is_none()
+            && synced.lack.is_none()
+            && match main {
+                Some(main) => main.error.is_none(),
+                None => synced.failures().next().is_none(),
+            };
+        if new {
+            self.succeeded = main.and_then(|main| main.succeeded).or(Some(now));
+            let any = synced.repositories.iter().find_map(|one| one.revision.clone());
+            self.revision = main.map_or(any, |main| main.revision.clone());
+            self.stale_since = None;
+        }
+        let failed: Vec<String> = synced.failures().map(|(name, _)| name.to_owned()).collect();
+        if self.again.is_empty() && failed.len() == synced.repositories.len() {
+            // All of them: as before.
+        } else if synced.failed.is_none() {
+            self.again = failed;
+        }
+        new
+    }
+
+    /// The repositories that are not in step with their source although the tree is, each with what is known of it.
+    pub(super) fn dead(&self) -> impl Iterator<Item = (&str, &RepositoryRecord)> {
+        // While it is tried again, the headline says so.
+        let settled = self.failures == 0;
+        let all_of_it =
+            self.stale_since.is_some() && self.repositories.values().all(|one| one.error.is_some());
+        let main = self.main.as_deref();
+        let is_told = move |name: &str| all_of_it || Some(name) == main && self.stale_since.is_some();
+        let failed = self.repositories.iter().filter(|(_, record)| record.error.is_some());
+        failed
+            .map(|(name, record)| (name.as_str(), record))
+            .filter(move |(name, _)| settled && !is_told(name))
+    }
+
+    /// Whether one of these, which are not there, is a reason to sync: the main one always, another one until a sync
+    /// of this root file system has said that it cannot be had.
+    pub(super) fn is_called_for(&self, missing: &[String], root: Option<&str>) -> bool {
+        missing.iter().any(|name| {
+            self.main.as_ref() == Some(name)
+                || self.root.as_deref() != root
+                || self.repositories.get(name).is_none_or(|record| record.error.is_none())
+        })
+    }
+}
+
+/// What a person is told of a repository that is not in step with its source.
+pub(super) fn sentence(name: &str, record: &RepositoryRecord) -> String {
+    let error = record.error.as_deref().unwrap_or("it could not be synced");
+    let age = record.succeeded.map_or_else(
+        || "was never synced".to_owned(),
+        |at| format!("is as old as {}", at.strftime("%Y-%m-%d %H:%M UTC")),
+    );
+    format!("the repository {name} {age}: {error}; try: {}", sync::again(name))
+}

@@ -1,0 +1,107 @@
+//! Clones of repositories that git left half done when it was killed.
+//!
+//! Portage clones where there is no `.git`, into a directory that has to be empty, and fetches into one that is there
+//! (`portage/sync/modules/git/git.py`). So what a kill in the middle of the first clone leaves is refused at every sync
+//! from then on, and with `sync-depth = 0` a clone without files is even called up to date.
+
+use std::fs;
+use std::path::Path;
+
+use super::places::{is_there, listing, names};
+use super::quarantine::unreadable;
+use super::repair;
+use super::task::{Task, Trouble};
+use crate::portage::command;
+use crate::portage::repository::Repository;
+use crate::procs;
+
+/// Makes a repository ready for a sync; one sentence for each thing done. Nothing goes that a person may have made:
+/// a clone is removed only if it has neither a commit nor a file, and files are written only where none is.
+pub(super) fn mend(task: &mut Task, repository: &Repository, done: &mut Vec<String>) -> Result<(), Trouble> {
+    let location = &repository.location;
+    let git = location.join(".git");
+    let is_clone = git.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+    if repository.sync_type != "git" || !is_clone || !procs::git_pids().is_empty() {
+        return Ok(());
+    }
+    repair::unlock(location, &procs::portage_pids(), done)?;
+    let has_files = names(location).iter().any(|name| name != ".git");
+    let has_commits = has_references(&git);
+    if !has_commits && !has_files && is_clone_of(&git, &repository.sync_uri) {
+        fs::remove_dir_all(&git).map_err(|problem| unreadable(&git, &problem))?;
+        done.push(format!(
+            "the clone of {} in {} was cut short and holds nothing: removed, so that it is cloned again",
+            repository.name,
+            location.display()
+        ));
+    } else if has_commits && (!git.join("index").exists() || !is_there(location)) {
+        let path = location.display().to_string();
+        if !git.join("index").exists() {
+            task.capture(&command::check_out(&path, false))?;
+        }
+        task.capture(&command::check_out(&path, true))?;
+        if is_there(location) {
+            done.push(format!("files of {} in {path} were missing: checked out again", repository.name));
+        }
+    }
+    Ok(())
+}
+
+/// The commit that is checked out, of a git repository.
+pub(super) fn head(location: &Path) -> Option<String> {
+    let git = location.join(".git");
+    let read = |name: &str| fs::read_to_string(git.join(name)).ok();
+    let head = read("HEAD")?;
+    let Some(reference) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
+    let packed = || {
+        let line = |line: &str| {
+            line.split_once(' ').filter(|(_, name)| *name == reference).map(|(id, _)| id.to_owned())
+        };
+        read("packed-refs")?.lines().find_map(line)
+    };
+    read(reference).map(|id| id.trim().to_owned()).or_else(packed)
+}
+
+/// Whether any commit has a name. What is not readable may have one.
+fn has_references(git: &Path) -> bool {
+    git.join("packed-refs").exists() || listing(&git.join("refs")).map_or(true, |files| !files.is_empty())
+}
+
+/// Whether it was made to fetch from there, or not yet told from where.
+fn is_clone_of(git: &Path, uri: &str) -> bool {
+    let config = fs::read_to_string(git.join("config")).unwrap_or_default();
+    // git is given a path where repos.conf has a file:// (`git.py:new`).
+    let path = |uri: &str| uri.strip_prefix("file://").unwrap_or(uri).to_owned();
+    let url = |line: &str| {
+        let (key, value) = line.split_once('=')?;
+        (key.trim() == "url").then(|| path(value.trim()))
+    };
+    config.lines().filter_map(url).all(|url| url == path(uri))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_clone_it_is() {
+        let git = std::env::temp_dir().join(format!("gbsup-clones-{}", std::process::id()));
+        fs::create_dir_all(git.join("refs/heads")).unwrap();
+        assert!(!has_references(&git));
+        assert!(is_clone_of(&git, "https://x.example/a"));
+        fs::write(git.join("config"), "[remote \"origin\"]\n\turl = /srv/tree\n").unwrap();
+        assert!(is_clone_of(&git, "file:///srv/tree"));
+        assert!(!is_clone_of(&git, "https://x.example/a"));
+        fs::write(git.join("refs/heads/main"), "f00\n").unwrap();
+        assert!(has_references(&git));
+        fs::create_dir_all(git.join("clone")).unwrap();
+        std::os::unix::fs::symlink("..", git.join("clone/.git")).unwrap();
+        fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        assert_eq!(head(&git.join("clone")).as_deref(), Some("f00"));
+        fs::remove_file(git.join("refs/heads/main")).unwrap();
+        fs::write(git.join("packed-refs"), "# pack-refs with: peeled\nba5 refs/heads/main\n").unwrap();
+        assert!(has_references(&git));
+        assert_eq!(head(&git.join("clone")).as_deref(), Some("ba5"));
+        fs::remove_dir_all(&git).unwrap();
+    }
+}
