@@ -73,6 +73,9 @@ What is known to fail is tried again as well. While the builder waits, resume do
         /// Leave this package out for the rest of the cycle; may be given again
         #[arg(long, value_name = "ATOM", value_parser = atom)]
         skip: Vec<String>,
+        /// Return when the builder waits again; fail with 1 when a failure pauses it
+        #[arg(long)]
+        wait: bool,
     },
     /// Hold the builder until somebody says resume
     #[command(after_help = "\
@@ -102,14 +105,26 @@ Without a package it lists what is skipped; piped, the columns are separated by 
         packages: Vec<String>,
     },
     /// Sync now, whatever sync.min_interval says, and begin a new cycle
-    Sync,
+    #[command(after_help = "\
+Example:
+  gbsup sync --wait && gbsup status")]
+    Sync {
+        /// Return when the cycle is over; fail with 1 when a failure pauses it
+        #[arg(long)]
+        wait: bool,
+    },
     /// Stop the builder gracefully; the container ends
-    Stop,
+    Stop {
+        /// Return when it has stopped
+        #[arg(long)]
+        wait: bool,
+    },
     /// Print a log: of the running or last step, of a cycle, of a package, or of what failed
     #[command(after_help = "\
 Examples:
   gbsup logs -f
   gbsup logs app-misc/hello
+  gbsup logs -n 50
   gbsup logs --cycle 12 | less
   gbsup logs --failed
   gbsup logs hello --failed
@@ -358,9 +373,12 @@ impl PauseArgs {
 #[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LogsArgs {
-    /// Go on printing as it grows, from step to step, until interrupted
+    /// Go on printing as it grows, from step to step, until interrupted; of a package until it is done
     #[arg(short, long, conflicts_with_all = ["cycle", "failed", "elog"])]
     pub follow: bool,
+    /// Only the last lines of each log
+    #[arg(short = 'n', long, value_name = "LINES", conflicts_with = "elog")]
+    pub lines: Option<usize>,
     /// Every step of this cycle, in order
     #[arg(long, value_name = "N", conflicts_with_all = ["failed", "package"])]
     pub cycle: Option<u64>,
@@ -401,8 +419,12 @@ fn atom(text: &str) -> Result<String, String> {
         || text.starts_with(['-', '@'])
         || text.contains(|c: char| c.is_whitespace() || c.is_control())
         || text.matches('/').count() != 1;
-    if wrong {
-        return Err("expected a package as category/name or =category/name-version".into());
+    // As Portage reads it: its wildcards and no others.
+    if wrong || exclude_atom(text).is_none() {
+        return Err(
+            "expected a package as category/name or =category/name-version, or a pattern such as dev-qt/*"
+                .into(),
+        );
     }
     Ok(text.into())
 }
@@ -451,6 +473,9 @@ mod tests {
             "gbsup logs",
             "gbsup logs -f",
             "gbsup logs -f hello",
+            "gbsup logs -n 20",
+            "gbsup logs -fn 20 hello",
+            "gbsup logs --failed -n 20",
             "gbsup logs --cycle 3",
             "gbsup logs --failed",
             "gbsup logs hello --failed",
@@ -474,10 +499,10 @@ mod tests {
 
     #[test]
     fn only_packages_can_be_skipped() {
-        for atom in ["app-misc/hello", "=app-misc/hello-2.10", "dev-lang/python:3.12"] {
+        for atom in ["app-misc/hello", "=app-misc/hello-2.10", "dev-lang/python:3.12", "dev-qt/*"] {
             assert!(parse(&format!("gbsup resume --skip {atom}")).is_ok(), "{atom}");
         }
-        for atom in ["hello", "@world", "a/b/c", "-a/b"] {
+        for atom in ["hello", "@world", "a/b/c", "-a/b", "*/****b", "a/**", "a/-b"] {
             assert!(parse(&format!("gbsup resume --skip={atom}")).is_err(), "{atom}");
         }
         for atoms in ["app-misc/hello", "dev-lang/python:3.12 app-misc/hello"] {

@@ -49,13 +49,17 @@ pub struct RollbackArgs {
 /// `gbsup publish`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The builder does it as soon as it waits. With --once this command does it itself, also while the builder
+The builder does it as soon as it waits: it looks at what is good and publishes that, which takes a while; --wait
+returns when it is done, and fails with 1 when the builder pauses instead. With --once this command does it itself, also while the builder
 is paused, or in a container that has nothing but the volume: it publishes what was found good last
 (state/offer.json), and needs no Portage.")]
 pub struct PublishArgs {
     /// Do it here and now, without asking the builder
     #[arg(long)]
     pub once: bool,
+    /// Return when it is published
+    #[arg(long, conflicts_with = "once")]
+    pub wait: bool,
     /// Print JSON; with --once
     #[arg(long, requires = "once")]
     pub json: bool,

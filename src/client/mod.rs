@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::cli::{Cli, ConfigArgs, ConfigVerb, Exit, PauseArgs, Verb};
 use crate::config::{self, Problems};
 use crate::core::request::{Reply, Request};
-use crate::core::status::Mode;
-use socket::Supervisor;
+use crate::core::status::{Mode, Status, Why};
+use socket::{Seen, Supervisor};
 
 mod audit;
 mod client_config;
@@ -96,12 +96,12 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
     let supervisor = Supervisor::here();
     match verb {
         Verb::Status(args) => status::run(&supervisor, args),
-        Verb::Resume { skip } => request(&supervisor, &Request::Resume { skip }),
+        Verb::Resume { skip, wait } => asked(&supervisor, &Request::Resume { skip }, wait),
         Verb::Pause(args) => pause(&supervisor, args),
         Verb::Skip { packages, json } => skip::skip(&supervisor, &packages, json),
         Verb::Unskip { packages } => request(&supervisor, &Request::Unskip { packages }),
-        Verb::Sync => request(&supervisor, &Request::Sync),
-        Verb::Stop => request(&supervisor, &Request::Stop),
+        Verb::Sync { wait } => asked(&supervisor, &Request::Sync, wait),
+        Verb::Stop { wait } => asked(&supervisor, &Request::Stop, wait),
         Verb::Logs(args) => logs::run(&supervisor, &args),
         Verb::Plan(args) => plan::plan(&supervisor, args),
         Verb::Why { package, json } => plan::why(&supervisor, &package, json),
@@ -143,6 +143,59 @@ fn request(supervisor: &Supervisor, request: &Request) -> Result<Exit, Error> {
         Reply::Invalid { message } => Err(Error::Usage(message)),
         Reply::Status { status } => print(sentence(&status.headline)),
     }
+}
+
+/// The same, and waits for what comes of it if that is wanted.
+fn asked(supervisor: &Supervisor, what: &Request, wait: bool) -> Result<Exit, Error> {
+    if !wait {
+        return request(supervisor, what);
+    }
+    terminal::end_with_the_reader();
+    // Begun before it is asked for, so that nothing is missed.
+    let mut watch = supervisor.watch()?;
+    request(supervisor, what)?;
+    loop {
+        let status = match watch.next() {
+            Ok(Seen::Status(status)) => status,
+            // It has stopped, and nobody is there to say so.
+            Ok(Seen::Lost(_)) | Err(_) if *what == Request::Stop => return Ok(Exit::Done),
+            Ok(Seen::Lost(error)) => {
+                let _ = writeln!(io::stderr(), "gbsup: {error}; waiting for it");
+                watch.find_again(error)?;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(end) = end(what, &status, supervisor)? {
+            return end;
+        }
+    }
+}
+
+/// How it ended, once it has: a status that was made before the request was taken says nothing.
+fn end(
+    what: &Request,
+    status: &Status,
+    supervisor: &Supervisor,
+) -> Result<Option<Result<Exit, Error>>, Error> {
+    let line = || crate::render::line(status);
+    let rests = match (what, status.state) {
+        (Request::Stop, _) => false,
+        (_, Mode::Stopping) => return Ok(Some(Err(Error::Denied("the builder is being stopped".into())))),
+        (_, Mode::Waiting | Mode::Paused) => !status.pending.iter().any(|pending| pending != "pause"),
+        _ => false,
+    };
+    // What was seen may be older than the request; what is asked for now is not.
+    if !rests || supervisor.status(DEADLINE)?.state != status.state {
+        return Ok(None);
+    }
+    Ok(Some(match (what, status.state) {
+        (Request::Pause { .. }, Mode::Paused) | (_, Mode::Waiting) => print(sentence(&line())),
+        (_, _) if status.pause.as_ref().is_some_and(|pause| pause.why == Why::Operator) => {
+            Err(Error::Denied(line()))
+        }
+        _ => Err(Error::Failed(line())),
+    }))
 }
 
 fn pause(supervisor: &Supervisor, args: PauseArgs) -> Result<Exit, Error> {

@@ -16,8 +16,9 @@ use crate::core::eta::Estimates;
 use crate::core::failure::Failure;
 use crate::core::major::Stale;
 use crate::core::state::{CyclePlan, Durable};
-use crate::core::status::Eta;
+use crate::core::status::{Eta, Status};
 use crate::emerge_log;
+use crate::portage::cpv::Cpv;
 use crate::portage::plan::{Plan, Planned, Totals};
 use crate::render;
 use crate::supervisor::build_options;
@@ -63,13 +64,17 @@ pub(super) fn plan(supervisor: &Supervisor, args: PlanArgs) -> Result<Exit, Erro
     if args.now {
         return now(supervisor, args.json);
     }
-    let volume = supervisor.volume().0;
-    let made = read(&volume)?;
-    let estimates = estimates(&volume);
+    let (volume, status) = supervisor.volume();
+    let volume = volume.as_path();
+    let made = read(volume)?;
+    let estimates = estimates(volume);
+    let of_it = |status: &Status| status.cycle.as_ref().is_some_and(|cycle| cycle.id == made.cycle);
+    let progress =
+        status.filter(of_it).map(|status| status.progress).filter(|progress| progress.eta.is_some());
     if args.json {
         return print(json(&shown(&made, &made.plan, &estimates))?);
     }
-    print(render::plan_of(&made, &estimates, Timestamp::now(), terminal::look()))
+    print(render::plan_of(&made, &estimates, progress, Timestamp::now(), terminal::look()))
 }
 
 /// What Portage says here and now. Fails with what the resolver says, and, with an exit code of its own,
@@ -99,28 +104,73 @@ fn now(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     Err(Error::Findings(rehearsal.passed_over.join("\n")))
 }
 
-/// Why a package is in the plan, or was merged again after the build.
+/// Why a package is in the plan, was merged again after the build, or is in neither: all there is to say of it.
 pub(super) fn why(supervisor: &Supervisor, name: &str, as_json: bool) -> Result<Exit, Error> {
     let volume = supervisor.volume().0;
+    let durable = durable(&volume);
+    let cycle = durable.as_ref().and_then(|durable| durable.cycle.as_ref());
     let made = read(&volume)?;
-    let packages: Vec<_> = made.plan.named(name).collect();
-    if packages.is_empty() {
-        let stale = stale(&volume, name);
-        if !stale.is_empty() {
-            return print(if as_json { json(&stale)? } else { render::stale(&stale, terminal::look()) });
-        }
+    let planned: Vec<_> = made.plan.named(name).collect();
+    let stale: Vec<Stale> = cycle.map(|cycle| cycle.stale.clone()).unwrap_or_default();
+    let stale: Vec<Stale> = stale.into_iter().filter(|stale| stale.package.is_called(name)).collect();
+    let left_out = durable.as_ref().map(|durable| left_out(durable, name)).unwrap_or_default();
+    if planned.is_empty() && stale.is_empty() && left_out.is_empty() {
         let sentence = format!("{name} is not in the plan of cycle {}; see: gbsup plan", made.cycle);
         return Err(Error::Failed(sentence));
     }
-    print(if as_json { json(&packages)? } else { render::why(&packages, terminal::look()) })
+    if as_json {
+        let planned = planned.iter().map(|planned| Known::Planned(planned));
+        let stale = stale.iter().map(Known::Stale);
+        let left_out = left_out.iter().map(|(package, why)| Known::LeftOut { package, left_out: why });
+        return print(json(&planned.chain(stale).chain(left_out).collect::<Vec<_>>())?);
+    }
+    let look = terminal::look();
+    let mut pages = Vec::new();
+    pages.extend((!planned.is_empty()).then(|| render::why(&planned, look)));
+    pages.extend((!stale.is_empty()).then(|| render::stale(&stale, look)));
+    pages.extend((!left_out.is_empty()).then(|| render::left_out(&left_out, look)));
+    print(pages.join("\n"))
 }
 
-/// What of that name the rebuild step of the newest cycle merged again. Without a state there is none.
-fn stale(volume: &Path, name: &str) -> Vec<Stale> {
-    let text = std::fs::read(store::state_file(volume)).unwrap_or_default();
-    let cycle = serde_json::from_slice::<Durable>(&text).ok().and_then(|durable| durable.cycle);
-    let stale = cycle.map(|cycle| cycle.stale).unwrap_or_default();
-    stale.into_iter().filter(|stale| stale.package.is_called(name)).collect()
+/// One of the answers of `gbsup why --json`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Known<'a> {
+    Planned(&'a Planned),
+    Stale(&'a Stale),
+    LeftOut { package: &'a str, left_out: &'a str },
+}
+
+/// Why packages of this name are not built, with what is known of each.
+fn left_out(durable: &Durable, name: &str) -> Vec<(String, String)> {
+    let called =
+        |package: &str| Cpv::parse(package.as_bytes()).is_some_and(|package| package.is_called(name));
+    let known = durable.known.iter().filter(|past| past.package.is_called(name)).map(|past| {
+        let since = past.since.strftime("%Y-%m-%d");
+        let why =
+            format!("has failed since {since} ({}), and is left out: gbsup failures", past.class.name());
+        (past.package.to_string(), why)
+    });
+    let skips = durable.skips.iter().filter(|skip| skip.version.is_called(name) || skip.package == name);
+    let skips = skips.map(|skip| {
+        let why = format!("is skipped until another version than {} is offered", skip.version.version());
+        (skip.package.clone(), why)
+    });
+    let cycle = durable.cycle.as_ref();
+    let asked = cycle.into_iter().flat_map(|cycle| &cycle.exclude).filter(|atom| {
+        atom.as_str() == name || atom.rsplit('/').next().and_then(|pn| pn.split(':').next()) == Some(name)
+    });
+    let asked = asked.map(|atom| (atom.clone(), "is left out for this cycle, as somebody asked".to_owned()));
+    let held = cycle.into_iter().flat_map(|cycle| &cycle.held).filter_map(|sentence| {
+        let (package, _) = sentence.split_once(' ')?;
+        called(package).then(|| (package.to_owned(), format!("is held back from clients: {sentence}")))
+    });
+    known.chain(skips).chain(asked).chain(held).collect()
+}
+
+/// What the builder decides by. Without a state there is none.
+fn durable(volume: &Path) -> Option<Durable> {
+    serde_json::from_slice(&std::fs::read(store::state_file(volume)).ok()?).ok()
 }
 
 fn read(volume: &Path) -> Result<CyclePlan, Error> {

@@ -67,21 +67,16 @@ pub(super) fn ask<T>(
 pub(super) fn failures(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     let status = supervisor.status(DEADLINE)?;
     let failures = status.pause.as_ref().map(|pause| pause.failures.as_slice()).unwrap_or_default();
+    // While a build runs, what failed of it so far.
+    let failures = [failures, &status.failed].concat();
     if as_json {
         let known = status.known.iter().map(Shown::Known);
         return print(json(&failures.iter().map(Shown::Failure).chain(known).collect::<Vec<_>>())?);
     }
     if !failures.is_empty() || !status.known.is_empty() {
-        return print(render::failures(failures, &status.known, terminal::look()));
+        return print(render::failures(&failures, &status.known, terminal::look()));
     }
-    let before = match status.progress.failed {
-        0 => "nothing holds the builder up".into(),
-        1 => "one package has failed in this cycle; it is shown here when the step ends".into(),
-        failed => {
-            format!("{failed} packages have failed in this cycle; they are shown here when the step ends")
-        }
-    };
-    print(sentence(&format!("{before} ({})", render::line(&status))))
+    print(sentence(&format!("no failures ({})", render::line(&status))))
 }
 
 /// What `gbsup health --json` says.

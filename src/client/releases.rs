@@ -33,7 +33,11 @@ pub(super) fn releases(supervisor: &Supervisor, as_json: bool) -> Result<Exit, E
 
 pub(super) fn diff(supervisor: &Supervisor, args: &DiffArgs) -> Result<Exit, Error> {
     let releases = Releases::on(&supervisor.volume().0);
-    let to = args.to.or_else(|| releases.current()).ok_or(release::Error::Nothing)?;
+    let Some(to) = args.to.or_else(|| releases.current()) else {
+        // As `gbsup releases` says it.
+        let nothing = Diff::default();
+        return print(if args.json { json(&nothing)? } else { render::releases(&[], terminal::look()) });
+    };
     let from = match args.from.or_else(|| releases.previous()) {
         Some(id) => Some(releases.read(id)?),
         None => None,
@@ -47,8 +51,8 @@ pub(super) fn diff(supervisor: &Supervisor, args: &DiffArgs) -> Result<Exit, Err
 struct Answer {
     /// What was offered before.
     before: Option<Current>,
-    /// What is offered now.
-    current: Current,
+    /// What is offered now; nothing before the first release.
+    current: Option<Current>,
     /// It was made just now.
     new: bool,
 }
@@ -61,7 +65,7 @@ pub(super) fn rollback(supervisor: &Supervisor, args: &RollbackArgs) -> Result<E
     // Whoever looks at the status sees it, and so the builder does.
     drop(supervisor.status(super::DEADLINE));
     if args.json {
-        return print(json(&Answer { before, current, new: true })?);
+        return print(json(&Answer { before, current: Some(current), new: true })?);
     }
     let again = current.again.unwrap_or(current.id);
     print(format!(
@@ -73,16 +77,22 @@ pub(super) fn rollback(supervisor: &Supervisor, args: &RollbackArgs) -> Result<E
 
 pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exit, Error> {
     if !args.once {
-        return super::request(supervisor, &Request::Publish);
+        return super::asked(supervisor, &Request::Publish, args.wait);
     }
     let volume = supervisor.volume().0;
     let file = volume.join(offer::FILE);
     let missing = |what: &str| Error::Failed(format!("{}: {what}", file.display()));
-    let offer = offer::read(&volume).map_err(|error| missing(&error.to_string()))?;
-    let offer = offer.ok_or_else(|| missing("nothing was found good yet"))?;
+    let before = Releases::on(&volume).offered();
+    let Some(offer) = offer::read(&volume).map_err(|error| missing(&error.to_string()))? else {
+        // A publisher on a timer is often there before the first cycle is done.
+        return print(if args.json {
+            json(&Answer { current: before.clone(), before, new: false })?
+        } else {
+            "nothing to publish yet: the builder has not finished its first audit\n".to_owned()
+        });
+    };
     let facts = known_facts(&volume);
     let now = Timestamp::now();
-    let before = Releases::on(&volume).offered();
     let (signatory, warning) =
         signing::open(&config::load()?, now).map_err(|error| Error::Failed(error.to_string()))?;
     let pkgdir = volume::pkgdir(&volume);
@@ -92,7 +102,7 @@ pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exi
     }
     let Published { current, new, changes, .. } = published;
     if args.json {
-        return print(json(&Answer { before, current, new })?);
+        return print(json(&Answer { before, current: Some(current), new })?);
     }
     print(if new {
         format!("release {} is published: {changes}\n", current.id)

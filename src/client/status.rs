@@ -91,7 +91,7 @@ fn redraw(mut watch: Watch) -> Result<Exit, Error> {
         }
         let mut page = String::new();
         if let Some((status, since)) = &shown {
-            page = render::page(&aged(status, since.elapsed()), terminal::look());
+            page = render::page_within(&aged(status, since.elapsed()), terminal::look(), terminal::rows());
         }
         if let Some(reason) = &lost {
             page = format!("{}; waiting for it\n\n{page}", render::clean(reason));

@@ -23,6 +23,11 @@ pub(super) fn look() -> Look {
     Look { colour, unicode: unicode(|name| env::var(name).ok()), width: Some(size().0) }
 }
 
+/// How many rows a page may have that is drawn again: the last one is the cursor's.
+pub(super) fn rows() -> usize {
+    size().1.saturating_sub(2)
+}
+
 /// Columns and rows.
 fn size() -> (usize, usize) {
     match terminal_size::terminal_size_of(io::stdout()) {

@@ -9,6 +9,7 @@ use super::skip::ToSkip;
 use super::state::{Pause, Phase, State, Volume};
 use super::status::{Status, Why};
 use super::{Now, Step, view};
+use crate::portage::cpv;
 
 /// When a pause takes effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,6 +167,10 @@ fn refused(request: &Request) -> (Effect, Reply) {
 }
 
 fn resume(state: &State, skip: &[String]) -> (Effect, Reply) {
+    if let Some(wrong) = skip.iter().find(|atom| cpv::exclude_atom(atom).is_none()) {
+        let message = format!("{wrong} means no package that Portage could leave out");
+        return (Effect::Nothing, Reply::Invalid { message });
+    }
     if state.live.hold {
         let flag = state.live.config.volume.path.join("control/pause");
         return denied(format!("the flag file {} holds the builder; remove it to go on", flag.display()));

@@ -73,6 +73,14 @@ pub struct Progress {
     pub eta: Option<Eta>,
 }
 
+impl Progress {
+    /// How many packages are still to be merged.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.total.saturating_sub(self.done).saturating_sub(self.failed)
+    }
+}
+
 /// Seconds that something takes, or that remain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Eta {
@@ -84,6 +92,40 @@ pub struct Eta {
     pub high: u64,
     /// How many of the packages were never built here in this way, so that others stand for them.
     pub unknown: u64,
+}
+
+impl Eta {
+    /// Whether most of so many packages were never built here: then a number would be a guess.
+    fn is_guess(&self, packages: u64) -> bool {
+        self.unknown.saturating_mul(2) > packages
+    }
+
+    /// How long these packages take in a few words: `about 2 h 10 min`; nothing where it would be a guess.
+    #[must_use]
+    pub fn in_short(&self, packages: u64) -> Option<String> {
+        (!self.is_guess(packages)).then(|| match self.likely {
+            0..60 => "less than a minute".to_owned(),
+            likely => format!("about {}", in_words(Duration::from_secs(likely))),
+        })
+    }
+
+    /// The same with its range, and what is not known of it: `about 2 h 10 min (1 h 50 min to 3 h), 2 packages never built
+    /// here`.
+    #[must_use]
+    pub fn in_full(&self, packages: u64) -> String {
+        let Some(likely) = self.in_short(packages) else {
+            return format!("time unknown, {} of {packages} never built here", self.unknown);
+        };
+        let words = |seconds| in_words(Duration::from_secs(seconds));
+        let (low, high) = (words(self.low), words(self.high));
+        let range = if self.high < 60 || low == high { String::new() } else { format!(" ({low} to {high})") };
+        let unknown = match self.unknown {
+            0 => String::new(),
+            1 => ", 1 package never built here".to_owned(),
+            unknown => format!(", {unknown} packages never built here"),
+        };
+        format!("{likely}{range}{unknown}")
+    }
 }
 
 /// A package in work.
@@ -243,6 +285,9 @@ pub struct Status {
     /// What a person keeps out of every cycle.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
+    /// What failed in this cycle so far and holds the builder when its step ends, or when what is good is published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Failure>,
     /// Requests that wait for the next safe point: `sync`, `pause`, `publish`.
     pub pending: Vec<String>,
     /// When the next cycle begins by itself.
@@ -296,6 +341,26 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_said_as_far_as_it_is_known() {
+        for ((low, likely, high, unknown), packages, short, full) in [
+            ((6600, 7800, 10_800, 0), 9, Some("about 2 h 10 min"), "about 2 h 10 min (1 h 50 min to 3 h)"),
+            ((60, 70, 80, 0), 9, Some("about 1 min"), "about 1 min"),
+            ((0, 0, 0, 0), 9, Some("less than a minute"), "less than a minute"),
+            (
+                (10, 40, 130, 1),
+                9,
+                Some("less than a minute"),
+                "less than a minute (10 s to 2 min), 1 package never built here",
+            ),
+            ((60, 70, 80, 13), 16, None, "time unknown, 13 of 16 never built here"),
+            ((60, 70, 80, 8), 16, Some("about 1 min"), "about 1 min, 8 packages never built here"),
+        ] {
+            let eta = Eta { low, likely, high, unknown };
+            assert_eq!((eta.in_short(packages).as_deref(), eta.in_full(packages).as_str()), (short, full));
+        }
+    }
 
     #[test]
     fn durations_read_like_speech() {

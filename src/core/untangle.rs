@@ -71,10 +71,13 @@ impl Untangled {
 
 /// The solution to try next. One more attempt is counted with it.
 pub fn next(circle: &Circle, cycle: &mut Cycle) -> Option<Solution> {
-    let tried: Vec<Solution> = cycle.untangled.iter().map(|past| past.solution.clone()).collect();
-    let solution = circle.solution(&tried).filter(|_| cycle.circles < MOST)?;
+    let solution = circle.solution(&tried(cycle)).filter(|_| cycle.circles < MOST)?;
     cycle.circles += 1;
     Some(solution.clone())
+}
+
+fn tried(cycle: &Cycle) -> Vec<Solution> {
+    cycle.untangled.iter().map(|past| past.solution.clone()).collect()
 }
 
 /// What the builder would do about a circle, when it is met in a rehearsal; nothing when only a person can do
@@ -96,6 +99,9 @@ pub fn ahead(circle: &Circle) -> Option<String> {
 pub fn given_up(mut failure: Failure, circle: &Circle, cycle: &Cycle) -> Failure {
     if !circle.packages.is_empty() {
         failure.message = circle.complaint();
+        if let Some(log) = failure.log.as_deref().filter(|_| circle.solution(&tried(cycle)).is_none()) {
+            failure.suggestions = circle.ways_out(log);
+        }
     }
     for past in &cycle.untangled {
         let solution = &past.solution;

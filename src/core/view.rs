@@ -53,6 +53,7 @@ pub fn status(state: &State, now: Now) -> Status {
         pause: (mode == Mode::Paused).then(|| pause(state)),
         known: failing::known(state),
         skipped: failing::skipped(state),
+        failed: failing::so_far(state),
         pending: pending(state),
         next_cycle: match durable.phase {
             Phase::Waiting(next) if mode == Mode::Waiting => next,
@@ -273,12 +274,12 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
             }
             None => "syncing the ebuild repositories".to_owned(),
         },
-        Step::SelfUpdate => "looking whether Portage itself is to be updated".to_owned(),
-        Step::Plan => "working out what is to be built".to_owned(),
+        Step::SelfUpdate => "checking whether Portage itself has an update".to_owned(),
+        Step::Plan => "working out what to build".to_owned(),
         Step::Build => match remedy(state) {
             Some(remedy @ Remedy::Again(_)) if retry.is_some() => remedy.sentence(left(*retry, now), config),
             Some(Remedy::Again(_)) => {
-                packages("trying again", "trying again what failed", live, progress, now)
+                packages("trying again", "trying what failed again", live, progress, now)
             }
             _ => {
                 let before = format!("getting ready to build {}", count(progress.total - progress.done));
@@ -288,10 +289,9 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
         Step::Publish => format!("{}publishing what is good", owed(state)),
         Step::Prune => "removing what is no longer needed".to_owned(),
         Step::Audit => {
-            owed(state)
-                + &packages("building anew", "looking for what clients can be offered", live, progress, now)
+            owed(state) + &packages("rebuilding", "checking what clients can be offered", live, progress, now)
         }
-        Step::Rebuild => packages("rebuilding", "looking for what has to be rebuilt", live, progress, now),
+        Step::Rebuild => packages("rebuilding", "checking what has to be rebuilt", live, progress, now),
     }
 }
 
@@ -321,8 +321,8 @@ fn packages(verb: &str, before: &str, live: &Live, progress: Progress, now: Now)
             sentence += &format!(" and {} more", jobs.len() - 1);
         }
     }
-    if let Some(eta) = progress.eta {
-        sentence += &format!(", all done in about {}", words(eta.likely));
+    if let Some(left) = progress.eta.and_then(|eta| eta.in_short(progress.left())) {
+        sentence += &format!(", all done in {left}");
     }
     if progress.failed > 0 {
         sentence += &format!("; {} failed so far", progress.failed);

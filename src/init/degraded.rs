@@ -159,6 +159,7 @@ impl Degraded {
             pause: None,
             known: Vec::new(),
             skipped: Vec::new(),
+            failed: Vec::new(),
             pending: Vec::new(),
             next_cycle: None,
             release: None,

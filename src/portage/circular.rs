@@ -51,6 +51,15 @@ impl Circle {
         format!("{complaint}: {}", names.join(" needs "))
     }
 
+    /// What a person can do when Portage knows no change of flags: see who needs whom, and leave one of them out. To ask
+    /// again would only be answered again.
+    #[must_use]
+    pub fn ways_out(&self, log: &str) -> Vec<String> {
+        let flags = self.packages.first().map(|package| format!("equery uses {}", package.atom()));
+        let skips = self.packages.iter().take(2).map(|package| format!("gbsup skip {}", package.cp()));
+        [format!("less {log}")].into_iter().chain(flags).chain(skips).collect()
+    }
+
     /// The solution to try next: a package of the circle, with the fewest flags to change, and rather one
     /// that is switched off than one that brings more dependencies. None of those `tried` before.
     #[must_use]

@@ -165,6 +165,15 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
+impl Cpv {
+    /// Whether it is a live ebuild by the convention of its version: `9999`, `1.9999`, `99999999`.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        let bare = self.version().split(['-', '_']).next().unwrap_or_default();
+        bare.rsplit('.').next().is_some_and(|last| last.len() >= 4 && last.bytes().all(|byte| byte == b'9'))
+    }
+}
+
 /// Reduces what a person may call a package to what `--exclude` accepts: `category/package` or
 /// `category/package:slot`. Wildcards are kept. `None` when nothing usable is left.
 ///
@@ -183,10 +192,17 @@ pub fn exclude_atom(atom: &str) -> Option<String> {
     let (category, package) = name.split_once('/')?;
     let package = package.strip_suffix('*').filter(|_| versioned).unwrap_or(package);
     let package = match version_start(package) {
+        // What is left of a pattern would mean more packages.
+        Some(_) if package.contains('*') => return None,
         Some(at) => &package[..at],
         None => package,
     };
-    if !is_name(category, b"+_.-*") || !is_name(package, b"+_-*") {
+    // `portage.dep.Atom`: no wildcard of two.
+    if category.contains("**")
+        || package.contains("**")
+        || !is_name(category, b"+_.-*")
+        || !is_name(package, b"+_-*")
+    {
         return None;
     }
     match slot.map(|slot| slot.split('/').next().unwrap_or(slot)) {
@@ -295,6 +311,20 @@ mod tests {
     }
 
     #[test]
+    fn versions_of_nines_are_live() {
+        for (text, live) in [
+            ("a/b-9999", true),
+            ("a/b-1.9999-r1", true),
+            ("a/b-99999999", true),
+            ("a/b-1.999", false),
+            ("a/b-9999.1", false),
+            ("a/b-2.19999", false),
+        ] {
+            assert_eq!(Cpv::parse(text.as_bytes()).expect("well formed").is_live(), live, "{text}");
+        }
+    }
+
+    #[test]
     fn serde_is_the_text_and_checks_it() {
         let cpv = Cpv::parse(b"a/b-1").expect("well formed");
         assert_eq!(serde_json::to_string(&cpv).expect("serialises"), r#""a/b-1""#);
@@ -313,6 +343,14 @@ mod tests {
             ("dev-lang/python:3.12::gentoo", Some("dev-lang/python:3.12")),
             ("media-libs/freetype[harfbuzz]", Some("media-libs/freetype")),
             ("dev-qt/*", Some("dev-qt/*")),
+            ("*/*base:6", Some("*/*base:6")),
+            ("*/****b", None),
+            ("a/**", None),
+            ("**/b", None),
+            ("*/*-1", None),
+            ("-a/b", None),
+            ("a/-b", None),
+            ("a/é", None),
             ("zlib", None),
             ("@world", None),
             ("", None),

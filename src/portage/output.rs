@@ -190,7 +190,9 @@ impl Scanner {
             Open::Dropped(text) => match starred(line) {
                 Some(more) if !more.is_empty() && !more.starts_with(b"emerge --keep-going:") => {
                     if text.len() < 4096 {
-                        text.push(' ');
+                        // textwrap breaks a name after a hyphen, too (`_emerge/Scheduler.py`).
+                        let within_a_name = text.ends_with('-') && !text.ends_with(" -");
+                        text.push_str(if within_a_name { "" } else { " " });
                         text.push_str(&lossy(more));
                     }
                     true

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use super::table::{Cell, table};
+use super::table::{Cell, Shape, table};
 use super::{Look, clean, count};
 use crate::core::compare::{Difference, Why};
 use crate::portage::cpv::Cpv;
@@ -14,30 +14,34 @@ pub fn differences(differences: &[Difference], packages: usize, look: Look) -> S
     if differences.is_empty() {
         return match packages {
             0 => "the client has nothing to merge\n".to_owned(),
-            packages => format!(
-                "the client takes {} as it is offered, and builds nothing\n",
-                count(packages, "package")
-            ),
+            1 => "the client installs 1 package from the binhost and builds nothing itself\n".to_owned(),
+            packages => {
+                format!(
+                    "the client installs all {packages} packages from the binhost and builds nothing itself\n"
+                )
+            }
         };
     }
     let rows: Vec<[Cell; 2]> = differences.iter().map(cells).collect();
-    let table = table(["built by the client", "why"], &[], &rows, look);
+    let table = table(["built by the client", "why"], Shape::default(), &rows, look);
     let sum = format!("the client builds {} of {}", differences.len(), count(packages, "package"));
     if look.width.is_some() { format!("{table}\n{sum}\n") } else { format!("{table}{sum}\n") }
 }
 
 fn cells(difference: &Difference) -> [Cell; 2] {
     let why = match &difference.why {
-        Why::Use { wanted } => format!("offered with other USE flags; the client wants {}", wanted.join(" ")),
+        Why::Use { wanted } => {
+            format!("offered with different USE flags; the client wants {}", wanted.join(" "))
+        }
         Why::Unfit => {
-            "offered with these USE flags, but built for another tree: the client's is newer or older, \
-                       or it has patches of its own"
+            "offered with these USE flags, but built from a different tree (the client's is newer or older) \
+             or without patches that the client has"
                 .to_owned()
         }
         Why::Held { what } => format!("held back: {what}"),
         Why::Version { offered } => {
             let offered: Vec<_> = offered.iter().map(Cpv::as_str).collect();
-            format!("offered is only {}", offered.join(", "))
+            format!("only {} is offered", offered.join(", "))
         }
         Why::Missing => "no version of it is offered".to_owned(),
     };
@@ -59,14 +63,14 @@ mod tests {
         ];
         assert_eq!(
             differences(&found, 7, Look::PLAIN),
-            "a/b-1\toffered with other USE flags; the client wants doc -test\n\
+            "a/b-1\toffered with different USE flags; the client wants doc -test\n\
              a/c-2\theld back: needs a/d-1, which is held back\n\
              a/e-3\tno version of it is offered\n\
              the client builds 3 of 7 packages\n"
         );
         assert_eq!(
             differences(&[], 7, Look::PLAIN),
-            "the client takes 7 packages as it is offered, and builds nothing\n"
+            "the client installs all 7 packages from the binhost and builds nothing itself\n"
         );
         assert_eq!(differences(&[], 0, Look::PLAIN), "the client has nothing to merge\n");
     }

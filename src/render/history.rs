@@ -7,8 +7,8 @@ use anstyle::Style;
 use jiff::Timestamp;
 
 use super::style::{BAD, CAREFUL, GOOD, LABEL};
-use super::table::{Cell, table};
-use super::{Look, clean, count};
+use super::table::{Cell, Shape, table};
+use super::{Look, clean, count, reason};
 use crate::core::history::{CycleRow, Outcome};
 use crate::core::status::in_words;
 
@@ -26,13 +26,15 @@ const TITLES: [&str; 11] = [
     "remedies",
 ];
 const NUMBERS: [usize; 4] = [0, 4, 5, 6];
+/// What makes a row long, and few cycles have.
+const BELOW: [usize; 3] = [8, 9, 10];
 
 /// Cycles as a table. A pipe gets the same columns, separated by tabs.
 #[must_use]
 pub fn history(cycles: &[CycleRow], now: Timestamp, look: Look) -> String {
     let rows: Vec<_> =
-        cycles.iter().enumerate().map(|(index, cycle)| cells(cycle, index == 0, now)).collect();
-    let table = table(TITLES, &NUMBERS, &rows, look);
+        cycles.iter().enumerate().map(|(index, cycle)| cells(cycle, index == 0, now, look)).collect();
+    let table = table(TITLES, Shape { right: &NUMBERS, below: &BELOW }, &rows, look);
     match judgement(cycles).filter(|_| look.width.is_some()) {
         Some(sentence) => {
             let style = look.style(LABEL);
@@ -90,7 +92,7 @@ fn judgement(cycles: &[CycleRow]) -> Option<String> {
     Some(format!("predictions of {builds}: off by {middle} % (median), {in_range} within the range given"))
 }
 
-fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 11] {
+fn cells(cycle: &CycleRow, newest: bool, now: Timestamp, look: Look) -> [Cell; 11] {
     let style = Style::new();
     let took = |until: Timestamp| {
         in_words(Duration::try_from(until.duration_since(cycle.started)).unwrap_or_default())
@@ -108,11 +110,13 @@ fn cells(cycle: &CycleRow, newest: bool, now: Timestamp) -> [Cell; 11] {
         None => ("unknown", CAREFUL),
     };
     let failed = cycle.failed();
+    // A pipe gets the word of programs.
+    let why = if look.width.is_some() { reason(&cycle.reason) } else { &cycle.reason };
     [
         (cycle.id.to_string(), style),
         (cycle.started.strftime("%Y-%m-%d %H:%M").to_string(), style),
         (time, style),
-        (clean(&cycle.reason).into_owned(), style),
+        (clean(why).into_owned(), style),
         (cycle.built().to_string(), style),
         (cycle.binary().to_string(), style),
         (failed.to_string(), if failed > 0 { BAD } else { style }),

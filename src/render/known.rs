@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::layout::{Layout, plain, styled};
 use super::style::{CAREFUL, LABEL, STRONG, instruction};
-use super::table::table;
+use super::table::{Shape, table};
 use super::{Look, clean, count};
 use crate::core::status::{Mode, Skipped, Status, StillFailing};
 
@@ -76,7 +76,7 @@ pub fn skipped(status: &Status, look: Look) -> String {
             .map(|text| (text, Style::new()))
     };
     let rows: Vec<_> = status.skipped.iter().map(row).collect();
-    table(["package", "until another version than", "since"], &[], &rows, look)
+    table(["package", "until another version than", "since"], Shape::default(), &rows, look)
 }
 
 fn day(time: Timestamp) -> String {

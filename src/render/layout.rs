@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
+use unicode_width::UnicodeWidthStr;
 
 use super::Look;
 
@@ -167,14 +168,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// How many columns a text takes. Exact for what Portage prints; East Asian characters and emoji
-/// in somebody's words count as two.
+/// How many columns a text takes.
 pub(super) fn columns(text: &str) -> usize {
-    let wide = |c: char| {
-        matches!(u32::from(c), 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff
-            | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd)
-    };
-    text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
+    text.width()
 }
 
 /// The text made as wide as the widest of a column.

@@ -36,8 +36,8 @@ pub use failures::failures;
 pub use history::history;
 pub use key::keys;
 pub use known::skipped;
-pub use page::page;
-pub use plan::{plan, plan_of, reasons, stale, why};
+pub use page::{page, page_within};
+pub use plan::{left_out, plan, plan_of, reasons, stale, why};
 pub use prune::prune;
 pub use release::{changes, diff, releases};
 pub use verified::{verified, verified_release};
@@ -139,6 +139,17 @@ pub fn rows(line: &str, width: usize) -> usize {
 
 fn is_directional(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Why a cycle began, as people say it; the word of the status and of the history is for programs.
+fn reason(word: &str) -> &str {
+    match word {
+        "new-root" => "new container",
+        "requested" => "asked for",
+        "start" => "container start",
+        "first" => "first start",
+        word => word,
+    }
 }
 
 /// `1 package`, `2 packages`.

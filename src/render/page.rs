@@ -8,27 +8,70 @@ use super::known;
 use super::layout::{Layout, Span, columns, pad, plain, styled};
 use super::plan::totals;
 use super::style::{BAD, CAREFUL, GOOD, LABEL, STRONG, ago, instruction, since_then};
-use super::{Look, clean, count, headline, size, state_style};
+use super::{Look, clean, headline, reason, size, state_style};
 use crate::core::failure::Failure;
 use crate::core::status::{JobInfo, Mode, Progress, Status, in_words};
 
 /// How many failures the page shows before it refers to `gbsup failures`.
 const SHOWN_FAILURES: usize = 5;
+
+/// How much of a page there is room for. What to do is on it in any case.
+#[derive(Clone, Copy)]
+struct Room {
+    failures: usize,
+    /// What is known to fail, the circumstances, and what changed.
+    rest: bool,
+}
+
+/// From all to the least.
+const ROOMS: [Room; 4] = [
+    Room { failures: SHOWN_FAILURES, rest: true },
+    Room { failures: SHOWN_FAILURES, rest: false },
+    Room { failures: 2, rest: false },
+    Room { failures: 1, rest: false },
+];
 /// How many changes it shows before it refers to the whole status.
 const SHOWN_CHANGES: usize = 5;
 
 /// The status as a page.
 #[must_use]
 pub fn page(status: &Status, look: Look) -> String {
+    page_with(status, look, ROOMS[0])
+}
+
+/// The status as a page of at most so many rows, if that is enough for what holds the builder and what to do about it. As
+/// long as nothing does, the rest is cut off at the end by whoever shows it.
+#[must_use]
+pub fn page_within(status: &Status, look: Look, rows: usize) -> String {
+    let mut page = page(status, look);
+    if status.pause.is_none() {
+        return page;
+    }
+    for room in &ROOMS[1..] {
+        let width = look.width.unwrap_or(usize::MAX);
+        if page.lines().map(|line| super::rows(line, width)).sum::<usize>() <= rows {
+            break;
+        }
+        page = page_with(status, look, *room);
+    }
+    page
+}
+
+fn page_with(status: &Status, look: Look, room: Room) -> String {
     let mut page = Layout::new(look);
     let (state, rest) = headline(status);
     page.paragraph(state.len() + 2, &[styled(state_style(status), state), plain(": "), styled(STRONG, rest)]);
     page.gap();
-    plan(&mut page, status);
+    if room.rest {
+        plan(&mut page, status);
+    }
     progress(&mut page, status);
     jobs(&mut page, &status.jobs);
     page.gap();
-    pause(&mut page, status);
+    pause(&mut page, status, room.failures);
+    if !room.rest {
+        return page.finish();
+    }
     page.gap();
     known::rows(&mut page, status);
     page.gap();
@@ -66,16 +109,9 @@ fn progress(page: &mut Layout, status: &Status) {
     }
     page.row("packages", LABEL, &spans);
     if let Some(eta) = progress.eta {
-        let words = |seconds| in_words(Duration::from_secs(seconds));
-        let range = format!(" ({} to {})", words(eta.low), words(eta.high));
-        let mut spans = vec![plain(format!("about {}", words(eta.likely))), styled(LABEL, range)];
-        if eta.unknown > 0 {
-            let unknown = usize::try_from(eta.unknown).unwrap_or(usize::MAX);
-            spans.push(plain(format!(", {} never built here", count(unknown, "package"))));
-        }
-        page.row("left", LABEL, &spans);
+        page.row("left", LABEL, &[plain(eta.in_full(progress.left()))]);
     } else if !status.jobs.is_empty() && matches!(status.step.as_str(), "build" | "rebuild") {
-        page.row("left", LABEL, &[plain("unknown: there is no earlier build to go by")]);
+        page.row("left", LABEL, &[plain("time unknown, nothing was built here before")]);
     }
 }
 
@@ -142,13 +178,13 @@ fn jobs(page: &mut Layout, jobs: &[JobInfo]) {
     }
 }
 
-fn pause(page: &mut Layout, status: &Status) {
+fn pause(page: &mut Layout, status: &Status, shown: usize) {
     let Some(pause) = &status.pause else { return };
-    for failure in pause.failures.iter().take(SHOWN_FAILURES) {
+    for failure in pause.failures.iter().take(shown) {
         failed(page, failure);
     }
-    if pause.failures.len() > SHOWN_FAILURES {
-        let more = format!("and {} more: gbsup failures", pause.failures.len() - SHOWN_FAILURES);
+    if pause.failures.len() > shown {
+        let more = format!("and {} more: gbsup failures", pause.failures.len() - shown);
         page.row("", LABEL, &[plain(more)]);
     }
     page.gap();
@@ -190,8 +226,12 @@ fn changes(page: &mut Layout, changes: &[String]) {
 
 fn circumstances(page: &mut Layout, status: &Status) {
     if let Some(cycle) = &status.cycle {
-        let text =
-            format!("{}, began {} ({})", cycle.id, ago(status.now, cycle.started), clean(&cycle.reason));
+        let text = format!(
+            "{}, began {} ({})",
+            cycle.id,
+            ago(status.now, cycle.started),
+            clean(reason(&cycle.reason))
+        );
         page.row("cycle", LABEL, &[plain(text)]);
     }
     if !status.pending.is_empty() {

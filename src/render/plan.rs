@@ -7,43 +7,63 @@ use jiff::Timestamp;
 
 use super::layout::{Layout, plain, styled};
 use super::style::{CAREFUL, GOOD, LABEL, STRONG, ago};
-use super::table::{Cell, table};
+use super::table::{Cell, Shape, table};
 use super::{Look, clean, count, size};
 use crate::core::eta::Estimates;
 use crate::core::major::Stale;
 use crate::core::state::CyclePlan;
-use crate::core::status::in_words;
+use crate::core::status::{Progress, in_words};
 use crate::portage::cpv::Cpv;
 use crate::portage::plan::{Action, Plan, Planned, Reason, Totals};
 
 const TITLES: [&str; 7] = ["", "package", "before", "from", "download", "takes", "why"];
-const NUMBERS: [usize; 2] = [4, 5];
+const SHAPE: Shape = Shape { right: &[4, 5], below: &[] };
 
-/// The plan of a cycle as a table, and what it comes to. A pipe gets the rows alone.
+/// The plan of a cycle as a table, and what it comes to; with `progress`, how far the builder is with it. A pipe gets the
+/// rows alone.
 #[must_use]
-pub fn plan_of(made: &CyclePlan, estimates: &Estimates, now: Timestamp, look: Look) -> String {
+pub fn plan_of(
+    made: &CyclePlan,
+    estimates: &Estimates,
+    progress: Option<Progress>,
+    now: Timestamp,
+    look: Look,
+) -> String {
     let title = format!("cycle {}, planned {}", made.cycle, ago(now, made.made));
     if look.width.is_none() {
         return plan(&made.plan, estimates, look);
     }
-    format!("{title}\n\n{}", plan(&made.plan, estimates, look))
+    // The prediction of the status, in the same words.
+    let left = progress.and_then(|progress| {
+        let eta = progress.eta?.in_full(progress.left());
+        Some(format!("{} of {} done; left: {eta}\n", progress.done, progress.total))
+    });
+    let list = match &left {
+        Some(_) => listed(&made.plan, estimates, "", look),
+        None => plan(&made.plan, estimates, look),
+    };
+    format!("{title}\n\n{list}{}", left.unwrap_or_default())
 }
 
 /// A plan as a table, and what it comes to. A pipe gets the rows alone.
 #[must_use]
 pub fn plan(plan: &Plan, estimates: &Estimates, look: Look) -> String {
+    listed(plan, estimates, &time(plan, estimates), look)
+}
+
+fn listed(plan: &Plan, estimates: &Estimates, time: &str, look: Look) -> String {
     let rows: Vec<_> = plan.packages.iter().map(|package| cells(package, estimates)).collect();
     if look.width.is_none() {
-        return table(TITLES, &NUMBERS, &rows, look);
+        return table(TITLES, SHAPE, &rows, look);
     }
-    let totals = totals(plan.totals()) + &time(plan, estimates);
+    let totals = totals(plan.totals()) + time;
     let mut text = if rows.is_empty() {
         format!("{totals}\n")
     } else {
-        format!("{}\n{totals}\n", table(TITLES, &NUMBERS, &rows, look))
+        format!("{}\n{totals}\n", table(TITLES, SHAPE, &rows, look))
     };
     if !plan.removed.is_empty() {
-        text += &format!("removed, because in the way: {}\n", names(&plan.removed, " "));
+        text += &format!("removed first, since they are in the way: {}\n", names(&plan.removed, " "));
     }
     text
 }
@@ -52,7 +72,7 @@ pub fn plan(plan: &Plan, estimates: &Estimates, look: Look) -> String {
 pub(super) fn totals(totals: Totals) -> String {
     let Totals { packages, source, binary, download } = totals;
     if packages == 0 {
-        return "nothing is to be merged".to_owned();
+        return "nothing to merge".to_owned();
     }
     let packages = count(usize::try_from(packages).unwrap_or(usize::MAX), "package");
     format!("{packages}: {source} from source, {binary} binary{}", to_download(download))
@@ -60,14 +80,8 @@ pub(super) fn totals(totals: Totals) -> String {
 
 /// `; about 2 h 10 min (1 h 50 min to 3 h)`; nothing when nothing is known.
 fn time(plan: &Plan, estimates: &Estimates) -> String {
-    let Some(eta) = estimates.of_plan(plan).filter(|_| !plan.packages.is_empty()) else {
-        return String::new();
-    };
-    let words = |seconds| in_words(Duration::from_secs(seconds));
-    let unknown = usize::try_from(eta.unknown).unwrap_or(usize::MAX);
-    let unknown =
-        if unknown > 0 { format!(", {} never built here", count(unknown, "package")) } else { String::new() };
-    format!("; about {} ({} to {}){unknown}", words(eta.likely), words(eta.low), words(eta.high))
+    let eta = estimates.of_plan(plan).filter(|_| !plan.packages.is_empty());
+    eta.map(|eta| format!("; {}", eta.in_full(plan.totals().packages))).unwrap_or_default()
 }
 
 fn to_download(bytes: u64) -> String {
@@ -105,7 +119,7 @@ pub fn why(packages: &[&Planned], look: Look) -> String {
     page.finish()
 }
 
-/// why packages were merged again although nothing about them is new.
+/// Why packages were merged again although nothing about them is new.
 #[must_use]
 pub fn stale(packages: &[Stale], look: Look) -> String {
     let mut page = Layout::new(look);
@@ -114,6 +128,18 @@ pub fn stale(packages: &[Stale], look: Look) -> String {
         let name = clean(stale.package.as_str()).into_owned();
         page.paragraph(2, &[styled(STRONG, name), plain(": merged again after the build")]);
         page.row("why", LABEL, &[plain(clean(&format!("it {}", stale.proof)))]);
+    }
+    page.finish()
+}
+
+/// Packages that are not built, each with half a sentence that says why.
+#[must_use]
+pub fn left_out(packages: &[(String, String)], look: Look) -> String {
+    let mut page = Layout::new(look);
+    for (package, why) in packages {
+        page.gap();
+        page.paragraph(2, &[styled(STRONG, clean(package)), plain(": not built")]);
+        page.row("why", LABEL, &[plain(format!("it {}", clean(why)))]);
     }
     page.finish()
 }
@@ -265,20 +291,20 @@ mod tests {
 
     #[test]
     fn a_plan_as_a_table() {
-        assert_snapshot!(plan_of(&mixed(), &known(), now(), WIDE));
+        assert_snapshot!(plan_of(&mixed(), &known(), None, now(), WIDE));
     }
 
     #[test]
     fn a_pipe_gets_one_line_per_package() {
         let mixed = mixed();
-        let piped = plan_of(&mixed, &known(), now(), Look::PLAIN);
+        let piped = plan_of(&mixed, &known(), None, now(), Look::PLAIN);
         assert_eq!(piped.lines().count(), mixed.plan.packages.len());
         assert_eq!(
             piped.lines().next(),
             Some("new\ttest-quick/t1-1\t\tsource\t\t1 min\tneeded by test-quick/t2-1")
         );
         assert_eq!(plan(&Plan::default(), &known(), Look::PLAIN), "");
-        assert_eq!(plan(&Plan::default(), &known(), WIDE), "nothing is to be merged\n");
+        assert_eq!(plan(&Plan::default(), &known(), WIDE), "nothing to merge\n");
         let unknown = plan(&mixed.plan, &Estimates::default(), WIDE);
         assert!(!unknown.contains("about") && unknown.contains("18 packages"), "{unknown}");
     }

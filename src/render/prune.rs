@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use super::table::{Cell, table};
+use super::table::{Cell, Shape, table};
 use super::{Look, clean, count};
 use crate::core::prune::Removal;
 use crate::core::status::{in_words, size};
@@ -15,7 +15,12 @@ pub fn prune(removals: &[Removal], bytes: u64, dry_run: bool, look: Look) -> Str
         return format!("{}\n", if dry_run { "nothing would go" } else { "nothing was to be removed" });
     }
     let rows: Vec<_> = removals.iter().map(cells).collect();
-    let table = table(["what", "where", "size", "unchanged for", "why"], &[2], &rows, look);
+    let table = table(
+        ["what", "where", "size", "unchanged for", "why"],
+        Shape { right: &[2], below: &[] },
+        &rows,
+        look,
+    );
     let sum = format!("{verb}: {}, {}", count(removals.len(), "file"), size(bytes));
     if look.width.is_some() { format!("{table}\n{sum}\n") } else { format!("{table}{sum}\n") }
 }

@@ -4,7 +4,7 @@ use anstyle::Style;
 use jiff::Timestamp;
 
 use super::style::{CAREFUL, GOOD, LABEL};
-use super::table::{Cell, table};
+use super::table::{Cell, Shape, table};
 use super::{Look, clean, count, size};
 use crate::core::offer::Held;
 use crate::core::release::{Change, Demanding, Diff, Release, Shown};
@@ -18,7 +18,7 @@ pub fn releases(releases: &[Shown], look: Look) -> String {
     if rows.is_empty() {
         "nothing is published yet\n".to_owned()
     } else {
-        table(TITLES, &[2, 3, 4], &rows, look)
+        table(TITLES, Shape { right: &[2, 3, 4], below: &[] }, &rows, look)
     }
 }
 
@@ -116,7 +116,9 @@ fn body(diff: &Diff, look: Look) -> String {
         let label = look.style(LABEL);
         text += &format!("\n{label}{kind}{label:#}\n");
         // The titles would say no more than the rows do.
-        text.extend(table([""; 4], &[2], &rows, look).lines().skip(1).map(|line| format!("  {line}\n")));
+        let indented = Look { width: look.width.map(|width| width.saturating_sub(2)), ..look };
+        let shape = Shape { right: &[2], below: &[] };
+        text.extend(table([""; 4], shape, &rows, indented).lines().map(|line| format!("  {line}\n")));
     }
     for (title, advisories) in [("security fixes", &diff.fixes), ("security, still open", &diff.open)] {
         if !advisories.is_empty() {

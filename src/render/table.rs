@@ -1,51 +1,206 @@
-//! Tables: aligned columns on a terminal, columns separated by tabs for a pipe.
-
-use std::fmt::Write as _;
+//! Tables: columns that fit the terminal, columns separated by tabs for a pipe.
 
 use anstyle::Style;
+use comfy_table::{
+    Cell as Placed, CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table,
+    TableStyle, Width,
+};
 
 use super::Look;
-use super::layout::{columns, pad};
+use super::layout::{Layout, columns, styled};
 use super::style::LABEL;
 
 /// What stands in one place of a table.
 pub(super) type Cell = (String, Style);
 
-/// Rows below their titles, with the numbers of `right` lined up on the right. A pipe gets the rows
-/// alone.
+/// Between two columns, in columns of the terminal.
+const SEPARATOR: usize = 2;
+/// Parts cells that stand beside each other, and rows, until each cell has got its style. Neither is in any text,
+/// since control characters are cleaned away.
+const BESIDE: char = '\u{1f}';
+const BELOW: char = '\u{1e}';
+
+/// What a table is like.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shape<'a> {
+    /// The columns whose numbers are lined up on the right.
+    pub(super) right: &'a [usize],
+    /// The columns that get lines of their own below their row where the whole does not fit side by side.
+    pub(super) below: &'a [usize],
+}
+
+/// Rows below their titles, as wide as the terminal at most. A pipe gets the rows alone. A column of which nothing is
+/// known is left out on a terminal.
 pub(super) fn table<const N: usize>(
     titles: [&str; N],
-    right: &[usize],
+    shape: Shape,
     rows: &[[Cell; N]],
     look: Look,
 ) -> String {
-    if look.width.is_none() {
+    let Some(width) = look.width else {
         return rows.iter().fold(String::new(), |table, row| {
             let words: Vec<_> = row.iter().map(|(text, _)| text.as_str()).collect();
             table + &words.join("\t") + "\n"
         });
-    }
-    let widths: Vec<_> = (0..N)
-        .map(|column| {
-            let cells = rows.iter().map(|row| columns(&row[column].0));
-            cells.chain([columns(titles[column])]).max().unwrap_or(0)
-        })
-        .collect();
-    let titles = titles.map(|title| (title.to_string(), LABEL));
-    let mut table = String::new();
-    for row in std::iter::once(&titles).chain(rows) {
-        let mut line = String::new();
-        for (column, (text, style)) in row.iter().enumerate() {
-            let style = look.style(*style);
-            let cell = if right.contains(&column) {
-                format!("{text:>width$}", width = widths[column])
-            } else {
-                pad(text, widths[column])
-            };
-            let separator = if column == 0 { "" } else { "  " };
-            let _ = write!(line, "{separator}{style}{cell}{style:#}");
+    };
+    let filled = |column: &usize| rows.iter().any(|row| !row[*column].0.is_empty());
+    let all: Vec<usize> = (0..N).filter(filled).collect();
+    let natural = |column: &usize| rows.iter().map(|row| columns(&row[*column].0)).max().unwrap_or(0);
+    let wide = |column: &usize| natural(column).max(columns(titles[*column]));
+    let needed: usize = all.iter().map(wide).sum::<usize>() + SEPARATOR * all.len().saturating_sub(1);
+    let (beside, below): (Vec<usize>, Vec<usize>) =
+        all.into_iter().partition(|column| needed <= width || !shape.below.contains(column));
+    let heading = titles.map(|title| (title.to_owned(), LABEL));
+    let whole: Vec<&[Cell; N]> = std::iter::once(&heading).chain(rows).collect();
+    let untitled = titles.iter().all(|title| title.is_empty());
+    let mut text = String::new();
+    for (row, lines) in arranged(&whole, &beside, shape.right, width).into_iter().enumerate() {
+        if row == 0 && untitled {
+            continue;
         }
-        let _ = writeln!(table, "{}", line.trim_end());
+        for line in lines {
+            text += &styled_line(&line, whole[row], &beside, look);
+        }
+        if row > 0 {
+            text += &own_lines(titles, whole[row], &below, look);
+        }
     }
-    table
+    text
+}
+
+/// Each row as lines of cells, all as wide as their columns.
+fn arranged<const N: usize>(
+    rows: &[&[Cell; N]],
+    beside: &[usize],
+    right: &[usize],
+    width: usize,
+) -> Vec<Vec<Vec<String>>> {
+    let mut table = Table::new();
+    let lines = ContentLineStyle::none().junction(BESIDE);
+    let between = LineStyle::none().fill(BELOW).junction(BELOW);
+    table.load_style(TableStyle::new().header_lines(lines).content_lines(lines).row_separator(between));
+    match u16::try_from(width) {
+        Ok(width) => table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic),
+        Err(_) => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
+    for row in rows {
+        table.add_row(beside.iter().map(|&column| Placed::new(&row[column].0)));
+    }
+    // A name is copied, so it stays whole as long as there is room for it.
+    let longest = |column: usize| {
+        let words = rows.iter().flat_map(|row| row[column].0.split(' '));
+        words.map(columns).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = beside.iter().map(|&column| longest(column)).collect();
+    let fits = widths.iter().sum::<usize>() + SEPARATOR * widths.len().saturating_sub(1) <= width;
+    for (index, &column) in beside.iter().enumerate() {
+        let Some(placed) = table.column_mut(index) else { continue };
+        // The line between two columns is the other half of their separator.
+        let parted = index + 1 < beside.len();
+        placed.set_padding((0, u16::from(parted)));
+        if right.contains(&column) {
+            placed.set_cell_alignment(CellAlignment::Right);
+        }
+        if fits && let Ok(least) = u16::try_from(widths[index] + usize::from(parted)) {
+            placed.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+        }
+    }
+    let mut arranged = vec![Vec::new()];
+    for line in table.lines() {
+        if line.starts_with(BELOW) {
+            arranged.push(Vec::new());
+        } else if let Some(row) = arranged.last_mut() {
+            row.push(line.split(BESIDE).map(str::to_owned).collect());
+        }
+    }
+    arranged
+}
+
+fn styled_line<const N: usize>(cells: &[String], row: &[Cell; N], beside: &[usize], look: Look) -> String {
+    let mut line = String::new();
+    for (index, (cell, &column)) in cells.iter().zip(beside).enumerate() {
+        let style = look.style(row[column].1);
+        let separator = if index == 0 { "" } else { " " };
+        line += &format!("{separator}{style}{cell}{style:#}");
+    }
+    format!("{}\n", line.trim_end())
+}
+
+/// What found no place beside the rest of its row.
+fn own_lines<const N: usize>(titles: [&str; N], row: &[Cell; N], below: &[usize], look: Look) -> String {
+    let mut page = Layout::new(look);
+    for &column in below.iter().filter(|column| !row[**column].0.is_empty()) {
+        let (text, style) = &row[column];
+        page.paragraph(
+            6,
+            &[styled(LABEL, format!("    {}: ", titles[column])), styled(*style, text.clone())],
+        );
+    }
+    page.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TITLES: [&str; 3] = ["package", "size", "why"];
+
+    fn rows() -> Vec<[Cell; 3]> {
+        let row = |package: &str, size: &str, why: &str| {
+            [package, size, why].map(|text| (text.to_owned(), Style::new()))
+        };
+        vec![
+            row("media-libs/freetype-2.12.1", "2.1 MiB", "its binary package was built with USE -harfbuzz"),
+            row("a/b-1", "1 B", "asked for"),
+        ]
+    }
+
+    fn look(width: usize) -> Look {
+        Look { colour: false, unicode: true, width: Some(width) }
+    }
+
+    #[test]
+    fn a_table_is_never_wider_than_the_terminal_and_cuts_no_name() {
+        let wide = table(TITLES, Shape { right: &[1], below: &[] }, &rows(), look(100));
+        assert_eq!(
+            wide,
+            "package                        size  why\n\
+             media-libs/freetype-2.12.1  2.1 MiB  its binary package was built with USE -harfbuzz\n\
+             a/b-1                           1 B  asked for\n"
+        );
+        for width in 45..100 {
+            let table = table(TITLES, Shape { right: &[1], below: &[] }, &rows(), look(width));
+            assert!(table.lines().all(|line| columns(line) <= width), "{width}: {table}");
+            assert!(table.contains("media-libs/freetype-2.12.1"), "{width}: {table}");
+            assert!(table.lines().all(|line| !line.is_empty()), "{width}: {table}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_beside_the_rest_stands_below_it() {
+        let shape = Shape { right: &[1], below: &[2] };
+        assert_eq!(
+            table(TITLES, shape, &rows(), look(60)),
+            "package                        size\n\
+             media-libs/freetype-2.12.1  2.1 MiB\n\
+             \x20   why: its binary package was built with USE -harfbuzz\n\
+             a/b-1                           1 B\n\
+             \x20   why: asked for\n"
+        );
+        assert_eq!(table(TITLES, shape, &rows(), Look::PLAIN).lines().count(), 2);
+    }
+
+    #[test]
+    fn styles_and_empty_columns_take_no_room() {
+        let mut rows = rows();
+        for row in &mut rows {
+            row[1].0.clear();
+            row[0].1 = Style::new().bold();
+        }
+        let colour = Look { colour: true, ..look(100) };
+        let text = table(TITLES, Shape::default(), &rows, colour);
+        assert!(!text.contains("size"), "{text}");
+        let bare = anstream::adapter::strip_str(&text).to_string();
+        assert_eq!(bare.lines().nth(2), Some("a/b-1                       asked for"));
+    }
 }

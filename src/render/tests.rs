@@ -35,6 +35,7 @@ fn status(state: Mode, step: &str, headline: &str) -> Status {
         pause: None,
         known: Vec::new(),
         skipped: Vec::new(),
+        failed: Vec::new(),
         pending: Vec::new(),
         next_cycle: None,
         release: None,
@@ -146,7 +147,7 @@ fn what_is_left_is_said_with_what_is_not_known() {
     status.progress.eta = Some(Eta { low: 50, likely: 60, high: 600, unknown: 1 });
     assert_eq!(left(&status).as_deref(), Some("about 1 min (50 s to 10 min), 1 package never built here"));
     status.progress.eta = None;
-    assert_eq!(left(&status).as_deref(), Some("unknown: there is no earlier build to go by"));
+    assert_eq!(left(&status).as_deref(), Some("time unknown, nothing was built here before"));
     // What is merged again before the build was not predicted, and need not be.
     status.step = "preflight".into();
     assert_eq!(left(&status), None);

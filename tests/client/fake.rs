@@ -167,6 +167,7 @@ pub(crate) fn status(state: Mode, headline: &str) -> Status {
         pause: None,
         known: Vec::new(),
         skipped: Vec::new(),
+        failed: Vec::new(),
         pending: Vec::new(),
         next_cycle: None,
         release: None,

@@ -4,16 +4,19 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use gbsup::core::history::{Outcome, PackageOutcome, Record};
-use gbsup::core::status::{CycleInfo, Mode, Why};
+use gbsup::core::request::Reply;
+use gbsup::core::status::{CycleInfo, JobInfo, Mode, Why};
 use gbsup::supervisor::history::History;
 use jiff::Timestamp;
 
-use crate::fake::{Builder, failure, paused, status};
+use crate::fake::{Builder, failure, paused, reply, status};
 
 #[test]
 fn the_running_step_is_what_the_supervisor_says() {
@@ -88,7 +91,7 @@ fn what_failed_is_printed_even_when_a_log_is_gone() {
     assert!(out.contains("b.log <==\nno luck\n"), "{out}");
     assert!(err.contains("gone.log: cannot be read"), "{err}");
     let (code, out, _) = Builder::with(status(Mode::Waiting, "waiting: all well")).run("logs --failed");
-    assert_eq!((code, out.as_str()), (0, "nothing holds the builder up (waiting: all well)\n"));
+    assert_eq!((code, out.as_str()), (0, "no failures (waiting: all well)\n"));
 }
 
 /// Two cycles: a package fails and is built later in the first; the second begins ten seconds after it.
@@ -251,13 +254,48 @@ fn following_goes_from_step_to_step_and_from_cycle_to_cycle() {
 
 #[test]
 fn following_a_package_survives_its_log_being_emptied() {
-    let builder = Builder::empty();
-    let log = builder.file("log/build/app-misc/hello-2.10:20261122-101500.log", "fetching a file\n");
-    let following = Following::new(&builder, "logs -f hello");
+    let working = Arc::new(AtomicBool::new(true));
+    let (at_work, path) = (Arc::clone(&working), Arc::new(Mutex::new(String::new())));
+    let volume = Arc::clone(&path);
+    let builder = Builder::answering(move |_| {
+        let mut status = status(Mode::Running, "running: building");
+        status.volume.path.clone_from(&volume.lock().unwrap());
+        let name = if at_work.load(Ordering::SeqCst) { "app-misc/hello-2.10" } else { "app-misc/tree-2" };
+        status.jobs = vec![JobInfo {
+            package: name.into(),
+            phase: "compile".into(),
+            elapsed: 1,
+            estimate: None,
+            binary: false,
+        }];
+        reply(Reply::Status { status: Box::new(status) })
+    });
+    *path.lock().unwrap() = builder.volume().display().to_string();
+    let log =
+        builder.file("log/build/app-misc/hello-2.10:20261122-101500.log", "one\ntwo\nfetching a file\n");
+    let mut following = Following::new(&builder, "logs -f -n 1 hello");
     following.expect("fetching a file");
     fs::write(&log, "").unwrap();
     append(&log, "built\n");
     following.expect("built");
+    // It ends with the build, whatever comes next.
+    working.store(false, Ordering::SeqCst);
+    append(&log, "merged\n");
+    following.expect("merged");
+    assert!(following.client.wait().unwrap().success());
+}
+
+#[test]
+fn the_last_lines_are_enough() {
+    let builder = Builder::empty();
+    builder.file("log/cycle/1/sync.log", "one\ntwo\n");
+    builder.file("log/cycle/1/build.log", "three\nfour\nfive\n");
+    assert_eq!(builder.run("logs -n 2"), (0, "four\nfive\n".into(), String::new()));
+    let (_, out, _) = builder.run("logs --cycle 1 -n 1");
+    assert!(
+        out.contains("two\n") && out.contains("five\n") && !out.contains("one") && !out.contains("four"),
+        "{out}"
+    );
 }
 
 #[test]

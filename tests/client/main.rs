@@ -179,10 +179,7 @@ fn failures_are_shown_in_full() {
 
     let builder = Builder::with(status(Mode::Waiting, WAITING));
     let (code, out, _) = builder.run("failures");
-    assert_eq!(
-        (code, out.as_str()),
-        (0, "nothing holds the builder up (waiting: everything is up to date)\n")
-    );
+    assert_eq!((code, out.as_str()), (0, "no failures (waiting: everything is up to date)\n"));
     assert_eq!(builder.run("failures --json"), (0, "[]\n".into(), String::new()));
     assert_eq!(builder.run("skip"), (0, "nothing is skipped\n".into(), String::new()));
 }
@@ -373,4 +370,57 @@ fn a_plan_is_read_from_the_volume_and_a_package_is_found_in_it() {
     builder.file("state/plan.json", "{\"cycle\": 4");
     let (code, _, err) = builder.run("plan");
     assert!(code == 1 && err.contains("plan.json: is damaged"), "{err}");
+}
+
+/// A supervisor that takes a request, and then goes through these statuses.
+fn taking(statuses: Vec<Status>) -> Builder {
+    let (last, mut watched) = (statuses.last().cloned().unwrap(), Some(statuses));
+    Builder::answering(move |request| match request {
+        Request::Status => reply(Reply::Status { status: Box::new(last.clone()) }),
+        Request::Watch => {
+            let (send, stream) = std::sync::mpsc::channel();
+            watched.take().into_iter().flatten().for_each(|status| send.send(status).unwrap());
+            Answer::Stream(stream)
+        }
+        _ => reply(Reply::Accepted { message: "it begins".into() }),
+    })
+}
+
+#[test]
+fn who_waits_is_told_how_it_ended() {
+    let before = status(Mode::Waiting, "waiting: since yesterday");
+    let running = status(Mode::Running, "running: building");
+    let pending = Status { pending: vec!["sync".into()], ..status(Mode::Paused, "paused: just now") };
+    let failed = paused(Why::Failure, vec![failure("a/b-1", None)]);
+    for verb in ["sync --wait", "publish --wait", "resume --wait"] {
+        let done = status(Mode::Waiting, "waiting: all well");
+        let builder = taking(vec![running.clone(), pending.clone(), running.clone(), done]);
+        assert_eq!(builder.run(verb), (0, "it begins\nwaiting: all well\n".into(), String::new()), "{verb}");
+        // What was so before the request says nothing about it.
+        let (code, out, err) = taking(vec![before.clone(), running.clone(), failed.clone()]).run(verb);
+        assert_eq!((code, out.as_str()), (1, "it begins\n"), "{verb}");
+        assert_eq!(err, "gbsup: paused: no luck. Repair it, then: gbsup resume\n", "{verb}");
+        let held = paused(Why::Operator, vec![]);
+        assert_eq!(taking(vec![running.clone(), held]).run(verb).0, 4, "{verb}");
+    }
+    assert_eq!(taking(vec![running]).run("stop --wait").0, 0);
+}
+
+#[test]
+fn failures_of_a_build_that_runs_are_shown() {
+    let mut running = status(Mode::Running, "running: building");
+    running.failed = vec![failure("a/b-1", Some("/log".into()))];
+    let (code, out, _) = Builder::with(running).run("failures");
+    assert!(code == 0 && out.contains("a/b-1") && out.contains("/log"), "{out}");
+}
+
+#[test]
+fn before_the_first_release_all_verbs_say_the_same() {
+    let builder = Builder::with(status(Mode::Running, "running: building"));
+    for verb in ["releases", "diff"] {
+        assert_eq!(builder.run(verb), (0, "nothing is published yet\n".into(), String::new()), "{verb}");
+    }
+    let (code, out, _) = builder.run("publish --once");
+    assert!(code == 0 && out.starts_with("nothing to publish yet"), "{out}");
+    assert!(builder.run("publish --once --json").1.contains("\"current\": null"));
 }

@@ -64,9 +64,12 @@ fn a_fresh_client_installs_the_world_and_compiles_nothing() {
     );
     assert_eq!(
         compared(plan).exited(5),
-        "dev-libs/libpcre2-10.42\toffered with other USE flags; the client wants -bzip2\n\
+        "dev-libs/libpcre2-10.42\toffered with different USE flags; the client wants -bzip2\n\
          the client builds 1 of 1 package\n"
     );
+    // In colour it is the same, in columns it cannot be read.
+    assert_eq!(compared(&format!("{plan} --color=y")).exited(5).lines().count(), 2);
+    compared(&format!("{plan} --columns")).exited(2);
     let anew = "emerge --pretend --verbose --emptytree --exclude sys-apps/portage @world";
     let said = compared(anew).exited(5);
     assert!(

@@ -18,7 +18,10 @@ impl Verbs {
         let config = TempDir::new().expect("a directory for the configuration");
         fs::write(config.path().join("world"), world).expect("a world file");
         fs::create_dir(config.path().join("portage")).expect("a client's /etc/portage");
-        fs::write(config.path().join("portage/package.use"), "test-quick/t1 -doc\n").expect("a file in it");
+        // As dotfiles are kept: what the link leads to arrives.
+        fs::write(config.path().join("use"), "test-quick/t1 -doc\n").expect("a file");
+        std::os::unix::fs::symlink("../use", config.path().join("portage/package.use"))
+            .expect("a link to it");
         Self { name: format!("{name}-{}", std::process::id()), config }
     }
 
@@ -84,6 +87,8 @@ fn every_verb_does_what_it_says() {
     assert!(verbs.make("status").exited(2).contains("there is no running builder"));
     verbs.make("bootstrap").ok();
     assert!(verbs.make("check").ok().contains("@world resolves, 1 package"));
+    let arrived = ["run", "--rm", "--entrypoint", "cat", &verbs.image(), "/etc/portage/package.use"];
+    assert_eq!(docker(&arrived).ok(), "test-quick/t1 -doc\n");
     verbs.make("builder").ok();
     verbs.make("build").ok();
     let rest = verbs.rest();

@@ -38,7 +38,7 @@ const GONE: &str = "needs a/gone, which nothing offers";
 fn what_is_broken_is_built_anew_once_and_then_held_back() {
     let mut story = Story::begin(|_| {});
     story.through(Step::Rebuild);
-    story.expect(Mode::Running, "looking for what clients can be offered");
+    story.expect(Mode::Running, "checking what clients can be offered");
     assert!(rebuilds(&story).is_empty());
     let both = [broken("a", GONE), broken("b", "is damaged: no")];
     story.end(audited(&both));

@@ -11,33 +11,34 @@ use crate::portage::cpv::Cpv;
 use crate::supervisor::history::History;
 
 /// The log of each failure that holds the builder, and of what still fails; when nothing does, of those in the newest cycle.
-pub(super) fn all(supervisor: &Supervisor) -> Result<Exit, Error> {
+pub(super) fn all(supervisor: &Supervisor, last: Option<usize>) -> Result<Exit, Error> {
     let status = supervisor.status(DEADLINE)?;
     let failures = status.pause.as_ref().map(|pause| pause.failures.as_slice()).unwrap_or_default();
+    let failures = [failures, &status.failed].concat();
     if !failures.is_empty() || !status.known.is_empty() {
         let known = status.known.iter().map(|failing| &failing.log);
         let logs = distinct(failures.iter().map(|failure| &failure.log).chain(known).flatten());
         if logs.is_empty() {
             return Err(Error::Failed("what failed left no log; see: gbsup failures".into()));
         }
-        return headed(&logs);
+        return headed(&logs, last);
     }
     let earlier = earlier(&status);
     if earlier.is_empty() {
-        return print(sentence(&format!("nothing holds the builder up ({})", crate::render::line(&status))));
+        return print(sentence(&format!("no failures ({})", crate::render::line(&status))));
     }
-    headed(&earlier)
+    headed(&earlier, last)
 }
 
 /// The newest log of a build of this package that failed.
-pub(super) fn of(volume: &Path, name: &str) -> Result<Exit, Error> {
+pub(super) fn of(volume: &Path, name: &str, last: Option<usize>) -> Result<Exit, Error> {
     let failed = records::ask(volume, History::failed)?;
     let called = |row: &FailedRow| Some((Cpv::parse(row.package.as_bytes())?, row.log.clone()));
     let found: Vec<(Cpv, String)> =
         failed.iter().filter_map(called).filter(|(cpv, _)| package::is_called(cpv, name)).collect();
     package::only_one(found.iter().map(|(cpv, _)| cpv), name)?;
     match found.first() {
-        Some((_, log)) => one(Path::new(log)),
+        Some((_, log)) => one(Path::new(log), last),
         None => Err(Error::Failed(format!("no build of {name} is known to have failed"))),
     }
 }

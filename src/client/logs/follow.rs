@@ -5,18 +5,24 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::{copy, header, is_compressed, newest, numbers, unreadable};
+use super::package::is_called;
+use super::{copy, failed, header, is_compressed, newest, numbers, opened, unreadable};
 use crate::cli::Exit;
-use crate::client::{Error, print, terminal};
+use crate::client::socket::Supervisor;
+use crate::client::{DEADLINE, Error, print, terminal};
+use crate::core::status::{JobInfo, Mode};
+use crate::portage::cpv::Cpv;
+use crate::procs;
 
 /// Follows the running step, whatever comes after it, and the cycles after that.
-pub(super) fn cycles(volume: &Path) -> Result<Exit, Error> {
+pub(super) fn cycles(volume: &Path, last: Option<usize>) -> Result<Exit, Error> {
     terminal::end_with_the_reader();
     let (log, cycles) = (volume.join("log"), volume.join("log/cycle"));
     let mut changes = Changes::new()?;
@@ -43,26 +49,59 @@ pub(super) fn cycles(volume: &Path) -> Result<Exit, Error> {
         {
             let separator = if open.is_some() { "\n" } else { "" };
             print(format!("{separator}{}", header(&next)))?;
-            open = Some(Open::new(&next)?);
+            // What comes after the first is all new.
+            open = Some(Open::new(&next, last.filter(|_| open.is_none()))?);
             continue;
         }
         changes.wait()?;
     }
 }
 
-/// Follows one file.
-pub(super) fn file(path: &Path) -> Result<Exit, Error> {
+/// How often it is asked whether a package is still in work while its log says nothing.
+const ASKED: Duration = Duration::from_secs(2);
+
+/// Follows the log of a package until its build is over.
+pub(super) fn package(
+    supervisor: &Supervisor,
+    volume: &Path,
+    path: &Path,
+    name: &str,
+    last: Option<usize>,
+) -> Result<Exit, Error> {
     if is_compressed(path) {
-        return super::one(path);
+        return super::one(path, last);
     }
     terminal::end_with_the_reader();
     let mut changes = Changes::new()?;
     changes.watch_only(vec![path.to_path_buf()])?;
-    let mut log = Open::new(path)?;
+    let mut log = Open::new(path, last)?;
     loop {
+        // Asked before the rest is read, so that nothing is missed that was written before it was over.
+        let over = !is_in_work(supervisor, name);
         log.print_rest()?;
-        changes.wait()?;
+        if over {
+            break;
+        }
+        changes.wait_at_most(ASKED)?;
     }
+    if failed::is_of_a_failure(volume, path) {
+        let _ = writeln!(io::stderr(), "gbsup: this build failed");
+    }
+    Ok(Exit::Done)
+}
+
+/// Whether the builder, or somebody in a shell beside it, works on a package of this name.
+fn is_in_work(supervisor: &Supervisor, name: &str) -> bool {
+    let status = supervisor.status(DEADLINE);
+    if let Ok(status) = &status
+        && !status.jobs.is_empty()
+    {
+        let called =
+            |job: &JobInfo| Cpv::parse(job.package.as_bytes()).is_some_and(|cpv| is_called(&cpv, name));
+        return status.jobs.iter().any(called);
+    }
+    // Of a Portage that is not the builder's nothing more is known.
+    status.is_ok_and(|status| status.state != Mode::Running) && !procs::portage_pids().is_empty()
 }
 
 /// A log that was printed up to where the file stands.
@@ -72,9 +111,8 @@ struct Open {
 }
 
 impl Open {
-    fn new(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-        Ok(Self { path: path.into(), file })
+    fn new(path: &Path, last: Option<usize>) -> Result<Self, Error> {
+        Ok(Self { path: path.into(), file: opened(path, last)? })
     }
 
     fn print_rest(&mut self) -> Result<(), Error> {
@@ -128,14 +166,28 @@ impl Changes {
         Ok(true)
     }
 
+    /// The same, for a time at most.
+    fn wait_at_most(&self, time: Duration) -> Result<(), Error> {
+        match self.events.recv_timeout(time) {
+            Err(RecvTimeoutError::Timeout) => return Ok(()),
+            Err(RecvTimeoutError::Disconnected) => return Err(gone()),
+            Ok(event) => event.map_err(|error| unwatchable(&error))?,
+        }
+        while self.events.try_recv().is_ok() {}
+        Ok(())
+    }
+
     /// Sleeps until something happened.
     fn wait(&self) -> Result<(), Error> {
-        let gone = |_| Error::Failed("the files cannot be watched any more".into());
-        self.events.recv().map_err(gone)?.map_err(|error| unwatchable(&error))?;
+        self.events.recv().map_err(|_| gone())?.map_err(|error| unwatchable(&error))?;
         // One look is enough for all that has happened until now.
         while self.events.try_recv().is_ok() {}
         Ok(())
     }
+}
+
+fn gone() -> Error {
+    Error::Failed("the files cannot be watched any more".into())
 }
 
 fn unwatchable(error: &notify::Error) -> Error {

@@ -8,7 +8,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -25,7 +25,7 @@ mod package;
 
 pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Error> {
     if args.failed && args.package.is_none() {
-        return failed::all(supervisor);
+        return failed::all(supervisor, args.lines);
     }
     let (volume, status) = supervisor.volume();
     if args.elog {
@@ -33,17 +33,17 @@ pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Erro
     }
     let logs = volume.join("log");
     if let Some(number) = args.cycle {
-        return cycle(&logs, number);
+        return cycle(&logs, number, args.lines);
     }
     if let Some(name) = &args.package {
         if args.failed {
-            return failed::of(&volume, name);
+            return failed::of(&volume, name, args.lines);
         }
         let log = package::find(&logs, name)?;
         if args.follow {
-            return follow::file(&log);
+            return follow::package(supervisor, &volume, &log, name, args.lines);
         }
-        let exit = one(&log)?;
+        let exit = one(&log, args.lines)?;
         if failed::is_of_a_failure(&volume, &log) {
             // Beside the log, not in it.
             let _ = writeln!(io::stderr(), "gbsup: this build failed");
@@ -51,11 +51,11 @@ pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Erro
         return Ok(exit);
     }
     if args.follow {
-        return follow::cycles(&volume);
+        return follow::cycles(&volume, args.lines);
     }
     let told = status.and_then(|status| status.log).map(PathBuf::from).filter(|log| log.is_file());
     match told.or_else(|| newest(&logs.join("cycle"))) {
-        Some(log) => one(&log),
+        Some(log) => one(&log, args.lines),
         None => {
             Err(Error::Failed(format!("nothing has been logged yet below {}", logs.join("cycle").display())))
         }
@@ -63,11 +63,11 @@ pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Erro
 }
 
 /// Every step of a cycle.
-fn cycle(logs: &Path, number: u64) -> Result<Exit, Error> {
+fn cycle(logs: &Path, number: u64, last: Option<usize>) -> Result<Exit, Error> {
     let cycles = logs.join("cycle");
     let steps = steps(&cycles.join(number.to_string()));
     if !steps.is_empty() {
-        return headed(&steps);
+        return headed(&steps, last);
     }
     let known = numbers(&cycles);
     let there = match (known.first(), known.last()) {
@@ -78,23 +78,64 @@ fn cycle(logs: &Path, number: u64) -> Result<Exit, Error> {
     Err(Error::Failed(format!("no logs of cycle {number}; {there}")))
 }
 
-/// A file as it is.
-fn one(log: &Path) -> Result<Exit, Error> {
+/// A file as it is, or its last lines.
+fn one(log: &Path, last: Option<usize>) -> Result<Exit, Error> {
     if is_compressed(log) {
         return Err(Error::Failed(format!("the log is compressed; read it with: zcat {}", log.display())));
     }
-    let mut file = File::open(log).map_err(|error| unreadable(log, &error))?;
+    let mut file = opened(log, last)?;
     copy(log, &mut file)?;
     Ok(Exit::Done)
 }
 
+/// A file to be read on from its last lines, or from its beginning.
+fn opened(log: &Path, last: Option<usize>) -> Result<File, Error> {
+    let opened = File::open(log).and_then(|mut file| {
+        if let Some(last) = last {
+            let at = last_lines(&mut file, last)?;
+            file.seek(SeekFrom::Start(at))?;
+        }
+        Ok(file)
+    });
+    opened.map_err(|error| unreadable(log, &error))
+}
+
+/// Where the last lines of a file begin. It is read from its end, since a log may be long.
+fn last_lines(file: &mut (impl Read + Seek), lines: usize) -> io::Result<u64> {
+    const BLOCK: u64 = 1 << 16;
+    let mut at = file.seek(SeekFrom::End(0))?;
+    if lines == 0 {
+        return Ok(at);
+    }
+    let mut left = lines;
+    let mut end = true;
+    while at > 0 {
+        let from = at.saturating_sub(BLOCK);
+        file.seek(SeekFrom::Start(from))?;
+        let mut block = Vec::new();
+        file.by_ref().take(at - from).read_to_end(&mut block)?;
+        for (index, byte) in block.iter().enumerate().rev() {
+            // The line break at the very end is that of the last line.
+            if *byte == b'\n' && !std::mem::take(&mut end) {
+                left = left.saturating_sub(1);
+            }
+            end = false;
+            if left == 0 {
+                return Ok(from + index as u64 + 1);
+            }
+        }
+        at = from;
+    }
+    Ok(0)
+}
+
 /// Several files, each below its name. One that cannot be read does not hide the others.
-fn headed(logs: &[PathBuf]) -> Result<Exit, Error> {
+fn headed(logs: &[PathBuf], last: Option<usize>) -> Result<Exit, Error> {
     let mut trouble = None;
     for (index, log) in logs.iter().enumerate() {
         let separator = if index == 0 { "" } else { "\n" };
         print(format!("{separator}{}", header(log)))?;
-        match one(log) {
+        match one(log, last) {
             Err(error @ Error::Failed(_)) => trouble = Some(error),
             other => drop(other?),
         }
@@ -112,7 +153,7 @@ fn copy(log: &Path, file: &mut File) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        match io::Read::read(file, &mut buffer) {
+        match file.read(&mut buffer) {
             Ok(0) => return out.flush().map_err(Error::Output),
             Ok(length) => out.write_all(&buffer[..length]).map_err(Error::Output)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -162,4 +203,31 @@ fn newest(cycles: &Path) -> Option<PathBuf> {
 
 fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     fs::read_dir(directory).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn the_last_lines_of_a_log() {
+        for (text, lines, rest) in [
+            ("a\nb\nc\n", 1, "c\n"),
+            ("a\nb\nc\n", 2, "b\nc\n"),
+            ("a\nb\nc\n", 9, "a\nb\nc\n"),
+            ("a\nb\nc", 1, "c"),
+            ("a\nb\n\n", 1, "\n"),
+            ("a\n", 0, ""),
+            ("\n", 1, "\n"),
+            ("", 3, ""),
+        ] {
+            let at = last_lines(&mut Cursor::new(text.as_bytes()), lines).unwrap();
+            assert_eq!(&text[usize::try_from(at).unwrap()..], rest, "{lines} of {text:?}");
+        }
+        let long = format!("{}\n", "x".repeat(100)).repeat(3000);
+        let at = last_lines(&mut Cursor::new(long.as_bytes()), 2000).unwrap();
+        assert_eq!(long.len() as u64 - at, 2000 * 101);
+    }
 }

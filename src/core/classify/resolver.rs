@@ -70,7 +70,16 @@ fn masked(problem: &Problem, ran: &Ran) -> Failure {
         suggestions.push(paste::look_at(atom));
     }
     let why = if reasons.is_empty() { String::new() } else { format!(" by {}", reasons.join(" and ")) };
-    told(Class::Masked, format!("masked{why}{}", needed(problem)), suggestions)
+    // A version of nines is fetched from its repository at each build (devmanual, "Live ebuilds").
+    let live = candidate.as_ref().filter(|found| found.package.is_live());
+    let live = live.map(|found| {
+        format!(
+            "; {} is live: it is built from whatever its authors committed last, and never the same twice",
+            found.package
+        )
+    });
+    let message = format!("masked{why}{}{}", needed(problem), live.unwrap_or_default());
+    told(Class::Masked, message, suggestions)
 }
 
 fn missing(problem: &Problem) -> Failure {
@@ -113,14 +122,18 @@ fn required_use(problem: &Problem, ran: &Ran) -> Failure {
 /// flags changed, properly after that. What is built this way is not packaged.
 fn circular(problem: &Problem, ran: &Ran) -> Failure {
     let circle = circular::from_text(problem.lines.iter().map(String::as_str));
-    let suggestion = match circle.solution(&[]) {
+    let suggestions = match circle.solution(&[]) {
         Some(solution) => {
             let (package, flags) = (&solution.package, solution.flags());
-            format!("USE='{flags}' emerge --oneshot --buildpkg-exclude={} {}", package.cp(), package.atom())
+            vec![format!(
+                "USE='{flags}' emerge --oneshot --buildpkg-exclude={} {}",
+                package.cp(),
+                package.atom()
+            )]
         }
-        None => ran.command.clone(),
+        None => circle.ways_out(&ran.log),
     };
-    told(Class::Circular, circle.complaint(), vec![suggestion])
+    told(Class::Circular, circle.complaint(), suggestions)
 }
 
 fn slot_conflict(problem: &Problem) -> Failure {

@@ -1,5 +1,6 @@
 //! What is known to fail and what is skipped, as users see it.
 
+use crate::core::failure::{Class, Failure};
 use crate::core::known::KnownFailure;
 use crate::core::skip::Skip;
 use crate::core::state::{Phase, State};
@@ -17,6 +18,21 @@ pub(super) fn known(state: &State) -> Vec<StillFailing> {
         last: past.last,
     };
     others(state).map(seen).collect()
+}
+
+/// What failed in this cycle and is told in a pause later. Of the running step it is known what failed, and not yet why.
+pub(super) fn so_far(state: &State) -> Vec<Failure> {
+    if matches!(state.durable.phase, Phase::Paused(_)) {
+        return Vec::new();
+    }
+    let cycle = state.durable.cycle.as_ref();
+    let owed = cycle.map(|cycle| cycle.owed.clone()).unwrap_or_default();
+    let failed = state.live.job.iter().flat_map(|job| &job.failed).map(|(package, log)| Failure {
+        package: Some(package.clone()),
+        log: log.clone(),
+        ..Failure::new(Class::Unknown, "it failed; the reason is known when the step ends")
+    });
+    Failure::newest(owed, failed.collect())
 }
 
 /// What a person keeps out of every cycle.
