@@ -123,3 +123,31 @@ fn unsafe_code_is_in_one_file() {
         .collect();
     assert_eq!(with, [root.join("sys.rs")]);
 }
+
+/// Each finding is a script that can be run as it is, says what it is about, and stands in the list.
+#[test]
+fn findings_are_listed_and_can_be_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("findings");
+    let list = fs::read_to_string(place.join("README.md")).unwrap();
+    let names =
+        fs::read_dir(&place).unwrap().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let scripts: Vec<String> = names.filter(|name| name.strip_suffix(".sh").is_some()).collect();
+    assert!(scripts.len() >= 10, "{scripts:?}");
+    for name in &scripts {
+        let path = place.join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(path.metadata().unwrap().permissions().mode() & 0o111 == 0o111, "{name} is not executable");
+        assert!(text.starts_with("#!/usr/bin/env bash\n# ") && text.contains("\nset -eu\n"), "{name}");
+        assert!(["# Expected: ", "# Happens: ", "# Seen: "].iter().all(|part| text.contains(part)), "{name}");
+        assert!(!text.contains("gbsup"), "{name} is about others");
+        assert!(list.contains(&format!("`{name}`")), "{name} is not in the list");
+    }
+    let listed =
+        list.split('`').filter(|word| word.strip_suffix(".sh").is_some() && !word.contains(['/', ' ']));
+    assert_eq!(
+        listed.filter(|name| scripts.iter().any(|script| script == name)).count(),
+        scripts.len(),
+        "each once"
+    );
+}
