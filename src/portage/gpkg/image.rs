@@ -3,7 +3,10 @@
 
 use std::io::{self, Read};
 
-use flate2::read::GzDecoder;
+use bzip2::read::MultiBzDecoder;
+use flate2::read::MultiGzDecoder;
+use lz4_flex::frame::FrameDecoder;
+use lzma_rust2::{LzipReader, XzReader};
 use ruzstd::decoding::StreamingDecoder;
 use serde::{Deserialize, Serialize};
 use tar::Archive;
@@ -20,11 +23,15 @@ pub struct Demand {
     pub file: String,
 }
 
+/// The most memory for a dictionary of xz, in KiB; `xz -9` needs 64 MiB.
+const MOST: u32 = 256 << 10;
+
 /// Reads a gpkg up to its image, and that to its end; nothing when no file in it says anything. Of files that
 /// demand the same the first one is named.
 ///
 /// # Errors
-/// When the package is damaged, or compressed with something else than zstd and gzip.
+/// When the package is damaged, or compressed with something that is not looked into, such as lzop. (The endings are
+/// those of `portage/util/compression_probe.py`.)
 pub fn demand(package: impl Read) -> io::Result<Option<Demand>> {
     let mut archive = Archive::new(package);
     for entry in archive.entries()? {
@@ -32,9 +39,14 @@ pub fn demand(package: impl Read) -> io::Result<Option<Demand>> {
         let path = entry.path_bytes().into_owned();
         let name = String::from_utf8_lossy(path.split(|&byte| byte == b'/').next_back().unwrap_or_default());
         match name.strip_prefix("image.tar") {
-            None | Some(".sig" | ".zst.sig" | ".gz.sig") => {}
+            None => {}
+            Some(ending) if ending.split('.').next_back() == Some("sig") => {}
             Some("") => return of_image(entry),
-            Some(".gz") => return of_image(GzDecoder::new(entry)),
+            Some(".bz2") => return of_image(MultiBzDecoder::new(entry)),
+            Some(".gz") => return of_image(MultiGzDecoder::new(entry)),
+            Some(".lz") => return of_image(LzipReader::new(entry)),
+            Some(".lz4") => return of_image(FrameDecoder::new(entry)),
+            Some(".xz") => return of_image(XzReader::new_mem_limit(entry, true, MOST)),
             Some(".zst") => return of_image(StreamingDecoder::new(entry).map_err(io::Error::other)?),
             Some(other) => {
                 let what = format!("its image is compressed in a way that is not looked into: {other}");
@@ -70,8 +82,11 @@ fn of_image(image: impl Read) -> io::Result<Option<Demand>> {
 mod tests {
     use std::io::Write;
 
+    use bzip2::write::BzEncoder;
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use lz4_flex::frame::FrameEncoder;
+    use lzma_rust2::{LzipOptions, LzipWriter, XzOptions, XzWriter};
     use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
     use super::*;
@@ -106,11 +121,23 @@ mod tests {
     #[test]
     fn the_highest_is_found_in_every_compression() {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        gzip.write_all(&image()).unwrap();
+        let mut bzip2 = BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        let mut lz4 = FrameEncoder::new(Vec::new());
+        let mut xz = XzWriter::new(Vec::new(), XzOptions::with_preset(0)).unwrap();
+        let mut lzip = LzipWriter::new(Vec::new(), LzipOptions::with_preset(0));
+        for writer in [&mut gzip as &mut dyn Write, &mut bzip2, &mut lz4, &mut xz, &mut lzip] {
+            writer.write_all(&image()).unwrap();
+        }
         let zstd = compress_to_vec(&image()[..], CompressionLevel::Fastest);
-        for (name, image) in
-            [("image.tar", image()), ("image.tar.gz", gzip.finish().unwrap()), ("image.tar.zst", zstd)]
-        {
+        for (name, image) in [
+            ("image.tar", image()),
+            ("image.tar.bz2", bzip2.finish().unwrap()),
+            ("image.tar.gz", gzip.finish().unwrap()),
+            ("image.tar.lz", lzip.finish().unwrap()),
+            ("image.tar.lz4", lz4.finish().unwrap()),
+            ("image.tar.xz", xz.finish().unwrap()),
+            ("image.tar.zst", zstd),
+        ] {
             let found = demand(&package(name, &image)[..]).unwrap().unwrap();
             assert_eq!(
                 (found.kernel.to_string().as_str(), found.file.as_str()),
@@ -131,8 +158,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_looked_into_is_told() {
-        let problem = demand(&package("image.tar.bz2", b"BZh")[..]).unwrap_err().to_string();
-        assert_eq!(problem, "its image is compressed in a way that is not looked into: .bz2");
+        let problem = demand(&package("image.tar.lzo", b"LZO")[..]).unwrap_err().to_string();
+        assert_eq!(problem, "its image is compressed in a way that is not looked into: .lzo");
+        for ending in ["bz2", "lz", "lz4", "xz"] {
+            assert!(
+                demand(&package(&format!("image.tar.{ending}"), b"none of these")[..]).is_err(),
+                "{ending}"
+            );
+        }
         assert!(demand(&tar(&[("a-1-1/gpkg-1", b"")])[..]).is_err());
     }
 }
