@@ -130,6 +130,19 @@ pub fn envvar(keys: &[&str]) -> Command {
     plain(&[&["portageq", "envvar", "-v"], keys].concat())
 }
 
+/// Prints what an option with `native` stands for on this machine; read it with
+/// [`attention::resolved`](super::attention::resolved).
+#[must_use]
+pub fn native(variable: &str, compiler: &str, option: &str) -> Command {
+    if variable == "RUSTFLAGS" {
+        return plain(&["rustc", "--print", "target-cpus"]);
+    }
+    if compiler.contains("clang") {
+        return plain(&[compiler, option, "-###", "-c", "-x", "c", "/dev/null"]);
+    }
+    plain(&[compiler, option, "-Q", "--help=target"])
+}
+
 /// Prints where the ebuild repositories are; read it with
 /// [`repository::locations`](super::repository::locations).
 #[must_use]

@@ -6,6 +6,7 @@
 
 pub mod advice;
 pub mod atom;
+pub mod attention;
 pub mod binpkg;
 pub mod buildlog;
 pub mod circular;

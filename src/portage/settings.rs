@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::attention::{self, Attention};
 use super::signatures::{self, Signatures};
 
 /// The variables that [`Settings`] is made of; ask
 /// [`command::envvar`](super::command::envvar) for these.
 #[must_use]
 pub fn keys() -> Vec<&'static str> {
-    [PLACES, TARGETS, signatures::KEYS].concat()
+    [PLACES, TARGETS, signatures::KEYS, attention::KEYS].concat()
 }
 
 /// Variables that say for which versions of a language or of a compiler packages are built; they come to
@@ -60,6 +61,8 @@ pub struct Settings {
     pub features: BTreeSet<String>,
     /// What it makes of signed packages.
     pub signatures: Signatures,
+    /// What of it leaves something to look at.
+    pub attention: Attention,
     /// MAKEOPTS; empty when unset.
     pub makeopts: String,
     /// `CHOST`; empty when the profile is invalid.
@@ -84,6 +87,7 @@ impl Settings {
         let features = words(take("FEATURES").unwrap_or_default());
         Self {
             signatures: Signatures::new(&features, &mut take),
+            attention: Attention::new(&mut take),
             pkgdir: path(take("PKGDIR"), "/var/cache/binpkgs"),
             distdir: path(take("DISTDIR"), "/var/cache/distfiles"),
             logdir: take("PORTAGE_LOGDIR").or_else(|| take("PORT_LOGDIR")).map(PathBuf::from),

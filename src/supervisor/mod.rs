@@ -5,6 +5,7 @@
 //! each have a session of their own and write to our pipes; see `process`.
 
 mod announce;
+mod attention;
 mod audit;
 mod binpkgs;
 mod clones;

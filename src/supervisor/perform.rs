@@ -5,6 +5,7 @@ use std::thread;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::attention;
 use super::audit;
 use super::console::Console;
 use super::locks;
@@ -120,6 +121,7 @@ impl Task {
     fn self_update(&mut self) -> Result<Report, Trouble> {
         let settings = self.settings()?;
         preflight::profile(&settings)?;
+        attention::look(self, &settings);
         let installed = self.capture(&command::portage_installed())?.1;
         let available = self.capture(&command::portage_available())?.1;
         if !command::self_update_due(&installed, &available) {

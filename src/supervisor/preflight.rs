@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
+use super::attention;
 use super::places;
 use super::publish;
 use super::repair;
@@ -37,6 +38,7 @@ pub(super) fn run(task: &mut Task) -> Result<(Vec<String>, Vec<String>), Trouble
     directories(&task.volume)?;
     let settings = task.settings()?;
     elsewhere(task, &settings);
+    attention::look(task, &settings);
     let repositories = places::repositories(task)?;
     let mut repairs = repair::run(task, &settings, repositories.as_ref())?;
     repairs.extend(publish::sweep(task)?);

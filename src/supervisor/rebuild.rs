@@ -1,5 +1,6 @@
 //! The rebuild step: what the changes of a cycle make necessary; see [`major`].
 
+use super::attention;
 use super::installed;
 use super::places::found;
 use super::task::{Task, Trouble, binaries};
@@ -58,6 +59,7 @@ pub(super) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Res
         preserved = self::preserved(task)?;
     }
 
+    attention::look(task, &settings);
     let now = installed::packages();
     let left = major::unchanged(installed::stale(&now), &before.left, &tried);
     task.warn("stale", left_over(&left, &preserved));
@@ -136,7 +138,11 @@ fn preserved(task: &mut Task) -> Result<Vec<String>, Trouble> {
 fn left_over(left: &[Stale], preserved: &[String]) -> Option<String> {
     let mut sentences: Vec<String> = left.iter().map(ToString::to_string).collect();
     if !preserved.is_empty() {
-        sentences.push(format!("old libraries are still in use: {}", preserved.join("; ")));
+        sentences.push(format!(
+            "old libraries are still in use (emerge --oneshot {}): {}",
+            command::PRESERVED,
+            preserved.join("; ")
+        ));
     }
     let all = sentences.join("; ");
     (!all.is_empty()).then(|| format!("a rebuild changed nothing, and is not tried again: {all}"))
