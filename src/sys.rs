@@ -7,13 +7,45 @@
 #![expect(unsafe_code, reason = "pre_exec, sigaction and the few system calls that nix has no form of")]
 
 use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::thread;
 
 use nix::libc;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+/// Finds out whether so many threads can be made besides those that there are, for libraries that panic where they
+/// cannot. They have ended when this returns.
+///
+/// # Errors
+/// The system's, for the first that could not be made.
+pub fn threads(count: usize) -> io::Result<()> {
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        let held = gate.lock();
+        let wait = || drop(gate.lock());
+        let made = (0..count).try_for_each(|_| thread::Builder::new().spawn_scoped(scope, wait).map(drop));
+        drop(held);
+        made
+    })
+}
+
+/// A file in memory with these bytes, to be read from its beginning (memfd_create(2)).
+///
+/// # Errors
+/// The system's, when there is no descriptor or no memory left.
+pub fn file_in_memory(bytes: &[u8]) -> io::Result<File> {
+    use std::io::{Seek, Write};
+    let mut file = File::from(memfd_create(c"gbsup", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
+}
 
 /// The highest signal number of Linux, real-time signals included.
 pub const LAST_SIGNAL: i32 = 64;
@@ -422,7 +454,7 @@ mod tests {
     #[test]
     fn a_child_inherits_only_the_three_standard_descriptors() {
         let open = "fd=0; while [ $fd -lt 256 ]; do [ -e /proc/$$/fd/$fd ] && echo $fd; fd=$((fd + 1)); done";
-        let leaked = std::fs::File::open("/dev/null").expect("/dev/null opens");
+        let leaked = File::open("/dev/null").expect("/dev/null opens");
         nix::fcntl::fcntl(&leaked, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))
             .expect("the flag is cleared");
         assert_eq!(report(Child::default(), open), "0\n1\n2\n");

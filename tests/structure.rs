@@ -102,6 +102,39 @@ fn every_child_has_an_environment_made_for_it() {
     assert_eq!(broken, [""; 0].map(PathBuf::from));
 }
 
+/// What panics, or makes a library panic, where the system makes no further thread.
+const TAKES_THREADS_FOR_GRANTED: &[&str] = &[
+    "thread::spawn(",
+    "scope.spawn(",
+    "s.spawn(",
+    "spawn_blocking",
+    "block_in_place",
+    // duct writes and reads in threads.
+    "stdin_bytes",
+    "stdout_capture",
+    "stderr_capture",
+    "stdout_to_stderr().read(",
+    // tokio's workers are such threads; [`sys::threads`] is asked before.
+    "new_multi_thread",
+    "rayon",
+];
+
+#[test]
+fn nothing_takes_it_for_granted_that_a_thread_can_be_made() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut broken = Vec::new();
+    for file in sources(&root) {
+        let is_a_test = file.file_stem().is_some_and(|name| name.to_string_lossy().ends_with("tests"));
+        let code = code(&file);
+        if is_a_test || (file.ends_with("web/mod.rs") && code.contains("sys::threads(")) {
+            continue;
+        }
+        let found = TAKES_THREADS_FOR_GRANTED.iter().filter(|call| code.contains(**call));
+        broken.extend(found.map(|call| format!("{} uses {call}", file.display())));
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
 #[test]
 fn the_rule_is_noticed_when_broken() {
     assert!(holds("use std::fs;", "std::fs"));

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder};
-use std::io::{self, PipeWriter, Write};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, PipeWriter, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,7 @@ use crate::children;
 use crate::portage::command::Inherits;
 use crate::portage::gpg::{self, Key};
 use crate::portage::gpkg::sign::Signer;
+use crate::sys;
 
 pub use ring::Ring;
 use workplace::Workplace;
@@ -139,17 +140,19 @@ impl Gpg {
         const ALWAYS: &[&str] =
             &["--batch", "--no-tty", "--pinentry-mode", "error", "--disable-dirmngr", "--status-fd", "2"];
         let (reader, stdin) = io::pipe()?;
+        // Files and no pipes: nobody has to read them while it works.
+        let (out, said) = (sys::file_in_memory(b"")?, sys::file_in_memory(b"")?);
         let expression = duct::cmd("gpg", ALWAYS.iter().chain(arguments))
             .full_env(self.environment())
             .stdin_file(reader)
-            .stdout_capture()
-            .stderr_capture()
+            .stdout_file(out.try_clone()?)
+            .stderr_file(said.try_clone()?)
             .unchecked();
         let started = expression.start().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => io::Error::new(error.kind(), "gpg is not installed"),
             _ => error,
         });
-        Ok(Running::new(stdin, started?))
+        Running::new(stdin, started?, out, said)
     }
 }
 
@@ -241,6 +244,9 @@ impl Signer for KeySigner {
 /// A gpg that reads what it is given.
 pub struct Running {
     stdin: Option<PipeWriter>,
+    /// What it prints, and what it says about that.
+    out: File,
+    said: File,
     handle: Arc<duct::Handle>,
     /// Tells that it moves; closed when it has ended.
     moves: Sender<()>,
@@ -270,11 +276,11 @@ impl Ended {
 }
 
 impl Running {
-    fn new(stdin: PipeWriter, handle: duct::Handle) -> Self {
+    fn new(stdin: PipeWriter, handle: duct::Handle, out: File, said: File) -> io::Result<Self> {
         let (handle, idle) = (Arc::new(handle), Arc::new(AtomicBool::new(false)));
         let (moves, told) = channel();
         let (watched, was_idle) = (Arc::clone(&handle), Arc::clone(&idle));
-        thread::spawn(move || {
+        let watch = thread::Builder::new().name("gpg".into()).spawn(move || {
             loop {
                 match told.recv_timeout(LIMIT) {
                     Ok(()) => {}
@@ -286,16 +292,25 @@ impl Running {
                 }
             }
         });
-        Self { stdin: Some(stdin), handle, moves, idle }
+        if let Err(problem) = watch {
+            drop(handle.kill());
+            return Err(problem);
+        }
+        Ok(Self { stdin: Some(stdin), out, said, handle, moves, idle })
     }
 
     fn end(mut self) -> io::Result<Ended> {
         self.stdin = None;
-        let output = self.handle.wait()?;
+        let status = self.handle.wait()?.status;
+        let (mut out, mut said) = (Vec::new(), Vec::new());
+        for (file, text) in [(&mut self.out, &mut out), (&mut self.said, &mut said)] {
+            file.rewind()?;
+            file.read_to_end(text)?;
+        }
         Ok(Ended {
-            status: output.status,
-            out: output.stdout.clone(),
-            said: String::from_utf8_lossy(&output.stderr).into_owned(),
+            status,
+            out,
+            said: String::from_utf8_lossy(&said).into_owned(),
             idle: self.idle.load(Ordering::Relaxed),
         })
     }

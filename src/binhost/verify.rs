@@ -132,16 +132,21 @@ pub fn verify_index(pkgdir: &Path, index: &Index, all: bool, known: &mut Known, 
     let next = AtomicUsize::new(0);
     let (send, results) = mpsc::channel();
     thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+        let work = || {
             let (send, next, files, before) = (send.clone(), &next, &files, &before);
-            scope.spawn(move || {
+            move || {
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let last = before.files.get(&file.path).filter(|_| !all);
                     let last = last.filter(|last| trust.knows(&before.keys, last.is_signed));
                     drop(send.send((file.path.as_str(), one(pkgdir, file, last, trust))));
                 }
-            });
+            }
+        };
+        // Where no further thread can be made there are fewer; this one always works.
+        for _ in 1..thread::available_parallelism().map_or(1, NonZero::get) {
+            drop(thread::Builder::new().spawn_scoped(scope, work()));
         }
+        work()();
     });
     drop(send);
     let mut verified =

@@ -1,11 +1,14 @@
 //! The control socket: one JSON line up, one JSON line down.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, socket};
 
 use super::Error;
 use crate::config;
@@ -20,6 +23,9 @@ const LIMIT: u64 = 1 << 20;
 
 /// How long to ask for the volume's place before looking into the configuration instead.
 const ASIDE: Duration = Duration::from_secs(2);
+
+/// How long to wait before another attempt at a supervisor that takes no connection.
+const BREATH: Duration = Duration::from_millis(20);
 
 /// How long a supervisor that went away is waited for: longer than init's longest back-off.
 const PATIENCE: usize = 90;
@@ -37,16 +43,25 @@ impl Supervisor {
 
     /// The one answer to a request.
     pub(super) fn ask(&self, request: &Request, deadline: Duration) -> Result<Reply, Error> {
-        // Connecting to a supervisor that does not accept blocks, and has no timeout of its own.
-        let (send, answer) = mpsc::channel();
-        let (path, request) = (self.path.clone(), request.clone());
-        thread::spawn(move || {
-            let _ = send.send(connect(&path, &request).and_then(|mut stream| read(&path, &mut stream)));
-        });
-        answer.recv_timeout(deadline).unwrap_or_else(|_| {
-            let reason = format!("it said nothing within {} s", deadline.as_secs());
-            Err(Error::Silent(self.path.clone(), reason))
-        })
+        let until = Instant::now() + deadline;
+        let late =
+            || Error::Silent(self.path.clone(), format!("it said nothing within {} s", deadline.as_secs()));
+        let in_time = |error| match error {
+            Error::Silent(..) if Instant::now() >= until => late(),
+            error => error,
+        };
+        let mut stream = connect(&self.path, request, Some(until)).map_err(in_time)?;
+        let answer = loop {
+            // Each piece of an answer has its own timeout, and all of them together the deadline.
+            let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
+            stream.get_ref().set_read_timeout(Some(left.ok_or_else(late)?)).map_err(|_| late())?;
+            match stream.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if timed_out(&error) => return Err(late()),
+                _ => break read(&self.path, &mut stream),
+            }
+        };
+        answer.map_err(in_time)
     }
 
     /// The status, once.
@@ -64,7 +79,7 @@ impl Supervisor {
 
     /// The status now and after every change.
     pub(super) fn watch(&self) -> Result<Watch, Error> {
-        let stream = connect(&self.path, &Request::Watch)?;
+        let stream = connect(&self.path, &Request::Watch, None)?;
         Ok(Watch { path: self.path.clone(), stream, last: None })
     }
 }
@@ -98,7 +113,7 @@ impl Watch {
     pub(super) fn find_again(&mut self, mut lost: Error) -> Result<(), Error> {
         for _ in 0..PATIENCE {
             thread::sleep(Duration::from_secs(1));
-            match connect(&self.path, &Request::Watch) {
+            match connect(&self.path, &Request::Watch, None) {
                 Ok(stream) => {
                     self.stream = stream;
                     return Ok(());
@@ -140,15 +155,42 @@ fn status(reply: Reply) -> Result<Status, Error> {
     }
 }
 
-fn connect(path: &Path, request: &Request) -> Result<BufReader<UnixStream>, Error> {
+fn connect(path: &Path, request: &Request, until: Option<Instant>) -> Result<BufReader<UnixStream>, Error> {
     let silent = |error: &io::Error| Error::Silent(path.into(), reason(error));
-    let mut stream = UnixStream::connect(path).map_err(|error| match error.kind() {
+    let mut stream = connected(path, until).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::Nobody(path.into()),
         _ => silent(&error),
     })?;
+    let left = until.map(|until| until.saturating_duration_since(Instant::now()).max(BREATH));
+    stream.set_write_timeout(left).map_err(|error| silent(&error))?;
     let line = serde_json::to_string(request).map_err(|error| Error::Failed(error.to_string()))? + "\n";
     stream.write_all(line.as_bytes()).map_err(|error| silent(&error))?;
     Ok(BufReader::new(stream))
+}
+
+/// Connecting to a supervisor that does not accept blocks, and has no timeout of its own; a socket that does not
+/// block says so instead (connect(2): EAGAIN).
+fn connected(path: &Path, until: Option<Instant>) -> io::Result<UnixStream> {
+    let Some(until) = until else { return UnixStream::connect(path) };
+    let address = UnixAddr::new(path)?;
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    loop {
+        match nix::sys::socket::connect(socket.as_raw_fd(), &address) {
+            Ok(()) => break,
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) if Instant::now() < until => thread::sleep(BREATH),
+            Err(Errno::EAGAIN) => return Err(io::ErrorKind::TimedOut.into()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+fn timed_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 fn reason(error: &io::Error) -> String {
@@ -158,6 +200,7 @@ fn reason(error: &io::Error) -> String {
         }
         io::ErrorKind::PermissionDenied => "only root may ask it".into(),
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "it went away".into(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "it does not answer".into(),
         _ => error.to_string(),
     }
 }

@@ -52,7 +52,7 @@ fn stream(mut watch: Watch, json: bool) -> Result<Exit, Error> {
 /// The page, drawn again at every change, and while something runs every second.
 fn redraw(mut watch: Watch) -> Result<Exit, Error> {
     let (send, changes) = mpsc::channel();
-    thread::spawn(move || {
+    let watching = thread::Builder::new().name("watch".into()).spawn(move || {
         loop {
             let change = match watch.next() {
                 Ok(Seen::Lost(error)) => {
@@ -71,6 +71,7 @@ fn redraw(mut watch: Watch) -> Result<Exit, Error> {
             }
         }
     });
+    watching.map_err(|error| Error::Failed(format!("no thread could be started: {error}")))?;
     let mut screen = Screen::default();
     let mut shown: Option<(Box<Status>, Instant)> = None;
     let mut lost = None;

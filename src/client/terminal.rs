@@ -91,7 +91,8 @@ pub(super) fn end_with_the_reader() {
     // A stdin that has ended already says nothing about whoever reads stdout. Looked at before anything
     // is printed: later it might be the reader who has just left.
     let stdin_is_open = !hung_up(&[PollFd::new(io::stdin().as_fd(), PollFlags::empty())], PollTimeout::ZERO);
-    thread::spawn(move || {
+    // Without it the command still ends, though not before it has something to print.
+    let _unwatched = thread::Builder::new().name("reader".into()).spawn(move || {
         let (stdin, stdout) = (io::stdin(), io::stdout());
         let mut watched = vec![PollFd::new(stdout.as_fd(), PollFlags::empty())];
         if stdin_is_open {

@@ -12,6 +12,7 @@ use ureq::{Agent, Error as Trouble};
 use super::Error;
 use crate::cli::Exit;
 use crate::render::message::Request;
+use crate::sys;
 
 /// How often a request may be sent on to another place. A message is not: on its way it would lose its body.
 const REDIRECTS: u32 = 5;
@@ -21,6 +22,8 @@ pub(super) fn run(timeout: Duration) -> Result<Exit, Error> {
     io::stdin().read_to_string(&mut input).map_err(|error| Error::Failed(error.to_string()))?;
     let request: Request = serde_json::from_str(&input)
         .map_err(|_| Error::Usage("expected a request as JSON on standard input".into()))?;
+    // A host is looked up in a thread of its own, and whoever does that takes it for granted that there can be one.
+    sys::threads(1).map_err(|error| Error::Failed(format!("no thread could be started: {error}")))?;
     send(&request, timeout).map_err(Error::Failed)?;
     Ok(Exit::Done)
 }

@@ -87,21 +87,23 @@ fn post(request: &Request, timeout: Duration) -> Result<(), String> {
 fn run(command: &Command, input: &[u8], unprivileged: bool, timeout: Duration) -> Result<(), String> {
     let handle = Handle::default();
     let mut said = Said::default();
-    let (ended, late) = thread::scope(|scope| {
+    let watched = thread::scope(|scope| {
         let (over, wait) = mpsc::channel::<()>();
         let handle = &handle;
-        let watch = scope.spawn(move || {
+        let watch = thread::Builder::new().spawn_scoped(scope, move || {
             let late = wait.recv_timeout(timeout) == Err(mpsc::RecvTimeoutError::Timeout);
             if late {
                 handle.signal(Force::Kill);
             }
             late
-        });
+        })?;
         let ended =
             Launch { input, unprivileged, ..Launch::new(handle, Inherits::Network) }.run(command, &mut said);
         drop(over);
-        (ended, watch.join().unwrap_or(false))
+        Ok((ended, watch.join().unwrap_or(false)))
     });
+    let (ended, late) =
+        watched.map_err(|problem: io::Error| format!("no thread could be started: {problem}"))?;
     match ended.exit {
         Exit::Code(0) => Ok(()),
         _ if late => Err(format!("it took longer than {} and was killed", in_words(timeout))),

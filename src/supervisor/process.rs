@@ -91,6 +91,10 @@ pub(super) trait Sink: Send {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Whole lines, each with its end.
     fn lines(&mut self, lines: &[u8]);
+    /// Looks at the machine while the child works, and says how soon it wants to look again, if at all.
+    fn look(&mut self) -> Option<Duration> {
+        None
+    }
 }
 
 /// What is needed to run a child.
@@ -130,54 +134,55 @@ impl Launch<'_> {
         if self.handle.stopped() {
             return Ended { exit: Exit::Signal(Signal::SIGINT as i32), log_error: None };
         }
-        let started = io::pipe().and_then(|(reader, writer)| {
-            let _smaller = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+        match self.attended(command, sink) {
+            Ok((exit, log_error)) => Ended { exit, log_error },
+            Err(error) => Ended { exit: Exit::NotStarted(not_started(command, &error)), log_error: None },
+        }
+    }
+
+    /// Starts the child once there is a thread that reads what it prints.
+    fn attended(&self, command: &Command, sink: &mut dyn Sink) -> io::Result<(Exit, Option<io::Error>)> {
+        let (reader, writer) = io::pipe()?;
+        let _smaller = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+        // Dropping `ended` tells the drain that nothing more is to be waited for.
+        let (over, ended) = io::pipe()?;
+        thread::scope(|scope| {
+            let drained = thread::Builder::new()
+                .name("output".into())
+                .spawn_scoped(scope, move || drain(reader, &over, sink))?;
             self.note(0);
-            Ok((reader, self.spawn(command, writer)?))
-        });
-        let (reader, child) = match started {
-            Ok(started) => started,
-            Err(error) => {
-                self.forget();
-                return Ended { exit: Exit::NotStarted(not_started(command, &error)), log_error: None };
-            }
-        };
+            let exit = self.spawn(command, writer).map(|child| self.end_of(&child));
+            self.forget();
+            drop(ended);
+            let log_error = drained.join().unwrap_or(None);
+            Ok((exit?, log_error))
+        })
+    }
+
+    /// Waits for the child, and for what it leaves in its group.
+    fn end_of(&self, child: &duct::Handle) -> Exit {
         let leader = child.pids().first().map_or(0, |pid| i32::try_from(*pid).unwrap_or(0));
         self.note(leader);
         let leader = Pid::from_raw(leader);
         self.handle.set_leader(Some(leader));
-
-        let (exit, log_error) = thread::scope(|scope| {
-            // Dropping `ended` tells the drain that nothing more is to be waited for.
-            let drained =
-                io::pipe().map(|(over, ended)| (scope.spawn(move || drain(reader, &over, sink)), ended));
-            // The leader stays a zombie until its group is gone, so that no number is used twice.
-            while waitid(Id::Pid(leader), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}
-            end_group(leader);
-            self.handle.set_leader(None);
-            let exit = match child.wait() {
-                Ok(output) => exit_of(output.status),
-                Err(error) => Exit::NotStarted(format!("its end was not seen: {error}")),
-            };
-            let log_error = match drained {
-                Ok((drained, ended)) => {
-                    drop(ended);
-                    drained.join().unwrap_or(None)
-                }
-                Err(error) => Some(error),
-            };
-            (exit, log_error)
-        });
-        self.forget();
-        Ended { exit, log_error }
+        // The leader stays a zombie until its group is gone, so that no number is used twice.
+        while waitid(Id::Pid(leader), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}
+        end_group(leader);
+        self.handle.set_leader(None);
+        match child.wait() {
+            Ok(output) => exit_of(output.status),
+            Err(error) => Exit::NotStarted(format!("its end was not seen: {error}")),
+        }
     }
 
     fn spawn(&self, command: &Command, output: io::PipeWriter) -> io::Result<duct::Handle> {
         let (program, arguments) =
             command.argv.split_first().map_or(("true", &[][..]), |(p, a)| (p.as_str(), a));
         let expression = duct::cmd(program, arguments).dir("/");
-        let expression =
-            if self.input.is_empty() { expression.stdin_null() } else { expression.stdin_bytes(self.input) };
+        let expression = match self.input {
+            [] => expression.stdin_null(),
+            input => expression.stdin_file(sys::file_in_memory(input)?),
+        };
         let own = command.env.iter().cloned().chain(children::mark(self.job));
         let expression = expression
             // The order counts: what stands last is applied first.
@@ -218,6 +223,9 @@ fn not_started(command: &Command, error: &io::Error) -> String {
     let program = command.argv.first().map_or("", String::as_str);
     match error.kind() {
         io::ErrorKind::NotFound => format!("{program} is not installed in this container"),
+        io::ErrorKind::WouldBlock => {
+            format!("{program} could not be started: there are as many processes as there may be ({error})")
+        }
         _ => format!("{program} could not be started: {error}"),
     }
 }
@@ -256,7 +264,11 @@ fn drain(mut reader: PipeReader, over: &PipeReader, sink: &mut dyn Sink) -> Opti
     let mut buffer = vec![0; 256 << 10];
     let mut held = Vec::new();
     let mut problem = None;
+    let mut next = sink.look().map(|wait| Instant::now() + wait);
     loop {
+        if next.is_some_and(|next| next <= Instant::now()) {
+            next = sink.look().map(|wait| Instant::now() + wait);
+        }
         match reader.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => {
@@ -272,7 +284,7 @@ fn drain(mut reader: PipeReader, over: &PipeReader, sink: &mut dyn Sink) -> Opti
                     PollFd::new(reader.as_fd(), PollFlags::POLLIN),
                     PollFd::new(over.as_fd(), PollFlags::POLLIN),
                 ];
-                let polled = poll(&mut waited, PollTimeout::NONE);
+                let polled = poll(&mut waited, until(next));
                 let nothing_left = waited[0].any() != Some(true) && waited[1].any() == Some(true);
                 if nothing_left || polled.is_err_and(|error| error != Errno::EINTR) {
                     break;
@@ -289,6 +301,13 @@ fn drain(mut reader: PipeReader, over: &PipeReader, sink: &mut dyn Sink) -> Opti
         sink.lines(&held);
     }
     problem
+}
+
+/// As a timeout, rounded up so that it is not polled in vain.
+fn until(next: Option<Instant>) -> PollTimeout {
+    let Some(next) = next else { return PollTimeout::NONE };
+    let left = next.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
+    PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
 }
 
 /// Hands on the whole lines of what was read and keeps the beginning of the next one.

@@ -28,8 +28,10 @@ use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZero;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::prctl::set_pdeathsig;
@@ -81,7 +83,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), String> {
     logging::start(config.log, io::stderr);
     tell(held);
     let limits = Limits { connections, request: options.request_timeout, stall: options.stall_timeout };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_loop)?;
+    let runtime = runtime().enable_all().build().map_err(no_loop)?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(no_loop)?;
         let address = listener.local_addr().map_err(no_loop)?;
@@ -89,6 +91,22 @@ pub fn run(config: &Config, options: &Options) -> Result<(), String> {
         server::serve(listener, tree, limits).await;
         Err(format!("{} was removed", directory.display()))
     })
+}
+
+/// A thread for each CPU, where they can be made: a runtime of several does not expect that they cannot.
+fn runtime() -> tokio::runtime::Builder {
+    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+    match sys::threads(cpus) {
+        Ok(()) => {
+            let mut several = tokio::runtime::Builder::new_multi_thread();
+            several.worker_threads(cpus);
+            several
+        }
+        Err(error) => {
+            warn!("serving with a single thread: {error}");
+            tokio::runtime::Builder::new_current_thread()
+        }
+    }
 }
 
 fn no_loop(error: impl Display) -> String {

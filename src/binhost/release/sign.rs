@@ -34,21 +34,28 @@ pub(super) fn all<S: Signer + Sync>(
     let mut signed = Vec::new();
     thread::scope(|scope| {
         let workers = thread::available_parallelism().map_or(1, NonZero::get).min(AT_ONCE).min(wanted.len());
-        for _ in 0..workers {
+        let work = || {
             let (send, next, halt, wanted, parts) = (send.clone(), &next, &halt, &wanted, &*parts);
-            scope.spawn(move || {
+            move || {
                 while let Some(&number) = wanted.get(next.fetch_add(1, Ordering::Relaxed))
                     && !halt.load(Ordering::Relaxed)
                 {
                     let one = one(directory, &parts[number], &signatory.signer, now);
+                    halt.fetch_or(one.is_err(), Ordering::Relaxed);
                     drop(send.send(one.map(|entry| (number, entry))));
                 }
-            });
+            }
+        };
+        let begun =
+            (0..workers).filter(|_| thread::Builder::new().spawn_scoped(scope, work()).is_ok()).count();
+        if begun == 0 {
+            // No thread can be made, so this one does it all.
+            work()();
         }
         drop(send);
         for result in results {
             let result = if stopped() { Err(Error::Stopped) } else { result };
-            halt.store(result.is_err(), Ordering::Relaxed);
+            halt.fetch_or(result.is_err(), Ordering::Relaxed);
             signed.push(result?);
         }
         Ok(())
