@@ -8,6 +8,7 @@ use std::path::Path;
 use gbsup::core::classify;
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::Job;
+use gbsup::core::machine::{Machine, Place, Purpose};
 use gbsup::core::{Exit, JobId, Ran, Report, Work};
 use gbsup::portage::buildlog;
 use gbsup::portage::output::{Evidence, Scanner};
@@ -43,8 +44,8 @@ fn ran(name: &str) -> Ran {
         exit: Exit::Code(code.parse().unwrap()),
         evidence,
         logs,
-        full: None,
-        oom_kills: Some(0),
+        machine: Machine { oom_kills: Some(0), ..Machine::default() },
+        moments: BTreeMap::new(),
         single_files: Vec::new(),
         toolchain: String::new(),
     }
@@ -94,7 +95,7 @@ const RESOLVER: &[Case] = &[
     ),
     (
         "use-change", Class::UseChange,
-        "test-fail/flagged[colour]: not there with these USE flags; test-fail/wants-flag-1 needs it",
+        "test-fail/flagged: not there with the USE flags that are wanted (colour); test-fail/wants-flag-1 needs it",
         "- test-fail/flagged-1::pocket (Change USE: +colour)",
         &["mkdir -p /etc/portage/package.use && echo 'test-fail/flagged colour' >> /etc/portage/package.use/flagged"],
     ),
@@ -196,10 +197,23 @@ const PACKAGES: &[Case] = &[
         &["emerge --oneshot =test-fail/killed-1"],
     ),
     (
-        "disk-full", Class::DiskFull,
-        "test-fail/hungry-1 failed in compile: no space was left where it was built",
+        "mirror-down", Class::Fetch,
+        "test-fail/notfound-1 failed in fetch: notfound-1.tar.gz could not be downloaded (ERROR 404: File not found)",
+        "!!! Couldn't download 'notfound-1.tar.gz'. Aborting.",
+        &["emerge --fetchonly =test-fail/notfound-1", "wget -P \"$(portageq distdir)\" http://127.0.0.1:8765/notfound-1.tar.gz"],
+    ),
+    (
+        "pretend-failure-jobs", Class::Compile,
+        "test-x/a-1 failed in pretend: the kernel has no FROB",
+        "checking the kernel",
+        &["emerge --oneshot =test-x/a-1"],
+    ),
+    // Nothing is full, whatever the log says.
+    (
+        "disk-full", Class::Compile,
+        "test-fail/hungry-1 failed in compile: the big table cannot be written",
         "head: error writing 'standard output': No space left on device",
-        &["df -h", "emerge --oneshot =test-fail/hungry-1"],
+        &["emerge --oneshot =test-fail/hungry-1"],
     ),
     (
         "binpkg-corrupt", Class::BinpkgCorrupt,
@@ -243,7 +257,7 @@ fn what_stops_a_package() {
 /// The same words mean a lack of memory only when the kernel says that it killed for it.
 #[test]
 fn memory_ran_out_when_the_kernel_says_so() {
-    let short = Ran { oom_kills: Some(3), ..ran("out-of-memory") };
+    let short = Ran { machine: killed(Some(3)), ..ran("out-of-memory") };
     let failure = only(short);
     assert_eq!(failure.class, Class::OutOfMemory);
     assert_eq!(failure.headline(), "test-fail/oom-1 ran out of memory");
@@ -258,15 +272,15 @@ fn memory_ran_out_when_the_kernel_says_so() {
 
     let failure = only(ran("out-of-memory"));
     assert_eq!((failure.class, failure.message.as_str()), (Class::Compile, "emake failed"));
-    let failure = only(Ran { oom_kills: None, ..ran("killed") });
+    let failure = only(Ran { machine: killed(None), ..ran("killed") });
     assert_eq!((failure.class, failure.message.as_str()), (Class::Killed, "it was killed by signal 9"));
-    let failure = only(Ran { oom_kills: Some(1), ..ran("killed") });
+    let failure = only(Ran { machine: killed(Some(1)), ..ran("killed") });
     assert_eq!(failure.class, Class::OutOfMemory);
     // Whatever else the kernel killed meanwhile, a compiler that found an error is not a lack of memory.
-    let failure = only(Ran { oom_kills: Some(1), ..ran("compile-failure-alone") });
+    let failure = only(Ran { machine: killed(Some(1)), ..ran("compile-failure-alone") });
     assert_eq!(failure.class, Class::Compile);
     let failure = only(Ran {
-        oom_kills: Some(1),
+        machine: killed(Some(1)),
         exit: Exit::Signal(9),
         evidence: Evidence::default(),
         ..ran("killed")
@@ -277,11 +291,238 @@ fn memory_ran_out_when_the_kernel_says_so() {
     );
 }
 
+fn killed(oom_kills: Option<u64>) -> Machine {
+    Machine { oom_kills, ..Machine::default() }
+}
+
+/// A tmpfs of 16 MiB with so much left.
+fn tmpfs(purpose: Purpose, path: &str, free: u64) -> Place {
+    Place {
+        purpose,
+        directory: path.into(),
+        path: path.into(),
+        size: 16 << 20,
+        free,
+        inodes: 1000,
+        inodes_free: 500,
+        in_memory: true,
+        prunable: purpose == Purpose::Packages,
+    }
+}
+
+fn with_places(places: &[Place]) -> Machine {
+    Machine { places: places.to_vec(), ..Machine::default() }
+}
+
 #[test]
 fn a_full_file_system_is_named() {
-    let failure = only(Ran { full: Some("/var/tmp".into()), ..ran("disk-full") });
-    assert_eq!((failure.class, failure.message.as_str()), (Class::DiskFull, "no space is left on /var/tmp"));
-    assert_eq!(failure.suggestions[0], "df -h /var/tmp");
+    let volume = tmpfs(Purpose::Packages, "/var/lib/gbsup/binpkgs", 9 << 20);
+    let build = |free| tmpfs(Purpose::Build, "/var/tmp/portage", free);
+    for name in ["disk-full", "tmpfs-full"] {
+        let mut ran = Ran { machine: with_places(&[volume.clone(), build(0)]), ..ran(name) };
+        let found = failures(ran.clone());
+        let failure = found.first().expect("a failure");
+        assert_eq!(failure.class, Class::DiskFull, "{failure:#?}");
+        assert_eq!(
+            failure.headline(),
+            "test-fail/hungry-1 failed in compile: no space is left on /var/tmp/portage, the build directory \
+             (a tmpfs of 16.0 MiB) (the big table cannot be written)"
+        );
+        assert!(!failure.may_pass, "pruning the volume makes no room there");
+        assert_eq!(
+            failure.suggestions,
+            [
+                "df -h /var/tmp/portage",
+                "docker run --tmpfs /var/tmp/portage:size=16g,mode=1777,exec ... # on the host",
+                "emerge --oneshot =test-fail/hungry-1"
+            ]
+        );
+        // What was measured while it was in work says more than what was measured later.
+        ran.moments.insert("test-fail/hungry-1".into(), with_places(&[build(9 << 20)]));
+        assert_eq!(failures(ran)[0].class, Class::Compile);
+    }
+    let inodes = Place { inodes_free: 0, ..build(9 << 20) };
+    let failure = only(Ran { machine: with_places(&[inodes]), ..ran("disk-full") });
+    assert!(failure.message.starts_with("no inodes are left on /var/tmp/portage"), "{}", failure.message);
+    // An error in the sources stays one, and so does a file that is somebody else's.
+    for (name, class) in [("compile-failure-alone", Class::Compile), ("collision", Class::Collision)] {
+        let failure = only(Ran { machine: with_places(&[build(0)]), ..ran(name) });
+        assert_eq!(failure.class, class, "{failure:#?}");
+    }
+    let sources = tmpfs(Purpose::Sources, "/var/lib/gbsup/distfiles", 0);
+    let failure = only(Ran { machine: with_places(&[build(9 << 20), sources]), ..ran("fetch-failure") });
+    assert_eq!((failure.class, failure.phase.as_deref()), (Class::DiskFull, Some("fetch")), "{failure:#?}");
+}
+
+#[test]
+fn a_limit_of_processes_is_named() {
+    let machine = Machine {
+        refused: Some(1),
+        process_limit: Some(20),
+        container: "c0ffee".into(),
+        ..Machine::default()
+    };
+    let failure = only(Ran { machine: machine.clone(), ..ran("no-process") });
+    assert_eq!(
+        (failure.class, failure.headline().as_str()),
+        (
+            Class::TooManyProcesses,
+            "test-quick/t1-1 failed in package: the container may have no more processes: its limit of 20 (pids.max) \
+             was reached (Failed to create binpkg file)"
+        )
+    );
+    assert!(failure.suggestions[0].starts_with("docker update --pids-limit 4096 c0ffee"), "{failure:#?}");
+    assert!(!gbsup::core::known::is_remembered(&failure));
+    assert_eq!(only(ran("no-process")).class, Class::Compile);
+    // What the kernel refused to others is no excuse for an error in the sources.
+    for (name, class) in [
+        ("compile-failure-alone", Class::Compile),
+        ("collision", Class::Collision),
+        ("fetch-not-found", Class::Fetch),
+        ("binpkg-corrupt", Class::Verify),
+    ] {
+        let failure = only(Ran { machine: machine.clone(), ..ran(name) });
+        let unreadable = name == "binpkg-corrupt";
+        assert!(failure.class == class || unreadable, "{failure:#?}");
+        // A package that could not be unpacked for want of processes is not damaged.
+        assert!(!unreadable || failure.class != Class::Compile, "{failure:#?}");
+    }
+    let not_started = Ran {
+        machine,
+        exit: Exit::NotStarted("emerge could not be started".into()),
+        evidence: Evidence::default(),
+        ..ran("no-process")
+    };
+    assert_eq!(only(not_started).class, Class::TooManyProcesses);
+}
+
+#[test]
+fn the_limit_of_memory_is_named() {
+    let machine = Machine {
+        oom_kills: Some(1),
+        memory_limit: Some(512 << 20),
+        container: "c0ffee".into(),
+        ..Machine::default()
+    };
+    let more = "docker update --memory 1024m --memory-swap 1024m c0ffee # on the host";
+    let emerge = Ran {
+        machine: machine.clone(),
+        exit: Exit::Signal(9),
+        evidence: Evidence::default(),
+        ..ran("killed")
+    };
+    let failure = only(emerge);
+    assert_eq!(failure.message, "emerge was killed because memory ran out (the container may use 512 MiB)");
+    assert_eq!(failure.suggestions, [more]);
+    let failure = only(Ran { machine, ..ran("out-of-memory") });
+    assert_eq!(failure.suggestions, ["MAKEOPTS=-j1 emerge --oneshot =test-fail/oom-1", more]);
+}
+
+/// A defect of Portage: its event loop ends itself by SIGTERM when a callback fails, and the process that resolves
+/// dependencies goes away.
+#[test]
+fn an_exception_is_nobody_who_told_emerge_to_stop() {
+    for (name, exit) in [("exception", Exit::Signal(15)), ("exception-resolving", Exit::Code(1))] {
+        let failure = only(Ran { exit, ..ran(name) });
+        assert_eq!(
+            (failure.class, failure.message.as_str()),
+            (Class::Unknown, "emerge died of RecursionError: maximum recursion depth exceeded"),
+            "{name}"
+        );
+    }
+    let text =
+        b"Traceback (most recent call last):\n  File \"x\"\nOSError: [Errno 28] No space left on device: '/x'\n";
+    let full = Ran { evidence: scan(text), exit: Exit::Signal(15), ..ran("good") };
+    let failure = only(full.clone());
+    assert_eq!(
+        (failure.class, failure.message.as_str()),
+        (Class::DiskFull, "OSError: [Errno 28] No space left on device: '/x'")
+    );
+    let place = tmpfs(Purpose::Build, "/var/tmp/portage", 0);
+    let failure = only(Ran { machine: with_places(&[place]), ..full });
+    assert!(failure.message.starts_with("no space is left on /var/tmp/portage, the build"), "{failure:#?}");
+    // Who is told to stop may die of that.
+    let text = b"Exiting on signal 15\nTraceback (most recent call last):\n  File \"x\"\nValueError: no\n";
+    let failure = only(Ran { evidence: scan(text), exit: Exit::Code(143), ..ran("good") });
+    assert_eq!(failure.class, Class::Interrupted);
+}
+
+/// An ebuild of this name that died so, with these lines before.
+fn died(phase: &str, words: &str, before: &str) -> Ran {
+    let text = format!(
+        ">>> Failed to emerge app-misc/live-9999, Log file:\n>>>  '/v/log/live.log'\n{}",
+        ">>> Jobs: 0 of 2 complete, 1 failed\nsomething about another package\n"
+    );
+    let log = format!("{before} * ERROR: app-misc/live-9999::x failed ({phase} phase):\n *   {words}\n");
+    let logs = BTreeMap::from([("app-misc/live-9999".to_owned(), buildlog::examine(log.as_bytes()))]);
+    Ran { evidence: scan(text.as_bytes()), logs, exit: Exit::Code(1), ..ran("good") }
+}
+
+#[test]
+fn the_network_is_of_the_machine_where_an_ebuild_may_use_it() {
+    let git = "fatal: unable to access 'https://git.example/x.git/': Could not resolve host: git.example\n";
+    let failure = only(died("unpack", "Unable to fetch from any of EGIT_REPO_URI", git));
+    assert_eq!(
+        (failure.class, failure.phase.as_deref(), failure.may_pass),
+        (Class::Fetch, Some("unpack"), true)
+    );
+    assert!(failure.message.contains("Could not resolve host: git.example"), "{}", failure.message);
+    assert!(!gbsup::core::known::is_remembered(&failure));
+
+    // In a phase that builds only of an ebuild that is given the network.
+    let cargo = "error: failed to download\n\nCaused by:\n  [7] Could not connect to server (Failed to connect to index.example)\n";
+    let mut ran = died("compile", "cargo build failed", cargo);
+    assert_eq!(only(ran.clone()).class, Class::Compile);
+    ran.logs.get_mut("app-misc/live-9999").expect("it is there").may_fetch = true;
+    assert_eq!(only(ran).class, Class::Fetch);
+
+    // A compile that fails stays a compile that fails.
+    let test = "test: curl: (7) Connection refused ... ok\nmain.c:3:1: error: no\nmake: *** [Makefile:1: all] Error 1\n";
+    let mut ran = died("compile", "emake failed", test);
+    ran.logs.get_mut("app-misc/live-9999").expect("it is there").may_fetch = true;
+    let failure = only(ran);
+    assert_eq!((failure.class, gbsup::core::known::is_remembered(&failure)), (Class::Compile, true));
+}
+
+/// The last lines before say what the ebuild does not.
+#[test]
+fn a_death_without_words() {
+    let before =
+        "checking for frob... no\nfrobnicate: the frob is not there\nmake: *** [Makefile:2: all] Error 1\n";
+    let failure = only(died("configure", "(no error message)", before));
+    assert_eq!(
+        failure.headline(),
+        "app-misc/live-9999 failed in configure: frobnicate: the frob is not there"
+    );
+    let failure = only(died("configure", "(no error message)", ""));
+    assert_eq!(failure.message, "it died without a word");
+    // What emerge printed about others is no evidence.
+    assert_eq!(failure.evidence, [">>> Failed to emerge app-misc/live-9999, Log file:"]);
+}
+
+/// A list of USE flags can be longer than all the rest.
+#[test]
+fn a_headline_has_no_list_of_flags() {
+    let flags = "abi_x86_32(-)?,abi_x86_64(-)?,context,icu,nls,python,static-libs,threads,tools,zlib,zstd";
+    for (text, headline) in [
+        (
+            format!("emerge: there are no ebuilds to satisfy \">=dev-libs/boost-1.80:0/1=[{flags}]\"."),
+            ">=dev-libs/boost-1.80:0/1=: nothing in the repositories satisfies it",
+        ),
+        (
+            format!(
+                "emerge: there are no ebuilds built with USE flags to satisfy \"dev-libs/boost:0[{flags}]\"."
+            ),
+            "dev-libs/boost:0: not there with the USE flags that are wanted",
+        ),
+    ] {
+        let failure = only(Ran { evidence: scan(text.as_bytes()), exit: Exit::Code(1), ..ran("good") });
+        assert_eq!(failure.headline(), headline);
+        assert!(
+            failure.evidence[0].contains(flags) && failure.suggestions[0].contains(flags),
+            "{failure:#?}"
+        );
+    }
 }
 
 #[test]

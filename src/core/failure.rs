@@ -42,6 +42,8 @@ pub enum Class {
     DiskFull,
     /// The kernel killed processes of the step because memory ran out.
     OutOfMemory,
+    /// The kernel refused a process or a thread because there were as many as may be.
+    TooManyProcesses,
     /// A process of the step was killed by a signal, and not for lack of memory.
     Killed,
     /// A build printed nothing and used no CPU for as long as `build.stall`.
@@ -85,6 +87,7 @@ impl Class {
             Self::WorldAtomGone => "world-atom-gone",
             Self::DiskFull => "disk-full",
             Self::OutOfMemory => "out-of-memory",
+            Self::TooManyProcesses => "too-many-processes",
             Self::Killed => "killed",
             Self::Stalled => "stalled",
             Self::BinpkgCorrupt => "binpkg-corrupt",
@@ -116,7 +119,8 @@ pub struct Failure {
     pub log: Option<String>,
     /// Commands to type inside the container, in order.
     pub suggestions: Vec<String>,
-    /// It may pass by itself: a server that did not answer, and the like.
+    /// It may pass without a person: a server that did not answer, a full file system that pruning makes room
+    /// on, and the like.
     #[serde(default)]
     pub may_pass: bool,
 }

@@ -82,6 +82,7 @@ pub fn is_remembered(failure: &Failure) -> bool {
         | Class::MissingPackage
         | Class::WorldAtomGone
         | Class::DiskFull
+        | Class::TooManyProcesses
         // A damaged file is set aside, and what is built in its place may be sound.
         | Class::BinpkgCorrupt
         | Class::ProfileInvalid

@@ -29,6 +29,7 @@ pub mod failure;
 pub mod history;
 pub mod job;
 pub mod known;
+pub mod machine;
 pub mod major;
 pub mod narrowing;
 pub mod notice;
@@ -70,6 +71,7 @@ use audit::Broken;
 use eta::Estimates;
 use failure::Failure;
 use history::Record;
+use machine::Machine;
 use major::Stale;
 use notice::{Note, Way};
 use offer::Held;
@@ -163,11 +165,10 @@ pub struct Ran {
     pub evidence: Evidence,
     /// What the logs of the failed packages say, by `category/name-version`.
     pub logs: BTreeMap<String, BuildLog>,
-    /// A file system a build needs that has no space left, as its mount path.
-    pub full: Option<String>,
-    /// How many processes of the container the kernel killed for lack of memory while it ran; absent
-    /// where it does not count them.
-    pub oom_kills: Option<u64>,
+    /// What the machine had to do with it.
+    pub machine: Machine,
+    /// The same for each failed package, from its start to its failure.
+    pub moments: BTreeMap<String, Machine>,
     /// Which of Portage's settings for packages (`package.use` and the like, portage(5)) are one file
     /// and not a directory of files.
     pub single_files: Vec<String>,

@@ -86,10 +86,8 @@ fn wait(class: Class, before: u32, config: &Config) -> Option<Duration> {
 
 fn is_for(failure: &Failure) -> bool {
     match failure.class {
-        Class::Fetch => failure.may_pass,
-        class => {
-            matches!(class, Class::OutOfMemory | Class::Stalled | Class::BinpkgCorrupt | Class::DiskFull)
-        }
+        Class::Fetch | Class::DiskFull => failure.may_pass,
+        class => matches!(class, Class::OutOfMemory | Class::Stalled | Class::BinpkgCorrupt),
     }
 }
 

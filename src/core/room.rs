@@ -26,10 +26,11 @@ fn tried(failure: &Failure, at: Step, treated: &[Treated]) -> bool {
     treated.iter().any(|past| past.class == Class::DiskFull && past.package == who(failure, at))
 }
 
-/// Whether room is to be made: for each package, and for each step, once.
+/// Whether room is to be made: for each package, and for each step, once, and only where pruning makes any.
 #[must_use]
 pub fn is_wanted(failures: &[Failure], at: Step, treated: &[Treated]) -> bool {
-    failures.iter().any(|failure| failure.class == Class::DiskFull && !tried(failure, at, treated))
+    let helps = |failure: &Failure| failure.class == Class::DiskFull && failure.may_pass;
+    failures.iter().any(|failure| helps(failure) && !tried(failure, at, treated))
 }
 
 /// Counts the attempt of a step that failed without a package; packages are counted when they are built.

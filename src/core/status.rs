@@ -324,6 +324,15 @@ pub fn in_words(duration: Duration) -> String {
     }
 }
 
+/// The kind of a failure as people say it: the phase of an ebuild that died, where the class is no more than that.
+#[must_use]
+pub fn kind(class: Class, phase: Option<&str>) -> &str {
+    match phase {
+        Some(phase) if class == Class::Compile => phase,
+        _ => class.name(),
+    }
+}
+
 /// Bytes as people say them.
 #[must_use]
 pub fn size(bytes: u64) -> String {

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use super::die::{Die, DieReader, find};
 use super::fetch;
 use super::problem::{Block, Problem, ProblemKind};
+use super::signs::{self, Signs};
 
 /// What the log of a failed build says. Every field may be empty: a build that is killed together
 /// with Portage says nothing.
@@ -16,12 +17,13 @@ use super::problem::{Block, Problem, ProblemKind};
 pub struct BuildLog {
     /// The ebuild's last words.
     pub die: Option<Die>,
-    /// Some program of the build was killed by signal 9: `Killed`, `Error 137`.
-    pub killed_program: bool,
     /// The last attempt to fetch a file.
     pub download: Option<fetch::Download>,
-    /// `No space left on device`.
-    pub no_space: bool,
+    /// What the phase that failed points to.
+    pub signs: Signs,
+    /// The ebuild may use the network in its phases: PROPERTIES has `live` or `test_network`, or RESTRICT has
+    /// `network-sandbox` (ebuild(5)). No log tells; whoever reads it asks Portage.
+    pub may_fetch: bool,
     /// Whether fetching may work another time.
     pub fetch: fetch::Trouble,
     /// What Portage reported on the way, at most 8: files that could not be fetched or have a wrong
@@ -45,21 +47,28 @@ pub fn examine(text: &[u8]) -> BuildLog {
         BuildLog { fetch: fetch::trouble(text), download: fetch::download(text), ..BuildLog::default() };
     // An emerge typed by hand on a terminal writes its logs in colour.
     let lines: Vec<Cow<[u8]>> = text.split(|&b| b == b'\n').map(uncoloured).collect();
-    let mut end = None;
+    let (mut died, mut reported) = (None, None);
     let mut open = Open::Nothing;
     for (at, line) in lines.iter().enumerate() {
+        // On a full file system bash cannot write its here-documents and says so among the ebuild's last words.
+        if matches!(open, Open::Die(_)) && line.starts_with(b"/") && find(line, b": line ").is_some() {
+            continue;
+        }
         if open.line(line) {
             continue;
         }
         log.file(std::mem::replace(&mut open, Open::at(line)));
-        if !matches!(open, Open::Nothing) {
-            end.get_or_insert(at);
+        match open {
+            Open::Nothing if signs::begins_phase(line) => log.forget_the_fetch(),
+            Open::Nothing => {}
+            Open::Die(_) => drop(died.get_or_insert(at)),
+            Open::Problem(_) => drop(reported.get_or_insert(at)),
         }
-        log.no_space |= find(line, b"No space left on device").is_some();
-        log.killed_program |= is_killed(line);
     }
     log.file(open);
-    log.evidence = evidence(&lines[..end.unwrap_or(lines.len())]);
+    let before = &lines[..died.or(reported).unwrap_or(lines.len())];
+    log.signs = signs::signs(before);
+    log.evidence = evidence(before);
     log
 }
 
@@ -105,6 +114,23 @@ impl Open {
 }
 
 impl BuildLog {
+    /// The last line that says more than that another program failed.
+    #[must_use]
+    pub fn last_words(&self) -> Option<&str> {
+        let passes_on = |line: &str| {
+            [": *** [", "ninja: build stopped", "Makefile:"].iter().any(|words| line.contains(words))
+        };
+        let lines = || self.evidence.iter().map(|line| line.trim()).rev();
+        lines().find(|line| !passes_on(line)).or_else(|| lines().next())
+    }
+
+    /// A phase began, so whatever was to be fetched for it is there.
+    fn forget_the_fetch(&mut self) {
+        use ProblemKind::{Binpkg, DiskFull, Fetch, FetchRestricted, Verify};
+        self.problems
+            .retain(|problem| !matches!(problem.kind, Binpkg | DiskFull | Fetch | FetchRestricted | Verify));
+    }
+
     fn file(&mut self, open: Open) {
         match open {
             Open::Nothing => {}
@@ -117,27 +143,6 @@ impl BuildLog {
             }
         }
     }
-}
-
-/// `make: *** [Makefile:3: 1] Error 137`, `/bin/sh: line 1: 4711 Killed  cc1plus ...`,
-/// `c++: fatal error: Killed signal terminated program cc1plus`, `Killed`, rustc's
-/// `process didn't exit successfully: ... (signal: 9, SIGKILL: kill)`, the linker's
-/// `collect2: fatal error: ld terminated with signal 9 [Killed]`
-fn is_killed(line: &[u8]) -> bool {
-    let make = line.ends_with(b"Error 137") && find(line, b"*** ").is_some();
-    let shell = || {
-        let words = line.trim_ascii();
-        words == b"Killed"
-            || find(words, b" Killed ").is_some_and(|at| {
-                words[..at].rsplit(|&b| b == b' ').next().is_some_and(|w| w.iter().all(u8::is_ascii_digit))
-            })
-    };
-    let told = [
-        &b"Killed signal terminated program"[..],
-        b"(signal: 9, SIGKILL",
-        b"terminated with signal 9 [Killed]",
-    ];
-    make || told.iter().any(|words| find(line, words).is_some()) || shell()
 }
 
 /// What compilers, linkers, make, ninja, cmake and shells say when they give up.
@@ -189,7 +194,7 @@ fn is_noise(text: &str) -> bool {
 }
 
 /// A line as a person saw it: without what a carriage return overwrote, and cut to a bearable length.
-fn plain(line: &[u8]) -> String {
+pub(super) fn plain(line: &[u8]) -> String {
     let line = line.trim_ascii_end();
     let line = line.rsplit(|&b| b == b'\r').next().unwrap_or(line);
     let text = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE)]);
@@ -234,7 +239,7 @@ mod tests {
         assert_eq!(die.log.as_deref().and_then(|p| p.to_str()), Some("/log/x.log"));
         assert_eq!(log.evidence.last().map(String::as_str), Some("make: *** [Makefile:2: broken.o] Error 1"));
         assert!(log.evidence.iter().any(|line| line.contains("expected ';'")));
-        assert!(!log.killed_program && !log.no_space && log.problems.is_empty());
+        assert!(!log.signs.killed_program && log.signs.own_error && log.problems.is_empty());
     }
 
     #[test]
@@ -246,26 +251,38 @@ mod tests {
         assert_eq!(log.die.map(|d| d.message).as_deref(), Some("dodoc failed"));
     }
 
+    /// bash has no room for its here-documents then.
     #[test]
-    fn signs_of_a_kill_and_of_a_full_disk() {
-        for (line, killed, no_space) in [
-            ("make: *** [Makefile:3: 1] Error 137", true, false),
-            ("/bin/sh: line 1:  4711 Killed                  ./hog", true, false),
-            ("c++: fatal error: Killed signal terminated program cc1plus", true, false),
-            ("Killed", true, false),
-            (
-                "error: process didn't exit successfully: `rustc --crate-name x` (signal: 9, SIGKILL: kill)",
-                true,
-                false,
-            ),
-            ("collect2: fatal error: ld terminated with signal 9 [Killed]", true, false),
-            ("make: *** [Makefile:3: 1] Error 1", false, false),
-            ("checking whether Killed jobs are reported... yes", false, false),
-            ("cp: error writing 'x': No space left on device", false, true),
-        ] {
-            let log = examine(line.as_bytes());
-            assert_eq!((log.killed_program, log.no_space), (killed, no_space), "{line}");
-        }
+    fn last_words_on_a_full_file_system() {
+        let log = examine(include_bytes!("../../tests/captured/build-log-tmpfs-full.txt"));
+        let die = log.die.expect("last words");
+        assert_eq!(
+            (die.phase.as_deref(), die.message.as_str()),
+            (Some("compile"), "the big table cannot be written")
+        );
+        assert!(log.signs.no_space);
+        assert_eq!(log.evidence.len(), 2, "{:?}", log.evidence);
+    }
+
+    /// A mirror that does not say how it is laid out is no source that is missing.
+    #[test]
+    fn a_mirror_that_is_down() {
+        let log = examine(include_bytes!("../../tests/captured/build-log-mirror-down.txt"));
+        let [problem] = log.problems.as_slice() else { panic!("{:?}", log.problems) };
+        assert_eq!(problem.subject.as_deref(), Some("notfound-1.tar.gz"));
+        assert_eq!(
+            log.evidence.last().map(String::as_str),
+            Some("2026-11-28 00:33:18 ERROR 404: File not found.")
+        );
+    }
+
+    /// What was fetched in the end has nothing to do with a phase that died later.
+    #[test]
+    fn a_file_that_came_after_all() {
+        let log = examine(
+            b"!!! Couldn't download 'a.tar.gz'. Aborting.\n>>> Unpacking source...\n * ERROR: a/b-1::x failed (unpack phase):\n *   no\n",
+        );
+        assert!(log.problems.is_empty() && log.die.is_some());
     }
 
     #[test]

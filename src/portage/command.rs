@@ -190,6 +190,21 @@ pub fn best_visible(atom: &str) -> Command {
     plain(&["portageq", "best_visible", "/", atom])
 }
 
+/// Prints what decides whether the phases of an ebuild may use the network; read it with [`may_fetch`].
+#[must_use]
+pub fn network_of(package: &str) -> Command {
+    plain(&["portageq", "metadata", "/", "ebuild", package, "PROPERTIES", "RESTRICT"])
+}
+
+/// Whether an ebuild may use the network in a phase, from the two lines that Portage prints
+/// (`portage/package/ebuild/doebuild.py:_doebuild_spawn`). A live ebuild is given it in `src_unpack` alone, but
+/// where FEATURES has no `network-sandbox` nothing is kept from it.
+#[must_use]
+pub fn may_fetch(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    text.split_whitespace().any(|word| ["live", "test_network", "network-sandbox"].contains(&word))
+}
+
 /// Prints the installed Portage, `sys-apps/portage-3.0.83`, or an empty line.
 #[must_use]
 pub fn portage_installed() -> Command {

@@ -25,12 +25,38 @@ pub struct Download {
     pub why: Option<String>,
 }
 
-/// The last attempt in the log of a package: `>>> Downloading 'URL'` (`portage/package/ebuild/fetch.py`),
-/// and what wget says after it.
+/// The lines about the file that was wanted last: without what came before it and is there (` * x.tar.gz
+/// BLAKE2B SHA512 size ;-) ... [ ok ]`), and without `layout.conf`, which says how a mirror is laid out (GLEP 75) and
+/// which nobody misses.
+fn attempts(log: &[u8]) -> Vec<&[u8]> {
+    let mut lines = Vec::new();
+    let mut layout = false;
+    for line in log.split(|&b| b == b'\n') {
+        if line.starts_with(DOWNLOADING) {
+            layout = line.ends_with(b"/layout.conf'");
+        } else if layout && line.starts_with(b"!!! Couldn't download '") {
+            layout = false;
+            continue;
+        } else if find(line, b" ;-) ").is_some() {
+            lines.clear();
+            layout = false;
+            continue;
+        }
+        if !layout {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+/// `portage/package/ebuild/fetch.py`
+const DOWNLOADING: &[u8] = b">>> Downloading '";
+
+/// The last attempt in the log of a package: `>>> Downloading 'URL'`, and what wget says after it.
 #[must_use]
 pub fn download(log: &[u8]) -> Option<Download> {
     let mut last: Option<Download> = None;
-    for line in log.split(|&b| b == b'\n') {
+    for line in attempts(log) {
         let line = String::from_utf8_lossy(line);
         if let Some(url) = line.strip_prefix(">>> Downloading '").and_then(|rest| rest.strip_suffix('\'')) {
             last = Some(Download { url: url.to_owned(), why: None });
@@ -57,7 +83,7 @@ fn refusal(line: &str) -> Option<&str> {
 /// of `curl(1)`.
 #[must_use]
 pub fn trouble(log: &[u8]) -> Trouble {
-    let passes = log.split(|&b| b == b'\n').any(|line| {
+    let passes = attempts(log).into_iter().any(|line| {
         SIGNS.iter().any(|sign| find(line, sign.as_bytes()).is_some()) || status(line).is_some_and(passes)
     });
     if passes { Trouble::Passing } else { Trouble::Lasting }
@@ -123,6 +149,25 @@ mod tests {
         ] {
             assert_eq!(trouble(log.as_bytes()) == Trouble::Passing, passes, "{log}");
         }
+    }
+
+    /// Only what became of the file itself counts.
+    #[test]
+    fn other_files_are_no_attempts() {
+        let layout = ">>> Downloading 'http://m.example/distfiles/layout.conf'\nConnecting to m.example... failed: Connection refused.\n\
+                      !!! Couldn't download '.layout.conf.m.example'. Aborting.\n";
+        let other = ">>> Downloading 'http://a.example/other.tar.gz'\nConnecting to a.example... failed: Connection refused.\n\
+                     >>> Downloading 'http://b.example/other.tar.gz'\n * other.tar.gz BLAKE2B SHA512 size ;-) ...   [ ok ]\n";
+        let wanted =
+            ">>> Downloading 'http://a.example/x.tar.gz'\n2026-11-22 14:30:00 ERROR 404: Not Found.\n";
+        let log = format!("{layout}{other}{wanted}");
+        assert_eq!(trouble(log.as_bytes()), Trouble::Lasting);
+        let download = download(log.as_bytes()).expect("an attempt");
+        assert_eq!(
+            (download.url.as_str(), download.why.as_deref()),
+            ("http://a.example/x.tar.gz", Some("ERROR 404: Not Found"))
+        );
+        assert_eq!(super::download(layout.as_bytes()), None);
     }
 
     #[test]

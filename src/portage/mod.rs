@@ -35,6 +35,7 @@ pub mod problem;
 pub mod repository;
 pub mod settings;
 pub mod signatures;
+pub mod signs;
 pub mod status;
 pub mod sync;
 pub mod vdb;

@@ -42,12 +42,30 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// The first problem that is not only a notice. A binary package that cannot be read comes last:
+    /// The first problem that is not only a notice. An exception comes after what Portage has words for, and
+    /// before that the process is gone in which it happened. A binary package that cannot be read comes last:
     /// Portage goes on without it, and says so before anything else.
     #[must_use]
     pub fn main_problem(&self) -> Option<&Problem> {
         let problems = self.problems.iter().filter(|problem| !problem.kind.is_notice());
-        problems.min_by_key(|problem| problem.kind == ProblemKind::Binpkg)
+        problems.min_by_key(|problem| match problem.kind {
+            ProblemKind::Traceback => 1,
+            ProblemKind::Resolver => 2,
+            ProblemKind::Binpkg => 3,
+            _ => 0,
+        })
+    }
+
+    /// The exception of which Portage died. One that came after it was told to stop is a consequence.
+    #[must_use]
+    pub fn exception(&self) -> Option<&Problem> {
+        let told = self.problems.iter().position(|problem| problem.kind == ProblemKind::Interrupted);
+        let before = &self.problems[..told.unwrap_or(self.problems.len())];
+        let traceback = before.iter().rfind(|problem| problem.is_traceback())?;
+        let stops =
+            ["KeyboardInterrupt", "SystemExit", "SignalInterrupt", "asyncio.exceptions.CancelledError"];
+        let words = traceback.subject.as_deref().unwrap_or_default();
+        (!stops.iter().any(|stop| words.contains(stop))).then_some(traceback)
     }
 }
 
@@ -220,7 +238,6 @@ impl Scanner {
                 let die = reader.finish();
                 let package = die.package.clone();
                 let entry = self.entry(&package, How::Build);
-                entry.log = entry.log.take().or_else(|| die.log.clone());
                 if die.phase.as_deref() == Some("postinst") {
                     // Portage says "install" although the files are there and recorded.
                     entry.how = How::Postinst;

@@ -90,6 +90,14 @@ pub struct Problem {
     pub omitted: usize,
 }
 
+impl Problem {
+    /// Whether it was read off an exception, which is the subject: `RecursionError: maximum recursion depth exceeded`.
+    #[must_use]
+    pub fn is_traceback(&self) -> bool {
+        self.lines.first().is_some_and(|line| line.starts_with("Traceback (most recent call last):"))
+    }
+}
+
 const MAX_LINES: usize = 120;
 const MAX_LINE: usize = 400;
 
@@ -122,6 +130,11 @@ impl Block {
             }
             Subject::None | Subject::NextLine => None,
         };
+        // How a mirror is laid out (GLEP 75); Portage goes on without it.
+        if marker.kind == ProblemKind::Fetch && subject.is_some_and(|file| file.starts_with(b".layout.conf."))
+        {
+            return None;
+        }
         let mut block = Self {
             problem: Problem {
                 kind: marker.kind,
@@ -155,6 +168,10 @@ impl Block {
             Span::Text => !ends(line),
             Span::Traceback => {
                 self.over = !line.starts_with(b" ");
+                if self.over {
+                    // The exception itself, however long its traceback.
+                    self.problem.subject = Some(lossy(line));
+                }
                 true
             }
         };
@@ -196,7 +213,7 @@ impl Block {
         }
         if problem.kind == ProblemKind::Traceback {
             // The error's own number is exact where Portage had no words for it.
-            let last = problem.lines.last().cloned().unwrap_or_default();
+            let last = problem.subject.take().or_else(|| problem.lines.last().cloned()).unwrap_or_default();
             if last.contains("[Errno 28]") {
                 problem.kind = ProblemKind::DiskFull;
             } else if last.contains("[Errno 30]") {

@@ -7,7 +7,7 @@ use super::layout::{Layout, plain, styled};
 use super::style::{CAREFUL, LABEL, STRONG, instruction};
 use super::table::{Shape, table};
 use super::{Look, clean, count};
-use crate::core::status::{Mode, Skipped, Status, StillFailing};
+use crate::core::status::{Mode, Skipped, Status, StillFailing, kind};
 
 /// How many packages the page shows before it refers to `gbsup failures`.
 const SHOWN: usize = 5;
@@ -37,7 +37,8 @@ pub(super) fn rows(page: &mut Layout, status: &Status) {
 }
 
 fn still(page: &mut Layout, failing: &StillFailing) {
-    let since = format!(" since {} ({})", day(failing.since), failing.class.name());
+    let kind = kind(failing.class, failing.phase.as_deref());
+    let since = format!(" since {} ({})", day(failing.since), clean(kind));
     page.row("failing", CAREFUL, &[styled(STRONG, clean(&failing.package)), plain(since)]);
     page.row("", LABEL, &[plain(clean(&failing.message))]);
     if let Some(log) = &failing.log {

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::attention;
 use super::audit;
 use super::console::Console;
+use super::gauge::Limits;
 use super::locks;
 use super::preflight;
 use super::process::Handle;
@@ -17,7 +18,7 @@ use super::syncing;
 use super::task::{Task, Trouble};
 use crate::config::Config;
 use crate::core::failure::{Class, Failure};
-use crate::core::{Event, Exit, Force, JobId, Report, Work, cycle};
+use crate::core::{Event, Exit, Force, JobId, Report, Work, classify, cycle};
 use crate::portage::command::{self, Host};
 use crate::portage::cpv::Cpv;
 
@@ -61,6 +62,7 @@ impl Performer {
             job_file: store.map(Store::job_file),
             volume,
             log,
+            directories: None,
         };
         let events = self.events.clone();
         let spawned = thread::Builder::new().name(work.step().name().into()).spawn(move || {
@@ -68,7 +70,8 @@ impl Performer {
             drop(task.events.send(Event::Ended { job, report }));
         });
         if let Err(problem) = spawned {
-            let failure = Failure::new(Class::Internal, format!("no thread could be started: {problem}"));
+            let failure =
+                Failure::new(Class::TooManyProcesses, format!("no thread could be started: {problem}"));
             drop(events.send(Event::Ended { job, report: Report::Failed(Box::new(failure)) }));
         }
     }
@@ -98,6 +101,7 @@ impl Performer {
 
 impl Task {
     fn perform(&mut self, work: &Work) -> Report {
+        let limits = Limits::begin();
         let report = match work {
             Work::Preflight => {
                 preflight::run(self).map(|(repairs, missing)| Report::Ready { repairs, missing })
@@ -115,7 +119,10 @@ impl Task {
             Work::Audit { rebuild, tried, exclude } => audit::run(self, rebuild, tried, exclude),
         };
         self.settle();
-        report.unwrap_or_else(Report::Failed)
+        report.unwrap_or_else(|mut failure| {
+            classify::refused(&mut failure, &limits.finish());
+            Report::Failed(failure)
+        })
     }
 
     fn self_update(&mut self) -> Result<Report, Trouble> {

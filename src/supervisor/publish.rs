@@ -170,5 +170,7 @@ fn trouble(error: &Error) -> Trouble {
         Error::Stopped => (Class::Interrupted, Vec::new()),
         _ => (Class::Internal, Vec::new()),
     };
-    Box::new(Failure { suggestions, ..Failure::new(class, message) })
+    // Releases are on the volume, which can be pruned.
+    let may_pass = class == Class::DiskFull;
+    Box::new(Failure { suggestions, may_pass, ..Failure::new(class, message) })
 }

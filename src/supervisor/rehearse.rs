@@ -12,6 +12,7 @@ use super::task::{binaries, options};
 use crate::config::Config;
 use crate::core::failure::{Class, Failure};
 use crate::core::job::Job;
+use crate::core::machine::Machine;
 use crate::core::{Exit, JobId, Ran, Report, Work, classify, remedy, untangle};
 use crate::portage::circular::{self, Circle};
 use crate::portage::command::{self, Command, Host, Inherits};
@@ -53,8 +54,8 @@ pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
         exit: ended,
         evidence: std::mem::take(&mut rehearsing.scanner).finish(),
         logs: BTreeMap::new(),
-        full: None,
-        oom_kills: None,
+        machine: Machine::default(),
+        moments: BTreeMap::new(),
         single_files: facts::single_files(),
         toolchain: String::new(),
     };

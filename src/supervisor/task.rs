@@ -1,24 +1,27 @@
 //! One job: its commands, their logs, and the facts they leave.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::console::Console;
 use super::facts;
+use super::gauge::{self, Directory, Gauge};
 use super::inputs;
-use super::memory;
 use super::process::{Capture, Handle, Launch, Sink};
 use crate::config::{self, Config};
 use crate::core::eta::Estimates;
 use crate::core::failure::{Class, Failure};
 use crate::core::{Event, Exit, JobId, Ran, Step};
 use crate::emerge_log;
+use crate::portage::buildlog::BuildLog;
 use crate::portage::command::{self, BuildOptions, Command, Host, Inherits, Sandbox};
 use crate::portage::index::{self, Binary};
 use crate::portage::output::{Progress, Scanner};
@@ -39,6 +42,8 @@ pub(super) struct Task {
     pub(super) job_file: Option<PathBuf>,
     pub(super) volume: PathBuf,
     pub(super) log: PathBuf,
+    /// Where Portage writes to, once that was asked.
+    pub(super) directories: Option<Vec<Directory>>,
 }
 
 /// Why a step's work cannot go on.
@@ -91,7 +96,30 @@ impl Task {
     /// What Portage is set to.
     pub(super) fn settings(&mut self) -> Result<Settings, Trouble> {
         let (_, text) = self.capture(&command::envvar(&settings::keys()))?;
-        Ok(Settings::parse(&text))
+        let settings = Settings::parse(&text);
+        self.directories = Some(gauge::directories(&settings, &self.volume));
+        Ok(settings)
+    }
+
+    /// Where a command writes; only emerge writes to more places than its log.
+    fn directories(&mut self, command: &Command) -> Result<Vec<Directory>, Trouble> {
+        if command.argv.first().is_none_or(|program| program != "emerge") {
+            return Ok(Vec::new());
+        }
+        if self.directories.is_none() {
+            self.settings()?;
+        }
+        Ok(self.directories.clone().unwrap_or_default())
+    }
+
+    /// What failed to reach the network in a phase that builds did so for want of it only where an ebuild is
+    /// given any there.
+    fn ask_who_may_fetch(&mut self, logs: &mut BTreeMap<String, BuildLog>) -> Result<(), Trouble> {
+        for (package, log) in logs.iter_mut().filter(|(_, log)| log.signs.unreachable.is_some()) {
+            let (_, text) = self.capture(&command::network_of(package))?;
+            log.may_fetch = command::may_fetch(&text);
+        }
+        Ok(())
     }
 
     /// Whether what Portage builds goes where clients are offered it from.
@@ -115,9 +143,11 @@ impl Task {
         read: impl FnMut(&[u8]) + Send,
     ) -> Result<Ran, Trouble> {
         let typed = command.typed();
+        let directories = self.directories(command)?;
         let file = self.open_log(&typed)?;
         let mut sink = Output {
             file,
+            gauge: Gauge::begin(&directories),
             json: self.config.log.format == config::Format::Json,
             console: &self.console,
             scanner: Scanner::new(),
@@ -127,18 +157,17 @@ impl Task {
             step: self.step,
         };
         let launch = self.launch();
-        let before = memory::oom_kills();
         let ended = launch.run(command, &mut sink);
-        let oom_kills = before.zip(memory::oom_kills()).map(|(before, after)| after.saturating_sub(before));
-        let evidence = sink.scanner.finish();
+        let mut evidence = sink.scanner.finish();
+        let (machine, moments) = sink.gauge.finish();
         if !self.volume.join("state").exists() {
             return Err(self.bereft(&typed));
         }
         let incomplete = |problem| format!("the log {} is not complete: {problem}", self.log.display());
         self.warn("log", ended.log_error.map(incomplete));
-        let logs = facts::build_logs(&evidence);
-        let full =
-            (ended.exit != Exit::Code(0)).then(|| facts::full(&self.volume, &evidence, &logs)).flatten();
+        facts::forget_missing_logs(&mut evidence);
+        let mut logs = facts::build_logs(&evidence);
+        self.ask_who_may_fetch(&mut logs)?;
         let program = command.argv.first().map_or("", String::as_str);
         let program = program.rsplit('/').next().unwrap_or(program).to_owned();
         let log = self.log.display().to_string();
@@ -150,8 +179,8 @@ impl Task {
             exit: ended.exit,
             evidence,
             logs,
-            full,
-            oom_kills,
+            machine,
+            moments,
             single_files,
             toolchain: inputs::toolchain(),
         })
@@ -196,10 +225,9 @@ impl Task {
                 io::ErrorKind::StorageFull => Class::DiskFull,
                 _ => Class::Volume,
             };
-            Box::new(Failure::new(
-                class,
-                format!("the log {} cannot be written: {problem}", self.log.display()),
-            ))
+            let message = format!("the log {} cannot be written: {problem}", self.log.display());
+            // It is on the volume, which can be pruned.
+            Box::new(Failure { may_pass: class == Class::DiskFull, ..Failure::new(class, message) })
         })?;
         drop(writeln!(file, "{} $ {typed}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")));
         Ok(file)
@@ -248,6 +276,7 @@ pub(super) fn binaries(settings: &Settings) -> Vec<Binary> {
 /// The output of a step's command.
 struct Output<'a, R> {
     file: File,
+    gauge: Gauge,
     json: bool,
     console: &'a Console,
     scanner: Scanner,
@@ -258,6 +287,11 @@ struct Output<'a, R> {
 }
 
 impl<R: FnMut(&[u8]) + Send> Sink for Output<'_, R> {
+    fn look(&mut self) -> Option<Duration> {
+        self.gauge.look();
+        Some(gauge::EVERY)
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)
     }
@@ -267,6 +301,7 @@ impl<R: FnMut(&[u8]) + Send> Sink for Output<'_, R> {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             (self.read)(line);
             if let Some(progress) = self.scanner.line(line) {
+                self.gauge.note(&progress);
                 self.tell(progress);
             }
             if self.json {

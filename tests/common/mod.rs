@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gbsup::core::machine::Machine;
 use gbsup::core::{Exit, Ran};
 use gbsup::portage::output::Evidence;
 
@@ -14,8 +15,8 @@ pub(crate) fn ran(code: i32) -> Box<Ran> {
         exit: Exit::Code(code),
         evidence: Evidence::default(),
         logs: BTreeMap::new(),
-        full: None,
-        oom_kills: Some(0),
+        machine: Machine { oom_kills: Some(0), ..Machine::default() },
+        moments: BTreeMap::new(),
         single_files: Vec::new(),
         toolchain: "gcc-14".into(),
     })

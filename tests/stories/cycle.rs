@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gbsup::config::OnFailure;
 use gbsup::core::failure::{Class, Failure};
+use gbsup::core::machine::{Machine, Place, Purpose};
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::status::Mode;
 use gbsup::core::{Action, Event, Exit, Ran, Report, Step, Work, view};
@@ -223,7 +224,19 @@ fn a_package_whose_postinst_failed_is_merged_again_on_resume() {
 fn a_full_volume_is_named_whatever_it_did_to_emerge() {
     let mut story = Story::begin(|_| {});
     story.through(Step::Plan);
-    let ran = Ran { exit: Exit::Signal(15), full: Some("/var/lib/gbsup".into()), ..*ran(1) };
+    let volume = Place {
+        purpose: Purpose::Logs,
+        directory: "/var/lib/gbsup/log".into(),
+        path: "/var/lib/gbsup".into(),
+        size: 10 << 30,
+        free: 0,
+        inodes: 0,
+        inodes_free: 0,
+        in_memory: false,
+        prunable: true,
+    };
+    let machine = Machine { places: vec![volume], ..Machine::default() };
+    let ran = Ran { exit: Exit::Signal(15), machine, ..*ran(1) };
     story.end(Report::Ran(Box::new(ran)));
     // Nothing is freed.
     story.end(Report::Nothing);

@@ -9,7 +9,8 @@ use crate::story::{Story, cpv, resume};
 
 fn full(name: Option<&str>) -> Report {
     let package = name.map(|name| cpv(name).to_string());
-    Report::Failed(Box::new(Failure { package, ..Failure::new(Class::DiskFull, "no space is left on /v") }))
+    let full = Failure::new(Class::DiskFull, "no space is left on /v");
+    Report::Failed(Box::new(Failure { package, may_pass: true, ..full }))
 }
 
 fn pruned(freed: u64) -> Report {
@@ -104,4 +105,16 @@ fn what_cannot_be_pruned_is_told_and_no_reason_to_stop() {
     story.pass(24 * 3600);
     story.through(Step::Prune);
     assert_eq!(story.status().warnings, [""; 0]);
+}
+
+/// A tmpfs at the build directory is not made larger by removing binary packages.
+#[test]
+fn nothing_is_pruned_for_what_pruning_does_not_help() {
+    for name in [None, Some("a")] {
+        let mut story = Story::begin(|_| {});
+        story.through(Step::Plan);
+        let Report::Failed(failure) = full(name) else { unreachable!("it is one") };
+        story.end(Report::Failed(Box::new(Failure { may_pass: false, ..*failure })));
+        story.expect(Mode::Paused, "no space is left on /v");
+    }
 }

@@ -7,10 +7,12 @@ mod stalled;
 
 use super::failure::{Class, Failure};
 use super::job::Job;
+use super::machine::Machine;
 use super::{Exit, Ran, Report, Step};
 use crate::portage::output::How;
 use crate::portage::plan::Unread;
 use crate::portage::problem::{Problem, ProblemKind};
+use crate::portage::signs;
 use crate::portage::sync::{self, Lack, Synced};
 
 /// What shows where the profile leads, and where it may lead.
@@ -68,7 +70,8 @@ pub fn passed_over(report: &Report, left_out: bool) -> Vec<String> {
     let (Report::Ran(ran) | Report::Planned { ran, .. }) = report else { return Vec::new() };
     let sentence = |problem: &Problem| match (problem.kind, &problem.subject) {
         (ProblemKind::WorldAtomGone, Some(atoms)) => Some(format!(
-            "not built, because it is masked or gone from the tree{or}: {atoms} (see: emerge --pretend --verbose {atoms})"
+            "not built, because it is masked or gone from the tree{or}: {} (see: emerge --pretend --verbose {atoms})",
+            brief(atoms)
         )),
         (ProblemKind::Skipped, Some(package)) => Some(format!(
             "an update was skipped because of its dependencies: {package} (see: less {})",
@@ -96,7 +99,13 @@ fn sync_failure(ran: &Ran, synced: &Synced) -> Failure {
         suggestions = vec![ran.command.clone()];
     }
     let evidence = last(&ran.evidence.tail);
-    Failure { evidence, log: Some(ran.log.clone()), suggestions, ..Failure::new(Class::Sync, message) }
+    let mut failure =
+        Failure { evidence, log: Some(ran.log.clone()), suggestions, ..Failure::new(Class::Sync, message) };
+    if let Some((why, more)) = ran.machine.too_many_processes(false) {
+        failure.message += &format!("; {why}");
+        failure.suggestions.insert(0, more);
+    }
+    failure
 }
 
 /// That the main repository is not there although it was synced.
@@ -129,17 +138,46 @@ fn ran_failures(job: &Job, ran: &Ran) -> Vec<Failure> {
             None => unknown(job, ran),
         });
     }
-    let told = failures.iter().any(|failure| failure.class == Class::DiskFull);
     if let Some(first) = failures.first_mut() {
         first.evidence.extend(dropped(ran));
-        // Whatever a full file system did to emerge, nothing else has to be looked for.
-        if let Some(path) = ran.full.as_ref().filter(|_| !told) {
-            first.class = Class::DiskFull;
-            first.message = format!("no space is left on {path} ({})", first.message);
-            first.suggestions.insert(0, format!("df -h {path}"));
+        if first.package.is_none() {
+            blame_the_machine(first, &ran.machine, ran);
         }
     }
     failures
+}
+
+/// Whatever a full file system or a limit did to emerge, nothing else has to be looked for where emerge had no words
+/// of its own.
+fn blame_the_machine(failure: &mut Failure, machine: &Machine, ran: &Ran) {
+    if !matches!(failure.class, Class::Unknown | Class::Killed | Class::Interrupted | Class::Internal) {
+        return;
+    }
+    if let Some(place) = machine.full(&Machine::USES) {
+        failure.class = Class::DiskFull;
+        failure.message = format!("{} ({})", place.complaint(), failure.message);
+        failure.suggestions.splice(0..0, place.remedies());
+        failure.may_pass = machine.can_be_pruned();
+    } else if failure.class != Class::Interrupted {
+        let words = ran.evidence.tail.iter().any(|line| signs::says_no_process(line));
+        if let Some((why, more)) = machine.too_many_processes(words) {
+            failure.class = Class::TooManyProcesses;
+            failure.message = format!("{why} ({})", failure.message);
+            failure.suggestions.insert(0, more);
+        }
+    }
+}
+
+/// What went wrong in a step whose commands say nothing about it, when the kernel refused processes meanwhile.
+pub fn refused(failure: &mut Failure, machine: &Machine) {
+    let unexplained = [Class::Unknown, Class::Internal, Class::ProfileInvalid, Class::Config];
+    if let Some((why, more)) = machine.too_many_processes(false)
+        && unexplained.contains(&failure.class)
+    {
+        failure.class = Class::TooManyProcesses;
+        failure.message = format!("{why} ({})", failure.message);
+        failure.suggestions = vec![more];
+    }
 }
 
 /// The command did not come to an end of its own.
@@ -148,23 +186,40 @@ fn broken_off(ran: &Ran) -> Option<Failure> {
     const ASKED: [i32; 3] = [1, 2, 15];
     let program = &ran.program;
     let mut evidence = last(&ran.evidence.tail);
+    let mut suggestions = Vec::new();
+    let exception = || ran.evidence.exception().map(|problem| resolver::failure(problem, ran));
     let (class, message) = match &ran.exit {
         Exit::NotStarted(why) => (Class::Internal, why.clone()),
-        Exit::Signal(9) if memory(ran).is_some() => {
-            evidence.extend(memory(ran));
-            (Class::OutOfMemory, format!("{program} was killed because memory ran out"))
+        Exit::Signal(9) if ran.machine.memory().is_some() => {
+            evidence.extend(ran.machine.memory());
+            suggestions.extend(ran.machine.more_memory());
+            (Class::OutOfMemory, out_of_memory(program, &ran.machine))
         }
-        Exit::Signal(number) if ASKED.contains(number) => stopped(program, *number),
+        // Portage's event loop ends itself so when one of its callbacks fails.
+        Exit::Signal(number) if ASKED.contains(number) => match exception() {
+            Some(failure) => return Some(failure),
+            None => stopped(program, *number),
+        },
         Exit::Signal(number) => (Class::Killed, format!("{program} was killed by signal {number}")),
         // Portage winds down and says so.
         Exit::Code(_) => {
             let mut problems = ran.evidence.problems.iter();
             let told = problems.find(|problem| problem.kind == ProblemKind::Interrupted)?;
-            stopped(program, told.subject.as_ref()?.parse().ok()?)
+            let signal = told.subject.as_ref()?.parse().ok()?;
+            match exception() {
+                Some(failure) => return Some(failure),
+                None => stopped(program, signal),
+            }
         }
     };
     // Nothing has to be repaired, or nothing is known: there is only to go on.
-    Some(Failure { evidence, log: Some(ran.log.clone()), ..Failure::new(class, message) })
+    Some(Failure { evidence, log: Some(ran.log.clone()), suggestions, ..Failure::new(class, message) })
+}
+
+/// `emerge was killed because memory ran out (the container may use 512 MiB)`
+fn out_of_memory(what: &str, machine: &Machine) -> String {
+    let limit = machine.memory_in_words().map(|limit| format!(" ({limit})"));
+    format!("{what} was killed because memory ran out{}", limit.unwrap_or_default())
 }
 
 fn stopped(program: &str, signal: i32) -> (Class, String) {
@@ -182,13 +237,6 @@ pub fn while_locked(failures: &mut [Failure], sentence: &str) {
             failure.message += " while it waited for another Portage";
         }
     }
-}
-
-/// What the counter of the container's memory group says, when memory ran out.
-fn memory(ran: &Ran) -> Option<String> {
-    let kills = ran.oom_kills.filter(|kills| *kills > 0)?;
-    let processes = if kills == 1 { "process" } else { "processes" };
-    Some(format!("killed by the kernel for lack of memory meanwhile: {kills} {processes} (oom_kill)"))
 }
 
 /// What keep-going left out because of the packages that failed.
@@ -217,6 +265,29 @@ fn unknown(job: &Job, ran: &Ran) -> Failure {
         suggestions,
         ..Failure::new(Class::Unknown, message)
     }
+}
+
+/// A text with its atoms as people say them: without their lists of USE flags, which can be longer than all the rest.
+/// `dev-libs/boost:0[abi_x86_32(-)?,context]` → `dev-libs/boost:0`
+fn brief(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(open) = rest.find('[') {
+        let (before, list) = rest.split_at(open);
+        let atom =
+            before.rsplit(|c: char| c.is_whitespace() || "\"'(".contains(c)).next().unwrap_or_default();
+        match list.find(']') {
+            Some(close) if atom.contains('/') => {
+                out.push_str(before);
+                rest = &list[close + 1..];
+            }
+            _ => {
+                out.push_str(&rest[..=open]);
+                rest = &rest[open + 1..];
+            }
+        }
+    }
+    out + rest
 }
 
 /// The last lines that say anything.

@@ -3,9 +3,10 @@
 //! The log is asked first what Portage itself reports of the build (a file that could not be fetched, a
 //! phase that was killed), then for the ebuild's last words. Only what is said nowhere is unknown.
 
-use super::{EXPLANATION, last, memory, paste};
+use super::{EXPLANATION, paste};
 use crate::core::Ran;
 use crate::core::failure::{Class, Failure};
+use crate::core::machine::{Machine, Place, Purpose};
 use crate::portage::advice;
 use crate::portage::buildlog::BuildLog;
 use crate::portage::command::shell_quote;
@@ -30,12 +31,27 @@ pub(super) fn failure(failed: &FailedPackage, ran: &Ran) -> Failure {
         failure.evidence.extend(log.evidence.iter().cloned());
     }
     if failure.evidence.is_empty() {
-        failure.evidence = last(&ran.evidence.tail);
+        failure.evidence = mentions(&package, ran);
     }
     let path = failed.log.as_ref().or(case.die.and_then(|die| die.log.as_ref()));
     failure.log = Some(path.map_or_else(|| ran.log.clone(), |path| path.display().to_string()));
     failure.package = Some(package);
     failure
+}
+
+/// What emerge printed about a package whose own log says nothing; what it printed about others is no evidence.
+fn mentions(package: &str, ran: &Ran) -> Vec<String> {
+    let names = |line: &&String| {
+        line.match_indices(package).any(|(at, name)| {
+            // `a/b-1` is no part of `a/b-1.2`.
+            !line[at + name.len()..].starts_with(|c: char| c.is_ascii_alphanumeric() || ".-_".contains(c))
+        })
+    };
+    let mut lines: Vec<String> = ran.evidence.tail.iter().filter(names).take(EXPLANATION).cloned().collect();
+    if lines.is_empty() {
+        lines.push(format!("nothing about {package} was written down"));
+    }
+    lines
 }
 
 /// Everything that is known about one failed package.
@@ -50,24 +66,86 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn failure(&self) -> Failure {
+        if let Some(place) = self.lacking_room() {
+            return self.no_space(Some(place));
+        }
+        if let Some((why, more)) = self.machine().too_many_processes(self.log.signs.no_process)
+            && self.is_for_want_of_processes()
+        {
+            return self.refused(why, more);
+        }
         if let Some(failure) = self.reported() {
             return failure;
         }
-        if self.log.no_space {
-            return self.no_space();
-        }
         let killed_by = self.problem(ProblemKind::Killed).and_then(|problem| problem.subject.as_deref());
-        if (killed_by == Some("9") || self.log.killed_program) && memory(self.ran).is_some() {
+        let killed = killed_by == Some("9") || self.log.signs.killed_program;
+        if killed && self.machine().memory().is_some() {
             return self.out_of_memory();
         }
         if let Some(signal) = killed_by {
             return self.killed(signal);
+        }
+        if let Some(failure) = self.unreachable() {
+            return failure;
         }
         match (self.die, self.problem(ProblemKind::UnexpectedExit)) {
             (Some(die), _) => self.died(die),
             (None, Some(problem)) => self.vanished(problem),
             (None, None) => self.unknown(),
         }
+    }
+
+    /// What the machine had to do with it.
+    fn machine(&self) -> &Machine {
+        self.ran.moments.get(self.failed.package.as_str()).unwrap_or(&self.ran.machine)
+    }
+
+    /// The phase that died, was killed or went away.
+    fn phase(&self) -> Option<&str> {
+        let killed = || self.problem(ProblemKind::Killed).or(self.problem(ProblemKind::UnexpectedExit));
+        self.die.and_then(|die| die.phase.as_deref()).or_else(|| killed().and_then(phase))
+    }
+
+    /// Where it writes, the likeliest place first.
+    fn uses(&self) -> &'static [Purpose] {
+        use Purpose::{Build, Logs, Packages, Root, Scratch, Sources};
+        if self.is_unfetched() {
+            return &[Sources, Scratch];
+        }
+        match (&self.failed.how, self.phase()) {
+            (How::Build, Some("package")) => &[Packages, Build, Logs, Scratch, Root],
+            (How::Build, _) => &[Build, Scratch, Logs, Root, Packages],
+            (How::Install | How::Postinst | How::Dropped(_), _) => &[Root, Build, Logs, Scratch],
+        }
+    }
+
+    fn is_unfetched(&self) -> bool {
+        self.problem(ProblemKind::Fetch).is_some()
+    }
+
+    /// The full file system that it failed for. Words alone are not believed but of Portage, which has measured
+    /// before it fetches, and which alone writes in the phase that packages.
+    fn lacking_room(&self) -> Option<&Place> {
+        let machine = self.machine();
+        let measured = self.problem(ProblemKind::DiskFull).is_some();
+        if measured {
+            return machine.short(&[Purpose::Sources]).or_else(|| machine.place(Purpose::Sources));
+        }
+        if self.log.signs.no_space {
+            let packaging = || machine.place(Purpose::Packages).filter(|_| self.phase() == Some("package"));
+            return machine.short(self.uses()).or_else(packaging);
+        }
+        let explained = [ProblemKind::Collision, ProblemKind::Verify, ProblemKind::FetchRestricted];
+        let explained = explained.iter().any(|kind| self.problem(*kind).is_some());
+        machine.full(self.uses()).filter(|_| !explained && !self.log.signs.own_error)
+    }
+
+    /// Whether it may have failed for a limit of processes that was reached meanwhile.
+    fn is_for_want_of_processes(&self) -> bool {
+        let explained = [ProblemKind::Collision, ProblemKind::Verify, ProblemKind::FetchRestricted];
+        let explained = explained.iter().any(|kind| self.problem(*kind).is_some());
+        let answered = self.is_unfetched() && self.log.download.as_ref().is_some_and(|it| it.why.is_some());
+        self.log.signs.no_process || !(explained || answered || self.log.signs.own_error)
     }
 
     fn build(&self) -> String {
@@ -88,7 +166,7 @@ impl Case<'_> {
             ProblemKind::Verify => Some(self.not_as_described(problem)),
             ProblemKind::Fetch | ProblemKind::FetchRestricted => Some(self.not_fetched(problem)),
             ProblemKind::Collision => Some(self.collision(problem)),
-            ProblemKind::DiskFull => Some(self.no_space()),
+            ProblemKind::DiskFull => Some(self.no_space(None)),
             _ => None,
         })
     }
@@ -148,45 +226,65 @@ impl Case<'_> {
         told(Class::Collision, None, message, words(problem), suggestions)
     }
 
-    fn no_space(&self) -> Failure {
-        let phase = self.die.and_then(|die| die.phase.as_deref());
-        let words = self.die.and_then(|die| die.message.lines().next());
-        let place = self.ran.full.as_deref();
-        let mut message = match place {
-            Some(place) => format!("no space is left on {place}"),
-            None => "no space was left where it was built".to_owned(),
-        };
-        if let Some(words) = words {
+    fn no_space(&self, place: Option<&Place>) -> Failure {
+        let mut message =
+            place.map_or_else(|| "no space was left for what it fetches".to_owned(), Place::complaint);
+        if let Some(words) = self.die.and_then(spoken) {
             message += &format!(" ({words})");
         }
-        let look = place.map_or_else(|| "df -h".to_owned(), |place| format!("df -h {place}"));
-        told(Class::DiskFull, phase, message, Vec::new(), vec![look, self.build()])
+        let mut suggestions = place.map_or_else(|| vec!["df -h".to_owned()], Place::remedies);
+        suggestions.push(self.build());
+        let phase = self.phase().or_else(|| self.is_unfetched().then_some("fetch"));
+        let may_pass = place.is_none_or(|place| place.prunable) || self.machine().can_be_pruned();
+        Failure { may_pass, ..told(Class::DiskFull, phase, message, Vec::new(), suggestions) }
+    }
+
+    /// The kernel refused a process while it was in work.
+    fn refused(&self, why: String, more: String) -> Failure {
+        let words = self.die.and_then(spoken).map(|words| format!(" ({words})")).unwrap_or_default();
+        let suggestions = vec![more, self.build()];
+        told(Class::TooManyProcesses, self.phase(), why + &words, Vec::new(), suggestions)
+    }
+
+    /// A phase that may use the network did not reach it: nothing that the package can do anything about.
+    fn unreachable(&self) -> Option<Failure> {
+        let words = self.log.signs.unreachable.as_deref()?;
+        let phase = self.die?.phase.as_deref()?;
+        (phase == "unpack" || self.log.may_fetch).then(|| {
+            let suggestions = vec![self.build()];
+            let message = format!("the network was not to be reached: {words}");
+            let said = self.die.and_then(spoken).map(str::to_owned).into_iter().collect();
+            Failure { may_pass: true, ..told(Class::Fetch, Some(phase), message, said, suggestions) }
+        })
     }
 
     /// Only together with the kernel's word: without it nobody knows that memory had run out.
     fn out_of_memory(&self) -> Failure {
         let killed = self.problem(ProblemKind::Killed);
-        let phase = self.die.and_then(|die| die.phase.as_deref()).or(killed.and_then(phase));
         let mut evidence = killed.map(words).unwrap_or_default();
-        evidence.extend(memory(self.ran));
+        evidence.extend(self.machine().memory());
+        evidence.extend(self.machine().memory_in_words());
         let message = "the kernel killed what it was doing because memory ran out";
-        let slowly = format!("MAKEOPTS=-j1 {}", self.build());
-        told(Class::OutOfMemory, phase, message, evidence, vec![slowly])
+        let mut suggestions = vec![format!("MAKEOPTS=-j1 {}", self.build())];
+        suggestions.extend(self.machine().more_memory());
+        told(Class::OutOfMemory, self.phase(), message, evidence, suggestions)
     }
 
     fn killed(&self, signal: &str) -> Failure {
-        let why = if self.ran.oom_kills == Some(0) { ", and not for lack of memory" } else { "" };
+        let why = if self.machine().oom_kills == Some(0) { ", and not for lack of memory" } else { "" };
         let message = format!("it was killed by signal {signal}{why}");
         let killed = self.problem(ProblemKind::Killed);
         let evidence = killed.map(words).unwrap_or_default();
         told(Class::Killed, killed.and_then(phase), message, evidence, vec![self.build()])
     }
 
-    /// The ebuild's own words: the first line is the sentence, the others stand below it.
+    /// The ebuild's own words: the first line is the sentence, the others stand below it. Where it has none, what
+    /// was printed before is what it would have said.
     fn died(&self, die: &Die) -> Failure {
-        let mut lines = die.message.lines();
-        let sentence = lines.next().unwrap_or_default().trim_end_matches('.').to_owned();
-        let evidence = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let sentence = spoken(die).or_else(|| self.log.last_words()).unwrap_or("it died without a word");
+        let sentence = sentence.trim_end_matches('.').to_owned();
+        let lines = die.message.lines().filter(|line| !line.is_empty()).skip(1);
+        let evidence = lines.map(str::to_owned).collect();
         if die.phase.as_deref() == Some("test") {
             return told(Class::Test, Some("test"), sentence, evidence, vec![self.build(), self.untested()]);
         }
@@ -217,6 +315,14 @@ impl Case<'_> {
         told(Class::Unknown, None, message, Vec::new(), vec![self.build()])
     }
 }
+
+/// The first line of an ebuild's last words, where it has any.
+fn spoken(die: &Die) -> Option<&str> {
+    die.message.lines().find(|line| !line.trim().is_empty()).filter(|line| *line != NO_WORDS)
+}
+
+/// What `die` says when it is given nothing to say.
+const NO_WORDS: &str = "(no error message)";
 
 /// What Portage says of it, without the lines that only space it.
 fn words(problem: &Problem) -> Vec<String> {

@@ -1,13 +1,17 @@
 //! Why nothing could be built: the resolver's or the configuration's trouble, in Portage's own words, with
 //! what it proposes as commands.
 
-use super::{EXPLANATION, PROFILE_COMMANDS, memory, paste};
+use super::{EXPLANATION, PROFILE_COMMANDS, brief, last, out_of_memory, paste};
 use crate::core::Ran;
 use crate::core::failure::{Class, Failure};
+use crate::core::machine::{Machine, Place};
 use crate::portage::advice::{self, Mask};
 use crate::portage::circular;
 use crate::portage::cpv::Cpv;
 use crate::portage::problem::{Problem, ProblemKind};
+
+/// Bytes of a list of USE flags that has room in a sentence.
+const SHORT: usize = 40;
 
 /// What a problem means, and what to type.
 pub(super) fn failure(problem: &Problem, ran: &Ran) -> Failure {
@@ -27,13 +31,19 @@ pub(super) fn failure(problem: &Problem, ran: &Ran) -> Failure {
         problem.kind,
         ProblemKind::Masked | ProblemKind::Missing | ProblemKind::UseChange | ProblemKind::RequiredUse
     );
-    let lines = problem.lines.iter().filter(|line| !line.trim().is_empty()).take(EXPLANATION);
+    let lines: Vec<String> = if problem.is_traceback() {
+        // The last calls are where it happened.
+        last(&problem.lines)
+    } else {
+        problem.lines.iter().filter(|line| !line.trim().is_empty()).take(EXPLANATION).cloned().collect()
+    };
     Failure {
-        package: problem.subject.clone().filter(|_| about_it),
-        evidence: lines.cloned().chain(told.evidence).collect(),
+        package: problem.subject.as_deref().filter(|_| about_it).map(brief),
+        evidence: lines.into_iter().chain(told.evidence).collect(),
         log: Some(ran.log.clone()),
         suggestions: told.suggestions,
-        ..Failure::new(told.class, told.message)
+        may_pass: told.may_pass,
+        ..Failure::new(told.class, brief(&told.message))
     }
 }
 
@@ -100,7 +110,9 @@ fn use_change(problem: &Problem, ran: &Ran) -> Failure {
         Some(change) => vec![paste::setting("package.use", &change.package, &line(change), ran)],
         None => vec![paste::look_at(problem.subject.as_deref().unwrap_or_default())],
     };
-    let message = format!("not there with these USE flags{}", needed(problem));
+    let flags = changes.first().map(|change| change.flags.join(" ")).filter(|flags| flags.len() <= SHORT);
+    let flags = flags.map(|flags| format!(" ({flags})")).unwrap_or_default();
+    let message = format!("not there with the USE flags that are wanted{flags}{}", needed(problem));
     told(Class::UseChange, message, suggestions)
 }
 
@@ -174,14 +186,34 @@ fn autounmask(problem: &Problem, ran: &Ran) -> Failure {
 /// The process that resolves died without a result; only a signal in its words is a reason.
 fn resolver(problem: &Problem, ran: &Ran) -> Failure {
     let mut failure = told(Class::Unknown, words(problem), vec![ran.command.clone()]);
-    let killed = problem.subject.as_deref().is_some_and(|words| words.ends_with("status 137"));
-    if killed && memory(ran).is_some() {
-        failure.class = Class::OutOfMemory;
-        failure.evidence.extend(memory(ran));
-    } else if killed {
+    // The child cannot tell which signal ended it; that it sent nothing is all that is known then.
+    let silent = problem.subject.as_deref().is_some_and(|words| {
+        words.ends_with("status 137")
+            || words.contains("killed by signal 9")
+            || words.contains("without sending")
+    });
+    if silent && ran.machine.memory().is_some() {
+        failure = told(
+            Class::OutOfMemory,
+            out_of_memory("the process that resolves dependencies", &ran.machine),
+            failure.suggestions,
+        );
+        failure.suggestions.splice(0..0, ran.machine.more_memory());
+        failure.evidence.extend(ran.machine.memory());
+    } else if problem.subject.as_deref().is_some_and(|words| words.ends_with("status 137")) {
         failure.class = Class::Killed;
     }
     failure
+}
+
+/// Its own number says that there was no space; what was measured says where.
+fn disk_full(problem: &Problem, ran: &Ran) -> Failure {
+    let place = ran.machine.short(&Machine::USES);
+    let exception = || problem.subject.clone().filter(|_| problem.is_traceback());
+    let message = place.map_or_else(|| exception().unwrap_or_else(|| words(problem)), Place::complaint);
+    let suggestions = place.map_or_else(|| vec!["df -h".to_owned()], Place::remedies);
+    let may_pass = place.is_none() || ran.machine.can_be_pruned();
+    Failure { may_pass, ..told(Class::DiskFull, message, suggestions) }
 }
 
 fn plain(problem: &Problem, ran: &Ran) -> Failure {
@@ -189,7 +221,7 @@ fn plain(problem: &Problem, ran: &Ran) -> Failure {
         ProblemKind::Fetch | ProblemKind::FetchRestricted => (Class::Fetch, vec![ran.command.clone()]),
         ProblemKind::Verify => (Class::Verify, vec!["gbsup sync".to_owned()]),
         ProblemKind::Profile => (Class::ProfileInvalid, PROFILE_COMMANDS.map(str::to_owned).to_vec()),
-        ProblemKind::DiskFull => (Class::DiskFull, vec!["df -h".to_owned()]),
+        ProblemKind::DiskFull => return disk_full(problem, ran),
         ProblemKind::Killed => (Class::Killed, vec![ran.command.clone()]),
         ProblemKind::Binpkg => (Class::BinpkgCorrupt, vec!["emaint --fix binhost".to_owned()]),
         ProblemKind::ReadOnly | ProblemKind::Tmpdir | ProblemKind::Config => {
@@ -197,6 +229,11 @@ fn plain(problem: &Problem, ran: &Ran) -> Failure {
         }
         _ => (Class::Unknown, vec![ran.command.clone()]),
     };
+    if problem.is_traceback() {
+        // The exception is all that Portage says of a defect of its own.
+        let exception = problem.subject.as_deref().unwrap_or("an exception");
+        return told(class, format!("{} died of {exception}", ran.program), suggestions);
+    }
     told(class, words(problem), suggestions)
 }
 

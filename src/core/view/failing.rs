@@ -4,7 +4,7 @@ use crate::core::failure::{Class, Failure};
 use crate::core::known::KnownFailure;
 use crate::core::skip::Skip;
 use crate::core::state::{Phase, State};
-use crate::core::status::{Skipped, StillFailing};
+use crate::core::status::{Skipped, StillFailing, kind};
 
 /// What is known to fail, but for what the builder is paused for.
 pub(super) fn known(state: &State) -> Vec<StillFailing> {
@@ -53,7 +53,11 @@ pub(super) fn sentence(state: &State) -> Option<String> {
         n => format!(" and {} more", n - 1),
     };
     let since = oldest.since.strftime("%Y-%m-%d");
-    Some(format!("{}{more} still failing since {since} ({})", oldest.package, oldest.class.name()))
+    Some(format!(
+        "{}{more} still failing since {since} ({})",
+        oldest.package,
+        kind(oldest.class, oldest.phase.as_deref())
+    ))
 }
 
 fn others(state: &State) -> impl Iterator<Item = &KnownFailure> {
