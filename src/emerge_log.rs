@@ -1,9 +1,10 @@
 //! Reads what Portage left on a volume about how long packages take.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::Path;
 
+use crate::beneath::Beneath;
 use crate::portage::durations::Durations;
 use crate::portage::index;
 
@@ -18,7 +19,8 @@ pub(crate) fn durations(volume: &Path) -> Durations {
     if let Ok(index) = fs::read(volume.join("binpkgs/Packages")) {
         durations.read_index(&index::binaries(&index));
     }
-    let Ok(mut log) = File::open(volume.join("log/emerge.log")) else { return durations };
+    let log = Beneath::open(&volume.join("log")).and_then(|logs| logs.file("emerge.log"));
+    let Ok(mut log) = log else { return durations };
     let mut piece = vec![0; PIECE];
     while let Ok(length @ 1..) = log.read(&mut piece) {
         durations.read(&piece[..length]);

@@ -6,6 +6,7 @@
 //! These three do no I/O, and a test keeps it so. What clients are offered is looked into by [`binhost`], and
 //! handed out by [`web`].
 
+mod beneath;
 pub mod binhost;
 mod children;
 pub mod cli;

@@ -13,7 +13,7 @@ use gbsup::core::{Exit, JobId, Ran, Report, Work};
 use gbsup::portage::buildlog;
 use gbsup::portage::output::{Evidence, Scanner};
 
-const STEP_LOG: &str = "/var/lib/gbsup/log/cycle/1/build.log";
+const STEP_LOG: &str = "/var/lib/gbsup/steps/1/build.log";
 
 fn captured(name: &str) -> Option<Vec<u8>> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captured").join(name)).ok()

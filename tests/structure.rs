@@ -135,6 +135,42 @@ fn nothing_takes_it_for_granted_that_a_thread_can_be_made() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// What looks into places that others may write: `log/`, `distfiles/`, the build directory, `/run/portage`, the repositories.
+const AMONG_OTHERS: &[&str] = &[
+    "client/logs/mod.rs",
+    "client/logs/elog.rs",
+    "client/logs/failed.rs",
+    "client/logs/follow.rs",
+    "client/logs/package.rs",
+    "supervisor/facts.rs",
+    "supervisor/live.rs",
+    "supervisor/places.rs",
+    "supervisor/prune.rs",
+];
+/// Ways there by a path, which whoever may write there can lead elsewhere.
+const BY_PATH: &[&str] =
+    &["fs::read", "fs::remove", "fs::rename", "fs::write", "File::open", "File::create", "OpenOptions"];
+/// Names of such places; nobody else may build a path to them.
+const THEIRS: &[&str] = &["\"log/", "join(\"log\")", "\"/var/tmp", "tmpdir.join"];
+
+#[test]
+fn places_of_others_are_looked_into_through_one_module() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut broken = Vec::new();
+    for file in sources(&root) {
+        let code = code(&file);
+        let by_path = |what: &str| code.contains(what) && !code.contains("beneath");
+        if AMONG_OTHERS.iter().any(|known| file.ends_with(known)) {
+            let ways = BY_PATH.iter().filter(|way| code.contains(**way));
+            broken.extend(ways.map(|way| format!("{} uses {way}", file.display())));
+        }
+        broken.extend(
+            THEIRS.iter().filter(|what| by_path(what)).map(|what| format!("{} names {what}", file.display())),
+        );
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
 #[test]
 fn the_rule_is_noticed_when_broken() {
     assert!(holds("use std::fs;", "std::fs"));

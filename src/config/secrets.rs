@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::DEFAULT_FILE;
 use super::check::{Place, check_with_origins};
-use crate::portage::command::shell_quote;
+use crate::portage::command::shell_word;
 
 /// The keys whose values are secrets: whoever knows the URL can post there.
 pub(crate) const SECRETS: &[(&str, &str)] = &[("notify", "webhook"), ("notify", "heartbeat")];
@@ -22,7 +22,7 @@ fn in_file(name: &str, text: &str) -> Option<String> {
     let path = Path::new(name);
     let meta = fs::metadata(path).ok()?;
     let keys = keys_in(name, text);
-    let word = shell_quote(name);
+    let word = shell_word(name);
     let own = meta.uid() == 0 || meta.uid() == nix::unistd::geteuid().as_raw();
     let mut commands = Vec::new();
     if !own {
@@ -87,7 +87,7 @@ mod tests {
             assert_eq!(said.is_some(), told, "{mode:o}: {said:?}");
             if let Some(said) = said {
                 assert!(said.starts_with("others than root can read notify.webhook in "), "{said}");
-                assert!(said.ends_with(&format!(": chmod 600 {}", shell_quote(name))), "{said}");
+                assert!(said.ends_with(&format!(": chmod 600 {}", shell_word(name))), "{said}");
                 assert!(!said.contains("example.org"), "{said}");
             }
         }

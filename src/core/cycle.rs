@@ -69,10 +69,13 @@ pub fn backoff(failures: u32, config: &Config) -> Option<Duration> {
     config.sync.retries.get(index).copied()
 }
 
+/// What the directory of the logs of steps is called on the volume.
+pub const STEPS: &str = "steps";
+
 /// Where the output of a step goes.
 #[must_use]
 pub fn step_log(volume: &Path, cycle: u64, step: Step) -> PathBuf {
-    volume.join("log/cycle").join(cycle.to_string()).join(step.name()).with_extension("log")
+    volume.join(STEPS).join(cycle.to_string()).join(step.name()).with_extension("log")
 }
 
 /// The time of day that lies this far behind another, at the latest the last one there is.

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::status::in_words;
 use crate::config;
+use crate::portage::command::shell_word;
 use crate::portage::cpv::Cpv;
 use crate::portage::index::Package;
 
@@ -77,7 +78,9 @@ impl Kind {
 pub struct Item {
     /// What it is.
     pub kind: Kind,
-    /// Where it is.
+    /// The directory that what leads to it is trusted up to; in it others may have planted links.
+    pub root: PathBuf,
+    /// Where it is, below that.
     pub path: PathBuf,
     /// Bytes, with all that is below it.
     pub size: u64,
@@ -104,6 +107,9 @@ pub enum Why {
 pub struct Removal {
     /// What it is.
     pub kind: Kind,
+    /// The directory that what leads to it is trusted up to.
+    #[serde(skip)]
+    pub root: PathBuf,
     /// Where it is.
     pub path: PathBuf,
     /// Bytes.
@@ -132,7 +138,8 @@ impl Removal {
     #[must_use]
     pub fn sentence(&self) -> String {
         let age = in_words(Duration::from_secs(self.age));
-        format!("{} {}, unchanged for {age}: {}", self.kind.name(), self.path.display(), self.reason())
+        let path = shell_word(&self.path.display().to_string());
+        format!("{} {path}, unchanged for {age}: {}", self.kind.name(), self.reason())
     }
 }
 
@@ -170,6 +177,7 @@ pub fn choose(items: &[Item], policy: &config::Prune) -> Vec<Removal> {
         let of_kind = going.iter().filter(|(item, _)| item.kind == kind).take(most);
         chosen.extend(of_kind.map(|(item, why)| Removal {
             kind,
+            root: item.root.clone(),
             path: item.path.clone(),
             size: item.size,
             age: item.age.as_secs(),
@@ -239,7 +247,7 @@ mod tests {
     const DAY: Duration = Duration::from_hours(24);
 
     fn item(kind: Kind, name: &str, days: u32) -> Item {
-        Item { kind, path: name.into(), size: 100, age: DAY * days, needed: false }
+        Item { kind, root: PathBuf::new(), path: name.into(), size: 100, age: DAY * days, needed: false }
     }
 
     fn names(items: &[Item], policy: &config::Prune) -> Vec<String> {

@@ -16,7 +16,7 @@ use super::probe::Capabilities;
 use line::{environment, plain, set};
 
 pub use inherited::{Inherits, is_name, left_out, published};
-pub use line::{Command, PATH, shell_quote};
+pub use line::{Command, PATH, shell_quote, shell_word};
 pub use trial::{
     TRIAL, TRIAL_AGAIN, TRIAL_PKGDIR, TRIAL_ROOT, WORLD, WORLD_SETS, Wanted, lacks_what_the_profile_names,
     masked, passed_over, trial,

@@ -43,8 +43,14 @@ mod tests {
 
     #[test]
     fn what_goes_and_the_sum() {
-        let removal =
-            |kind, path: &str, why| Removal { kind, path: path.into(), size: 3 << 20, age: 86_400 * 91, why };
+        let removal = |kind, path: &str, why| Removal {
+            kind,
+            root: "/".into(),
+            path: path.into(),
+            size: 3 << 20,
+            age: 86_400 * 91,
+            why,
+        };
         let removals = [
             removal(Kind::Distfile, "/d/x.tar.gz", Why::Old),
             removal(Kind::PackageLog, "/l/a:b-1:2.log", Why::TooMuch),

@@ -46,7 +46,7 @@ fn status(state: Mode, step: &str, headline: &str) -> Status {
             repositories: Vec::new(),
         },
         volume: VolumeInfo { path: "/var/lib/gbsup".into(), mounted: true, free: 44_238_000_000 },
-        log: Some("/var/lib/gbsup/log/cycle/3/build.log".into()),
+        log: Some("/var/lib/gbsup/steps/3/build.log".into()),
         changes: Vec::new(),
         remedies: Vec::new(),
         warnings: Vec::new(),

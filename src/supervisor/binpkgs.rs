@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::places::INSTALLED;
-use super::prune::{entries, item};
+use super::prune::{item, place};
 use crate::binhost::offer;
 use crate::core::prune::{self, Item, Kind};
 use crate::portage::cpv::Cpv;
@@ -26,9 +26,10 @@ pub(super) fn items(volume: &Path, pkgdir: &Path, repositories: &[PathBuf]) -> V
     }
     let Some(kept) = kept(volume, &packages) else { return Vec::new() };
     let needed = prune::needed(&packages, &installed(&packages), &kept, has_ebuild);
+    let Some(place) = place(pkgdir) else { return Vec::new() };
     let items = packages.iter().zip(needed).filter_map(|(package, needed)| {
-        let path = pkgdir.join(package.file().path);
-        Some(Item { needed, ..item(Kind::Binpkg)(path)? })
+        let entry = place.entry(package.file().path).ok()?;
+        Some(Item { needed, ..item(Kind::Binpkg, &place, &entry) })
     });
     items.collect()
 }
@@ -45,7 +46,8 @@ fn installed(packages: &[Package]) -> BTreeMap<Cpv, Option<i64>> {
 
 /// The files that a release has, or that the next one will have; nothing when an offer is there that cannot be read.
 fn kept(volume: &Path, packages: &[Package]) -> Option<BTreeSet<String>> {
-    let releases = entries(&volume.join("releases"));
+    let releases = fs::read_dir(volume.join("releases")).into_iter().flatten().flatten();
+    let releases: Vec<PathBuf> = releases.map(|entry| entry.path()).collect();
     let paths = packages.iter().map(|package| package.file().path);
     let mut kept: BTreeSet<String> =
         paths.filter(|path| releases.iter().any(|release| release.join(path).exists())).collect();

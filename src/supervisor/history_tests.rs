@@ -68,7 +68,7 @@ fn what_was_recorded_is_read_back() {
     let (_dir, path) = place();
     let (mut history, warning) = History::open(&path).unwrap();
     assert_eq!(warning, None);
-    let log = Some("/v/log/cycle/1/build.log".to_string());
+    let log = Some("/v/steps/1/build.log".to_string());
     for record in [
         started(1, 0),
         Record::StepStarted { cycle: 1, step: "build".into(), at: at(1), log: log.clone() },

@@ -1,7 +1,7 @@
 //! Asks a running emerge what it does, when somebody wants to know.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::places::STATUS_FILES;
+use super::places::{self, STATUS_FILES};
+use crate::beneath::Beneath;
 use crate::core::job::Job;
 use crate::portage::cpv::Cpv;
 use crate::portage::live::{self, LiveJob, Snapshot};
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// The longest snapshot worth reading.
 const LONGEST: u64 = 1 << 20;
 /// Where packages are built (PORTAGE_TMPDIR of every Gentoo, below it `portage`).
-const BUILDS: &str = "/var/tmp/portage";
+pub(super) const BUILDS: &str = "/var/tmp/portage";
 
 /// The packages in the works, as far as anybody knows more of them than their names: from emerge's
 /// socket, which makes a snapshot of this moment, else from its file; and from what each build has
@@ -37,38 +38,42 @@ pub(super) async fn jobs(job: &Job) -> Vec<LiveJob> {
     if jobs.is_empty() {
         let built = job.packages.values().filter(|package| !package.binary && !package.merging);
         jobs.extend(built.filter_map(|package| {
+            let builds = Beneath::open(Path::new(BUILDS)).ok()?;
             let directory = build_directory(&package.cpv);
-            let phase = live::phase_after(|mark| directory.join(mark).exists())?;
+            let phase = live::phase_after(|mark| builds.entry(directory.join(mark)).is_ok())?;
             Some(LiveJob::in_phase(package.cpv.clone(), phase))
         }));
     }
     jobs
 }
 
-/// Where Portage builds a package.
+/// Where Portage builds a package, below [`BUILDS`].
 pub(super) fn build_directory(package: &Cpv) -> PathBuf {
-    PathBuf::from(BUILDS).join(package.category()).join(package.pf())
+    Path::new(package.category()).join(package.pf())
 }
 
 /// The processes that publish what they do. A file that is left of one that is gone does not count.
 fn pids(directory: &Path) -> BTreeSet<u32> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| live::pid_of(entry.file_name().to_str()?));
+    let names = places::names(directory);
+    let pids = names.iter().filter_map(|name| live::pid_of(name));
     pids.filter(|&pid| i32::try_from(pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None).is_ok())).collect()
 }
 
 async fn snapshot(directory: &Path, pid: u32, patience: Duration) -> Option<Snapshot> {
-    let asked = timeout(patience, ask(directory.join(format!("emerge-{pid}.sock")))).await;
+    let place = Beneath::open(directory).ok()?;
+    let asked = timeout(patience, ask(&place, &format!("emerge-{pid}.sock"))).await;
     let text = match asked {
         Ok(Some(text)) => text,
-        _ => fs::read(directory.join(format!("emerge-{pid}.json"))).ok()?,
+        _ => place.read(format!("emerge-{pid}.json"), LONGEST).ok()?,
     };
     live::snapshot(&text).filter(|snapshot| snapshot.pid == pid)
 }
 
 /// The first line that is sent to whoever connects.
-async fn ask(socket: PathBuf) -> Option<Vec<u8>> {
-    let stream = UnixStream::connect(socket).await.ok()?;
+async fn ask(place: &Beneath, socket: &str) -> Option<Vec<u8>> {
+    let found = place.any(socket).ok()?;
+    // The very thing that was found, whatever has its name by now.
+    let stream = UnixStream::connect(format!("/proc/self/fd/{}", found.as_raw_fd())).await.ok()?;
     let mut line = Vec::new();
     BufReader::new(stream.take(LONGEST)).read_until(b'\n', &mut line).await.ok()?;
     line.ends_with(b"\n").then_some(line)
@@ -76,6 +81,7 @@ async fn ask(socket: PathBuf) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
     use std::os::unix::net::UnixListener;
 

@@ -38,6 +38,7 @@ mod repair;
 mod serving;
 mod signals;
 pub mod socket;
+mod step_logs;
 pub mod store;
 mod syncing;
 mod task;

@@ -1,10 +1,10 @@
 //! Where things are in this container, and what is there.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::task::{Task, Trouble};
+use crate::beneath::{Beneath, digested};
 use crate::portage::command;
 use crate::portage::leftovers::Entry;
 use crate::portage::repository::{self, Repositories};
@@ -22,7 +22,7 @@ pub(super) fn repositories(task: &mut Task) -> Result<Option<Repositories>, Trou
 
 /// Whether a repository is there, and not only its directory or a part of it.
 pub(super) fn is_there(location: &Path) -> bool {
-    let read = |name: &str| fs::read_to_string(location.join(name)).ok();
+    let read = |name: &str| Some(String::from_utf8_lossy(&digested(&location.join(name)).ok()?).into_owned());
     repository::has_name(read("profiles/repo_name").as_deref(), read("metadata/layout.conf").as_deref())
 }
 
@@ -41,41 +41,24 @@ pub(super) fn found(program: &str) -> bool {
     places.iter().any(|place| Path::new(place).join(program).exists())
 }
 
-/// Every file below a directory, by its path from there.
+/// Every file below a directory, by its path from there; none when it is not there.
 pub(super) fn listing(root: &Path) -> io::Result<Vec<Entry>> {
-    let mut found = Vec::new();
-    let mut directories = vec![PathBuf::new()];
-    while let Some(directory) = directories.pop() {
-        let entries = match fs::read_dir(root.join(&directory)) {
-            Err(problem) if problem.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let path = directory.join(entry.file_name());
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                directories.push(path);
-            } else if kind.is_file() {
-                let size = entry.metadata().map_or(1, |meta| meta.len());
-                found.push(Entry { path, size });
-            }
-        }
-    }
-    found.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(found)
+    let place = match Beneath::open(root) {
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        place => place?,
+    };
+    Ok(place.files()?.into_iter().map(|entry| Entry { path: entry.path, size: entry.size }).collect())
 }
 
 /// `category/name` of everything in a directory of packages.
 pub(super) fn two_deep(root: &Path) -> Vec<PathBuf> {
-    let below = |category: String| {
-        names(&root.join(&category)).into_iter().map(move |name| Path::new(&category).join(name))
-    };
-    names(root).into_iter().flat_map(below).collect()
+    let Ok(place) = Beneath::open(root) else { return Vec::new() };
+    let list = |path: &Path| place.list(path).unwrap_or_default().into_iter().map(|entry| entry.path);
+    list(Path::new(".")).flat_map(|category| list(&category).collect::<Vec<_>>()).collect()
 }
 
 /// The names in a directory; none when it is not there.
 pub(super) fn names(directory: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
-    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    let entries = Beneath::open(directory).and_then(|place| place.list(".")).unwrap_or_default();
+    entries.into_iter().filter_map(|entry| entry.path.into_os_string().into_string().ok()).collect()
 }

@@ -10,37 +10,45 @@ use super::attention;
 use super::places;
 use super::publish;
 use super::repair;
+use super::step_logs;
 use super::task::{Task, Trouble};
+use crate::beneath::PORTAGE_ID;
 use crate::core::classify::PROFILE_COMMANDS;
+use crate::core::cycle::STEPS;
 use crate::core::failure::{Class, Failure};
+use crate::portage::command::shell_word;
 use crate::portage::settings::{self, ProfileEntry, Settings};
 use crate::volume;
 
 /// Below this nothing useful can be built; Portage guards its own build directory.
 const LEAST_FREE: u64 = 64 << 20;
-/// The user and group `portage` of every Gentoo (acct-user/portage).
-const PORTAGE_ID: u32 = 250;
 
-/// A directory of the volume: name, owner and group, mode. Portage drops to its own user to fetch,
-/// so it must be able to write there (FEATURES=userfetch); the modes are those Portage gives them.
-const DIRECTORIES: &[(&str, u32, u32)] = &[
-    ("binpkgs", 0, 0o755),
-    ("releases", 0, 0o755),
-    ("distfiles", PORTAGE_ID, 0o2775),
-    ("log", PORTAGE_ID, 0o2755),
-    ("state", 0, 0o700),
-    ("control", 0, 0o755),
+/// A directory of the volume: name, owner, group, mode, and whether it gets that mode also when it was there. Portage drops to
+/// its own user to fetch and to build, so it must be able to write sources and logs (FEATURES=userfetch, userpriv). In `log` it can
+/// replace what is its own and nothing else: the directory is root's, and sticky.
+const DIRECTORIES: &[(&str, u32, u32, u32, bool)] = &[
+    ("binpkgs", 0, 0, 0o755, false),
+    ("releases", 0, 0, 0o755, false),
+    ("distfiles", PORTAGE_ID, PORTAGE_ID, 0o2775, false),
+    ("log", 0, PORTAGE_ID, 0o3775, true),
+    ("state", 0, 0, 0o700, true),
+    ("control", 0, 0, 0o755, false),
 ];
 
 /// Checks and repairs; returns one sentence for each repair, and the names of the repositories that are not there. A
 /// tree that is missing is a reason to sync: the profile leads into it, so it is not looked at before.
 pub(super) fn run(task: &mut Task) -> Result<(Vec<String>, Vec<String>), Trouble> {
     directories(&task.volume)?;
+    let steps = step_logs::prepare(&task.volume);
+    let moved = steps.map_err(|problem| unusable(&task.volume.join(STEPS), &problem))?;
+    let unblocked = step_logs::unblock(&task.volume);
+    let unblocked = unblocked.map_err(|problem| unusable(&task.volume.join("log"), &problem))?;
     let settings = task.settings()?;
     elsewhere(task, &settings);
     attention::look(task, &settings);
     let repositories = places::repositories(task)?;
     let mut repairs = repair::run(task, &settings, repositories.as_ref())?;
+    repairs.extend(moved.into_iter().chain(unblocked));
     repairs.extend(publish::sweep(task)?);
     let missing = repositories.as_ref().map(places::missing).unwrap_or_default();
     if missing.is_empty() {
@@ -53,15 +61,18 @@ pub(super) fn run(task: &mut Task) -> Result<(Vec<String>, Vec<String>), Trouble
 // --- The volume -----------------------------------------------------------------------------------
 
 fn directories(path: &Path) -> Result<(), Trouble> {
-    for (name, owner, mode) in DIRECTORIES {
+    for (name, owner, group, mode, always) in DIRECTORIES {
         let directory = path.join(name);
-        prepare(&directory, *owner, *mode).map_err(|problem| unusable(&directory, &problem))?;
+        prepare(&directory, (*owner, *group), *mode, *always)
+            .map_err(|problem| unusable(&directory, &problem))?;
     }
     let free = volume::look(path).free;
     if free < LEAST_FREE {
         let message = format!("the volume {} is full: {} MiB are free", path.display(), free >> 20);
-        let suggestions =
-            vec![format!("du -xsh {}/*", path.display()), "eclean-pkg --deep; eclean-dist --deep".to_owned()];
+        let suggestions = vec![
+            format!("du -xsh {}/*", shell_word(&path.display().to_string())),
+            "eclean-pkg --deep; eclean-dist --deep".to_owned(),
+        ];
         return Err(Box::new(Failure {
             suggestions,
             may_pass: true,
@@ -73,14 +84,15 @@ fn directories(path: &Path) -> Result<(), Trouble> {
 
 /// Makes a directory with its owner and mode. One that is there keeps its mode but not a wrong
 /// owner: a copied volume often belongs to whoever copied it.
-fn prepare(directory: &Path, owner: u32, mode: u32) -> io::Result<()> {
+fn prepare(directory: &Path, (owner, group): (u32, u32), mode: u32, always: bool) -> io::Result<()> {
     let fresh = !directory.exists();
     fs::create_dir_all(directory)?;
     let meta = fs::metadata(directory)?;
-    if meta.uid() != owner || meta.gid() != owner {
-        chown(directory, Some(owner), Some(owner))?;
+    let moved = meta.uid() != owner || meta.gid() != group;
+    if moved {
+        chown(directory, Some(owner), Some(group))?;
     }
-    if fresh || meta.uid() != owner {
+    if fresh || meta.uid() != owner || (always && (moved || meta.mode() & 0o7777 != mode)) {
         fs::set_permissions(directory, fs::Permissions::from_mode(mode))?;
     }
     Ok(())

@@ -1,28 +1,27 @@
 //! Looks for what may go, and removes it; what goes is decided by [`prune`](crate::core::prune).
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-
-use std::os::unix::fs::MetadataExt;
 
 use jiff::Timestamp;
 
 use super::binpkgs;
 use super::history::History;
+use crate::beneath::{self, Beneath, Entry};
 use crate::binhost::aside;
 use crate::binhost::release;
 use crate::config::Config;
+use crate::core::cycle::STEPS;
 use crate::core::prune::{Item, Kind, Pruned, Removal, Why, choose};
-use crate::portage::command::{self, Command};
+use crate::portage::command::{self, Command, shell_word};
 use crate::portage::repository;
 use crate::portage::settings::{self, Settings};
 use crate::procs;
 
-/// What the directory of a cycle's logs is called below that of the logs.
-const CYCLES: &str = "cycle";
+/// No Manifest is longer.
+const LONGEST_MANIFEST: u64 = 16 << 20;
 
 /// What would go by this configuration, and what could not be looked at, one sentence each. `ask` runs a
 /// command of Portage for its answer.
@@ -34,9 +33,11 @@ pub fn survey(
     let mut items = Vec::new();
     let volume = &config.volume.path;
     // What needs no answer of Portage comes first: with a full disk there may be none.
-    items.extend(files(&volume.join(aside::DIRECTORY)).into_iter().filter_map(item(Kind::Quarantined)));
+    if let Some(place) = place(&volume.join(aside::DIRECTORY)) {
+        items.extend(items_of(Kind::Quarantined, &place, files(&place, ".")));
+    }
     let logs = volume.join("log");
-    items.extend(step_logs(&logs));
+    items.extend(step_logs(&volume.join(STEPS)));
     let settings = ask(&command::envvar(&settings::keys())).map(|text| Settings::parse(&text));
     let logs = settings.as_ref().and_then(|settings| settings.logdir.clone()).unwrap_or(logs);
     items.extend(package_logs(&logs, &failed_logs(volume)));
@@ -66,7 +67,14 @@ fn releases(config: &Config) -> impl Iterator<Item = Removal> {
     expired.into_iter().map(move |release| {
         let age = release.published.map_or(0, |published| now.duration_since(published).as_secs());
         let age = u64::try_from(age).unwrap_or_default();
-        Removal { kind: Kind::Release, path: release.path, size: release.size, age, why: Why::TooMany }
+        Removal {
+            kind: Kind::Release,
+            root: PathBuf::new(),
+            path: release.path,
+            size: release.size,
+            age,
+            why: Why::TooMany,
+        }
     })
 }
 
@@ -87,8 +95,8 @@ pub fn remove(
         let path = &removal.path;
         let removed = match removal.kind {
             Kind::Release => release::remove(path),
-            Kind::Leftover => fs::remove_dir_all(path),
-            _ => fs::remove_file(path),
+            Kind::Leftover => below(removal).and_then(|(place, path)| place.remove_all(path)),
+            _ => below(removal).and_then(|(place, path)| place.remove(path)),
         };
         match removed {
             Ok(()) => {
@@ -98,12 +106,17 @@ pub fn remove(
                 told(removal);
             }
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
-            Err(problem) => pruned.problems.push(format!("{} cannot be removed: {problem}", path.display())),
+            Err(problem) => {
+                let path = shell_word(&path.display().to_string());
+                pruned.problems.push(format!("{path} cannot be removed: {problem}"));
+            }
         }
         let emptied = [Kind::StepLog, Kind::Binpkg].contains(&removal.kind);
-        if let Some(directory) = path.parent().filter(|_| emptied) {
+        if let Ok((place, path)) = below(removal)
+            && let Some(directory) = path.parent().filter(|_| emptied)
+        {
             // Only when it is empty.
-            drop(fs::remove_dir(directory));
+            drop(place.remove(directory));
         }
     }
     if binpkgs && ask(&command::fix_binhost()).is_none() {
@@ -126,45 +139,49 @@ fn failed_logs(volume: &Path) -> BTreeSet<PathBuf> {
 }
 
 /// The logs of steps, but for those of the newest cycle.
-fn step_logs(logs: &Path) -> Vec<Item> {
-    let number = |path: &Path| path.file_name()?.to_str()?.parse::<u64>().ok();
-    let cycles = entries(&logs.join(CYCLES)).into_iter().filter_map(|path| Some((number(&path)?, path)));
+fn step_logs(steps: &Path) -> Vec<Item> {
+    let Some(steps) = place(steps) else { return Vec::new() };
+    let number = |entry: &Entry| entry.path.to_str()?.parse::<u64>().ok();
+    let cycles = list(&steps, ".").into_iter().filter_map(|entry| Some((number(&entry)?, entry.path)));
     let mut cycles: Vec<_> = cycles.collect();
     cycles.sort();
     cycles.pop();
-    cycles.iter().flat_map(|(_, cycle)| files(cycle)).filter_map(item(Kind::StepLog)).collect()
+    cycles.iter().flat_map(|(_, cycle)| items_of(Kind::StepLog, &steps, files(&steps, cycle))).collect()
 }
 
 /// The logs of packages, wherever Portage puts them: `CAT:PF:TIME.log`, or with FEATURES=split-log
 /// `build/CAT/PF:TIME.log`.
 fn package_logs(logs: &Path, needed: &BTreeSet<PathBuf>) -> Vec<Item> {
-    let split = entries(&logs.join("build")).into_iter().flat_map(|category| files(&category));
-    let named = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some(logs) = place(logs) else { return Vec::new() };
+    let split = list(&logs, "build").into_iter().flat_map(|category| files(&logs, category.path));
+    let named = |entry: &Entry| {
+        let name = entry.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let name = name.strip_suffix(".gz").unwrap_or(name);
         name.contains(':') && Path::new(name).extension().is_some_and(|end| end == "log")
     };
-    let all = files(logs).into_iter().chain(split).filter(named);
-    all.filter_map(item(Kind::PackageLog))
+    let all = files(&logs, ".").into_iter().chain(split).filter(named);
+    items_of(Kind::PackageLog, &logs, all)
         .map(|item| Item { needed: needed.contains(&item.path), ..item })
         .collect()
 }
 
 /// What failed builds left, while nothing is built.
 fn leftovers(settings: &Settings) -> Vec<Item> {
-    let categories = entries(&settings.tmpdir.join("portage"));
-    let packages = categories.iter().filter(|path| path.is_dir()).flat_map(|category| entries(category));
-    let packages = packages.filter(|path| path.is_dir());
-    packages
-        .filter_map(|path| Some(Item { size: size_below(&path), ..item(Kind::Leftover)(path)? }))
-        .collect()
+    let Some(builds) = place(&settings.tmpdir.join("portage")) else { return Vec::new() };
+    let directories =
+        |path: &Path| list(&builds, path).into_iter().filter(|entry| entry.kind == beneath::Kind::Directory);
+    let packages = directories(Path::new(".")).flat_map(|category| directories(&category.path));
+    let packages = packages.map(|entry| Entry { size: builds.size(&entry.path), ..entry });
+    items_of(Kind::Leftover, &builds, packages).collect()
 }
 
 /// The source files, needed or not. That a file was downloaded long ago says nothing about how old it was
 /// then, so the time counts at which it came here.
 fn unreferenced(settings: &Settings, repositories: &[PathBuf]) -> Vec<Item> {
     let hidden = |path: &Path| path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-    let sources: Vec<PathBuf> = files(&settings.distdir).into_iter().filter(|path| !hidden(path)).collect();
+    let Some(distfiles) = place(&settings.distdir) else { return Vec::new() };
+    let sources: Vec<Entry> =
+        files(&distfiles, ".").into_iter().filter(|entry| !hidden(&entry.path)).collect();
     if sources.is_empty() {
         return Vec::new();
     }
@@ -172,11 +189,10 @@ fn unreferenced(settings: &Settings, repositories: &[PathBuf]) -> Vec<Item> {
     let Some(referred) = referred(repositories) else { return Vec::new() };
     let is_needed =
         |path: &Path| path.file_name().is_some_and(|name| referred.contains(&*name.to_string_lossy()));
-    let items = sources.into_iter().filter_map(|path| {
-        let needed = is_needed(&path);
-        let came = fs::metadata(&path).ok()?.ctime();
-        let age = since(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(came).ok()?));
-        Some(Item { age, needed, ..item(Kind::Distfile)(path)? })
+    let items = sources.into_iter().map(|entry| Item {
+        age: since(entry.changed),
+        needed: is_needed(&entry.path),
+        ..item(Kind::Distfile, &distfiles, &entry)
     });
     items.collect()
 }
@@ -185,14 +201,19 @@ fn unreferenced(settings: &Settings, repositories: &[PathBuf]) -> Vec<Item> {
 fn referred(repositories: &[PathBuf]) -> Option<BTreeSet<String>> {
     let mut referred = BTreeSet::new();
     for repository in repositories {
-        let layout = fs::read_to_string(repository.join("metadata/layout.conf")).unwrap_or_default();
-        if !repository::has_manifests(&layout) {
+        // Nothing refers to anything where there is none.
+        let Some(tree) = place(repository) else { continue };
+        let layout = tree.read("metadata/layout.conf", LONGEST_MANIFEST).unwrap_or_default();
+        if !repository::has_manifests(&String::from_utf8_lossy(&layout)) {
             return None;
         }
-        let packages = entries(repository).into_iter().flat_map(|category| entries(&category));
-        for manifest in packages.map(|package| package.join("Manifest")) {
-            match fs::read_to_string(&manifest) {
-                Ok(text) => referred.extend(repository::distfiles(&text).map(str::to_owned)),
+        let packages = list(&tree, ".").into_iter().flat_map(|category| list(&tree, category.path));
+        for manifest in packages.map(|package| package.path.join("Manifest")) {
+            match tree.read(&manifest, LONGEST_MANIFEST) {
+                Ok(text) => {
+                    let text = String::from_utf8_lossy(&text);
+                    referred.extend(repository::distfiles(&text).map(str::to_owned));
+                }
                 Err(problem)
                     if matches!(problem.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
                 Err(_) => return None,
@@ -205,21 +226,37 @@ fn referred(repositories: &[PathBuf]) -> Option<BTreeSet<String>> {
 
 // --- Files ------------------------------------------------------------------------------------------
 
-pub(super) fn entries(directory: &Path) -> Vec<PathBuf> {
-    fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+/// The directory, when it is there and nobody has put a link in its place.
+pub(super) fn place(directory: &Path) -> Option<Beneath> {
+    Beneath::open(directory).ok()
 }
 
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let is_file = |path: &PathBuf| path.symlink_metadata().is_ok_and(|meta| meta.is_file());
-    entries(directory).into_iter().filter(is_file).collect()
+fn list(place: &Beneath, path: impl AsRef<Path>) -> Vec<Entry> {
+    place.list(path).unwrap_or_default()
 }
 
-pub(super) fn item(kind: Kind) -> impl Fn(PathBuf) -> Option<Item> {
-    move |path| {
-        let meta = path.symlink_metadata().ok()?;
-        let age = since(meta.modified().ok()?);
-        Some(Item { kind, path, size: meta.len(), age, needed: false })
-    }
+fn files(place: &Beneath, path: impl AsRef<Path>) -> Vec<Entry> {
+    list(place, path).into_iter().filter(|entry| entry.kind == beneath::Kind::File).collect()
+}
+
+fn items_of(
+    kind: Kind,
+    place: &Beneath,
+    entries: impl IntoIterator<Item = Entry>,
+) -> impl Iterator<Item = Item> {
+    entries.into_iter().map(move |entry| item(kind, place, &entry))
+}
+
+pub(super) fn item(kind: Kind, place: &Beneath, entry: &Entry) -> Item {
+    let root = place.path().to_owned();
+    let path = root.join(&entry.path);
+    Item { kind, root, path, size: entry.size, age: since(entry.modified), needed: false }
+}
+
+/// The trusted directory that holds what goes, opened anew, and the path from there.
+fn below(removal: &Removal) -> io::Result<(Beneath, &Path)> {
+    let path = removal.path.strip_prefix(&removal.root).map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok((Beneath::open(&removal.root)?, path))
 }
 
 /// What lies in the future is new.
@@ -227,17 +264,10 @@ fn since(then: SystemTime) -> Duration {
     SystemTime::now().duration_since(then).unwrap_or_default()
 }
 
-fn size_below(directory: &Path) -> u64 {
-    let size = |path: &PathBuf| match path.symlink_metadata() {
-        Ok(meta) if meta.is_dir() => size_below(path),
-        Ok(meta) => meta.len(),
-        Err(_) => 0,
-    };
-    entries(directory).iter().map(size).sum()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn write(path: &Path, days: u64) {
@@ -289,8 +319,8 @@ mod tests {
             ("log/build/a/b-3:20250101-000000.log.gz", 100),
             ("log/emerge.log", 100),
             ("log/elog/summary.log", 100),
-            ("log/cycle/1/build.log", 100),
-            ("log/cycle/12/build.log", 100),
+            ("steps/1/build.log", 100),
+            ("steps/12/build.log", 100),
             ("quarantine/a_b_b-1-1.gpkg.tar", 31),
             ("binpkgs/a/b/b-1-1.gpkg.tar", 999),
             ("state/state.json", 999),
@@ -306,11 +336,11 @@ mod tests {
                 "quarantine/a_b_b-1-1.gpkg.tar",
                 "log/a:b-1:20250101-000000.log",
                 "log/build/a/b-3:20250101-000000.log.gz",
-                "log/cycle/1/build.log",
+                "steps/1/build.log",
             ]
         );
-        assert!(!volume.join("log/cycle/1").exists(), "an empty directory goes, too");
-        assert!(volume.join("log/cycle/12/build.log").exists(), "the newest cycle stays");
+        assert!(!volume.join("steps/1").exists(), "an empty directory goes, too");
+        assert!(volume.join("steps/12/build.log").exists(), "the newest cycle stays");
     }
 
     #[test]

@@ -9,7 +9,8 @@ use std::time::Duration;
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::{Supervisor, live};
-use crate::core::job::Job;
+use crate::beneath::{self, Beneath};
+use crate::core::job::{Job, Package};
 use crate::core::stall::{self, Process, Pulse};
 use crate::core::{Event, JobId, cycle};
 use crate::procs;
@@ -19,8 +20,8 @@ impl Supervisor {
     pub(super) fn look(&self, id: JobId) {
         let Some((job, leader)) = self.at_work(id) else { return };
         let pulse = Pulse {
-            cpu: cpu(leader),
-            output: written(job, &self.log_of(job)),
+            cpu: cpu(leader.unwrap_or(own())),
+            output: written(job, &self.log_of(job), &self.state.live.config.volume.path.join("log")),
             waits: self.performer.waits_for().is_some(),
         };
         self.send(Event::Pulse { job: id, pulse });
@@ -35,7 +36,7 @@ impl Supervisor {
         tokio::spawn(async move {
             // The loop may have ended meanwhile, and nobody wants to know.
             drop(events.send(Event::Live(live::jobs(&job).await)));
-            let processes = processes(leader);
+            let processes = leader.map(processes).unwrap_or_default();
             let mut told = OpenOptions::new().append(true).open(&log);
             if let Ok(log) = &mut told {
                 drop(log.write_all(stall::scene(&processes, stall).as_bytes()));
@@ -44,15 +45,20 @@ impl Supervisor {
         });
     }
 
-    /// The job, and the process that leads it. Between two commands there is none.
-    fn at_work(&self, id: JobId) -> Option<(&Job, i32)> {
+    /// The job, and the process that leads it. Between two commands there is none, and the work is done in here.
+    fn at_work(&self, id: JobId) -> Option<(&Job, Option<i32>)> {
         let job = self.state.live.job.as_ref().filter(|job| job.id == id)?;
-        Some((job, self.performer.leader(id)?))
+        Some((job, self.performer.leader(id)))
     }
 
     fn log_of(&self, job: &Job) -> PathBuf {
         cycle::step_log(&self.state.live.config.volume.path, job.cycle, job.work.step())
     }
+}
+
+/// This process.
+fn own() -> i32 {
+    i32::try_from(std::process::id()).unwrap_or(1)
 }
 
 /// The processor time that the job has used so far, as far as anybody still knows of it.
@@ -65,10 +71,19 @@ fn cpu(leader: i32) -> Duration {
 
 /// How much the job has written: to the log of its step, and to those of the packages in work. With
 /// several jobs emerge itself is silent between two packages.
-fn written(job: &Job, log: &Path) -> u64 {
-    let logs =
-        job.packages.values().map(|package| live::build_directory(&package.cpv).join("temp/build.log"));
-    logs.chain([log.to_owned()]).filter_map(|log| fs::metadata(log).ok()).map(|meta| meta.len()).sum()
+fn written(job: &Job, log: &Path, logs: &Path) -> u64 {
+    let builds = Beneath::open(Path::new(live::BUILDS)).ok();
+    let of_package = |package: &Package| {
+        let (builds, log) = (builds.as_ref()?, live::build_directory(&package.cpv).join("temp/build.log"));
+        let entry = builds.entry(&log).ok()?;
+        match entry.kind {
+            beneath::Kind::File => Some(entry.size),
+            // It leads to where PORTAGE_LOGDIR is.
+            _ => Some(beneath::log(&builds.link(&log).ok()?, &[logs]).ok()?.metadata().ok()?.len()),
+        }
+    };
+    let of_packages = job.packages.values().filter_map(of_package);
+    of_packages.chain(fs::metadata(log).map(|meta| meta.len())).sum()
 }
 
 /// What the processes of the job are doing. One that ends meanwhile is left out.

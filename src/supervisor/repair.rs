@@ -11,6 +11,7 @@ use super::quarantine::{self, unreadable};
 use super::task::{Task, Trouble};
 use super::temporary_use;
 use super::trial;
+use crate::beneath::Beneath;
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
 use crate::portage::binpkg;
@@ -21,6 +22,7 @@ use crate::portage::leftovers::{self, Entry, Leftover, Repair};
 use crate::portage::repository::Repositories;
 use crate::portage::settings::Settings;
 use crate::procs;
+use crate::render::clean;
 
 /// How much a binpkg's time of change may lie before the moment it was written: Portage sets it.
 const SLACK: Duration = Duration::from_hours(24);
@@ -71,14 +73,18 @@ pub(super) fn run(
 
 /// Removes what was left, each thing with its sentence.
 fn clear(root: &Path, repairs: Vec<Repair>, done: &mut Vec<String>) -> Result<(), Trouble> {
+    if repairs.is_empty() {
+        return Ok(());
+    }
+    let place = Beneath::open(root).map_err(|problem| unreadable(root, &problem))?;
     for repair in repairs {
         let path = root.join(&repair.path);
         let removed = match repair.kind {
-            Leftover::HalfMerged(_) | Leftover::Unfinished(_) => fs::remove_dir_all(&path),
-            _ => fs::remove_file(&path),
+            Leftover::HalfMerged(_) | Leftover::Unfinished(_) => place.remove_all(&repair.path),
+            _ => place.remove(&repair.path),
         };
         match removed {
-            Ok(()) => done.push(format!("{repair}: removed")),
+            Ok(()) => done.push(clean(&format!("{repair}: removed")).into_owned()),
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
             Err(problem) => return Err(unreadable(&path, &problem)),
         }
@@ -129,7 +135,8 @@ fn changed(path: &Path) -> Option<SystemTime> {
 /// processes of Portage that are alive.
 pub(super) fn unlock(repository: &Path, running: &[u32], done: &mut Vec<String>) -> Result<(), Trouble> {
     let git = repository.join(".git");
-    if !git.is_dir() {
+    // A repository belongs to whom it is synced as: what stands there in place of the directory is left alone.
+    if Beneath::open(&git).is_err() {
         return Ok(());
     }
     let running = [running, &procs::git_pids()].concat();

@@ -1,12 +1,13 @@
 //! The volume: taken by a lock, and the state on it, written so that it is whole at any instant.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::step_logs;
 use crate::core::Claimed;
 use crate::core::failure::{Class, Failure};
 use crate::core::state::{self, CyclePlan, Durable};
@@ -37,14 +38,20 @@ impl Store {
     /// is set aside and never stops the start.
     pub(super) fn take(path: &Path, boot: bool) -> Result<Taken, Box<Failure>> {
         let state = path.join("state");
-        fs::create_dir_all(&state).map_err(|error| unusable(path, &state, &error))?;
+        let made = fs::create_dir_all(path).and_then(|()| private(&state));
+        made.map_err(|error| unusable(path, &state, &error))?;
         let lock = lock(path)?;
         let mut warnings = Vec::new();
         let durable = load(path, &mut warnings);
         // One that is missing or damaged is made anew before the next build.
         let plan = fs::read(plan_file(path)).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let claimed =
-            Claimed { durable, plan, last_cycle: last_cycle(path), root: root_id(&mut warnings), boot };
+        let claimed = Claimed {
+            durable,
+            plan,
+            last_cycle: step_logs::last_cycle(path),
+            root: root_id(&mut warnings),
+            boot,
+        };
         let store = Self { path: path.to_owned(), lock };
         // A job that an earlier process was in the middle of is gone with it.
         drop(fs::remove_file(store.job_file()));
@@ -164,10 +171,10 @@ fn load(path: &Path, warnings: &mut Vec<String>) -> Option<Durable> {
     None
 }
 
-/// The highest cycle number with a log directory.
-fn last_cycle(path: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(path.join("log/cycle")) else { return 0 };
-    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max().unwrap_or(0)
+/// A directory that is root's alone, whatever it was before.
+fn private(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
 }
 
 fn root_id(warnings: &mut Vec<String>) -> String {
@@ -245,7 +252,7 @@ mod tests {
         for damage in ["", "{", "{\"schema\":1}", "nonsense\0"] {
             let volume = tempfile::tempdir().unwrap();
             fs::create_dir_all(volume.path().join("state")).unwrap();
-            fs::create_dir_all(volume.path().join("log/cycle/17")).unwrap();
+            fs::create_dir_all(volume.path().join("steps/17")).unwrap();
             fs::write(volume.path().join("state/state.json"), damage).unwrap();
             let taken = Store::take(volume.path(), true).ok().unwrap();
             assert_eq!(taken.claimed.durable, None);

@@ -166,7 +166,7 @@ impl Task {
         let incomplete = |problem| format!("the log {} is not complete: {problem}", self.log.display());
         self.warn("log", ended.log_error.map(incomplete));
         facts::forget_missing_logs(&mut evidence);
-        let mut logs = facts::build_logs(&evidence);
+        let mut logs = facts::build_logs(&self.volume, &evidence);
         self.ask_who_may_fetch(&mut logs)?;
         let program = command.argv.first().map_or("", String::as_str);
         let program = program.rsplit('/').next().unwrap_or(program).to_owned();

@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use nix::dir::{Dir, Type};
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2, readlinkat};
+use nix::fcntl::{OFlag, open, readlinkat};
 use nix::sys::stat::{Mode, fstat};
 
 use super::conditional::{Version, time};
 use super::kept::Kept;
 use super::path::Place;
+use crate::beneath;
 use crate::core::release::Id;
 
 /// The most that is read of a file whose text is needed here: `release.json` of tens of thousands of packages.
@@ -162,17 +162,11 @@ impl Tree {
     }
 
     fn look(&self, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
-        let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(
-            ResolveFlag::RESOLVE_BENEATH
-                | ResolveFlag::RESOLVE_NO_SYMLINKS
-                | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-        );
-        match openat2(&self.directory, path, how) {
-            // Another process moved something meanwhile: openat2(2) asks to try again.
-            Err(Errno::EAGAIN) => Ok(openat2(&self.directory, path, how)?),
-            // A link, or what leads out: neither exists here.
-            Err(Errno::ELOOP | Errno::EXDEV | Errno::ENOTDIR) => Err(io::ErrorKind::NotFound.into()),
-            opened => Ok(opened?),
-        }
+        // A link, or what leads out: neither exists here.
+        beneath::look(self.directory.as_fd(), Path::new(path), flags).map_err(|problem| {
+            let hidden =
+                matches!(problem.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory);
+            if hidden { io::ErrorKind::NotFound.into() } else { problem }
+        })
     }
 }

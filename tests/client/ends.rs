@@ -127,7 +127,7 @@ fn it_ends_when_the_reader_leaves_although_nothing_happens() {
             }
             _ => reply(Reply::Denied { message: "not now".into() }),
         });
-        builder.file("log/cycle/1/build.log", "one\n");
+        builder.file("steps/1/build.log", "one\n");
         let mut client = builder.command(line).spawn().unwrap();
         let mut stdout = BufReader::new(client.stdout.take().unwrap());
         stdout.read_line(&mut String::new()).unwrap();

@@ -20,7 +20,7 @@ use crate::fake::{Builder, failure, paused, reply, status};
 
 #[test]
 fn the_running_step_is_what_the_supervisor_says() {
-    let log = tempfile::NamedTempFile::new().unwrap();
+    let log = tempfile::Builder::new().suffix(".log").tempfile().unwrap();
     fs::write(log.path(), "from the status\n").unwrap();
     let mut status = status(Mode::Running, "running: building");
     status.log = Some(log.path().display().to_string());
@@ -31,10 +31,10 @@ fn the_running_step_is_what_the_supervisor_says() {
 fn without_a_supervisor_it_is_the_newest_of_the_last_cycle() {
     let builder = Builder::empty();
     let (code, _, err) = builder.run("logs");
-    assert_eq!((code, err.as_str()), (1, "gbsup: nothing has been logged yet below <volume>/log/cycle\n"));
-    builder.file("log/cycle/9/rebuild.log", "old\n");
-    builder.file("log/cycle/10/sync.log", "synced\n");
-    builder.file("log/cycle/10/build.log", "building\n");
+    assert_eq!((code, err.as_str()), (1, "gbsup: nothing has been logged yet below <volume>/steps\n"));
+    builder.file("steps/9/rebuild.log", "old\n");
+    builder.file("steps/10/sync.log", "synced\n");
+    builder.file("steps/10/build.log", "building\n");
     assert_eq!(builder.run("logs"), (0, "building\n".into(), String::new()));
 }
 
@@ -44,14 +44,14 @@ fn a_cycle_is_printed_in_order() {
     for step in
         ["publish", "build", "sync", "prune", "preflight", "audit", "other", "rebuild", "plan", "self-update"]
     {
-        builder.file(&format!("log/cycle/3/{step}.log"), &format!("{step}!\n"));
+        builder.file(&format!("steps/3/{step}.log"), &format!("{step}!\n"));
     }
-    builder.file("log/cycle/4/build.log", "x\n");
+    builder.file("steps/4/build.log", "x\n");
     let (code, out, _) = builder.run("logs --cycle 3");
     assert_eq!(code, 0);
     let steps = "preflight sync self-update plan build rebuild audit publish prune other";
     let expected: Vec<_> =
-        steps.split(' ').map(|step| format!("==> <volume>/log/cycle/3/{step}.log <==\n{step}!\n")).collect();
+        steps.split(' ').map(|step| format!("==> <volume>/steps/3/{step}.log <==\n{step}!\n")).collect();
     assert_eq!(out, expected.join("\n"));
     let (code, _, err) = builder.run("logs --cycle 7");
     assert_eq!((code, err.as_str()), (1, "gbsup: no logs of cycle 7; there are logs of 3 to 4\n"));
@@ -232,23 +232,23 @@ fn append(path: &Path, text: &str) {
 fn following_goes_from_step_to_step_and_from_cycle_to_cycle() {
     let builder = Builder::empty();
     let following = Following::new(&builder, "logs -f");
-    let sync = builder.file("log/cycle/1/sync.log", "one\n");
-    following.expect("log/cycle/1/sync.log <==");
+    let sync = builder.file("steps/1/sync.log", "one\n");
+    following.expect("steps/1/sync.log <==");
     following.expect("one");
     append(&sync, "two\n");
     following.expect("two");
     append(&sync, "last\n");
-    let build = builder.file("log/cycle/1/build.log", "three\n");
+    let build = builder.file("steps/1/build.log", "three\n");
     following.expect("last");
     following.expect("");
-    following.expect("log/cycle/1/build.log <==");
+    following.expect("steps/1/build.log <==");
     following.expect("three");
-    builder.file("log/cycle/2/sync.log", "four\n");
+    builder.file("steps/2/sync.log", "four\n");
     following.expect("");
-    following.expect("log/cycle/2/sync.log <==");
+    following.expect("steps/2/sync.log <==");
     following.expect("four");
     append(&build, "of the old cycle\n");
-    append(&builder.volume().join("log/cycle/2/sync.log"), "five\n");
+    append(&builder.volume().join("steps/2/sync.log"), "five\n");
     following.expect("five");
 }
 
@@ -288,8 +288,8 @@ fn following_a_package_survives_its_log_being_emptied() {
 #[test]
 fn the_last_lines_are_enough() {
     let builder = Builder::empty();
-    builder.file("log/cycle/1/sync.log", "one\ntwo\n");
-    builder.file("log/cycle/1/build.log", "three\nfour\nfive\n");
+    builder.file("steps/1/sync.log", "one\ntwo\n");
+    builder.file("steps/1/build.log", "three\nfour\nfive\n");
     assert_eq!(builder.run("logs -n 2"), (0, "four\nfive\n".into(), String::new()));
     let (_, out, _) = builder.run("logs --cycle 1 -n 1");
     assert!(
@@ -301,7 +301,7 @@ fn the_last_lines_are_enough() {
 #[test]
 fn following_uses_no_time_while_nothing_happens() {
     let builder = Builder::empty();
-    builder.file("log/cycle/1/build.log", "one\n");
+    builder.file("steps/1/build.log", "one\n");
     let following = Following::new(&builder, "logs -f");
     following.expect("<==");
     following.expect("one");

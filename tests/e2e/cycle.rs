@@ -100,5 +100,5 @@ fn without_a_volume_it_runs_and_warns() {
     assert!(warned("PKGDIR is /var/lib/gbsup/binpkgs"), "{:?}", status.warnings);
     assert!(builder.gbsup(&["status"]).ok().contains("docker run -v"), "a person is told what to do");
     // What the volume has to hold is made wherever it is.
-    builder.sh("test -d /srv/elsewhere/log/cycle/1 && test -f /srv/elsewhere/state/state.json");
+    builder.sh("test -d /srv/elsewhere/steps/1 && test -f /srv/elsewhere/state/state.json");
 }

@@ -24,6 +24,7 @@ mod notify;
 mod orphans;
 mod pause;
 mod plan;
+mod planted;
 mod prune;
 mod records;
 mod release;

@@ -1,16 +1,19 @@
 //! `gbsup logs --elog`: the messages of a cycle's ebuilds.
 
-use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::{package, unreadable};
+use crate::beneath::Beneath;
 use crate::cli::Exit;
 use crate::client::{Error, json, print, records, terminal};
 use crate::core::history::CycleRow;
 use crate::portage::elog;
 use crate::render;
+
+/// No ebuild has more to say.
+const LONGEST: u64 = 16 << 20;
 
 /// Prints what the packages of a cycle left, of the newest one when none is named.
 pub(super) fn run(volume: &Path, cycle: Option<u64>, as_json: bool) -> Result<Exit, Error> {
@@ -19,12 +22,15 @@ pub(super) fn run(volume: &Path, cycle: Option<u64>, as_json: bool) -> Result<Ex
         let which = cycle.map_or_else(|| "no cycle".to_owned(), |number| format!("no cycle {number}"));
         return Err(Error::Failed(format!("{which} is recorded; gbsup history lists those that are")));
     };
-    let directory = volume.join("log/elog");
-    let saved = package::all(&directory, &directory);
+    let logs = volume.join("log");
+    let directory = logs.join("elog");
+    let saved = package::all(&logs, "elog", "elog");
+    let place = Beneath::open(&logs).ok();
     let mut entries = Vec::new();
     for log in &saved {
         if let Some(at) = elog::time(&log.time).filter(|at| is_of(*at, row)) {
-            let text = fs::read(&log.path).map_err(|error| unreadable(&log.path, &error))?;
+            let Some(place) = &place else { continue };
+            let text = place.read(&log.below, LONGEST).map_err(|error| unreadable(&log.path, &error))?;
             entries.push(elog::entry(&log.cpv, at, &text));
         }
     }

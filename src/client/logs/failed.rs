@@ -21,13 +21,13 @@ pub(super) fn all(supervisor: &Supervisor, last: Option<usize>) -> Result<Exit, 
         if logs.is_empty() {
             return Err(Error::Failed("what failed left no log; see: gbsup failures".into()));
         }
-        return headed(&logs, last);
+        return headed(Path::new(&status.volume.path), &logs, last);
     }
     let earlier = earlier(&status);
     if earlier.is_empty() {
         return print(sentence(&format!("no failures ({})", crate::render::line(&status))));
     }
-    headed(&earlier, last)
+    headed(Path::new(&status.volume.path), &earlier, last)
 }
 
 /// The newest log of a build of this package that failed.
@@ -38,7 +38,7 @@ pub(super) fn of(volume: &Path, name: &str, last: Option<usize>) -> Result<Exit,
         failed.iter().filter_map(called).filter(|(cpv, _)| package::is_called(cpv, name)).collect();
     package::only_one(found.iter().map(|(cpv, _)| cpv), name)?;
     match found.first() {
-        Some((_, log)) => one(Path::new(log), last),
+        Some((_, log)) => one(volume, Path::new(log), last),
         None => Err(Error::Failed(format!("no build of {name} is known to have failed"))),
     }
 }

@@ -17,6 +17,7 @@ use super::{copy, failed, header, is_compressed, newest, numbers, opened, unread
 use crate::cli::Exit;
 use crate::client::socket::Supervisor;
 use crate::client::{DEADLINE, Error, print, terminal};
+use crate::core::cycle::STEPS;
 use crate::core::status::{JobInfo, Mode};
 use crate::portage::cpv::Cpv;
 use crate::procs;
@@ -24,7 +25,7 @@ use crate::procs;
 /// Follows the running step, whatever comes after it, and the cycles after that.
 pub(super) fn cycles(volume: &Path, last: Option<usize>) -> Result<Exit, Error> {
     terminal::end_with_the_reader();
-    let (log, cycles) = (volume.join("log"), volume.join("log/cycle"));
+    let cycles = volume.join(STEPS);
     let mut changes = Changes::new()?;
     let mut open: Option<Open> = None;
     loop {
@@ -33,7 +34,6 @@ pub(super) fn cycles(volume: &Path, last: Option<usize>) -> Result<Exit, Error> 
         let places = match newest_cycle {
             Some(cycle) => vec![cycles.clone(), cycle],
             None if cycles.is_dir() => vec![cycles.clone()],
-            None if log.is_dir() => vec![log.clone()],
             None => vec![volume.to_path_buf()],
         };
         if changes.watch_only(places)? {
@@ -50,7 +50,7 @@ pub(super) fn cycles(volume: &Path, last: Option<usize>) -> Result<Exit, Error> 
             let separator = if open.is_some() { "\n" } else { "" };
             print(format!("{separator}{}", header(&next)))?;
             // What comes after the first is all new.
-            open = Some(Open::new(&next, last.filter(|_| open.is_none()))?);
+            open = Some(Open::new(volume, &next, last.filter(|_| open.is_none()))?);
             continue;
         }
         changes.wait()?;
@@ -69,12 +69,12 @@ pub(super) fn package(
     last: Option<usize>,
 ) -> Result<Exit, Error> {
     if is_compressed(path) {
-        return super::one(path, last);
+        return super::one(volume, path, last);
     }
     terminal::end_with_the_reader();
+    let mut log = Open::new(volume, path, last)?;
     let mut changes = Changes::new()?;
     changes.watch_only(vec![path.to_path_buf()])?;
-    let mut log = Open::new(path, last)?;
     loop {
         // Asked before the rest is read, so that nothing is missed that was written before it was over.
         let over = !is_in_work(supervisor, name);
@@ -111,8 +111,8 @@ struct Open {
 }
 
 impl Open {
-    fn new(path: &Path, last: Option<usize>) -> Result<Self, Error> {
-        Ok(Self { path: path.into(), file: opened(path, last)? })
+    fn new(volume: &Path, path: &Path, last: Option<usize>) -> Result<Self, Error> {
+        Ok(Self { path: path.into(), file: opened(volume, path, last)? })
     }
 
     fn print_rest(&mut self) -> Result<(), Error> {

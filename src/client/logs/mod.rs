@@ -1,7 +1,7 @@
 //! `gbsup logs`: reads the files on the volume, with or without a supervisor.
 //!
 //! ```text
-//! <volume>/log/cycle/<N>/<step>.log                      what a step printed
+//! <volume>/steps/<N>/<step>.log                          what a step printed
 //! <volume>/log/<category>:<name-version>:<time>.log      what a package printed
 //! <volume>/log/build/<category>/<name-version>:<time>.log     the same with FEATURES=split-log
 //! ```
@@ -15,8 +15,12 @@ use std::time::SystemTime;
 
 use super::socket::Supervisor;
 use super::{Error, print};
+use crate::beneath::{self, Beneath};
 use crate::cli::{Exit, LogsArgs};
+use crate::core::cycle::STEPS;
 use crate::core::{Step, cycle};
+use crate::portage::command::shell_word;
+use crate::render::clean;
 
 mod elog;
 mod failed;
@@ -33,7 +37,7 @@ pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Erro
     }
     let logs = volume.join("log");
     if let Some(number) = args.cycle {
-        return cycle(&logs, number, args.lines);
+        return cycle(&volume, number, args.lines);
     }
     if let Some(name) = &args.package {
         if args.failed {
@@ -43,7 +47,7 @@ pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Erro
         if args.follow {
             return follow::package(supervisor, &volume, &log, name, args.lines);
         }
-        let exit = one(&log, args.lines)?;
+        let exit = one(&volume, &log, args.lines)?;
         if failed::is_of_a_failure(&volume, &log) {
             // Beside the log, not in it.
             let _ = writeln!(io::stderr(), "gbsup: this build failed");
@@ -54,20 +58,20 @@ pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Erro
         return follow::cycles(&volume, args.lines);
     }
     let told = status.and_then(|status| status.log).map(PathBuf::from).filter(|log| log.is_file());
-    match told.or_else(|| newest(&logs.join("cycle"))) {
-        Some(log) => one(&log, args.lines),
+    match told.or_else(|| newest(&volume.join(STEPS))) {
+        Some(log) => one(&volume, &log, args.lines),
         None => {
-            Err(Error::Failed(format!("nothing has been logged yet below {}", logs.join("cycle").display())))
+            Err(Error::Failed(format!("nothing has been logged yet below {}", volume.join(STEPS).display())))
         }
     }
 }
 
 /// Every step of a cycle.
-fn cycle(logs: &Path, number: u64, last: Option<usize>) -> Result<Exit, Error> {
-    let cycles = logs.join("cycle");
+fn cycle(volume: &Path, number: u64, last: Option<usize>) -> Result<Exit, Error> {
+    let cycles = volume.join(STEPS);
     let steps = steps(&cycles.join(number.to_string()));
     if !steps.is_empty() {
-        return headed(&steps, last);
+        return headed(volume, &steps, last);
     }
     let known = numbers(&cycles);
     let there = match (known.first(), known.last()) {
@@ -79,18 +83,19 @@ fn cycle(logs: &Path, number: u64, last: Option<usize>) -> Result<Exit, Error> {
 }
 
 /// A file as it is, or its last lines.
-fn one(log: &Path, last: Option<usize>) -> Result<Exit, Error> {
+fn one(volume: &Path, log: &Path, last: Option<usize>) -> Result<Exit, Error> {
     if is_compressed(log) {
-        return Err(Error::Failed(format!("the log is compressed; read it with: zcat {}", log.display())));
+        let word = shell_word(&log.display().to_string());
+        return Err(Error::Failed(format!("the log is compressed; read it with: zcat {word}")));
     }
-    let mut file = opened(log, last)?;
+    let mut file = opened(volume, log, last)?;
     copy(log, &mut file)?;
     Ok(Exit::Done)
 }
 
 /// A file to be read on from its last lines, or from its beginning.
-fn opened(log: &Path, last: Option<usize>) -> Result<File, Error> {
-    let opened = File::open(log).and_then(|mut file| {
+fn opened(volume: &Path, log: &Path, last: Option<usize>) -> Result<File, Error> {
+    let opened = open(volume, log).and_then(|mut file| {
         if let Some(last) = last {
             let at = last_lines(&mut file, last)?;
             file.seek(SeekFrom::Start(at))?;
@@ -98,6 +103,15 @@ fn opened(log: &Path, last: Option<usize>) -> Result<File, Error> {
         Ok(file)
     });
     opened.map_err(|error| unreadable(log, &error))
+}
+
+/// Opens a log. Those of packages lie where others may have planted links and pipes, and what names them may be old.
+fn open(volume: &Path, log: &Path) -> io::Result<File> {
+    let (logs, steps) = (volume.join("log"), volume.join(STEPS));
+    match log.strip_prefix(logs.join("cycle")) {
+        Ok(moved) => beneath::log(&steps.join(moved), &[&steps]),
+        Err(_) => beneath::log(log, &[&steps, &logs]),
+    }
 }
 
 /// Where the last lines of a file begin. It is read from its end, since a log may be long.
@@ -130,12 +144,12 @@ fn last_lines(file: &mut (impl Read + Seek), lines: usize) -> io::Result<u64> {
 }
 
 /// Several files, each below its name. One that cannot be read does not hide the others.
-fn headed(logs: &[PathBuf], last: Option<usize>) -> Result<Exit, Error> {
+fn headed(volume: &Path, logs: &[PathBuf], last: Option<usize>) -> Result<Exit, Error> {
     let mut trouble = None;
     for (index, log) in logs.iter().enumerate() {
         let separator = if index == 0 { "" } else { "\n" };
         print(format!("{separator}{}", header(log)))?;
-        match one(log, last) {
+        match one(volume, log, last) {
             Err(error @ Error::Failed(_)) => trouble = Some(error),
             other => drop(other?),
         }
@@ -145,7 +159,7 @@ fn headed(logs: &[PathBuf], last: Option<usize>) -> Result<Exit, Error> {
 
 /// A file's name above its text, as tail has it.
 fn header(log: &Path) -> String {
-    format!("==> {} <==\n", log.display())
+    format!("==> {} <==\n", clean(&log.display().to_string()))
 }
 
 /// Prints what is left of a file.
@@ -163,7 +177,7 @@ fn copy(log: &Path, file: &mut File) -> Result<(), Error> {
 }
 
 fn unreadable(log: &Path, error: &io::Error) -> Error {
-    Error::Failed(format!("{}: cannot be read: {error}", log.display()))
+    Error::Failed(format!("{}: cannot be read: {error}", clean(&log.display().to_string())))
 }
 
 fn is_compressed(log: &Path) -> bool {
@@ -202,7 +216,10 @@ fn newest(cycles: &Path) -> Option<PathBuf> {
 }
 
 fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    fs::read_dir(directory).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+    let place = Beneath::open(directory).ok();
+    let entries = place.as_ref().and_then(|place| place.list(".").ok()).unwrap_or_default();
+    let directory = directory.to_owned();
+    entries.into_iter().map(move |entry| directory.join(entry.path))
 }
 
 #[cfg(test)]

@@ -1,17 +1,15 @@
 //! Finds the newest log of a package among those that Portage keeps.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::entries;
+use crate::beneath::{Beneath, Kind};
 use crate::client::Error;
 use crate::portage::cpv::Cpv;
 
 /// The newest log of the package that a person calls by this name.
 pub(super) fn find(logs: &Path, name: &str) -> Result<PathBuf, Error> {
-    let found: Vec<_> =
-        all(logs, &logs.join("build")).into_iter().filter(|log| is_called(&log.cpv, name)).collect();
+    let found: Vec<_> = all(logs, ".", "build").into_iter().filter(|log| is_called(&log.cpv, name)).collect();
     only_one(found.iter().map(|log| &log.cpv), name)?;
     // Of a log and its compressed copy the readable one is wanted.
     match found.into_iter().max_by(|a, b| (&a.time, !a.compressed).cmp(&(&b.time, !b.compressed))) {
@@ -46,35 +44,41 @@ pub(super) struct Log {
     pub(super) time: String,
     compressed: bool,
     pub(super) path: PathBuf,
+    /// Where it is below the directory of the logs.
+    pub(super) below: PathBuf,
 }
 
-/// The logs directly in one directory (`CATEGORY:PF:TIME.log`), and those below the directories of categories in
-/// the other.
-pub(super) fn all(flat: &Path, split: &Path) -> Vec<Log> {
-    let flat = entries(flat).filter_map(|path| {
-        let name = path.file_name()?.to_str()?.to_owned();
+/// The logs directly in one directory below that of the logs (`CATEGORY:PF:TIME.log`), and those below the directories of
+/// categories in the other.
+pub(super) fn all(logs: &Path, flat: &str, split: &str) -> Vec<Log> {
+    let Ok(place) = Beneath::open(logs) else { return Vec::new() };
+    let list = |path: &Path, kind: Kind| {
+        let entries = place.list(path).unwrap_or_default();
+        entries.into_iter().filter(move |entry| entry.kind == kind).map(|entry| entry.path)
+    };
+    let name = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
+    let flat = list(Path::new(flat), Kind::File).filter_map(|path| {
+        let name = name(&path)?;
         let (category, rest) = name.split_once(':')?;
-        log(path, category, rest)
+        log(logs, path, category, rest)
     });
-    let split = entries(split).flat_map(|directory| {
-        let category = directory.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
-        entries(&directory).filter_map(move |path| {
-            let name = path.file_name()?.to_str()?.to_owned();
-            log(path, &category, &name)
-        })
+    let split = list(Path::new(split), Kind::Directory).flat_map(|directory| {
+        let category = name(&directory).unwrap_or_default();
+        let of = |path: PathBuf| log(logs, path.clone(), &category, &name(&path)?);
+        list(&directory, Kind::File).filter_map(of).collect::<Vec<_>>()
     });
     flat.chain(split).collect()
 }
 
 /// Takes `name-version:time.log` apart.
-fn log(path: PathBuf, category: &str, name: &str) -> Option<Log> {
+fn log(logs: &Path, below: PathBuf, category: &str, name: &str) -> Option<Log> {
     let (name, compressed) = match name.strip_suffix(".gz") {
         Some(name) => (name, true),
         None => (name, false),
     };
     let (pf, time) = name.strip_suffix(".log")?.rsplit_once(':')?;
     let cpv = Cpv::parse(format!("{category}/{pf}").as_bytes())?;
-    Some(Log { cpv, time: time.into(), compressed, path })
+    Some(Log { cpv, time: time.into(), compressed, path: logs.join(&below), below })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::failure::{Class, Failure};
 use super::job::Job;
 use super::machine::Machine;
 use super::{Exit, Ran, Report, Step};
+use crate::portage::command::shell_word;
 use crate::portage::output::How;
 use crate::portage::plan::Unread;
 use crate::portage::problem::{Problem, ProblemKind};
@@ -77,9 +78,10 @@ pub fn passed_over(report: &Report, left_out: bool) -> Vec<String> {
             "an update was skipped because of its dependencies: {package} (see: less {})",
             ran.log
         )),
-        (ProblemKind::Skipped, None) => {
-            Some(format!("updates were skipped because of a dependency conflict (see: less {})", ran.log))
-        }
+        (ProblemKind::Skipped, None) => Some(format!(
+            "updates were skipped because of a dependency conflict (see: less {})",
+            shell_word(&ran.log)
+        )),
         _ => None,
     };
     ran.evidence.problems.iter().filter_map(sentence).collect()

@@ -9,7 +9,7 @@ use crate::core::failure::{Class, Failure};
 use crate::core::machine::{Machine, Place, Purpose};
 use crate::portage::advice;
 use crate::portage::buildlog::BuildLog;
-use crate::portage::command::shell_quote;
+use crate::portage::command::shell_word;
 use crate::portage::die::Die;
 use crate::portage::fetch::Trouble;
 use crate::portage::output::{FailedPackage, How};
@@ -183,7 +183,7 @@ impl Case<'_> {
         let mut suggestions = vec![format!("emerge --fetchonly ={}", self.failed.package)];
         if let Some(download) = download {
             // From wherever it is to be had, when the server of the tree stays away.
-            let url = shell_quote(&download.url);
+            let url = shell_word(&download.url);
             suggestions.push(format!("wget -P \"$(portageq distdir)\" {url}"));
         }
         let may_pass = self.log.fetch == Trouble::Passing && problem.kind == ProblemKind::Fetch;
@@ -206,7 +206,7 @@ impl Case<'_> {
         let mut suggestions = vec![format!("emerge --oneshot --usepkg=n ={}", self.failed.package)];
         if let Some(file) = &problem.subject {
             // Portage keeps what it found damaged under another name.
-            suggestions.push(format!("rm -f {}._checksum_failure_.*", shell_quote(file)));
+            suggestions.push(format!("rm -f {}._checksum_failure_.*", shell_word(file)));
         }
         told(Class::BinpkgCorrupt, None, message, words(problem), suggestions)
     }
@@ -220,7 +220,7 @@ impl Case<'_> {
         };
         let mut suggestions = Vec::new();
         if let Some(file) = &problem.subject {
-            suggestions.push(format!("portageq owners / {}", shell_quote(file)));
+            suggestions.push(format!("portageq owners / {}", shell_word(file)));
         }
         suggestions.push(paste::skip([&self.failed.package]));
         told(Class::Collision, None, message, words(problem), suggestions)

@@ -1,7 +1,7 @@
 //! Commands that a person can paste into a shell of the container as they are.
 
 use crate::core::Ran;
-use crate::portage::command::shell_quote;
+use crate::portage::command::shell_word;
 use crate::portage::cpv::Cpv;
 
 /// A line for one of Portage's settings for packages, such as `package.use` (portage(5)): into a file
@@ -18,12 +18,12 @@ pub(super) fn setting(name: &str, package: &Cpv, line: &str, ran: &Ran) -> Strin
 
 /// Builds this version of a package again, with its binary package.
 pub(super) fn build(package: &str) -> String {
-    format!("emerge --oneshot {}", shell_quote(&format!("={package}")))
+    format!("emerge --oneshot {}", shell_word(&format!("={package}")))
 }
 
 /// Shows what Portage has to say about an atom.
 pub(super) fn look_at(atom: &str) -> String {
-    format!("emerge --pretend --verbose {}", shell_quote(atom))
+    format!("emerge --pretend --verbose {}", shell_word(atom))
 }
 
 /// Goes on without packages, for the rest of the cycle.

@@ -69,6 +69,29 @@ pub(super) fn plain(argv: &[&str]) -> Command {
     Command { argv: argv.iter().map(|&arg| arg.to_owned()).collect(), env: environment() }
 }
 
+/// A word as it is typed into bash, in one line whatever is in it: a name with control characters is neither a second line in a log
+/// nor anything that a terminal acts on.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    if !word.chars().any(char::is_control) {
+        return shell_quote(word);
+    }
+    let mut quoted = String::from("$'");
+    for c in word.chars() {
+        match c {
+            '\'' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                for byte in c.to_string().bytes() {
+                    quoted += &format!("\\x{byte:02x}");
+                }
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
 /// Quotes a word for a shell, and for `shlex.split`, with which Portage reads `EMERGE_DEFAULT_OPTS`.
 #[must_use]
 pub fn shell_quote(arg: &str) -> String {

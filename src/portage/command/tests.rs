@@ -143,3 +143,19 @@ fn what_there_is_an_ebuild_of() {
     assert_eq!(invisible(text), ["nonexist/foo:2".to_owned()].into());
     assert!(invisible(b"Traceback (most recent call last)\n").is_empty(), "no answer is none");
 }
+
+#[test]
+fn a_name_is_one_harmless_word_in_one_line() {
+    for (name, word) in [
+        ("/v/log/a:b-1.log", "/v/log/a:b-1.log"),
+        ("/v/log/$(reboot).log", "'/v/log/$(reboot).log'"),
+        ("it's", r#"'it'"'"'s'"#),
+        ("a\nb\x1b[2J'\\", r"$'a\x0ab\x1b[2J\'\\'"),
+        ("\u{9b}", r"$'\xc2\x9b'"),
+    ] {
+        assert_eq!(shell_word(name), word);
+        let said =
+            std::process::Command::new("bash").args(["-c", &format!("printf %s {word}")]).output().unwrap();
+        assert_eq!(String::from_utf8(said.stdout).unwrap(), name);
+    }
+}

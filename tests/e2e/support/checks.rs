@@ -67,8 +67,7 @@ impl Builder {
     /// The steps of a cycle that ran, from its logs on the volume.
     #[track_caller]
     pub fn steps(&self, cycle: u64) -> Vec<String> {
-        let entries =
-            fs::read_dir(self.on_volume(format!("log/cycle/{cycle}"))).into_iter().flatten().flatten();
+        let entries = fs::read_dir(self.on_volume(format!("steps/{cycle}"))).into_iter().flatten().flatten();
         let mut names: Vec<String> =
             entries.filter_map(|entry| Some(entry.path().file_stem()?.to_str()?.to_owned())).collect();
         names.sort();
@@ -78,7 +77,7 @@ impl Builder {
     /// The log of a step.
     #[track_caller]
     pub fn step_log(&self, cycle: u64, step: &str) -> String {
-        let path = self.on_volume(format!("log/cycle/{cycle}/{step}.log"));
+        let path = self.on_volume(format!("steps/{cycle}/{step}.log"));
         let log = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         String::from_utf8_lossy(&log).into_owned()
     }

@@ -1,0 +1,523 @@
+//! Directories that others may write into, looked at and cleared by root.
+//!
+//! `log/`, `distfiles/`, Portage's build directory and the repositories belong to the user portage, and whatever runs there as
+//! that user can plant what it likes under any name. So nothing is looked up there by a path from the root: a directory is opened
+//! once, and the kernel looks everything else up below it, through no link (openat2(2)). Only regular files are opened, and opening
+//! never waits for the other end of a pipe.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat, renameat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+/// Links of root in the place of the directory itself that are followed one after the other.
+const LINKS: usize = 8;
+/// How deep a tree is walked with all its directories open. Deeper ones are brought up before they are removed, and
+/// what is in them is not counted.
+const DEPTH: usize = 64;
+/// The user and the group `portage` of every Gentoo (acct-user/portage).
+pub(crate) const PORTAGE_ID: u32 = 250;
+
+/// A directory that others may write into.
+#[derive(Debug)]
+pub(crate) struct Beneath {
+    directory: OwnedFd,
+    path: PathBuf,
+}
+
+/// Something in such a directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Its path below the directory.
+    pub(crate) path: PathBuf,
+    /// What it is.
+    pub(crate) kind: Kind,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// The user that it belongs to.
+    pub(crate) owner: u32,
+    /// When its content was last changed.
+    pub(crate) modified: SystemTime,
+    /// When it came to this place, was changed or got another owner.
+    pub(crate) changed: SystemTime,
+}
+
+/// What something is. A link is never followed, so what it leads to is nobody's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Directory,
+    Other,
+}
+
+impl Beneath {
+    /// Opens the directory. What leads to it is trusted, and a link in its own place when it is root's.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let mut place = path.to_owned();
+        for _ in 0..LINKS {
+            let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let found = openat(AT_FDCWD, &place, flags, Mode::empty())?;
+            let meta = fstat(&found)?;
+            match kind(&meta) {
+                Kind::Directory => {
+                    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+                    let directory = openat(&found, ".", flags, Mode::empty())?;
+                    return Ok(Self { directory, path: path.to_owned() });
+                }
+                Kind::Other if is_link(&meta) && is_ours(&meta) => {
+                    let target = PathBuf::from(readlinkat(&found, "")?);
+                    place = place.parent().unwrap_or(Path::new("/")).join(target);
+                }
+                Kind::File => return Err(io::ErrorKind::NotADirectory.into()),
+                Kind::Other => return Err(refused("is a link of another user or no directory")),
+            }
+        }
+        Err(refused("is a chain of links"))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is in a directory below it (`.` for itself), by name. What vanishes meanwhile is left out.
+    pub(crate) fn list(&self, path: impl AsRef<Path>) -> io::Result<Vec<Entry>> {
+        let path = path.as_ref();
+        let mut directory = Dir::from_fd(self.directory(path)?)?;
+        let mut found = Vec::new();
+        for name in names(&mut directory)? {
+            if let Ok(meta) = fstatat(&directory, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+                found.push(entry(relative(path).join(name), &meta));
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    /// What is at a path below it.
+    pub(crate) fn entry(&self, path: impl AsRef<Path>) -> io::Result<Entry> {
+        let (parent, name) = self.parent(path.as_ref())?;
+        Ok(entry(path.as_ref().to_owned(), &fstatat(&parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)?))
+    }
+
+    /// The text of a link below it.
+    pub(crate) fn link(&self, path: impl AsRef<Path>) -> io::Result<PathBuf> {
+        let (parent, name) = self.parent(path.as_ref())?;
+        Ok(readlinkat(&parent, name)?.into())
+    }
+
+    /// A regular file below it, to be read. It may be long, and grow.
+    ///
+    /// # Errors
+    /// Also for a file with another name somewhere that not everybody may read: it was linked here by whoever wants it shown.
+    pub(crate) fn file(&self, path: impl AsRef<Path>) -> io::Result<File> {
+        let file: File =
+            look(self.directory.as_fd(), path.as_ref(), OFlag::O_RDONLY | OFlag::O_NONBLOCK)?.into();
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(refused("is not a regular file"));
+        }
+        if is_borrowed(&meta) {
+            return Err(refused("is a second name of a file of another user"));
+        }
+        Ok(file)
+    }
+
+    /// A handle on whatever is at a path below it, which opens nothing: no pipe is waited for, no device is started.
+    pub(crate) fn any(&self, path: impl AsRef<Path>) -> io::Result<OwnedFd> {
+        look(self.directory.as_fd(), path.as_ref(), OFlag::O_PATH)
+    }
+
+    /// The whole text of a file below it, if it is not longer than this.
+    pub(crate) fn read(&self, path: impl AsRef<Path>, longest: u64) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        self.file(path)?.take(longest.saturating_add(1)).read_to_end(&mut text)?;
+        if text.len() as u64 > longest {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(text)
+    }
+
+    /// Bytes of all that is below a directory.
+    pub(crate) fn size(&self, path: impl AsRef<Path>) -> u64 {
+        let mut size = 0_u64;
+        let mut directories = vec![(path.as_ref().to_owned(), 0)];
+        while let Some((directory, depth)) = directories.pop() {
+            for entry in self.list(&directory).unwrap_or_default() {
+                match entry.kind {
+                    Kind::Directory if depth < DEPTH => directories.push((entry.path, depth + 1)),
+                    Kind::Directory => {}
+                    Kind::File | Kind::Other => size = size.saturating_add(entry.size),
+                }
+            }
+        }
+        size
+    }
+
+    /// Every regular file below it.
+    pub(crate) fn files(&self) -> io::Result<Vec<Entry>> {
+        let mut found = Vec::new();
+        let mut directories = vec![(PathBuf::from("."), 0)];
+        while let Some((directory, depth)) = directories.pop() {
+            let entries = match self.list(&directory) {
+                Err(problem) if depth > 0 && problem.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                match entry.kind {
+                    Kind::Directory if depth < DEPTH => directories.push((entry.path, depth + 1)),
+                    Kind::File => found.push(entry),
+                    Kind::Directory | Kind::Other => {}
+                }
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    /// Removes what is at a path below it: a file, a link itself, or an empty directory.
+    pub(crate) fn remove(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let (parent, name) = self.parent(path.as_ref())?;
+        match unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir) {
+            Err(Errno::EISDIR) => Ok(unlinkat(&parent, name, UnlinkatFlags::RemoveDir)?),
+            removed => Ok(removed?),
+        }
+    }
+
+    /// Removes what is at a path below it, with all that is in it.
+    pub(crate) fn remove_all(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let (parent, name) = self.parent(path.as_ref())?;
+        match unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir) {
+            Err(Errno::EISDIR) => {}
+            removed => return Ok(removed?),
+        }
+        empty(look(parent.as_fd(), Path::new(name), OFlag::O_RDONLY | OFlag::O_DIRECTORY)?)?;
+        Ok(unlinkat(&parent, name, UnlinkatFlags::RemoveDir)?)
+    }
+
+    fn directory(&self, path: &Path) -> io::Result<OwnedFd> {
+        look(self.directory.as_fd(), path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)
+    }
+
+    /// The directory in which a path below it ends, and the last name.
+    fn parent<'a>(&self, path: &'a Path) -> io::Result<(OwnedFd, &'a OsStr)> {
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok((look(self.directory.as_fd(), parent, OFlag::O_PATH | OFlag::O_DIRECTORY)?, name))
+    }
+}
+
+/// Opens the file at a path that somebody named: below the first of these directories that it is in, else through no link at
+/// all. A log, by its name; nothing else is ever meant.
+pub(crate) fn log(path: &Path, roots: &[&Path]) -> io::Result<File> {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    if !name.ends_with(b".log") && !name.ends_with(b".log.gz") {
+        return Err(refused("is not called a log"));
+    }
+    let below = roots.iter().find_map(|root| Some((*root, path.strip_prefix(root).ok()?)));
+    let (root, rest) = match below {
+        Some(below) => below,
+        None => (Path::new("/"), path.strip_prefix("/").map_err(|_| io::ErrorKind::NotFound)?),
+    };
+    Beneath::open(root)?.file(rest)
+}
+
+/// The content of a regular file, through links too: for what is only digested or compared, by whoever must not wait at a pipe.
+pub(crate) fn digested(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let mut file: File = openat(AT_FDCWD, path, flags, Mode::empty())?.into();
+    if !file.metadata()?.is_file() {
+        return Err(refused("is not a regular file"));
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Opens what is at a path below a directory, through no link and out of it by none.
+pub(crate) fn look(directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
+    if path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(refused("leads out of its place"));
+    }
+    let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    let how = OpenHow::new().flags(flags).resolve(
+        ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+    );
+    let mut opened = openat2(directory, path, how);
+    // Another process moved something meanwhile: openat2(2) asks to try again.
+    for _ in 0..8 {
+        if !matches!(opened, Err(Errno::EAGAIN)) {
+            break;
+        }
+        opened = openat2(directory, path, how);
+    }
+    match opened {
+        // A kernel before 5.6, or a filter of the container engine that does not know the call.
+        Err(Errno::ENOSYS | Errno::EPERM) => step_by_step(directory, path, flags),
+        Err(Errno::ELOOP | Errno::EXDEV) => Err(refused("leads through a link or out of its place")),
+        // What cannot be opened to be read is no regular file: a socket, a device without a driver.
+        Err(Errno::ENXIO | Errno::ENODEV) => Err(refused("is not a regular file")),
+        opened => Ok(opened?),
+    }
+}
+
+/// The same by plain names, one after the other, each of which has to be a directory and no link.
+fn step_by_step(directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
+    let mut names = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => names.push(name),
+            Component::CurDir => {}
+            _ => return Err(refused("leads out of its place")),
+        }
+    }
+    let last = names.pop().unwrap_or(OsStr::new("."));
+    let through = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut at = openat(directory, ".", through, Mode::empty())?;
+    for name in names {
+        at = openat(&at, name, through, Mode::empty())?;
+    }
+    match openat(&at, last, flags, Mode::empty()) {
+        Err(Errno::ELOOP) => Err(refused("leads through a link or out of its place")),
+        Err(Errno::ENXIO | Errno::ENODEV) => Err(refused("is not a regular file")),
+        opened => Ok(opened?),
+    }
+}
+
+/// Removes all that is in a directory. Directories far down are first moved up, so that no depth is too much.
+fn empty(top: OwnedFd) -> io::Result<()> {
+    let mut number = 0_u64;
+    // Each with the name that it has in the one before.
+    let mut open = vec![(Dir::from_fd(top)?, OsString::new())];
+    while let Some((directory, _)) = open.last_mut() {
+        let mut below = None;
+        for name in names(directory)? {
+            match unlinkat(&*directory, name.as_os_str(), UnlinkatFlags::NoRemoveDir) {
+                Err(Errno::EISDIR) => {}
+                Ok(()) | Err(Errno::ENOENT) => continue,
+                Err(problem) => return Err(problem.into()),
+            }
+            match unlinkat(&*directory, name.as_os_str(), UnlinkatFlags::RemoveDir) {
+                Err(Errno::ENOTEMPTY | Errno::EEXIST) => {}
+                Ok(()) | Err(Errno::ENOENT) => continue,
+                Err(problem) => return Err(problem.into()),
+            }
+            below = Some(name);
+            break;
+        }
+        let Some(name) = below else {
+            let Some((_, name)) = open.pop() else { break };
+            if let Some((parent, _)) = open.last() {
+                match unlinkat(parent, name.as_os_str(), UnlinkatFlags::RemoveDir) {
+                    // Somebody still writes there: it is emptied again.
+                    Ok(()) | Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::EEXIST) => {}
+                    Err(problem) => return Err(problem.into()),
+                }
+            }
+            continue;
+        };
+        number += 1;
+        if open.len() < DEPTH {
+            let (directory, _) = &open[open.len() - 1];
+            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+            match look(directory.as_fd(), Path::new(&name), flags) {
+                Ok(inner) => open.push((Dir::from_fd(inner)?, name)),
+                Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
+                Err(problem) => return Err(problem),
+            }
+        } else {
+            let (top, directory) = (&open[0].0, &open[open.len() - 1].0);
+            let up = OsString::from(format!(".gbsup-{number}-{}", std::process::id()));
+            renameat(directory, name.as_os_str(), top, up.as_os_str())?;
+        }
+    }
+    Ok(())
+}
+
+/// The names in a directory, but for itself and the one above.
+fn names(directory: &mut Dir) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in directory.iter() {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(OsString::from_vec(name));
+        }
+    }
+    Ok(names)
+}
+
+fn entry(path: PathBuf, meta: &FileStat) -> Entry {
+    let at = |seconds: i64, more: i64| {
+        SystemTime::UNIX_EPOCH
+            + Duration::new(
+                u64::try_from(seconds).unwrap_or_default(),
+                u32::try_from(more).unwrap_or_default(),
+            )
+    };
+    Entry {
+        path,
+        kind: kind(meta),
+        size: u64::try_from(meta.st_size).unwrap_or_default(),
+        owner: meta.st_uid,
+        modified: at(meta.st_mtime, meta.st_mtime_nsec),
+        changed: at(meta.st_ctime, meta.st_ctime_nsec),
+    }
+}
+
+fn kind(meta: &FileStat) -> Kind {
+    match SFlag::from_bits_truncate(meta.st_mode) & SFlag::S_IFMT {
+        SFlag::S_IFREG => Kind::File,
+        SFlag::S_IFDIR => Kind::Directory,
+        _ => Kind::Other,
+    }
+}
+
+fn is_link(meta: &FileStat) -> bool {
+    SFlag::from_bits_truncate(meta.st_mode) & SFlag::S_IFMT == SFlag::S_IFLNK
+}
+
+fn is_ours(meta: &FileStat) -> bool {
+    meta.st_uid == 0 || meta.st_uid == nix::unistd::geteuid().as_raw()
+}
+
+/// A file of somebody else that has a second name here and that not everybody may read.
+fn is_borrowed(meta: &Metadata) -> bool {
+    meta.nlink() > 1 && meta.mode() & 0o004 == 0 && meta.uid() != PORTAGE_ID
+}
+
+fn relative(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
+}
+
+fn refused(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, format!("not read or changed, since it {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use nix::sys::stat::mknod;
+    use nix::unistd::mkfifo;
+
+    use super::*;
+
+    /// A directory of others, and beside it one of root with a file that nothing here may touch.
+    fn planted() -> (tempfile::TempDir, Beneath) {
+        let place = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (place.path().join("ours"), place.path().join("theirs"));
+        fs::create_dir(&ours).unwrap();
+        fs::create_dir(&theirs).unwrap();
+        fs::write(ours.join("secret.log"), "secret").unwrap();
+        fs::set_permissions(ours.join("secret.log"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(theirs.join("plain.log"), "plain").unwrap();
+        symlink("../ours/secret.log", theirs.join("link.log")).unwrap();
+        symlink("../ours", theirs.join("directory")).unwrap();
+        fs::hard_link(ours.join("secret.log"), theirs.join("second.log")).unwrap();
+        mkfifo(&theirs.join("pipe.log"), Mode::S_IRWXU).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(theirs.join("socket.log")).unwrap());
+        mknod(&theirs.join("device.log"), SFlag::S_IFCHR, Mode::S_IRWXU, nix::sys::stat::makedev(1, 5))
+            .unwrap();
+        let beneath = Beneath::open(&theirs).unwrap();
+        (place, beneath)
+    }
+
+    const REFUSED: &[&str] = &[
+        "link.log",
+        "directory/secret.log",
+        "second.log",
+        "pipe.log",
+        "socket.log",
+        "device.log",
+        ".",
+        "../ours/secret.log",
+        "/etc/passwd",
+    ];
+
+    #[test]
+    fn only_plain_files_are_opened_and_nothing_is_waited_for() {
+        let (place, theirs) = planted();
+        assert_eq!(theirs.read("plain.log", 5).unwrap(), b"plain");
+        assert_eq!(theirs.read("plain.log", 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        for name in REFUSED {
+            assert!(theirs.file(name).is_err(), "{name}");
+            let named = log(&theirs.path().join(name), &[theirs.path()]);
+            assert!(named.is_err(), "{name}");
+        }
+        let elsewhere = place.path().join("theirs/../theirs/plain.log");
+        assert!(log(&elsewhere, &[]).is_err());
+        fs::write(place.path().join("ours/other.log"), "").unwrap();
+        assert!(log(&place.path().join("ours/other.log"), &[]).is_ok(), "no link leads there");
+        assert!(log(Path::new("/etc/passwd"), &[]).is_err(), "it is no log");
+    }
+
+    /// Kernels and container engines without openat2 get the same answers.
+    #[test]
+    fn step_by_step_it_is_the_same() {
+        let (_place, theirs) = planted();
+        let open = |name: &str, flags| {
+            step_by_step(theirs.directory.as_fd(), Path::new(name), flags | OFlag::O_NOFOLLOW)
+        };
+        assert!(open("plain.log", OFlag::O_RDONLY).is_ok());
+        assert!(open(".", OFlag::O_RDONLY | OFlag::O_DIRECTORY).is_ok());
+        for name in ["link.log", "directory/secret.log", "socket.log", "../ours/secret.log", "/etc/passwd"] {
+            assert!(open(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_removed_is_here_and_not_where_a_link_leads() {
+        let (place, theirs) = planted();
+        for name in ["directory/secret.log", "../ours/secret.log"] {
+            assert!(theirs.remove(name).is_err() && theirs.remove_all(name).is_err(), "{name}");
+        }
+        fs::create_dir_all(theirs.path().join("tree/below")).unwrap();
+        symlink("../../../ours", theirs.path().join("tree/below/out")).unwrap();
+        let mut deep = theirs.path().join("tree");
+        for _ in 0..200 {
+            deep.push("d");
+            fs::create_dir(&deep).unwrap();
+            fs::write(deep.join("file"), "x").unwrap();
+        }
+        theirs.remove_all("tree").unwrap();
+        theirs.remove_all("directory").unwrap();
+        theirs.remove("link.log").unwrap();
+        assert!(theirs.entry("tree").is_err() && theirs.entry("directory").is_err());
+        assert_eq!(fs::read_to_string(place.path().join("ours/secret.log")).unwrap(), "secret");
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_directory_is_followed_when_it_is_roots() {
+        let (place, _) = planted();
+        let link = place.path().join("moved");
+        symlink("theirs", &link).unwrap();
+        assert_eq!(Beneath::open(&link).unwrap().read("plain.log", 9).unwrap(), b"plain");
+        std::os::unix::fs::lchown(&link, Some(PORTAGE_ID), Some(PORTAGE_ID)).unwrap();
+        assert!(Beneath::open(&link).is_err());
+        assert!(Beneath::open(&place.path().join("ours/secret.log")).is_err());
+    }
+
+    #[test]
+    fn what_is_there_is_told_without_following() {
+        let (_place, theirs) = planted();
+        let kind = |name: &str| theirs.entry(name).unwrap().kind;
+        assert_eq!(
+            (kind("plain.log"), kind("link.log"), kind("directory")),
+            (Kind::File, Kind::Other, Kind::Other)
+        );
+        let files: Vec<_> = theirs.files().unwrap().into_iter().map(|entry| entry.path).collect();
+        assert_eq!(files, ["plain.log", "second.log"].map(PathBuf::from));
+        assert_eq!(theirs.link("link.log").unwrap(), Path::new("../ours/secret.log"));
+    }
+}
