@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::beneath::digested;
 use crate::portage::gpkg::digests::hex;
 use crate::portage::plan::{Plan, Planned};
 
@@ -140,7 +141,7 @@ impl Sums {
 
     /// The contents; one that is not there or cannot be read counts as empty.
     fn file(&mut self, path: &Path) {
-        self.bytes(&fs::read(path).unwrap_or_default());
+        self.bytes(&digested(path).unwrap_or_default());
     }
 
     /// A file, or a directory with everything below it.
@@ -180,7 +181,7 @@ fn names(directory: &Path) -> Vec<String> {
 
 /// The lines of a file that begin so, in order.
 fn lines(file: &Path, beginning: &str) -> Vec<String> {
-    let text = fs::read(file).unwrap_or_default();
+    let text = digested(file).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     text.lines().filter(|line| line.starts_with(beginning)).map(str::to_owned).collect()
 }
@@ -212,6 +213,9 @@ mod tests {
         let line = "[ebuild  N     ] a/b-1-r2:3/4::r  USE=\"x -y\" 12 KiB";
         write(root, "var/db/repos/r/a/b/b-1-r2.ebuild", "EAPI=8");
         write(root, "var/db/repos/r/a/b/Manifest", "DIST b-1.tar.xz 1 SHA512 00\n");
+        fs::create_dir_all(root.join(REPO).join("a/b/files")).unwrap();
+        // Whoever the repository is synced as could have it waited for.
+        nix::unistd::mkfifo(&root.join(REPO).join("a/b/files/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let mut before = look(line);
         assert_eq!(before.len(), 64);
         for (path, text, reaches) in [
