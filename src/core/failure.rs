@@ -50,6 +50,8 @@ pub enum Class {
     Stalled,
     /// A binary package is damaged.
     BinpkgCorrupt,
+    /// A package was not tried, because of others that failed or are left out.
+    NotTried,
     /// `/etc/portage/make.profile` does not lead to a profile.
     ProfileInvalid,
     /// Another Portage held a lock that the step needed, and the step ended while it waited for it.
@@ -91,6 +93,7 @@ impl Class {
             Self::Killed => "killed",
             Self::Stalled => "stalled",
             Self::BinpkgCorrupt => "binpkg-corrupt",
+            Self::NotTried => "not-tried",
             Self::ProfileInvalid => "profile-invalid",
             Self::PortageLocked => "portage-locked",
             Self::Volume => "volume",

@@ -85,6 +85,7 @@ pub fn is_remembered(failure: &Failure) -> bool {
         | Class::TooManyProcesses
         // A damaged file is set aside, and what is built in its place may be sound.
         | Class::BinpkgCorrupt
+        | Class::NotTried
         | Class::ProfileInvalid
         | Class::PortageLocked
         | Class::Volume
@@ -116,6 +117,12 @@ impl KnownFailure {
     #[must_use]
     pub fn is_meant_by(&self, atoms: &[String]) -> bool {
         atoms.iter().any(|atom| cpv::excludes(atom, self.package.cp(), &self.slot))
+    }
+
+    /// Whether it is installed although it failed: of all phases that of `pkg_postinst` alone comes after the merge.
+    #[must_use]
+    pub fn is_half_done(&self) -> bool {
+        self.phase.as_deref() == Some("postinst")
     }
 
     /// Whether this plan of a cycle would only repeat the failure.
@@ -191,9 +198,16 @@ pub fn forget_unwanted(known: &mut Vec<KnownFailure>, plan: &Plan, skipped: &[St
             |planned: &Planned| planned.cpv.cp() == past.package.cp() && planned.slot == past.slot;
         match plan.packages.iter().find(|planned| takes_its_place(planned)) {
             Some(planned) => planned.cpv == past.package,
-            None => !for_now.is_empty() || past.is_meant_by(skipped),
+            // Portage sees no reason to build what is installed.
+            None => past.is_half_done() || !for_now.is_empty() || past.is_meant_by(skipped),
         }
     });
+}
+
+/// Packages that are installed although they failed, as `category/name-version`.
+#[must_use]
+pub fn half_done(known: &[KnownFailure]) -> Vec<String> {
+    known.iter().filter(|past| past.is_half_done()).map(|past| past.package.to_string()).collect()
 }
 
 /// Has everything tried again in this cycle. What is left out of it is not tried in a later one for that.

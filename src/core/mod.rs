@@ -39,6 +39,7 @@ pub mod release;
 pub mod remedy;
 mod repositories;
 pub mod request;
+pub mod rest;
 pub mod room;
 pub mod server;
 pub mod signing;
@@ -65,6 +66,7 @@ use crate::portage::cpv::Cpv;
 use crate::portage::live::LiveJob;
 use crate::portage::output::{Evidence, Progress};
 use crate::portage::plan::Plan;
+use crate::portage::problem::{Problem, ProblemKind};
 use crate::portage::sync::Synced;
 
 use audit::Broken;
@@ -78,6 +80,7 @@ use offer::Held;
 use prune::Pruned;
 use release::{Current, Published};
 use request::{Reply, Request};
+use rest::Untried;
 use stall::Pulse;
 use state::{CyclePlan, Durable};
 use status::VolumeInfo;
@@ -177,6 +180,40 @@ pub struct Ran {
     pub toolchain: String,
 }
 
+impl Ran {
+    /// Whether packages failed, each by itself, and nothing else stopped the command.
+    #[must_use]
+    pub fn failed_by_package(&self) -> bool {
+        self.exit != Exit::Code(0) && !self.is_cut_short() && !self.evidence.failed.is_empty()
+    }
+
+    /// Whether the command did not come to an end of its own.
+    #[must_use]
+    pub fn is_cut_short(&self) -> bool {
+        let stopped = |problem: &Problem| problem.kind == ProblemKind::Interrupted;
+        !matches!(self.exit, Exit::Code(_)) || self.evidence.problems.iter().any(stopped)
+    }
+
+    /// Two commands as one: this one came after another, of which packages had failed.
+    #[must_use]
+    pub fn after(mut self, before: Option<Self>) -> Self {
+        let Some(before) = before else { return self };
+        if self.exit == Exit::Code(0) {
+            self.exit = before.exit;
+            self.evidence.tail = before.evidence.tail;
+        }
+        self.evidence.failed.splice(0..0, before.evidence.failed);
+        self.evidence.problems.splice(0..0, before.evidence.problems);
+        self.logs.extend(before.logs);
+        self.full = self.full.or(before.full);
+        self.oom_kills = match (self.oom_kills, before.oom_kills) {
+            (Some(kills), Some(more)) => Some(kills.saturating_add(more)),
+            (kills, more) => kills.or(more),
+        };
+        self
+    }
+}
+
 /// How a step's work ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Report {
@@ -210,6 +247,13 @@ pub enum Report {
     },
     /// What Portage knows of a circular dependency.
     Circle(Circle),
+    /// What a build had left untried was tried; what failed of it, in one, and what could not be tried.
+    Rest {
+        /// The runs in which packages failed, as one.
+        ran: Option<Box<Ran>>,
+        /// What could not be tried, and why.
+        untried: Vec<Untried>,
+    },
     /// The binary packages were audited.
     Audited {
         /// What would be held back.

@@ -11,16 +11,22 @@
 //! - a target that is no set and needs an excluded package: nothing is resolved at all.
 //!
 //! So what a plan without them has that the plan of everything had not is left out as well, and so is what
-//! Portage names as in need of them when it gives up, until neither changes anything. If Portage finds no
-//! way without them, they are tried once more, as if nothing was known.
+//! Portage names as in need of them when it gives up, until neither changes anything. Only a package of which nothing was
+//! planned or installed stays: it is another member of a `||` group, and does as well.
+//!
+//! What the plan of everything had and the last one has not is not lost for that: with `--deep` Portage also masks what
+//! needs an *installed* package that needs an excluded one. It is asked for by name after the build ([`rest`](super::rest)).
+//!
+//! What a person leaves out is left out from the start, since it may be what stands in the way of any plan. When Portage
+//! passes something over then, it is asked what there would be without that, and the plan is narrowed by it.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::known::{self, KnownFailure};
-use crate::portage::cpv::Cpv;
-use crate::portage::plan::Plan;
+use super::known;
+use crate::portage::cpv::{self, Cpv};
+use crate::portage::plan::{Action, Plan, Planned};
 
 /// After so many plans the next one is taken as it is.
 const ROUNDS: u32 = 6;
@@ -35,6 +41,8 @@ pub enum Narrowing {
     /// Nothing, or nothing yet.
     #[default]
     None,
+    /// It is looked what there would be to do if a person left nothing out.
+    Whole,
     /// A plan without it is being made.
     AtWork {
         /// What is left out, as `category/name:slot` or `category/name`.
@@ -43,6 +51,12 @@ pub enum Narrowing {
         whole: Vec<Cpv>,
         /// How many plans were made without it.
         rounds: u32,
+        /// Of the atoms those that began it.
+        #[serde(default)]
+        cause: Cause,
+        /// The plan of everything without what they mean.
+        #[serde(default)]
+        rest: Vec<Planned>,
     },
     /// The plan is made.
     Done {
@@ -50,17 +64,42 @@ pub enum Narrowing {
         atoms: Vec<String>,
         /// What is not built either, because it needs what is left out.
         waits: Vec<Cpv>,
+        /// See [`Narrowing::AtWork`].
+        #[serde(default)]
+        cause: Cause,
+        /// What is known of what waits, from the plan of everything.
+        #[serde(default)]
+        rest: Vec<Planned>,
     },
-    /// Portage finds no plan without it, so everything is tried.
+    /// There is no plan of everything, so what a person leaves out is left out and that is all.
     InVain,
+}
+
+/// What is left out to begin with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Atoms.
+    pub atoms: Vec<String>,
+    /// A person asked for some of that.
+    pub asked: bool,
 }
 
 impl Narrowing {
     /// Leaves these out of a plan.
     #[must_use]
-    pub fn begin(atoms: Vec<String>, plan: &Plan) -> Self {
+    pub fn begin(cause: Cause, plan: &Plan) -> Self {
         let whole = plan.packages.iter().map(|planned| planned.cpv.clone()).collect();
-        Self::AtWork { atoms, whole, rounds: 0 }
+        let stays = |planned: &&Planned| {
+            !cause.atoms.iter().any(|atom| cpv::excludes(atom, planned.cpv.cp(), &planned.slot))
+        };
+        let rest = plan.packages.iter().filter(stays).cloned().collect();
+        Self::AtWork { atoms: cause.atoms.clone(), whole, rounds: 0, cause, rest }
+    }
+
+    /// Whether the plan that comes next leaves out what a person does.
+    #[must_use]
+    pub fn heeds_people(&self) -> bool {
+        *self != Self::Whole
     }
 
     /// What is left out.
@@ -68,60 +107,100 @@ impl Narrowing {
     pub fn atoms(&self) -> &[String] {
         match self {
             Self::AtWork { atoms, .. } | Self::Done { atoms, .. } => atoms,
-            Self::None | Self::InVain => &[],
+            Self::None | Self::Whole | Self::InVain => &[],
+        }
+    }
+
+    /// What is left out to begin with.
+    #[must_use]
+    pub fn cause(&self) -> &[String] {
+        match self {
+            Self::AtWork { cause, .. } | Self::Done { cause, .. } => &cause.atoms,
+            Self::None | Self::Whole | Self::InVain => &[],
+        }
+    }
+
+    /// What waits, as the plan of everything had it.
+    #[must_use]
+    pub fn rest(&self) -> &[Planned] {
+        match self {
+            Self::Done { rest, .. } => rest,
+            _ => &[],
         }
     }
 
     /// Takes in a plan without what is left out. True: it has what the plan of everything had not, and there
     /// has to be another.
     #[must_use]
-    pub fn next(&mut self, plan: &Plan, failures: &[KnownFailure]) -> bool {
-        let Self::AtWork { atoms, whole, rounds } = self else { return false };
-        let others = plan.packages.iter().filter(|planned| !whole.contains(&planned.cpv));
+    pub fn next(&mut self, plan: &Plan) -> bool {
+        let Self::AtWork { atoms, whole, rounds, .. } = self else { return false };
+        let is_alternative = |planned: &Planned| {
+            planned.action == Action::New && !whole.iter().any(|cpv| cpv.cp() == planned.cpv.cp())
+        };
+        let others =
+            plan.packages.iter().filter(|planned| !whole.contains(&planned.cpv) && !is_alternative(planned));
         let more = others.map(|planned| known::atom(&planned.cpv, &planned.slot)).collect();
         if *rounds < ROUNDS && add(atoms, more) {
             *rounds += 1;
             return true;
         }
-        let left_out = |cpv: &Cpv| {
-            let known = failures.iter().any(|past| past.package == *cpv && atoms.contains(&past.atom()));
-            known || plan.packages.iter().any(|planned| planned.cpv == *cpv)
-        };
-        let waits = whole.iter().filter(|cpv| !left_out(cpv)).cloned().collect();
-        *self = Self::Done { atoms: std::mem::take(atoms), waits };
+        self.settle(plan);
         false
     }
 
     /// Takes in that there is no plan without what is left out, because `needed_by` need it; the nearest first.
-    /// True: there has to be another.
+    /// True: there has to be another. When there is none to be had, everything waits.
     #[must_use]
     pub fn fails(&mut self, needed_by: &[Cpv]) -> bool {
-        let Self::AtWork { atoms, rounds, .. } = self else { return false };
-        let more = needed_by.iter().map(|package| package.cp().to_owned()).collect();
-        if *rounds < ROUNDS && add(atoms, more) {
-            *rounds += 1;
-        } else {
-            *self = Self::InVain;
+        match self {
+            Self::Whole => {
+                *self = Self::InVain;
+                true
+            }
+            Self::AtWork { atoms, rounds, .. } => {
+                let more = needed_by.iter().map(|package| package.cp().to_owned()).collect();
+                if *rounds < ROUNDS && add(atoms, more) {
+                    *rounds += 1;
+                    return true;
+                }
+                self.settle(&Plan::default());
+                false
+            }
+            Self::None | Self::Done { .. } | Self::InVain => false,
         }
-        true
+    }
+
+    /// This is the plan.
+    fn settle(&mut self, plan: &Plan) {
+        let Self::AtWork { atoms, cause, rest, .. } = self else { return };
+        let (atoms, cause, mut rest) = (std::mem::take(atoms), std::mem::take(cause), std::mem::take(rest));
+        rest.retain(|waiting| !plan.packages.iter().any(|planned| planned.cpv == waiting.cpv));
+        let waits = rest.iter().map(|planned| planned.cpv.clone()).collect();
+        *self = Self::Done { atoms, waits, cause, rest };
+    }
+
+    /// Takes in that this was merged after all.
+    pub fn merged(&mut self, package: &str) {
+        if let Self::Done { waits, rest, .. } = self {
+            waits.retain(|waiting| waiting.as_str() != package);
+            rest.retain(|waiting| waiting.cpv.as_str() != package);
+        }
     }
 
     /// What a person should know about it, in one sentence.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
         match self {
-            Self::Done { waits, .. } if !waits.is_empty() => {
+            Self::Done { waits, cause, .. } if !waits.is_empty() => {
                 let named: Vec<&str> = waits.iter().take(NAMED).map(Cpv::as_str).collect();
                 let more = match waits.len().saturating_sub(NAMED) {
                     0 => String::new(),
                     n => format!(" and {n} more"),
                 };
-                Some(format!("not built, because of what still fails: {}{more}", named.join(" ")))
+                let why = if cause.asked { "is left out" } else { "still fails" };
+                Some(format!("not built, because of what {why}: {}{more}", named.join(" ")))
             }
-            Self::InVain => {
-                Some("Portage finds no plan without what still fails, so it is tried again".to_owned())
-            }
-            Self::None | Self::AtWork { .. } | Self::Done { .. } => None,
+            _ => None,
         }
     }
 }

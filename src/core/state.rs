@@ -18,6 +18,7 @@ use super::notice::{Notices, Outbox};
 use super::release::Current;
 use super::remedy::{Remedy, Treated};
 use super::request::PauseMode;
+use super::rest::Leftover;
 use super::server::{self, Server};
 use super::skip::Skip;
 use super::status::{VolumeInfo, Why};
@@ -187,7 +188,10 @@ pub struct Cycle {
     /// What is held back from clients, one sentence each.
     #[serde(default)]
     pub held: Vec<String>,
-    /// What failed in its build, and is told as soon as the rest is published.
+    /// What its build left untried.
+    #[serde(default)]
+    pub rest: Option<Leftover>,
+    /// What failed in its build, and is told as soon as the rest is built and published.
     #[serde(default)]
     pub owed: Vec<Failure>,
     /// It has ended.
@@ -430,14 +434,22 @@ impl State {
     /// to fail.
     #[must_use]
     pub fn exclude(&self) -> Vec<String> {
-        let cycle = self.durable.cycle.iter();
-        let known = cycle.clone().flat_map(|cycle| cycle.narrowing.atoms());
-        let skips = self.durable.skips.iter().map(|skip| &skip.package);
-        let mut atoms: Vec<String> =
-            cycle.flat_map(|cycle| &cycle.exclude).chain(skips).chain(known).cloned().collect();
+        let narrowing = self.durable.cycle.as_ref().map(|cycle| &cycle.narrowing);
+        let mut atoms = match narrowing {
+            Some(narrowing) if !narrowing.heeds_people() => Vec::new(),
+            _ => self.left_out(),
+        };
+        atoms.extend(narrowing.into_iter().flat_map(|narrowing| narrowing.atoms()).cloned());
         atoms.sort();
         atoms.dedup();
         atoms
+    }
+
+    /// What a person leaves out, of this cycle or of all.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<String> {
+        let cycle = self.durable.cycle.iter().flat_map(|cycle| &cycle.exclude);
+        cycle.chain(self.durable.skips.iter().map(|skip| &skip.package)).cloned().collect()
     }
 
     /// The earliest deadline, in monotonic time. Nothing: only an event moves this state, and the

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::cycle;
 use super::eta::Task;
+use super::failure::Class;
 use super::job::{Job, Stage, Then};
 use super::release::Current;
 use super::remedy::{Remedy, Treated};
@@ -333,7 +334,8 @@ fn packages(verb: &str, before: &str, live: &Live, progress: Progress, now: Now)
 fn paused(state: &State, pause: &Pause, progress: Progress) -> String {
     match (pause.why, pause.failures.as_slice()) {
         (Why::Failure, [first, others @ ..]) => {
-            let more = match others.len() {
+            let others = others.iter().filter(|failure| failure.class != Class::NotTried).count();
+            let more = match others {
                 0 => String::new(),
                 1 => " (and 1 more failure)".to_owned(),
                 n => format!(" (and {n} more failures)"),

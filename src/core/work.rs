@@ -4,13 +4,18 @@ use super::Step;
 use super::audit::Broken;
 use super::major::Stale;
 use super::remedy::Change;
+use super::rest::Target;
 use crate::portage::circular::Solution;
 
 /// One step's work, with everything the performer needs that only the core knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
     /// See [`Step::Preflight`].
-    Preflight,
+    Preflight {
+        /// What is installed and known to fail in its `pkg_postinst`, as `category/name-version`: it is no
+        /// merge that was cut short, and is tried again when that is due.
+        failed: Vec<String>,
+    },
     /// See [`Step::Sync`].
     Sync {
         /// The names of the repositories that it is about; empty: all that are to be synced.
@@ -41,6 +46,15 @@ pub enum Work {
         /// Atoms to leave out.
         exclude: Vec<String>,
     },
+    /// A part of [`Step::Build`]: what it left untried; see [`rest`](super::rest).
+    Rest {
+        /// What to try.
+        targets: Vec<Target>,
+        /// Atoms to leave out.
+        exclude: Vec<String>,
+        /// Atoms of what failed.
+        failed: Vec<String>,
+    },
     /// A part of the step `at`: what Portage knows of a circular dependency that stopped it.
     Circle {
         /// The step.
@@ -67,6 +81,8 @@ pub enum Work {
         rebuild: Vec<Broken>,
         /// What was built so already and is no better for it.
         tried: Vec<Broken>,
+        /// Atoms of what fails or is left out: nothing is built anew for the lack of it.
+        failing: Vec<String>,
         /// Atoms to leave out.
         exclude: Vec<String>,
     },
@@ -105,11 +121,11 @@ impl Work {
     #[must_use]
     pub fn step(&self) -> Step {
         match self {
-            Self::Preflight => Step::Preflight,
+            Self::Preflight { .. } => Step::Preflight,
             Self::Sync { .. } => Step::Sync,
             Self::SelfUpdate => Step::SelfUpdate,
             Self::Plan { .. } => Step::Plan,
-            Self::Build { .. } | Self::Again { .. } => Step::Build,
+            Self::Build { .. } | Self::Again { .. } | Self::Rest { .. } => Step::Build,
             Self::Circle { at, .. } | Self::Untangle { at, .. } | Self::Prune { at } => *at,
             Self::Rebuild { .. } => Step::Rebuild,
             Self::Audit { .. } => Step::Audit,

@@ -67,6 +67,14 @@ pub fn candidate(lines: &[String]) -> Option<Candidate> {
     })
 }
 
+/// Whether what would do is only left out by `--exclude`, and nobody masked it.
+#[must_use]
+pub fn is_left_out(lines: &[String]) -> bool {
+    let left_out =
+        |line: &String| listed(line, "masked by: ").is_some_and(|(_, reasons)| reasons == "exclude option");
+    lines.iter().any(left_out)
+}
+
 /// A package whose USE flags are to be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UseChange {

@@ -290,6 +290,16 @@ pub fn again(packages: &[Cpv], makeopts: Option<&str>, host: &Host, options: &Bu
     command
 }
 
+/// Merges these versions, which [`build`] left untried, and what they need that is not there. What is installed and
+/// satisfies them is taken as it is, whatever it lacks itself.
+#[must_use]
+pub fn rest(packages: &[Cpv], host: &Host, options: &BuildOptions) -> Command {
+    let mut argv = emerge(options, Binaries::Use);
+    argv.push("--oneshot".to_owned());
+    let targets: Vec<String> = packages.iter().map(Cpv::atom).collect();
+    finish(argv, options, &targets, features(host, &[]))
+}
+
 /// Builds one package of a circular dependency, whose flags were changed for that, and what it needs. It
 /// alone is not packaged: it has to be built again with the flags it should have.
 #[must_use]
@@ -360,18 +370,35 @@ pub fn follow_up(argv: &[String], host: &Host, options: &BuildOptions) -> Comman
     Command { argv: argv.to_vec(), env }
 }
 
-/// Merges one version again after its merge was cut short.
-///
-/// Its files are on the system but in no record, so the protection against overwriting the files of
-/// others would refuse them (`portage/emaint/modules/merges/merges.py`).
+/// Merges one version again: its merge was cut short, or its `pkg_postinst` failed. Files of others are as protected
+/// as the configuration says.
 #[must_use]
 pub fn remerge(package: &Cpv, host: &Host, options: &BuildOptions) -> Command {
+    merge_anew(package, Binaries::Use, &[], host, options)
+}
+
+/// Merges the binary package again whose files were being copied when its merge was cut short
+/// ([`is_same_build`](super::leftovers::is_same_build)).
+///
+/// Some of its files are on the system but in no record, so `collision-protect` would refuse them
+/// (`portage/emaint/modules/merges/merges.py`). Files that another package owns are refused as before.
+#[must_use]
+pub fn merge_over(package: &Cpv, host: &Host, options: &BuildOptions) -> Command {
+    merge_anew(package, Binaries::Only, &["-collision-protect", "protect-owned"], host, options)
+}
+
+fn merge_anew(
+    package: &Cpv,
+    binaries: Binaries,
+    more: &[&str],
+    host: &Host,
+    options: &BuildOptions,
+) -> Command {
     // Neither an option of the user nor an exclusion may turn a repair into something else.
     let options = BuildOptions { args: Vec::new(), exclude: Vec::new(), ..options.clone() };
-    let mut argv = emerge(&options, Binaries::Use);
+    let mut argv = emerge(&options, binaries);
     argv.extend(["--oneshot", "--complete-graph=y"].map(str::to_owned));
-    let features = features(host, &["-collision-protect", "-protect-owned"]);
-    finish(argv, &options, &[package.atom()], features)
+    finish(argv, &options, &[package.atom()], features(host, more))
 }
 
 /// Compares the package index with the files; exit status 1 when they differ.
@@ -394,6 +421,8 @@ pub enum Binaries {
     Use,
     /// It builds from source: one of the same version may have been built against the same old things.
     Ignore,
+    /// It takes nothing else, whatever became of the configuration since.
+    Only,
 }
 
 /// How every emerge begins whose output is read.
@@ -428,6 +457,10 @@ fn emerge(options: &BuildOptions, binaries: Binaries) -> Vec<String> {
         // The two =y only spare the notes about every binary that no longer fits.
         Binaries::Use => argv
             .extend(["--usepkg=y", "--binpkg-respect-use=y", "--binpkg-changed-deps=y"].map(str::to_owned)),
+        Binaries::Only => argv.extend(
+            ["--usepkgonly=y", "--binpkg-respect-use=n", "--binpkg-changed-deps=n", "--with-bdeps=n"]
+                .map(str::to_owned),
+        ),
         // --usepkg=n alone is ignored by some versions when FEATURES has getbinpkg.
         Binaries::Ignore => argv.extend(["--usepkg=n", "--getbinpkg=n"].map(str::to_owned)),
     }

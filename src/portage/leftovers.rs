@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::binpkg::{ENDINGS, named, number};
 use super::cpv::Cpv;
+use super::index::Binary;
 use super::live;
 
 /// A file below the directory that was listed.
@@ -44,7 +45,7 @@ pub enum Leftover {
     /// The record of a package whose files were being copied to the system. It is a directory, and
     /// the package has to be merged again.
     HalfMerged(Cpv),
-    /// The work directory of a package that is installed. Portage removes it last, so the package's
+    /// The work directory of the very build that is installed. Portage removes it last, so the package's
     /// `pkg_postinst` may not have ended, and it has to be merged again.
     Unfinished(Cpv),
     /// The status file or socket of an emerge that is gone.
@@ -115,23 +116,49 @@ pub fn installed<'a>(directories: impl IntoIterator<Item = &'a Path>, running: &
     directories.into_iter().filter_map(repair).collect()
 }
 
-/// Looks through `category/name` of the directories in `PORTAGE_TMPDIR/portage`. One of a version that
-/// is not installed stays: Portage empties it when it builds that again, and an operator may be
-/// looking at it.
+/// Looks through `category/name` of the directories in `PORTAGE_TMPDIR/portage`. `builds` returns the text
+/// of `BUILD_TIME` of the work in it and of the package that is installed, empty where there is none.
+///
+/// Only the work of the very build that is installed is an unfinished merge: Portage writes the time down
+/// when `src_install` has ended (`portage/package/ebuild/doebuild.py`), and it takes it along with a binary package. Any
+/// other directory stays. Its build failed or was refused, and it is tried again when that is due; or a
+/// person is at work in it.
 #[must_use]
 pub fn work<'a>(
     directories: impl IntoIterator<Item = &'a Path>,
-    is_installed: impl Fn(&Cpv) -> bool,
+    builds: impl Fn(&Cpv) -> (String, String),
     running: &[u32],
 ) -> Vec<Repair> {
     if !running.is_empty() {
         return Vec::new();
     }
+    let is_one_build = |package: &Cpv| {
+        let (work, installed) = builds(package);
+        build_time(&work).is_some_and(|time| build_time(&installed) == Some(time))
+    };
     let repair = |path: &Path| {
-        let package = Cpv::parse(path.to_str()?.as_bytes()).filter(&is_installed)?;
+        let package = Cpv::parse(path.to_str()?.as_bytes()).filter(is_one_build)?;
         Some(Repair { path: path.to_path_buf(), kind: Leftover::Unfinished(package) })
     };
     directories.into_iter().filter_map(repair).collect()
+}
+
+/// Reads `BUILD_TIME`: seconds since 1970.
+#[must_use]
+pub fn build_time(text: &str) -> Option<i64> {
+    text.trim().parse().ok()
+}
+
+/// Whether a merge that was cut short can be done again from the very build that was being merged: its binary
+/// package is there, and none of a later build that Portage would take in its place. `merging` is the `BUILD_TIME` of
+/// the record that was left.
+///
+/// Portage had looked for collisions before it made the record, and what it copied after that no record names. So this
+/// build, and no other one, may overwrite files that no package owns.
+#[must_use]
+pub fn is_same_build(package: &Cpv, merging: Option<i64>, binaries: &[Binary]) -> bool {
+    let builds = binaries.iter().filter(|binary| binary.cpv == *package);
+    merging.is_some() && builds.map(|binary| binary.built).max() == Some(merging)
 }
 
 /// Looks through the file names in `/run/portage`.
@@ -199,6 +226,8 @@ fn is_random(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -263,11 +292,38 @@ mod tests {
     fn work_directories_of_what_is_installed() {
         let directories =
             ["app-misc/x-1", "app-misc/x-2", "app-misc/.x-1.portage_lockfile", "._unmerge_", "x-1"];
-        let is_installed = |package: &Cpv| package.to_string() == "app-misc/x-1";
-        let unfinished = work(directories.map(Path::new), is_installed, &[]);
+        let builds = |work: &'static str, installed: &'static str| {
+            move |package: &Cpv| match package.as_str() {
+                "app-misc/x-1" => (work.to_owned(), installed.to_owned()),
+                _ => ("100\n".to_owned(), String::new()),
+            }
+        };
+        let unfinished = work(directories.map(Path::new), builds("100\n", "100\n"), &[]);
         let x = Cpv::parse(b"app-misc/x-1").expect("well formed");
         assert_eq!(unfinished, [Repair { path: "app-misc/x-1".into(), kind: Leftover::Unfinished(x) }]);
-        assert!(work(directories.map(Path::new), is_installed, &[57]).is_empty());
+        assert!(work(directories.map(Path::new), builds("100\n", "100\n"), &[57]).is_empty());
+        // A rebuild that failed before its end or was refused, what a person does by hand, and no build at all.
+        for (made, installed) in [("", "100"), ("101\n", "100\n"), ("99", "100"), ("", ""), ("x", "x")] {
+            let found = work(directories.map(Path::new), builds(made, installed), &[]);
+            assert!(found.is_empty(), "{made} {installed}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_merged_over_its_own_files() {
+        let binary = |cpv: &str, built: i64| Binary {
+            cpv: Cpv::parse(cpv.as_bytes()).expect("well formed"),
+            flags: BTreeSet::new(),
+            built: Some(built),
+        };
+        let x = Cpv::parse(b"app-misc/x-1").expect("well formed");
+        let binaries =
+            [binary("app-misc/x-1", 100), binary("app-misc/x-1", 101), binary("app-misc/x-2", 102)];
+        assert!(is_same_build(&x, Some(101), &binaries));
+        for other in [Some(100), Some(102), None] {
+            assert!(!is_same_build(&x, other, &binaries), "{other:?}");
+        }
+        assert!(!is_same_build(&x, None, &[]) && !is_same_build(&x, Some(100), &binaries[2..]));
     }
 
     #[test]

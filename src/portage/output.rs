@@ -33,6 +33,8 @@ pub struct FailedPackage {
 pub struct Evidence {
     /// Every package that failed or was dropped, in the order in which that became known.
     pub failed: Vec<FailedPackage>,
+    /// Every package that was merged and did not fail after that.
+    pub merged: Vec<Cpv>,
     /// What emerge reported in words, at most 32.
     pub problems: Vec<Problem>,
     /// `Nothing to merge; quitting.`
@@ -79,6 +81,7 @@ const TAIL_BYTES: usize = 400;
 #[derive(Debug, Default)]
 pub struct Scanner {
     failed: Vec<FailedPackage>,
+    merged: Vec<Cpv>,
     problems: Vec<Problem>,
     nothing_to_merge: bool,
     tail: VecDeque<Vec<u8>>,
@@ -163,6 +166,9 @@ impl Scanner {
                 None
             }
         };
+        if let Some(Progress::Completed { package, .. }) = &fresh {
+            self.merged.push(package.clone());
+        }
         let mut said = [late, now, fresh].into_iter().flatten();
         let first = said.next();
         self.late = said.next();
@@ -176,8 +182,10 @@ impl Scanner {
         if let Some((package, how)) = self.awaiting_log.take() {
             self.note(&package, how, None);
         }
+        self.merged.retain(|merged| !self.failed.iter().any(|failed| failed.package == *merged));
         Evidence {
             failed: self.failed,
+            merged: self.merged,
             problems: self.problems,
             nothing_to_merge: self.nothing_to_merge,
             tail: self.tail.iter().map(|line| lossy(line)).collect(),

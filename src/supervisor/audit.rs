@@ -21,6 +21,7 @@ pub(super) fn run(
     task: &mut Task,
     rebuild: &[Broken],
     tried: &[Broken],
+    failing: &[String],
     exclude: &[String],
 ) -> Result<Report, Trouble> {
     if let Some(interrupted) = mend(task, rebuild, exclude)? {
@@ -43,7 +44,7 @@ pub(super) fn run(
     let tried = [rebuild, tried].concat();
     // What may not be handed on is no trouble, and nothing that anybody has to know of each time.
     let held = audited.offer.held.clone();
-    let is_final = to_rebuild(&audited.broken, &tried).is_empty()
+    let is_final = to_rebuild(&audited.broken, &tried, failing).is_empty()
         && (audited.offer.held.is_empty() || task.config.publish.hold_back);
     if is_final {
         if let Some(refused) = trial::run(task, &audited, &installed, &provided)? {

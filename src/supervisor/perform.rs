@@ -1,5 +1,6 @@
 //! What each step does, in a thread of its own.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -10,6 +11,7 @@ use super::audit;
 use super::console::Console;
 use super::gauge::Limits;
 use super::locks;
+use super::places;
 use super::preflight;
 use super::process::Handle;
 use super::rebuild;
@@ -103,8 +105,8 @@ impl Task {
     fn perform(&mut self, work: &Work) -> Report {
         let limits = Limits::begin();
         let report = match work {
-            Work::Preflight => {
-                preflight::run(self).map(|(repairs, missing)| Report::Ready { repairs, missing })
+            Work::Preflight { failed } => {
+                preflight::run(self, failed).map(|(repairs, missing)| Report::Ready { repairs, missing })
             }
             Work::Sync { only } => syncing::run(self, only),
             Work::SelfUpdate => self.self_update(),
@@ -113,10 +115,13 @@ impl Task {
             Work::Circle { text, within, exclude, .. } => self.circle(text, within.as_ref(), exclude),
             Work::Untangle { solution, exclude, .. } => self.untangle(solution, exclude),
             Work::Again { packages, change, exclude } => self.again(packages, *change, exclude),
+            Work::Rest { targets, exclude, failed } => self.rest(targets, exclude, failed),
             Work::Publish { stale } => self.publish(stale),
             Work::Prune { .. } => Ok(Report::Pruned(self.prune())),
             Work::Rebuild { merged, exclude } => rebuild::run(self, merged, exclude),
-            Work::Audit { rebuild, tried, exclude } => audit::run(self, rebuild, tried, exclude),
+            Work::Audit { rebuild, tried, failing, exclude } => {
+                audit::run(self, rebuild, tried, failing, exclude)
+            }
         };
         self.settle();
         report.unwrap_or_else(|mut failure| {
@@ -146,12 +151,21 @@ impl Task {
         let options = self.options(exclude);
         self.tell_estimates(&options);
         let host = self.host()?;
-        for package in merge_again.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes())) {
+        let mut before = None;
+        // A person may have removed it.
+        let is_installed = |package: &Cpv| Path::new(places::INSTALLED).join(package.as_str()).is_dir();
+        let again = merge_again.iter().filter_map(|cpv| Cpv::parse(cpv.as_bytes()));
+        for package in again.filter(is_installed) {
             let ran = self.run(&command::remerge(&package, &host, &options))?;
             if ran.exit != Exit::Code(0) {
-                return Ok(Report::Ran(Box::new(ran)));
+                // Only a package that fails by itself leaves the others to be built.
+                if !ran.failed_by_package() {
+                    return Ok(Report::Ran(Box::new(ran)));
+                }
+                before = Some(ran.after(before));
             }
         }
-        self.run(&command::build(&host, &options)).map(|ran| Report::Ran(Box::new(ran)))
+        let ran = self.run(&command::build(&host, &options))?;
+        Ok(Report::Ran(Box::new(ran.after(before))))
     }
 }

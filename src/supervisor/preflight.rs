@@ -36,8 +36,9 @@ const DIRECTORIES: &[(&str, u32, u32, u32, bool)] = &[
 ];
 
 /// Checks and repairs; returns one sentence for each repair, and the names of the repositories that are not there. A
-/// tree that is missing is a reason to sync: the profile leads into it, so it is not looked at before.
-pub(super) fn run(task: &mut Task) -> Result<(Vec<String>, Vec<String>), Trouble> {
+/// tree that is missing is a reason to sync: the profile leads into it, so it is not looked at before. `failed` are
+/// packages whose `pkg_postinst` is known to fail.
+pub(super) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Vec<String>), Trouble> {
     directories(&task.volume)?;
     let steps = step_logs::prepare(&task.volume);
     let moved = steps.map_err(|problem| unusable(&task.volume.join(STEPS), &problem))?;
@@ -47,7 +48,7 @@ pub(super) fn run(task: &mut Task) -> Result<(Vec<String>, Vec<String>), Trouble
     elsewhere(task, &settings);
     attention::look(task, &settings);
     let repositories = places::repositories(task)?;
-    let mut repairs = repair::run(task, &settings, repositories.as_ref())?;
+    let mut repairs = repair::run(task, &settings, repositories.as_ref(), failed)?;
     repairs.extend(moved.into_iter().chain(unblocked));
     repairs.extend(publish::sweep(task)?);
     let missing = repositories.as_ref().map(places::missing).unwrap_or_default();

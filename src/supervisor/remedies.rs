@@ -10,6 +10,7 @@ use super::temporary_use::TemporaryUse;
 use crate::core::Report;
 use crate::core::prune::Pruned;
 use crate::core::remedy::{Change, Fewer};
+use crate::core::rest::{Rest, Target, Tried};
 use crate::portage::circular::{self, Solution};
 use crate::portage::command::{self, Command};
 use crate::portage::cpv::Cpv;
@@ -33,6 +34,30 @@ impl Task {
         }
         let command = command::again(&packages, makeopts.as_deref(), &host, &options);
         self.run(&command).map(|ran| Report::Ran(Box::new(ran)))
+    }
+
+    /// Builds what a build left untried, attempt by attempt; see [`crate::core::rest`].
+    pub(super) fn rest(
+        &mut self,
+        targets: &[Target],
+        exclude: &[String],
+        failed: &[String],
+    ) -> Result<Report, Trouble> {
+        let host = self.host()?;
+        let mut rest = Rest::begin(targets, exclude, failed);
+        let mut before = None;
+        while let Some(attempt) = rest.attempt() {
+            let options = self.options(&attempt.exclude);
+            let ran = self.run(&command::rest(&attempt.targets, &host, &options))?;
+            if ran.is_cut_short() || ran.full.is_some() {
+                return Ok(Report::Ran(Box::new(ran.after(before))));
+            }
+            rest.note(&Tried::of(&ran));
+            if ran.failed_by_package() {
+                before = Some(ran.after(before));
+            }
+        }
+        Ok(Report::Rest { ran: before.map(Box::new), untried: rest.untried() })
     }
 
     /// Removes what the configuration lets go. It also does when nothing can be logged any more.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::places::{INSTALLED, STATUS_FILES, listing, names, two_deep};
 use super::quarantine::{self, unreadable};
-use super::task::{Task, Trouble};
+use super::task::{Task, Trouble, binaries};
 use super::temporary_use;
 use super::trial;
 use crate::beneath::Beneath;
@@ -18,7 +18,7 @@ use crate::portage::binpkg;
 use crate::portage::command;
 use crate::portage::cpv::Cpv;
 use crate::portage::gpkg;
-use crate::portage::leftovers::{self, Entry, Leftover, Repair};
+use crate::portage::leftovers::{self, Entry, Leftover, Repair, build_time};
 use crate::portage::repository::Repositories;
 use crate::portage::settings::Settings;
 use crate::procs;
@@ -31,11 +31,13 @@ pub(super) const OTHER_PORTAGE: &str = "other-portage";
 /// Lines shown of what emaint said.
 const LAST_LINES: usize = 10;
 
-/// Repairs; returns one sentence for each thing done.
+/// Repairs; returns one sentence for each thing done. `failed` are packages of which it is known that their
+/// `pkg_postinst` fails, as `category/name-version`: they are no leftovers.
 pub(super) fn run(
     task: &mut Task,
     settings: &Settings,
     repositories: Option<&Repositories>,
+    failed: &[String],
 ) -> Result<Vec<String>, Trouble> {
     let running = procs::portage_pids();
     let text = "another Portage runs in this container: what it may be using is not repaired";
@@ -59,14 +61,14 @@ pub(super) fn run(
     for repository in repositories.into_iter().flat_map(|repositories| &repositories.all) {
         unlock(&repository.location, &running, &mut done)?;
     }
-    let mut again = half_merged(&running, &mut done)?;
-    again.extend(unfinished(settings, &running, &mut done)?);
+    let cut_short = half_merged(&running, &mut done)?;
+    let unfinished = unfinished(settings, failed, &running, &mut done)?;
     if running.is_empty() {
         // Portage ends in a traceback where there is nothing to index.
         if !listing.is_empty() {
             index(task, settings, &mut done)?;
         }
-        merge_again(task, again, &mut done)?;
+        merge_again(task, settings, cut_short, unfinished, &mut done)?;
     }
     Ok(done)
 }
@@ -144,25 +146,47 @@ pub(super) fn unlock(repository: &Path, running: &[u32], done: &mut Vec<String>)
     clear(&git, leftovers::git_locks(files.iter().map(|file| file.path.as_path()), &running), done)
 }
 
+/// A package whose files were being copied, and when the build ended that they are of.
+type CutShort = (Cpv, Option<i64>);
+
 /// Removes the records of half merged packages and names the packages.
-fn half_merged(running: &[u32], done: &mut Vec<String>) -> Result<Vec<Cpv>, Trouble> {
+fn half_merged(running: &[u32], done: &mut Vec<String>) -> Result<Vec<CutShort>, Trouble> {
     let root = Path::new(INSTALLED);
     let directories = two_deep(root);
     let repairs = leftovers::installed(directories.iter().map(PathBuf::as_path), running);
-    take(root, repairs, done)
+    let built =
+        repairs.iter().map(|repair| build_time(&text(&root.join(&repair.path).join("BUILD_TIME")))).collect();
+    let built: Vec<Option<i64>> = built;
+    Ok(take(root, repairs, done)?.into_iter().zip(built).collect())
 }
 
-/// Removes the work directories of packages that are installed, and names the packages. With FEATURES
+/// Removes the work directories of the builds that are installed, and names the packages. With FEATURES
 /// that keep them they say nothing.
-fn unfinished(settings: &Settings, running: &[u32], done: &mut Vec<String>) -> Result<Vec<Cpv>, Trouble> {
+fn unfinished(
+    settings: &Settings,
+    failed: &[String],
+    running: &[u32],
+    done: &mut Vec<String>,
+) -> Result<Vec<Cpv>, Trouble> {
     if ["keepwork", "keeptemp", "noclean"].iter().any(|feature| settings.features.contains(*feature)) {
         return Ok(Vec::new());
     }
     let root = settings.tmpdir.join("portage");
     let directories = two_deep(&root);
-    let is_installed = |package: &Cpv| Path::new(INSTALLED).join(package.to_string()).is_dir();
-    let repairs = leftovers::work(directories.iter().map(PathBuf::as_path), is_installed, running);
+    let directories = directories
+        .iter()
+        .map(PathBuf::as_path)
+        .filter(|path| !failed.iter().any(|failed| path.as_os_str() == failed.as_str()));
+    let builds = |package: &Cpv| {
+        let work = root.join(package.as_str()).join("build-info/BUILD_TIME");
+        (text(&work), text(&Path::new(INSTALLED).join(package.as_str()).join("BUILD_TIME")))
+    };
+    let repairs = leftovers::work(directories, builds, running);
     take(&root, repairs, done)
+}
+
+fn text(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_default()
 }
 
 /// Removes what was left, and names the packages that have to be merged again for it.
@@ -208,17 +232,30 @@ fn index(task: &mut Task, settings: &Settings, done: &mut Vec<String>) -> Result
     Ok(())
 }
 
-/// Merges what was half merged, so that its files have an owner again. When that fails the build
-/// that follows tries again and has more to say about it.
-fn merge_again(task: &mut Task, packages: Vec<Cpv>, done: &mut Vec<String>) -> Result<(), Trouble> {
-    if packages.is_empty() {
+/// Merges again what was half merged, so that its files have an owner again, and what did not end. When that fails
+/// the build that follows tries again and has more to say about it.
+fn merge_again(
+    task: &mut Task,
+    settings: &Settings,
+    cut_short: Vec<CutShort>,
+    unfinished: Vec<Cpv>,
+    done: &mut Vec<String>,
+) -> Result<(), Trouble> {
+    if cut_short.is_empty() && unfinished.is_empty() {
         return Ok(());
     }
     let host = task.host()?;
     let options = task.options(&[]);
-    for package in packages {
-        let ran = task.run(&command::remerge(&package, &host, &options))?;
-        if ran.exit == Exit::Code(0) {
+    let binaries = binaries(settings);
+    let unfinished = unfinished.into_iter().map(|package| (package, None));
+    for (package, merging) in cut_short.into_iter().chain(unfinished) {
+        let over = leftovers::is_same_build(&package, merging, &binaries);
+        let mut merged =
+            over && task.run(&command::merge_over(&package, &host, &options))?.exit == Exit::Code(0);
+        if !merged {
+            merged = task.run(&command::remerge(&package, &host, &options))?.exit == Exit::Code(0);
+        }
+        if merged {
             done.push(format!("{package} was merged again"));
         }
     }

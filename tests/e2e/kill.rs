@@ -196,11 +196,34 @@ fn at_twenty_moments_it_goes_on_and_loses_nothing() {
     builder.gbsup(&["history"]).ok();
 }
 
+const OWNER: &str = r#"EAPI=8
+inherit test-control
+DESCRIPTION="Owns a file"
+SLOT="0"
+src_install() {
+	test_file
+}
+"#;
+const TAKER: &str = r#"EAPI=8
+inherit test-control
+DESCRIPTION="Installs a file of test-quick/owner if it is told to"
+SLOT="0"
+IUSE="take"
+src_install() {
+	test_file
+	use take && newins - owner <<<"taken"
+}
+"#;
+
 /// The package is recorded as installed before its `pkg_postinst` runs, so no build would look at it
-/// again.
+/// again. The work directory of a rebuild that Portage refused looks much the same.
 #[test]
 fn a_merge_that_was_cut_short_after_the_record_is_made_whole() {
-    let mut builder = Builder::with_world(&["test-slow/postinst"]);
+    let mut builder = Recipe::new(&["test-slow/postinst", "test-quick/owner", "test-quick/taker"])
+        .config("[build]\njobs = 1\n")
+        .in_tree("test-quick/owner/owner-1.ebuild", OWNER)
+        .in_tree("test-quick/taker/taker-1.ebuild", TAKER)
+        .start();
     builder.wait_at("postinst");
     assert!(builder.has("test-slow/postinst-1"));
     builder.sh("rm /run/test/at-postinst");
@@ -213,7 +236,41 @@ fn a_merge_that_was_cut_short_after_the_record_is_made_whole() {
     assert_eq!(status.progress.failed, 0, "{}", status.headline);
     let logs = builder.logs();
     assert!(logs.contains("test-slow/postinst-1 was merged again"), "{logs}");
-    assert_eq!(builder.packages(), before);
-    assert_eq!(builder.compiled(), ["test-slow/postinst-1"]);
+    for (package, inode) in before {
+        assert_eq!(builder.packages().get(&package), Some(&inode), "{package} was made anew");
+    }
+    let times = |builder: &Builder, package| builder.compiled().iter().filter(|&one| one == package).count();
+    assert_eq!(times(&builder, "test-slow/postinst-1"), 1);
     builder.assert_tidy();
+
+    // A rebuild that is refused is not merged over what is there, whatever is asked for.
+    builder.sh(
+        "mkdir -p /etc/portage/package.use /var/tmp/portage/test-quick/owner-1/work && \
+         echo 'test-quick/taker take' >/etc/portage/package.use/take && touch /var/tmp/portage/test-quick/owner-1/work/notes",
+    );
+    let owned = |builder: &Builder| {
+        let files = "/usr/share/gbsup-test/owner /var/tmp/portage/test-quick/owner-1/work/notes";
+        assert_eq!(builder.sh(&format!("cat {files}")), "owner-1 was here\n");
+    };
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(2);
+    for attempt in 1..=2 {
+        let status = builder.wait_paused();
+        assert!(status.headline.contains("belongs to test-quick/owner-1"), "{}", status.headline);
+        owned(&builder);
+        assert_eq!(times(&builder, "test-quick/taker-1"), 2, "once as it was and once as it is wanted");
+        if attempt == 1 {
+            builder.resume();
+        }
+    }
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(3);
+    let status = builder.wait_waiting();
+    assert!(status.headline.contains("test-quick/taker-1 still failing"), "{}", status.headline);
+    owned(&builder);
+    assert_eq!(
+        builder.emerges().iter().filter(|emerge| emerge.contains("taker")).count(),
+        0,
+        "it was left out"
+    );
 }

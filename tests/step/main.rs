@@ -15,7 +15,6 @@ use proptest::prelude::*;
 use gbsup::config::{Config, News, OnFailure, Url};
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::{Job, Stage};
-use gbsup::core::narrowing::Narrowing;
 use gbsup::core::notice::Way;
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::skip::ToSkip;
@@ -324,7 +323,7 @@ impl World {
         let (Work::Build { .. }, Some(cycle), Some(made)) = (work, &durable.cycle, plan) else { return };
         let mut known = durable.known.iter();
         let repeated = known.find(|past| past.is_repeated_by(&made.plan, &cycle.toolchain, cycle.id));
-        assert!(repeated.is_none() || cycle.narrowing == Narrowing::InVain, "{repeated:?}");
+        assert!(repeated.is_none(), "{repeated:?}");
     }
 
     fn judge_state(&self, timer: bool, now: Now) {

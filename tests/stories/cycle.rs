@@ -261,6 +261,7 @@ fn the_history_learns_why_a_package_failed() {
         _ => None,
     });
     assert_eq!(reason, Some(("app-misc/a-1", "no luck")));
+    story.end(Report::Rest { ran: None, untried: Vec::new() });
 
     // What failed before its work began has no other record; an atom is no package.
     for (package, recorded) in [("app-misc/b-1", true), ("app-misc/b", false)] {
@@ -273,6 +274,7 @@ fn the_history_learns_why_a_package_failed() {
             matches!(action, Action::Record(Record::Package { message: Some(words), .. }) if words == "too small")
         });
         assert_eq!(found, recorded, "{package}");
+        story.end(Report::Rest { ran: None, untried: Vec::new() });
     }
 }
 

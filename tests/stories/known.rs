@@ -10,7 +10,9 @@ use gbsup::core::status::Mode;
 use gbsup::core::{Event, Exit, Ran, Report, Step, Work};
 use gbsup::portage::plan::Plan;
 
-use crate::story::{Story, completed, cpv, emerging, evidence, planned, ran, resume};
+use gbsup::portage::output::{How, Progress};
+
+use crate::story::{Story, completed, cpv, emerging, evidence, planned, ran, resume, untried};
 
 fn failed(name: &str, class: Class) -> Failure {
     Failure { package: Some(cpv(name).to_string()), ..Failure::new(class, "no luck") }
@@ -95,6 +97,31 @@ fn what_only_fails_again_is_left_out_and_nobody_is_called() {
     story.end(fails("b", Class::Compile));
     story.expect(Mode::Paused, "app-misc/b-1");
     assert_eq!(story.state.durable.known[0].since, status.known[0].since);
+}
+
+/// It is installed, so no plan has it, and its work directory looks like a merge that was cut short.
+#[test]
+fn what_fails_after_its_merge_is_tried_when_somebody_asks() {
+    let failed = || Failure { phase: Some("postinst".into()), ..failed("b", Class::Compile) };
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    story.end(Report::Failed(Box::new(failed())));
+    assert_eq!(story.status().state, Mode::Paused);
+    story.ask(Request::Sync);
+    let preflight = Work::Preflight { failed: vec![cpv("b").to_string()] };
+    assert_eq!(story.job.as_ref().map(|(_, work)| work), Some(&preflight));
+    story.through(Step::SelfUpdate);
+    story.end(planned(&[]));
+    story.through(Step::Prune);
+    story.expect(Mode::Waiting, "app-misc/b-1 still failing since");
+
+    story.ask(resume());
+    story.through(Step::Preflight);
+    story.end(planned(&[]));
+    let work = Work::Build { exclude: vec![], merge_again: vec![cpv("b").to_string()] };
+    assert_eq!(story.job.as_ref().map(|(_, work)| work), Some(&work));
+    story.through(Step::Prune);
+    story.expect(Mode::Waiting, "everything is up to date");
 }
 
 #[test]
@@ -279,8 +306,12 @@ fn nothing_is_built_in_the_place_of_what_fails() {
     let mut story = with_failure(Class::Compile);
     story.end(planned(&["a", "b"]));
     // Without `b` the resolver takes an older `a`, which nobody asked for.
-    story.end(planned(&["old"]));
-    assert_eq!(excluded(&story), ["app-misc/b:0", "app-misc/old:0"]);
+    let mut older = planned(&["a"]);
+    if let Report::Planned { plan, .. } = &mut older {
+        plan.packages[0].cpv = "app-misc/a-0.9".to_owned().try_into().unwrap();
+    }
+    story.end(older);
+    assert_eq!(excluded(&story), ["app-misc/a:0", "app-misc/b:0"]);
     story.end(planned(&[]));
     story.through(Step::Prune);
     assert!(story.status().warnings.iter().any(|warning| warning.ends_with("fails: app-misc/a-1")));
@@ -302,16 +333,97 @@ fn what_needs_it_is_left_out_as_well_and_in_the_end_it_is_tried() {
     story.end(planned(&["a", "b", "c"]));
     story.end(unresolved());
     assert_eq!(excluded(&story), ["app-misc/a", "app-misc/b:0"]);
-    // That was no help.
+    // That was no help, and `b` is not tried again for it: the others are asked for by name.
+    story.looks_at_rest = true;
     story.end(unresolved());
-    assert!(excluded(&story).is_empty());
-    story.end(planned(&["a", "b", "c"]));
-    assert_eq!(story.running(), Step::Build);
-    assert!(story.status().warnings.iter().any(|warning| warning.contains("no plan without")));
+    let Some((_, Work::Rest { targets, exclude, .. })) = &story.job else { panic!("{:?}", story.job) };
+    let names: Vec<&str> = targets.iter().map(|target| target.package.as_str()).collect();
+    assert_eq!(
+        (names, exclude.as_slice()),
+        (vec!["app-misc/a-1", "app-misc/c-1"], &["app-misc/b:0".to_owned()][..])
+    );
+    let refused = targets[..1].to_vec();
+    story.print(emerging("c"));
+    story.print(completed("c"));
+    story.end(untried(&refused));
+    story.through(Step::Prune);
+    story.expect(Mode::Waiting, "app-misc/b-1 still failing");
+    let warnings = story.status().warnings;
+    assert!(warnings.iter().any(|warning| warning.ends_with("fails: app-misc/a-1")), "{warnings:?}");
     // As far as that goes, the resolver's trouble is a reason to pause.
     let mut story = with_failure(Class::Compile);
     story.end(unresolved());
-    story.expect(Mode::Paused, "app-misc/b: masked");
+    story.expect(Mode::Paused, "app-misc/b: left out");
+}
+
+/// What Portage passes over for a person's sake is asked for without that, and then by name.
+#[test]
+fn what_a_person_leaves_out_holds_nothing_else_up() {
+    let passed_over = || {
+        let text = b"\n!!! Ebuilds for the following packages are either all\n!!! masked or don't exist:\napp-misc/c\n";
+        Report::Planned {
+            ran: Box::new(Ran { evidence: evidence(text), ..*ran(0) }),
+            plan: Plan::default(),
+            offered: BTreeMap::new(),
+        }
+    };
+    let mut story = Story::begin(|_| {});
+    story.looks_at_rest = true;
+    story.ask(Request::Skip { packages: vec![ToSkip { package: "app-misc/b".into(), version: cpv("b") }] });
+    story.through(Step::SelfUpdate);
+    assert_eq!(excluded(&story), ["app-misc/b"]);
+    story.end(passed_over());
+    assert!(excluded(&story).is_empty());
+    story.end(planned(&["b", "c"]));
+    assert_eq!(excluded(&story), ["app-misc/b"]);
+    story.end(passed_over());
+    let Some((_, Work::Rest { targets, exclude, .. })) = &story.job else { panic!("{:?}", story.job) };
+    assert_eq!((targets[0].package.as_str(), exclude[0].as_str()), ("app-misc/c-1", "app-misc/b"));
+    let targets = targets.clone();
+    story.end(untried(&targets));
+    story.through(Step::Prune);
+    story.expect(Mode::Waiting, "everything else is up to date");
+    let warnings = story.status().warnings;
+    let [waits] = warnings.as_slice() else { panic!("{warnings:?}") };
+    assert_eq!(waits, "not built, because of what is left out: app-misc/c-1");
+}
+
+/// What a build left untried is built before a person is called, and nothing of it is counted or tried twice.
+#[test]
+fn what_fails_holds_nothing_else_up() {
+    let mut story = Story::begin(|_| {});
+    story.looks_at_rest = true;
+    story.through(Step::SelfUpdate);
+    story.end(planned(&["a", "b", "c", "d", "e"]));
+    story.print(emerging("a"));
+    story.print(completed("a"));
+    story.print(emerging("b"));
+    story.print(Progress::Failed { package: cpv("b"), how: How::Build, log: None });
+    story.end(fails("b", Class::Compile));
+    let Some((_, Work::Rest { targets, failed, .. })) = &story.job else { panic!("{:?}", story.job) };
+    let names: Vec<&str> = targets.iter().map(|target| target.package.as_str()).collect();
+    assert_eq!(
+        (names, failed.as_slice()),
+        (vec!["app-misc/c-1", "app-misc/d-1", "app-misc/e-1"], &["app-misc/b:0".to_owned()][..])
+    );
+    assert_eq!(story.status().progress.failed, 1);
+    let e = targets[2..].to_vec();
+    for name in ["c", "d"] {
+        story.print(emerging(name));
+        story.print(completed(name));
+    }
+    story.end(untried(&e));
+    // What is good is published first, and nothing is built anew for the lack of what failed.
+    let Some((_, Work::Audit { failing, .. })) = &story.job else { panic!("{:?}", story.job) };
+    assert!(failing.contains(&"app-misc/b:0".to_owned()), "{failing:?}");
+    story.through(Step::Publish);
+    story.expect(Mode::Paused, "paused: app-misc/b-1: no luck; 3 of 5 built.");
+    let failures = story.status().pause.unwrap().failures;
+    let told: Vec<_> =
+        failures.iter().map(|failure| (failure.package.as_deref().unwrap(), failure.class)).collect();
+    assert_eq!(told, [("app-misc/b-1", Class::Compile), ("app-misc/e-1", Class::NotTried)]);
+    assert_eq!(failures[1].message, "it was not tried: it needs app-misc/b, which failed");
+    assert_eq!(story.status().progress.failed, 1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use gbsup::core::release::Current;
 use gbsup::core::request::{PauseMode, Request};
 use gbsup::core::state::{State, Volume};
 use gbsup::core::status::Mode;
-use gbsup::core::{Action, Asker, Claimed, Event, Report, Step};
+use gbsup::core::{Action, Asker, Claimed, Event, Report, Step, Work};
 use gbsup::portage::output::{FailedPackage, How};
 use jiff::Timestamp;
 
@@ -75,6 +75,9 @@ impl Told {
             report.evidence.failed.push(failed);
         }
         self.end(Report::Ran(report));
+        if let Some((_, Work::Rest { .. })) = &self.story.job {
+            self.end(Report::Rest { ran: None, untried: Vec::new() });
+        }
         self.story.expect(Mode::Paused, &format!("app-misc/{}-1", packages[0]));
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use gbsup::config::{Config, Http};
 use gbsup::core::history::{Outcome as End, Record};
 use gbsup::core::request::{PauseMode, Reply, Request};
+use gbsup::core::rest::{Target, Untried};
 use gbsup::core::state::{CyclePlan, State};
 use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
@@ -29,6 +30,8 @@ pub(crate) struct Story {
     /// How the server was started last.
     pub served: Option<Http>,
     pub gone: bool,
+    /// What a build left untried is part of the story; otherwise nothing comes of it.
+    pub looks_at_rest: bool,
 }
 
 impl Story {
@@ -47,6 +50,7 @@ impl Story {
             records: Vec::new(),
             served: None,
             gone: false,
+            looks_at_rest: false,
         };
         story.claim(None, "one", true);
         story
@@ -118,6 +122,10 @@ impl Story {
     pub(crate) fn end(&mut self, report: Report) {
         let (job, _) = self.job.take().expect("a job runs");
         self.take(Event::Ended { job, report });
+        if let (false, Some((_, Work::Rest { .. }))) = (self.looks_at_rest, &self.job) {
+            let (job, _) = self.job.take().expect("a job runs");
+            self.take(Event::Ended { job, report: Report::Rest { ran: None, untried: Vec::new() } });
+        }
     }
 
     /// Lets this step and those before it go well.
@@ -128,7 +136,10 @@ impl Story {
             self.end(match now {
                 Step::Sync => synced(),
                 Step::Plan => planned(&["a", "b", "c"]),
-                Step::Build => Report::Ran(ran(0)),
+                Step::Build => match &self.job {
+                    Some((_, Work::Rest { targets, .. })) => untried(targets),
+                    _ => Report::Ran(ran(0)),
+                },
                 _ => Report::Nothing,
             });
             if now == last {
@@ -195,6 +206,13 @@ pub(crate) fn planned(names: &[&str]) -> Report {
     };
     let packages = names.iter().map(package).collect();
     Report::Planned { ran: ran(0), plan: Plan { packages, removed: Vec::new() }, offered: BTreeMap::new() }
+}
+
+/// None of these can be tried, since they need `b`.
+pub(crate) fn untried(targets: &[Target]) -> Report {
+    let why = "needs app-misc/b, which failed".to_owned();
+    let untried = |target: &Target| Untried { package: target.package.clone(), why: why.clone() };
+    Report::Rest { ran: None, untried: targets.iter().map(untried).collect() }
 }
 
 /// What a run with this output leaves.

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::offer::{Held, Why};
 use crate::portage::atom::{Atom, Provided};
-use crate::portage::cpv::Cpv;
+use crate::portage::cpv::{self, Cpv};
 use crate::portage::index::{Index, Package};
 use crate::portage::vdb::{Installed, Soname};
 use crate::portage::version;
@@ -102,10 +102,32 @@ impl fmt::Display for Broken {
 /// So many of those that need something are named in a sentence.
 const NAMED: usize = 8;
 
-/// Of what is broken, what is to be built from source: not what was built so already and is as it was.
+impl Broken {
+    /// What it lacks, as an atom, where that is what is wrong with it.
+    fn lacks(&self) -> Option<&str> {
+        self.what.strip_prefix(NEEDS)?.strip_suffix(NOT_OFFERED)
+    }
+}
+
+/// What stands around what a package lacks.
+const NEEDS: &str = "needs ";
+const NOT_OFFERED: &str = ", which nothing offers";
+
+/// Of what is broken, what is to be built from source: not what was built so already and is as it was, nor what
+/// only lacks a package that fails or is left out anyway, as one of the atoms `failing` says.
 #[must_use]
-pub fn to_rebuild(broken: &[Broken], tried: &[Broken]) -> Vec<Broken> {
-    broken.iter().filter(|broken| !tried.iter().any(|tried| tried.is(broken))).cloned().collect()
+pub fn to_rebuild(broken: &[Broken], tried: &[Broken], failing: &[String]) -> Vec<Broken> {
+    let name = |atom: &str| Some(cpv::exclude_atom(atom)?.split(':').next()?.to_owned());
+    let fails = |atom: &str| {
+        let lacking = name(atom);
+        let is_it = |failing: &String| {
+            name(failing).zip(lacking.as_ref()).is_some_and(|(failing, cp)| cpv::excludes(&failing, cp, ""))
+        };
+        failing.iter().any(is_it)
+    };
+    let helps =
+        |broken: &&Broken| !tried.iter().any(|tried| tried.is(broken)) && !broken.lacks().is_some_and(fails);
+    broken.iter().filter(helps).cloned().collect()
 }
 
 /// Audits.
@@ -305,7 +327,7 @@ impl<'a> Choice<'a> {
         if let Some(atom) = needs.iter().find_map(|need| need.missing(&is_there)) {
             return Some(match self.held_for(atom, instance) {
                 Some(held) => (Why::Needs(held.clone()), format!("needs {held}, which is held back")),
-                None => (Why::Missing(atom.to_string()), format!("needs {atom}, which nothing offers")),
+                None => (Why::Missing(atom.to_string()), format!("{NEEDS}{atom}{NOT_OFFERED}")),
             });
         }
         // What no package ever provided belongs to the base of the system, or is not needed in earnest.

@@ -181,7 +181,7 @@ fn one_advice_for_all_that_need_it() {
     assert!(text.ends_with("a/user08-1 and 4 more need it"), "{text}");
     // It was built once for some of them; that there is another one now is no other trouble.
     case.index = index(&lines[..11]);
-    assert_eq!(to_rebuild(&case.audit().rebuild, &audit.rebuild), []);
+    assert_eq!(to_rebuild(&case.audit().rebuild, &audit.rebuild, &[]), []);
 }
 
 proptest::proptest! {
@@ -445,4 +445,19 @@ fn twenty_thousand_packages() {
     // One of them takes all of them with it, one after the other.
     let audit = case.damaged(&["a/p18999-1-1"]).audit();
     assert_eq!((audit.offered.len(), audit.held.len()), (0, 20_000));
+}
+
+/// What it lacks fails, and would only fail again.
+#[test]
+fn nothing_is_built_anew_for_the_lack_of_what_fails() {
+    let broken = |what: &str| Broken {
+        package: Cpv::parse(b"a/b-1").unwrap(),
+        slot: "0".into(),
+        what: what.into(),
+        needed_by: Vec::new(),
+    };
+    let lacks = [broken("needs >=a/c-1:2=, which nothing offers"), broken("is damaged")];
+    for (failing, left) in [("a/c:2", 1), ("a/c", 1), ("a/*", 1), ("a/d:2", 2)] {
+        assert_eq!(to_rebuild(&lacks, &[], &[failing.to_owned()]).len(), left, "{failing}");
+    }
 }

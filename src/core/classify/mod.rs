@@ -10,6 +10,7 @@ use super::job::Job;
 use super::machine::Machine;
 use super::{Exit, Ran, Report, Step};
 use crate::portage::command::shell_word;
+use crate::portage::advice;
 use crate::portage::output::How;
 use crate::portage::plan::Unread;
 use crate::portage::problem::{Problem, ProblemKind};
@@ -37,6 +38,7 @@ pub fn failures(job: &Job, report: Report) -> Vec<Failure> {
         Report::Nothing
         | Report::Ready { .. }
         | Report::Circle(_)
+        | Report::Rest { .. }
         | Report::Audited { .. }
         | Report::Published(_)
         | Report::Pruned(_) => Vec::new(),
@@ -69,11 +71,14 @@ pub fn half_done(report: &Report) -> Vec<String> {
 pub fn passed_over(report: &Report, left_out: bool) -> Vec<String> {
     let or = if left_out { ", or needs what is left out" } else { "" };
     let (Report::Ran(ran) | Report::Planned { ran, .. }) = report else { return Vec::new() };
+    let excluded = ran.evidence.problems.iter().any(|problem| advice::is_left_out(&problem.lines));
     let sentence = |problem: &Problem| match (problem.kind, &problem.subject) {
         (ProblemKind::WorldAtomGone, Some(atoms)) => Some(format!(
             "not built, because it is masked or gone from the tree{or}: {} (see: emerge --pretend --verbose {atoms})",
             brief(atoms)
         )),
+        // It is told what waits for that.
+        (ProblemKind::Skipped, _) if excluded => None,
         (ProblemKind::Skipped, Some(package)) => Some(format!(
             "an update was skipped because of its dependencies: {package} (see: less {})",
             ran.log

@@ -312,7 +312,8 @@ impl Case<'_> {
             How::Postinst => "its files are installed, but its postinst phase failed",
             How::Dropped(_) => "it was not tried",
         };
-        told(Class::Unknown, None, message, Vec::new(), vec![self.build()])
+        let phase = (self.failed.how == How::Postinst).then_some("postinst");
+        told(Class::Unknown, phase, message, Vec::new(), vec![self.build()])
     }
 }
 

@@ -49,6 +49,15 @@ pub(super) fn failure(problem: &Problem, ran: &Ran) -> Failure {
 
 /// Package settings that make one candidate of a masked atom acceptable.
 fn masked(problem: &Problem, ran: &Ran) -> Failure {
+    if advice::is_left_out(&problem.lines) {
+        // Nobody masked it: it is gbsup's own --exclude.
+        let message = format!(
+            "left out (--exclude), because it still fails, is skipped, or build.args says so{}",
+            needed(problem)
+        );
+        let suggestions = ["gbsup skip", "gbsup failures"].map(str::to_owned).to_vec();
+        return told(Class::NotTried, message, suggestions);
+    }
     let candidate = advice::candidate(&problem.lines);
     let mut reasons = Vec::new();
     let mut suggestions = Vec::new();

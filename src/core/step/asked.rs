@@ -59,6 +59,8 @@ impl Turn {
         self.new_cycle(Reason::Requested, false);
         self.try_known_again();
         if let Some(cycle) = &mut self.state.durable.cycle {
+            // No plan has what is installed.
+            cycle.merge_again = known::half_done(&self.state.durable.known);
             cycle.exclude = skip;
             cycle.goal = Some(Step::Plan);
         }

@@ -20,9 +20,9 @@ impl Turn {
         let Some(cycle) = &mut self.state.durable.cycle else { return };
         let built = std::mem::take(&mut cycle.mending.now);
         cycle.mending.tried.extend(built);
-        let Work::Audit { rebuild, tried, .. } = &job.work else { return };
+        let Work::Audit { rebuild, tried, failing, .. } = &job.work else { return };
         let tried = [&rebuild[..], tried].concat();
-        let again = to_rebuild(broken, &tried);
+        let again = to_rebuild(broken, &tried, failing);
         if !again.is_empty() {
             cycle.mending.now.clone_from(&again);
             for broken in again {

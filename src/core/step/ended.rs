@@ -9,6 +9,7 @@ use crate::core::request::PauseMode;
 use crate::core::state::{Pause, Phase};
 use crate::core::status::Why;
 use crate::core::{Action, Exit, JobId, Report, Step, Work, classify, remedy, view};
+use crate::portage::problem::ProblemKind;
 
 impl Turn {
     pub(super) fn ended(&mut self, id: JobId, report: Report) {
@@ -18,7 +19,7 @@ impl Turn {
         let Some(job) = self.state.live.job.take_if(|job| job.id == id) else { return };
         let at = job.work.step();
         let succeeded = succeeded(&report);
-        let whole = !(job.work.is_remedy() || matches!(job.work, Work::Circle { .. }));
+        let whole = !(job.work.is_remedy() || matches!(job.work, Work::Circle { .. } | Work::Rest { .. }));
         let left_out = !self.state.exclude().is_empty();
         self.state.live.warnings.remove(view::LOCKED);
         if let Some(cycle) = &mut self.state.durable.cycle {
@@ -67,6 +68,9 @@ impl Turn {
         if at == Step::Audit && matches!(report, Report::Ran(_)) {
             return self.refused_by_the_resolver(&job, report);
         }
+        if let Work::Rest { .. } = job.work {
+            return self.rested(&job, report);
+        }
         if !whole {
             return self.remedy_ended(&job, report, succeeded);
         }
@@ -76,14 +80,22 @@ impl Turn {
         } else if succeeded {
             self.step_ended(&job, Outcome::Done);
             let done = match report {
-                Report::Planned { plan, .. } => self.planned(plan, job.total),
+                Report::Planned { ran, plan, .. } => {
+                    let passed_over = ran.evidence.problems.iter().any(|problem| {
+                        matches!(problem.kind, ProblemKind::WorldAtomGone | ProblemKind::Skipped)
+                    });
+                    self.planned(plan, job.total, passed_over)
+                }
                 Report::Published(published) => {
                     self.published(*published);
                     Some(at)
                 }
                 _ => Some(at),
             };
-            if let Some(done) = done {
+            // What waits for nothing but a name.
+            if let Some(done) = done
+                && !(done == Step::Build && self.waits_for_its_name() && self.begins_rest(&[]))
+            {
                 self.next_after(done);
             }
         } else if at == Step::Plan && self.narrowing_fails(&report) {
@@ -167,6 +179,7 @@ fn succeeded(report: &Report) -> bool {
         Report::Nothing
         | Report::Ready { .. }
         | Report::Circle(_)
+        | Report::Rest { .. }
         | Report::Audited { .. }
         | Report::Published(_)
         | Report::Pruned(_) => true,

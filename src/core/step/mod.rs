@@ -10,6 +10,7 @@ mod planned;
 mod prune;
 mod publish;
 mod remedies;
+mod rest;
 mod serve;
 mod stall;
 mod synced;

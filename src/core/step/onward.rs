@@ -6,14 +6,17 @@ use super::Turn;
 use crate::core::failure::Failure;
 use crate::core::history::{Outcome, Record};
 use crate::core::job::{Before, Job};
+use crate::core::known::KnownFailure;
 use crate::core::narrowing::Narrowing;
 use crate::core::remedy::{self, Remedy};
 use crate::core::request::PauseMode;
+use crate::core::rest::Leftover;
 use crate::core::stall::Watch;
 use crate::core::state::{Cycle, Mending, Pause, PendingPause, Phase, Reason, State, Tally, Volume};
 use crate::core::status::Why;
 use crate::core::untangle::Untangling;
 use crate::core::{Action, JobId, Step, Work, cycle, known};
+use crate::portage::cpv::Cpv;
 use crate::portage::output::Listed;
 use crate::portage::plan::Planned;
 
@@ -50,6 +53,7 @@ impl Turn {
             stale: Vec::new(),
             mending: Mending::default(),
             held,
+            rest: None,
             owed,
             over: false,
         });
@@ -99,6 +103,7 @@ impl Turn {
         let Some(cycle) = &mut self.state.durable.cycle else {
             return self.new_cycle(Reason::First, false);
         };
+        cycle.rest = None;
         // For that reason what was found good is looked at again, too.
         let at = match at {
             Step::Build if cycle.remedy.is_none() => Step::Plan,
@@ -191,11 +196,13 @@ impl Turn {
     }
 
     fn start(&mut self, at: Step) {
-        let exclude = self.state.exclude();
+        let (exclude, left_out) = (self.state.exclude(), self.state.left_out());
+        let half_done = known::half_done(&self.state.durable.known);
         let Some(cycle) = &mut self.state.durable.cycle else { return };
         if at == Step::Sync {
             cycle.forced = false;
         }
+        cycle.rest.take_if(|rest| rest.over && at == Step::Build && cycle.remedy.is_none());
         let work = match (&cycle.remedy, at) {
             (Some(Remedy::Again(treatment)), Step::Build) => {
                 remedy::count(treatment, &mut cycle.treated);
@@ -212,18 +219,27 @@ impl Turn {
             }
             (Some(Remedy::Room(room)), at) if room.at == at => Work::Prune { at },
             (_, Step::Prune) => Work::Prune { at },
-            (_, Step::Preflight) => Work::Preflight,
+            (_, Step::Preflight) => Work::Preflight { failed: [&half_done[..], &cycle.merge_again].concat() },
             (_, Step::Sync) => Work::Sync { only: self.state.durable.sync.again.clone() },
             (_, Step::SelfUpdate) => Work::SelfUpdate,
             (_, Step::Plan) => {
                 let skips = self.state.durable.skips.iter().map(|skip| skip.package.clone()).collect();
                 Work::Plan { exclude, skips }
             }
+            (_, Step::Build) if cycle.rest.as_ref().is_some_and(|rest| !rest.over) => {
+                let Leftover { targets, failed, .. } = cycle.rest.clone().unwrap_or_default();
+                let exclude = [&left_out[..], cycle.narrowing.cause()].concat();
+                Work::Rest { targets, exclude, failed }
+            }
             (_, Step::Build) => Work::Build { exclude, merge_again: cycle.merge_again.clone() },
             (_, Step::Rebuild) => Work::Rebuild { merged: cycle.merged.clone(), exclude },
             (_, Step::Audit) => {
                 let tried = [&self.state.durable.broken[..], &cycle.mending.tried].concat();
-                Work::Audit { rebuild: cycle.mending.now.clone(), tried, exclude }
+                let owed = cycle.owed.iter().filter_map(|failure| failure.package.as_deref());
+                let owed = owed.filter_map(|package| Some(Cpv::parse(package.as_bytes())?.cp().to_owned()));
+                let known = self.state.durable.known.iter().map(KnownFailure::atom);
+                let failing = known.chain(owed).chain(left_out).collect();
+                Work::Audit { rebuild: cycle.mending.now.clone(), tried, failing, exclude }
             }
             (_, Step::Publish) => {
                 self.state.durable.pending.publish = false;

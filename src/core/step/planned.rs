@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Turn;
 use crate::core::failure::Failure;
 use crate::core::job::Job;
-use crate::core::narrowing::Narrowing;
+use crate::core::narrowing::{Cause, Narrowing};
 use crate::core::state::{CyclePlan, State};
 use crate::core::{Action, Report, Step, Work, known, skip};
 use crate::portage::advice;
@@ -14,51 +14,79 @@ use crate::portage::plan::Plan;
 impl Turn {
     /// Keeps the plan; returns the step that is done with it, or nothing when there has to be another plan. A
     /// build of nothing is over before it begins: the resolver would only say so a second time. `counted` is
-    /// Portage's own total, which has the last word should its list ever be written in another way.
-    pub(super) fn planned(&mut self, plan: Plan, counted: u64) -> Option<Step> {
-        if self.narrowed(&plan) {
+    /// Portage's own total, which has the last word should its list ever be written in another way; `passed_over` says
+    /// that Portage names what it does not merge although it is wanted.
+    pub(super) fn planned(&mut self, plan: Plan, counted: u64, passed_over: bool) -> Option<Step> {
+        if self.narrowed(&plan, passed_over) {
             return None;
         }
-        let State { durable, .. } = &mut self.state;
-        let cycle = durable.cycle.as_mut()?;
+        Some(self.keep_plan(plan, counted))
+    }
+
+    fn keep_plan(&mut self, plan: Plan, counted: u64) -> Step {
+        let Some(cycle) = &mut self.state.durable.cycle else { return Step::Build };
         // Of what an earlier cycle could not tell, that which is wanted no more need not be told.
-        cycle.owed.retain(|failure| known::has(&durable.known, failure));
+        cycle.owed.retain(|failure| known::has(&self.state.durable.known, failure));
         let again = u64::try_from(cycle.merge_again.len()).unwrap_or(u64::MAX);
         let packages = plan.totals().packages.max(counted).saturating_add(again);
         cycle.planned = cycle.tally.done().saturating_add(packages);
         self.state.plan = Some(Arc::new(CyclePlan { cycle: cycle.id, made: self.now.wall, plan }));
         self.actions.push(Action::PersistPlan);
-        Some(if packages == 0 { Step::Build } else { Step::Plan })
+        if packages == 0 { Step::Build } else { Step::Plan }
     }
 
     /// Whether there has to be another plan, without what is known to fail.
-    fn narrowed(&mut self, plan: &Plan) -> bool {
+    fn narrowed(&mut self, plan: &Plan, passed_over: bool) -> bool {
+        let leaves_out = !self.state.left_out().is_empty();
         let durable = &mut self.state.durable;
         let Some(cycle) = &mut durable.cycle else { return false };
+        let skips: Vec<String> = durable.skips.iter().map(|skip| skip.package.clone()).collect();
         match &mut cycle.narrowing {
-            Narrowing::None => {
-                let skips: Vec<String> = durable.skips.iter().map(|skip| skip.package.clone()).collect();
+            Narrowing::None if passed_over && leaves_out => {
+                cycle.narrowing = Narrowing::Whole;
+                true
+            }
+            Narrowing::None | Narrowing::Whole | Narrowing::InVain => {
+                let asked = cycle.narrowing == Narrowing::Whole;
                 known::forget_unwanted(&mut durable.known, plan, &skips, &cycle.exclude);
                 let repeated =
                     durable.known.iter().filter(|past| past.is_repeated_by(plan, &cycle.toolchain, cycle.id));
-                let atoms: Vec<String> = repeated.map(known::KnownFailure::atom).collect();
-                let some = !atoms.is_empty();
-                if some {
-                    cycle.narrowing = Narrowing::begin(atoms, plan);
+                let mut atoms: Vec<String> = repeated.map(known::KnownFailure::atom).collect();
+                if asked {
+                    atoms.extend(skips.iter().chain(&cycle.exclude).cloned());
                 }
+                let some = !atoms.is_empty();
+                cycle.narrowing =
+                    if some { Narrowing::begin(Cause { atoms, asked }, plan) } else { Narrowing::None };
                 some
             }
-            narrowing => narrowing.next(plan, &durable.known),
+            narrowing => narrowing.next(plan),
         }
     }
 
-    /// Whether there has to be another plan, because there is none without what is known to fail.
+    /// Whether it is only by what is left out that there is no plan; then there is another one, or what can be built
+    /// is built without one.
     pub(super) fn narrowing_fails(&mut self, report: &Report) -> bool {
+        let leaves_out = !self.state.left_out().is_empty();
         let Some(cycle) = &mut self.state.durable.cycle else { return false };
         let Report::Planned { ran, .. } = report else { return false };
         let problem = ran.evidence.main_problem();
-        let needed_by = problem.map(|problem| advice::required_by(&problem.lines)).unwrap_or_default();
-        cycle.narrowing.fails(&needed_by)
+        let lines = problem.map(|problem| problem.lines.as_slice()).unwrap_or_default();
+        if cycle.narrowing == Narrowing::None && leaves_out && advice::is_left_out(lines) {
+            cycle.narrowing = Narrowing::Whole;
+            return true;
+        }
+        let began = matches!(cycle.narrowing, Narrowing::AtWork { .. });
+        if cycle.narrowing.fails(&advice::required_by(lines)) {
+            return true;
+        }
+        if began {
+            self.keep_plan(Plan::default(), 0);
+            if !self.begins_rest(&[]) {
+                self.next_after(Step::Build);
+            }
+        }
+        began
     }
 
     /// Whether there has to be another plan, because what a person skips is offered in another version.
@@ -76,16 +104,23 @@ impl Turn {
         let durable = &mut self.state.durable;
         // Only what was planned has inputs that are known.
         let (Some(cycle), Some(made), Step::Build) = (&durable.cycle, &self.state.plan, at) else { return };
-        known::remember(&mut durable.known, failures, &made.plan, &cycle.toolchain, self.now.wall);
+        let mut plan = made.plan.clone();
+        plan.packages.extend(cycle.narrowing.rest().iter().cloned());
+        known::remember(&mut durable.known, failures, &plan, &cycle.toolchain, self.now.wall);
     }
 
     /// Forgets what was merged after all: what a job said it merged, and everything in the plan of a build
     /// that went well.
     pub(super) fn repaired(&mut self, job: &Job, succeeded: bool) {
         let State { durable, plan, .. } = &mut self.state;
-        let all = plan.as_ref().filter(|_| succeeded && matches!(job.work, Work::Build { .. }));
+        let (all, again) = match &job.work {
+            Work::Build { merge_again, .. } if succeeded => (plan.as_ref(), merge_again.as_slice()),
+            _ => (None, &[][..]),
+        };
         let merged = |past: &known::KnownFailure| {
-            job.merged.iter().any(|(merged, _)| merged == past.package.as_str())
+            let package = past.package.as_str();
+            job.merged.iter().any(|(merged, _)| merged == package)
+                || again.iter().any(|again| again == package)
                 || all
                     .is_some_and(|made| made.plan.packages.iter().any(|planned| planned.cpv == past.package))
         };

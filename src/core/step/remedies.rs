@@ -59,13 +59,21 @@ impl Turn {
         }
     }
 
-    /// A person is needed for these.
+    /// A person is needed for these, as soon as all that can be built is.
     pub(super) fn give_up(&mut self, failures: Vec<Failure>, at: Step) {
         self.remember(&failures, at);
-        let packages = failures.iter().filter(|failure| failure.package.is_some()).count();
+        let of_package = |failure: &&Failure| failure.package.is_some() && failure.class != Class::NotTried;
+        let packages = failures.iter().filter(of_package).count();
         if let Some(cycle) = &mut self.state.durable.cycle {
             cycle.tally.failed += u64::try_from(packages).unwrap_or(0);
         }
+        if at == Step::Build && self.begins_rest(&failures) {
+            return;
+        }
+        let owed = self.state.durable.cycle.as_mut().filter(|_| at == Step::Build);
+        let owed = owed.map(|cycle| std::mem::take(&mut cycle.owed)).unwrap_or_default();
+        let mut failures = [owed, failures].concat();
+        failures.sort_by_key(|failure| failure.class == Class::NotTried);
         if self.publishes_first(&failures, at) {
             return;
         }
@@ -130,6 +138,13 @@ impl Turn {
         match remedy {
             Some(Remedy::Again(treatment)) if !treatment.others.is_empty() => {
                 self.remedy_or_fail(treatment.others, None, None, Step::Build);
+            }
+            // A build of everything would try again what failed and is still to be told.
+            _ if self.owed() => {
+                if let Some(cycle) = &mut self.state.durable.cycle {
+                    cycle.rest = None;
+                }
+                self.give_up(Vec::new(), Step::Build);
             }
             _ => self.set_phase(Phase::Running(Step::Build)),
         }

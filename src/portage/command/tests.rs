@@ -98,13 +98,19 @@ fn a_follow_up_gets_our_options_through_the_environment() {
 }
 
 #[test]
-fn a_remerge_may_overwrite_what_it_left_itself() {
+fn a_remerge_overwrites_at_most_what_nobody_owns() {
     let package = Cpv::parse(b"sys-libs/zlib-1.3").expect("well formed");
     let options = BuildOptions { exclude: vec!["sys-libs/zlib".into()], ..BuildOptions::default() };
-    let command = remerge(&package, &new_host(), &options);
-    assert!(env(&command, "FEATURES").ends_with("-collision-protect -protect-owned"));
-    assert!(!command.argv.iter().any(|arg| arg.starts_with("--exclude")));
-    assert_eq!(command.argv.last().map(String::as_str), Some("=sys-libs/zlib-1.3"));
+    let again = remerge(&package, &new_host(), &options);
+    let over = merge_over(&package, &new_host(), &options);
+    assert!(!env(&again, "FEATURES").contains("-collision-protect"));
+    assert!(env(&over, "FEATURES").ends_with("-collision-protect protect-owned"));
+    assert!(over.argv.contains(&"--usepkgonly=y".to_owned()));
+    for command in [again, over] {
+        assert!(!env(&command, "FEATURES").contains("-protect-owned"));
+        assert!(!command.argv.iter().any(|arg| arg.starts_with("--exclude")));
+        assert_eq!(command.argv.last().map(String::as_str), Some("=sys-libs/zlib-1.3"));
+    }
 }
 
 #[test]
