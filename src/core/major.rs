@@ -15,8 +15,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Exit, Ran};
 use crate::portage::cpv::{Cpv, is_version};
 use crate::portage::index::Binary;
+use crate::portage::output::Evidence;
+use crate::portage::problem::{Problem, ProblemKind};
 use crate::portage::vdb::{Installed, Slot, Soname};
 
 /// The package whose modules lie in directories that are named after its version.
@@ -295,6 +298,24 @@ pub fn stale(installed: &[Installed], modules: &BTreeMap<Cpv, String>) -> Vec<St
         Some(Stale { package: package.cpv.clone(), atom, built, proof })
     };
     installed.iter().filter_map(judge).collect()
+}
+
+/// What a person should know of a follow-up that the resolver refused because of what cannot be had any more, such as
+/// perl-cleaner, which asks for all modules in one emerge. It built nothing; what is stale is found and built without
+/// that.
+#[must_use]
+pub fn refused(ran: &Ran) -> Option<String> {
+    let Evidence { failed, merged, .. } = &ran.evidence;
+    if ran.exit == Exit::Code(0) || ran.is_cut_short() || !failed.is_empty() || !merged.is_empty() {
+        return None;
+    }
+    let gone = |problem: &&Problem| matches!(problem.kind, ProblemKind::Missing | ProblemKind::Masked);
+    let atom = ran.evidence.main_problem().filter(gone)?.subject.as_deref()?;
+    Some(format!(
+        "{} rebuilt nothing, since there is no ebuild of {atom}: that is left out, and what else is built against the old version \
+         is rebuilt without it; if nothing needs it, remove it: emerge --ask --depclean {atom}",
+        ran.program
+    ))
 }
 
 /// Of what is stale, what is to be rebuilt: not what was `left` by earlier cycles as it is, nor what was

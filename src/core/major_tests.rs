@@ -1,4 +1,5 @@
 use super::*;
+use crate::portage::output::Scanner;
 
 /// A package with these dependencies, required and provided libraries.
 fn package(cpv: &str, slot: &str, values: &[(&str, &str)]) -> Installed {
@@ -191,4 +192,36 @@ fn what_is_kept_is_read_back() {
     assert_eq!(settled.left.len(), 1);
     let text = serde_json::to_string(&settled).unwrap();
     assert_eq!(serde_json::from_str::<Settled>(&text).unwrap(), settled);
+}
+
+/// What perl-cleaner ends with when one of many has no ebuild.
+#[test]
+fn a_follow_up_that_asks_for_what_is_gone() {
+    let ran = |text: &str, code: i32| {
+        let mut scanner = Scanner::new();
+        text.lines().for_each(|line| drop(scanner.line(line.as_bytes())));
+        Ran {
+            program: "perl-cleaner".into(),
+            command: "perl-cleaner --all".into(),
+            log: "/v/log".into(),
+            exit: Exit::Code(code),
+            evidence: scanner.finish(),
+            logs: BTreeMap::new(),
+            full: None,
+            oom_kills: None,
+            single_files: Vec::new(),
+            toolchain: String::new(),
+        }
+    };
+    let gone = "emerge: there are no ebuilds to satisfy \"dev-perl/Gone:0\".\n";
+    let sentence = refused(&ran(gone, 1)).unwrap();
+    assert!(
+        sentence.starts_with("perl-cleaner rebuilt nothing, since there is no ebuild of dev-perl/Gone:0"),
+        "{sentence}"
+    );
+    assert!(sentence.ends_with("emerge --ask --depclean dev-perl/Gone:0"), "{sentence}");
+    assert_eq!(refused(&ran(gone, 0)), None);
+    assert_eq!(refused(&ran("no words", 1)), None);
+    let failed = ">>> Failed to emerge dev-perl/Broken-1, Log file:\n>>>  '/v/log/broken'\n";
+    assert_eq!(refused(&ran(&format!("{gone}{failed}"), 1)), None);
 }

@@ -64,11 +64,11 @@ impl Portage<'_> {
         need: &[u8],
         without: &BTreeSet<u8>,
         order: &mut Vec<u8>,
-        open: &mut Vec<u8>,
+        open: &[u8],
     ) -> Result<(), Vec<u8>> {
         let mut first = None;
         for &one in need {
-            let (mut tried, mut way) = (order.clone(), open.clone());
+            let (mut tried, mut way) = (order.clone(), open.to_vec());
             match self.resolve(one, without, &mut tried, &mut way) {
                 Ok(()) => {
                     *order = tried;

@@ -439,7 +439,7 @@ impl State {
             Some(narrowing) if !narrowing.heeds_people() => Vec::new(),
             _ => self.left_out(),
         };
-        atoms.extend(narrowing.into_iter().flat_map(|narrowing| narrowing.atoms()).cloned());
+        atoms.extend(narrowing.into_iter().flat_map(Narrowing::atoms).cloned());
         atoms.sort();
         atoms.dedup();
         atoms

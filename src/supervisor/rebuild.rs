@@ -83,15 +83,21 @@ fn follow_ups(task: &mut Task, merged: &[String], exclude: &[String]) -> Result<
     let options = task.options(exclude);
     let host = task.host()?;
     let mut last = Report::Nothing;
+    let mut refused = Vec::new();
     for follow_up in task.config.rebuild.commands.clone() {
         if !went_well(&last) {
             break;
         }
         if wanted(&follow_up, merged) && follow_up.run.first().is_some_and(|program| found(program)) {
             let command = command::follow_up(&follow_up.run, &host, &options);
-            last = Report::Ran(Box::new(task.run(&command)?));
+            let ran = task.run(&command)?;
+            match major::refused(&ran) {
+                Some(sentence) => refused.push(sentence),
+                None => last = Report::Ran(Box::new(ran)),
+            }
         }
     }
+    task.warn("follow-up", (!refused.is_empty()).then(|| refused.join("; ")));
     Ok(last)
 }
 
@@ -152,7 +158,7 @@ fn without_ebuild(gone: &[Stale]) -> Option<String> {
     let all: Vec<String> = gone.iter().map(ToString::to_string).collect();
     (!all.is_empty()).then(|| {
         format!(
-            "there is no ebuild to build it anew from: {}; look at: emerge --pretend --depclean",
+            "there is no ebuild to build it anew from: {}; what nothing needs goes with: emerge --ask --depclean",
             all.join("; ")
         )
     })

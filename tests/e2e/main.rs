@@ -32,6 +32,7 @@ mod remedy;
 mod room;
 mod secrets;
 mod serve;
+mod shapes;
 mod sign;
 mod signals;
 mod stall;
