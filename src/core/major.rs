@@ -6,7 +6,7 @@
 //! installed, not at what a cycle did: so it does not matter whether the cycle was cut short, whether
 //! somebody updated by hand, or whether an old binary package came back in a container made anew.
 //!
-//! The proof is of three kinds ([`Proof`]), and each is about the files of the package itself. That
+//! The proof is of four kinds ([`Proof`]), and each is about the files of the package itself. That
 //! a package is older than the Perl it depends on is none: nearly everything that calls a script at build
 //! or at run time is, and goes on working.
 
@@ -20,13 +20,15 @@ use crate::portage::cpv::{Cpv, is_version};
 use crate::portage::index::Binary;
 use crate::portage::output::Evidence;
 use crate::portage::problem::{Problem, ProblemKind};
-use crate::portage::vdb::{Installed, Slot, Soname};
+use crate::portage::vdb::{Installed, Slot, Soname, Versioned};
 
 /// The package whose modules lie in directories that are named after its version.
 const PERL: &str = "dev-lang/perl";
 /// The package of which a new slot is installed but not used.
 const COMPILER: &str = "sys-devel/gcc";
 
+/// Of each package the directories that are named after versions.
+pub type Directories = BTreeMap<Cpv, BTreeSet<Versioned>>;
 /// Sub-slots by slot by `category/package`.
 pub type Slots = BTreeMap<String, BTreeMap<String, String>>;
 /// The words of each variable that says what to build for, such as `PYTHON_TARGETS`.
@@ -214,6 +216,15 @@ pub enum Proof {
         /// The sub-slot of the Perl that is installed.
         perl: String,
     },
+    /// It has files in a directory that is named after a version of what it depends on, and that is not installed.
+    Directory {
+        /// The directory.
+        directory: String,
+        /// The package that it is of, as it is installed.
+        of: Cpv,
+        /// Where that one is now.
+        instead: String,
+    },
     /// It links to a library that no package brings, and another version of that library is there.
     Library {
         /// The soname.
@@ -231,6 +242,9 @@ impl fmt::Display for Proof {
             }
             Self::Modules { directory, perl } => {
                 write!(f, "has modules in {directory}, where Perl {perl} does not look for them")
+            }
+            Self::Directory { directory, of, instead } => {
+                write!(f, "has files in {directory}, while {of} has {instead}")
             }
             Self::Library { soname, instead } => {
                 write!(f, "links to {soname}, of which there is only {} now", instead.join(", "))
@@ -256,6 +270,55 @@ pub fn of_another_perl(directories: Vec<String>, installed: &[Installed]) -> Vec
     directories.into_iter().filter(of_another).collect()
 }
 
+/// Whether a directory's version is that of this package.
+fn is_named_after(version: &str, package: &Installed) -> bool {
+    let own = package.cpv.version().split("-r").next().unwrap_or_default();
+    version == package.slot.sub
+        || version == package.slot.name
+        || own.strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The proof that a package stayed behind at a jump of what it depends on without a slot, as modules of OCaml, Guile, R
+/// or GHC do: it has files in a directory of a version that is not installed in any slot, and none where the installed one
+/// has its own. What says by a slot or by a flag for a target which versions it is for, Portage rebuilds.
+fn left_behind(package: &Installed, installed: &[Installed], directories: &Directories) -> Option<Proof> {
+    let mine = directories.get(&package.cpv)?;
+    let others = installed.iter().filter(|other| {
+        let cp = other.cpv.cp();
+        cp != package.cpv.cp() && package.plain.contains(cp)
+    });
+    for other in others {
+        let Some(theirs) = directories.get(&other.cpv) else { continue };
+        for now in theirs.iter().filter(|now| is_named_after(&now.version, other)) {
+            let here = |all: &BTreeSet<Versioned>, version: &str| {
+                all.iter().any(|one| one.place == now.place && one.version == version)
+            };
+            let is_there = |version: &str| {
+                let same = installed.iter().filter(|one| one.cpv.cp() == other.cpv.cp());
+                same.into_iter().any(|one| {
+                    is_named_after(version, one)
+                        || directories.get(&one.cpv).is_some_and(|all| here(all, version))
+                })
+            };
+            if here(mine, &now.version) {
+                continue;
+            }
+            let old = mine.iter().find(|one| {
+                let points = |version: &str| version.matches('.').count();
+                one.place == now.place
+                    && points(&one.version) == points(&now.version)
+                    && !is_named_after(&one.version, package)
+                    && !is_there(&one.version)
+            });
+            if let Some(old) = old {
+                let (directory, instead) = (old.to_string(), now.to_string());
+                return Some(Proof::Directory { directory, of: other.cpv.clone(), instead });
+            }
+        }
+    }
+    None
+}
+
 fn perls(installed: &[Installed]) -> impl Iterator<Item = &Installed> {
     installed.iter().filter(|package| package.cpv.cp() == PERL)
 }
@@ -263,7 +326,11 @@ fn perls(installed: &[Installed]) -> impl Iterator<Item = &Installed> {
 /// What has to be rebuilt, each package once. `modules` are those that own files below a directory that
 /// [`of_another_perl`] returned, with that directory.
 #[must_use]
-pub fn stale(installed: &[Installed], modules: &BTreeMap<Cpv, String>) -> Vec<Stale> {
+pub fn stale(
+    installed: &[Installed],
+    modules: &BTreeMap<Cpv, String>,
+    directories: &Directories,
+) -> Vec<Stale> {
     let slots = slots(installed);
     let provided: BTreeSet<&Soname> = installed.iter().flat_map(|package| &package.provides).collect();
     let mut families: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
@@ -293,7 +360,10 @@ pub fn stale(installed: &[Installed], modules: &BTreeMap<Cpv, String>) -> Vec<St
         })
     };
     let judge = |package: &Installed| {
-        let proof = bound(package).or_else(|| outdated(package)).or_else(|| unprovided(package))?;
+        let proof = bound(package)
+            .or_else(|| outdated(package))
+            .or_else(|| left_behind(package, installed, directories))
+            .or_else(|| unprovided(package))?;
         let (atom, built) = (package.atom(), package.built);
         Some(Stale { package: package.cpv.clone(), atom, built, proof })
     };

@@ -1,5 +1,6 @@
 use super::*;
 use crate::portage::output::Scanner;
+use crate::portage::vdb;
 
 /// A package with these dependencies, required and provided libraries.
 fn package(cpv: &str, slot: &str, values: &[(&str, &str)]) -> Installed {
@@ -40,7 +41,7 @@ fn what_is_stale_and_what_only_looks_like_it() {
     ];
     let modules =
         [(Cpv::parse(b"a/module-1").unwrap(), "/usr/lib64/perl5/vendor_perl/5.40".to_owned())].into();
-    let found = stale(&installed, &modules);
+    let found = stale(&installed, &modules, &Directories::new());
     assert_eq!(
         words(&found),
         [
@@ -50,7 +51,7 @@ fn what_is_stale_and_what_only_looks_like_it() {
         ]
     );
     assert_eq!(found[2].atom, "a/embeds:3");
-    assert_eq!(stale(&[], &BTreeMap::new()), []);
+    assert_eq!(stale(&[], &BTreeMap::new(), &Directories::new()), []);
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn a_library_in_two_versions_is_there() {
         package("a/mesa-1", "0", &[("REQUIRES", "x86_64: libLLVM.so.18.1")]),
         package("a/older-1", "0", &[("REQUIRES", "x86_64: libLLVM-17.so")]),
     ];
-    let found = stale(&installed, &BTreeMap::new());
+    let found = stale(&installed, &BTreeMap::new(), &Directories::new());
     assert_eq!(
         words(&found),
         ["a/older-1 links to libLLVM-17.so, of which there is only libLLVM.so.18.1, libLLVM.so.19.1 now"]
@@ -166,6 +167,7 @@ fn a_later_build_is_taken_once() {
             package("a/c-1", "0", &[("RDEPEND", "dev-lang/perl:0/5.40=")]),
         ],
         &BTreeMap::new(),
+        &Directories::new(),
     );
     let binary = |cpv: &str, built| Binary {
         cpv: Cpv::parse(cpv.as_bytes()).unwrap(),
@@ -186,6 +188,7 @@ fn what_is_kept_is_read_back() {
         left: stale(
             &[perl("5.42.0"), package("a/b-1", "0", &[("RDEPEND", "dev-lang/perl:0/5.40=")])],
             &BTreeMap::new(),
+            &Directories::new(),
         ),
         preserved: vec!["a/b-1 /usr/lib/libx.so.1".into()],
     };
@@ -224,4 +227,54 @@ fn a_follow_up_that_asks_for_what_is_gone() {
     assert_eq!(refused(&ran("no words", 1)), None);
     let failed = ">>> Failed to emerge dev-perl/Broken-1, Log file:\n>>>  '/v/log/broken'\n";
     assert_eq!(refused(&ran(&format!("{gone}{failed}"), 1)), None);
+}
+
+/// Whose directory it was, by what is installed alone.
+#[test]
+fn what_stayed_behind_in_the_directory_of_an_older_version() {
+    let ocaml = package("dev-lang/ocaml-5.2.0", "0", &[]);
+    let guile = |version: &str, slot: &str| package(&format!("dev-scheme/guile-{version}"), slot, &[]);
+    let module = |name: &str, needs: &str| package(&format!("{name}-1.0"), "0", &[("RDEPEND", needs)]);
+    let installed = [
+        ocaml,
+        guile("2.2.7", "2.2"),
+        guile("3.0.9", "3.0"),
+        package("dev-lang/python-3.13.1", "3.13", &[]),
+        module("a/behind", "dev-lang/ocaml"),
+        module("a/anew", "dev-lang/ocaml"),
+        module("a/both", "dev-lang/ocaml"),
+        module("a/stranger", "dev-libs/other"),
+        module("a/slotted", "dev-lang/ocaml:0"),
+        module("a/older-slot", "dev-scheme/guile"),
+        module("a/gone-slot", ">=dev-scheme/guile-2.0"),
+        module("a/targets", "dev-lang/python:3.12"),
+        module("a/own", "dev-lang/ocaml"),
+    ];
+    let paths: &[(&str, &[&str])] = &[
+        ("dev-lang/ocaml-5.2.0", &["/usr/lib64/ocaml/5.2.0"]),
+        ("dev-scheme/guile-2.2.7", &["/usr/lib64/guile/2.2"]),
+        ("dev-scheme/guile-3.0.9", &["/usr/lib64/guile/3.0"]),
+        ("dev-lang/python-3.13.1", &["/usr/lib/python3.13"]),
+        ("a/behind-1.0", &["/usr/lib64/ocaml/4.14.1"]),
+        ("a/anew-1.0", &["/usr/lib64/ocaml/5.2.0"]),
+        ("a/both-1.0", &["/usr/lib64/ocaml/4.14.1", "/usr/lib64/ocaml/5.2.0"]),
+        ("a/stranger-1.0", &["/usr/lib64/ocaml/4.14.1"]),
+        ("a/slotted-1.0", &["/usr/lib64/ocaml/4.14.1"]),
+        ("a/older-slot-1.0", &["/usr/lib64/guile/2.2"]),
+        ("a/gone-slot-1.0", &["/usr/lib64/guile/2.0"]),
+        ("a/targets-1.0", &["/usr/lib/python3.12"]),
+        ("a/own-1.0", &["/usr/share/own/1.0"]),
+    ];
+    let directories = paths.iter().map(|(cpv, paths)| {
+        let contents: Vec<String> = paths.iter().map(|path| format!("dir {path}")).collect();
+        (Cpv::parse(cpv.as_bytes()).unwrap(), vdb::versioned(&contents.join("\n")))
+    });
+    let found = stale(&installed, &BTreeMap::new(), &directories.collect());
+    assert_eq!(
+        words(&found),
+        [
+            "a/behind-1.0 has files in /usr/lib64/ocaml/4.14.1, while dev-lang/ocaml-5.2.0 has /usr/lib64/ocaml/5.2.0",
+            "a/gone-slot-1.0 has files in /usr/lib64/guile/2.0, while dev-scheme/guile-2.2.7 has /usr/lib64/guile/2.2",
+        ]
+    );
 }

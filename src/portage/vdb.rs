@@ -6,6 +6,7 @@
 //! `portage/dbapi/vartree.py:dblink` (CONTENTS).
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,8 @@ pub struct Installed {
     pub built: Option<i64>,
     /// What its dependencies with `:=` were bound to when it was built.
     pub bound: BTreeSet<Bound>,
+    /// What it depends on in whatever slot, as `category/package`.
+    pub plain: BTreeSet<String>,
     /// The libraries its files link to and that are not its own.
     pub requires: BTreeSet<Soname>,
     /// The libraries it brings.
@@ -39,6 +42,7 @@ impl Installed {
             slot: Slot::parse(value("SLOT").trim())?,
             built: value("BUILD_TIME").trim().parse().ok(),
             bound: bound(&dependencies),
+            plain: plain(&dependencies),
             requires: sonames(&value("REQUIRES")),
             provides: sonames(&value("PROVIDES")),
         })
@@ -98,6 +102,68 @@ pub fn bound(dependencies: &str) -> BTreeSet<Bound> {
         slot.contains('/').then_some(Bound { cp, slot: Slot::parse(slot)? })
     };
     dependencies.split_whitespace().filter_map(read).collect()
+}
+
+/// The dependencies without a slot among these, as `category/package`.
+#[must_use]
+pub fn plain(dependencies: &str) -> BTreeSet<String> {
+    let read = |word: &str| {
+        let atom = word.split('[').next()?.split("::").next()?;
+        if atom.starts_with('!') || atom.contains(':') || !atom.contains('/') {
+            return None;
+        }
+        let name = atom.trim_start_matches(['<', '>', '=', '~']);
+        if name.len() == atom.len() {
+            return Some(name.to_owned());
+        }
+        Some(Cpv::parse(name.trim_end_matches('*').as_bytes())?.cp().to_owned())
+    };
+    dependencies.split_whitespace().filter_map(read).collect()
+}
+
+/// A directory whose name ends in a version: `/usr/lib64/perl5/vendor_perl/5.40`, `/usr/lib64/ghc-9.2.8`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Versioned {
+    /// Its path up to the version.
+    pub place: String,
+    /// The version: numbers with points between them.
+    pub version: String,
+}
+
+impl fmt::Display for Versioned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.place, self.version)
+    }
+}
+
+/// The directories of a package whose names end in a version, by its CONTENTS: `dir PATH`, `obj PATH DIGEST TIME`. Those
+/// right below `/` and `/usr` (`lib64`) are none.
+#[must_use]
+pub fn versioned(contents: &str) -> BTreeSet<Versioned> {
+    let mut found = BTreeSet::new();
+    let mut last = "";
+    for line in contents.lines() {
+        let directory = match line.split_once(' ') {
+            Some(("dir", path)) => path,
+            Some(("obj", rest)) => rest.rsplit_once('/').map_or("", |(directory, _)| directory),
+            _ => continue,
+        };
+        if directory == last {
+            continue;
+        }
+        last = directory;
+        let ends = directory.match_indices('/').map(|(at, _)| at).chain([directory.len()]).skip(3);
+        found.extend(ends.filter_map(|end| ends_in_version(&directory[..end])));
+    }
+    found
+}
+
+fn ends_in_version(directory: &str) -> Option<Versioned> {
+    let place = directory.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let version = directory.get(place.len()..)?;
+    let numbers = version.split('.').all(|number| !number.is_empty()) && !place.ends_with("-r");
+    (numbers && !version.is_empty())
+        .then(|| Versioned { place: place.to_owned(), version: version.to_owned() })
 }
 
 /// The name by which programs find a library.
@@ -199,6 +265,21 @@ mod tests {
         assert!(owns_below(contents, "/usr/lib/perl5/vendor_perl/5.40"));
         assert!(!owns_below(contents, "/usr/lib/perl5/vendor_perl/5.4"));
         assert!(!owns_below(contents, "/lib/perl5/vendor_perl/5.40"));
+    }
+
+    #[test]
+    fn directories_that_end_in_a_version() {
+        let contents = "dir /usr\ndir /usr/lib64\ndir /usr/lib64/ocaml-5.2\nobj /usr/lib64/lua/5.4/a b.so c648 1795387639\n\
+            obj /usr/share/doc/x-1.2-r1/README c648 1\nsym /usr/lib64/x/9 -> 10 1\nobj /usr/lib64/php8.3/lib/e.so c 1\n";
+        let found: Vec<String> = versioned(contents).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["/usr/lib64/lua/5.4", "/usr/lib64/ocaml-5.2", "/usr/lib64/php8.3"]);
+    }
+
+    #[test]
+    fn dependencies_without_a_slot() {
+        let text = "|| ( >=dev-lang/ocaml-4.14 dev-lang/perl:= ) foo? ( =dev-lang/R-4*[x] ) !a/b a/c:2 dev-lang/lua::gentoo";
+        let want = ["dev-lang/R", "dev-lang/lua", "dev-lang/ocaml"];
+        assert_eq!(plain(text), want.map(str::to_owned).into());
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Looks at what is installed, and keeps what it was like when a cycle was done. What follows from that is
 //! decided in [`major`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::places::{INSTALLED, names, two_deep};
-use crate::core::major::{self, Settled, Stale};
+use crate::core::major::{self, Directories, Settled, Stale};
 use crate::portage::atom::Provided;
 use crate::portage::cpv::Cpv;
 use crate::portage::vdb::{self, Installed};
@@ -49,7 +49,19 @@ pub(crate) fn packages() -> Vec<Installed> {
 
 /// What of it has to be rebuilt.
 pub(super) fn stale(installed: &[Installed]) -> Vec<Stale> {
-    major::stale(installed, &modules(installed))
+    major::stale(installed, &modules(installed), &directories(installed))
+}
+
+/// The directories named after versions of all that depends on something without a slot, and of what that is.
+fn directories(installed: &[Installed]) -> Directories {
+    let needed: BTreeSet<&str> =
+        installed.iter().flat_map(|package| &package.plain).map(String::as_str).collect();
+    let counts = |package: &&Installed| !package.plain.is_empty() || needed.contains(package.cpv.cp());
+    let of = |package: &Installed| {
+        let contents = text(&Path::new(INSTALLED).join(package.cpv.as_str()).join("CONTENTS"));
+        (package.cpv.clone(), vdb::versioned(&contents))
+    };
+    installed.iter().filter(counts).map(of).filter(|(_, found)| !found.is_empty()).collect()
 }
 
 /// The packages with modules of a Perl that is not installed, and where they are. Lists of files are read
