@@ -181,6 +181,15 @@ impl Turn {
         if self.state.live.retry.is_some() {
             return false;
         }
+        if at == Step::Build && self.repeats_a_failure() {
+            // Room was made meanwhile, or something else that is no part of a plan.
+            if let Some(cycle) = &mut self.state.durable.cycle {
+                cycle.narrowing = Narrowing::None;
+                cycle.rest = None;
+            }
+            self.set_phase(Phase::Running(Step::Plan));
+            return true;
+        }
         if at == Step::Sync {
             if !self.sync_is_due() {
                 self.next_after(Step::Sync);
@@ -193,6 +202,15 @@ impl Turn {
         }
         self.start(at);
         false
+    }
+
+    /// Whether a build of everything would only repeat what is known to fail by now.
+    fn repeats_a_failure(&self) -> bool {
+        let State { durable, plan, .. } = &self.state;
+        let (Some(cycle), Some(made)) = (&durable.cycle, plan) else { return false };
+        let rests = cycle.rest.as_ref().is_some_and(|rest| !rest.over);
+        let repeated = |past: &KnownFailure| past.is_repeated_by(&made.plan, &cycle.toolchain, cycle.id);
+        cycle.remedy.is_none() && !rests && durable.known.iter().any(repeated)
     }
 
     fn start(&mut self, at: Step) {
