@@ -1,4 +1,5 @@
 use super::*;
+use crate::core::machine::Machine;
 use crate::portage::output::Scanner;
 use crate::portage::vdb;
 
@@ -210,8 +211,8 @@ fn a_follow_up_that_asks_for_what_is_gone() {
             exit: Exit::Code(code),
             evidence: scanner.finish(),
             logs: BTreeMap::new(),
-            full: None,
-            oom_kills: None,
+            machine: Machine::default(),
+            moments: BTreeMap::new(),
             single_files: Vec::new(),
             toolchain: String::new(),
         }

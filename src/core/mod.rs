@@ -201,15 +201,12 @@ impl Ran {
         if self.exit == Exit::Code(0) {
             self.exit = before.exit;
             self.evidence.tail = before.evidence.tail;
+            self.machine = before.machine;
         }
         self.evidence.failed.splice(0..0, before.evidence.failed);
         self.evidence.problems.splice(0..0, before.evidence.problems);
         self.logs.extend(before.logs);
-        self.full = self.full.or(before.full);
-        self.oom_kills = match (self.oom_kills, before.oom_kills) {
-            (Some(kills), Some(more)) => Some(kills.saturating_add(more)),
-            (kills, more) => kills.or(more),
-        };
+        self.moments.extend(before.moments);
         self
     }
 }

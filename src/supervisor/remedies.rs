@@ -49,7 +49,7 @@ impl Task {
         while let Some(attempt) = rest.attempt() {
             let options = self.options(&attempt.exclude);
             let ran = self.run(&command::rest(&attempt.targets, &host, &options))?;
-            if ran.is_cut_short() || ran.full.is_some() {
+            if ran.is_cut_short() {
                 return Ok(Report::Ran(Box::new(ran.after(before))));
             }
             rest.note(&Tried::of(&ran));
