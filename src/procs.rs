@@ -1,10 +1,43 @@
 //! What `/proc` says about the processes of this PID namespace.
 
 use std::collections::HashSet;
+use std::ffi::CStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use crate::children;
+use crate::sys;
+
+/// What this program is for as long as it runs, unlike a command that somebody typed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// PID 1.
+    Init,
+    /// What decides and builds.
+    Supervisor,
+    /// What listens on the network.
+    Web,
+    /// What sends one notification.
+    Webhook,
+}
+
+impl Role {
+    /// What `ps` and `top` show, also of one that was started as `/proc/self/exe`.
+    const fn title(self) -> &'static CStr {
+        match self {
+            Self::Init => c"gbsup: init",
+            // As a name of the kernel, `gbsup: supervis`, like every other that is longer than that.
+            Self::Supervisor => c"gbsup: supervisor",
+            Self::Web => c"gbsup: web",
+            Self::Webhook => c"gbsup: webhook",
+        }
+    }
+
+    /// Has this process show it. The arguments of the command line are gone with that.
+    pub(crate) fn show(self) {
+        sys::set_title(self.title());
+    }
+}
 
 /// A process as `/proc/PID/stat` has it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,8 +107,13 @@ impl Process {
             return false;
         }
         let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
-        let verb = line.split(|byte| *byte == 0).nth(1).unwrap_or_default();
-        !matches!(verb, b"supervisor" | b"serve" | b"init")
+        let mut words = line.split(|byte| *byte == 0);
+        let first = words.next().unwrap_or_default();
+        // One that has just been started does not show yet what it is.
+        let verb = words.next().unwrap_or_default();
+        let roles = [Role::Init, Role::Supervisor, Role::Web];
+        !roles.iter().any(|role| role.title().to_bytes() == first)
+            && !matches!(verb, b"supervisor" | b"serve" | b"init")
     }
 }
 

@@ -287,6 +287,38 @@ pub fn give_way(niceness: i32) {
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) };
 }
 
+/// Calls this process `title`, in the name that the kernel keeps (cut after 15 bytes) and in place of its
+/// arguments where these leave room for it.
+///
+/// Its arguments are gone with that: for a process that has read them and never asks for them again.
+pub fn set_title(title: &CStr) {
+    let _ = nix::sys::prctl::set_name(title);
+    let Some((start, room)) = arguments() else { return };
+    let title = title.to_bytes_with_nul();
+    if title.len() > room {
+        return;
+    }
+    let arguments = std::ptr::with_exposed_provenance_mut::<u8>(start);
+    // SAFETY: the kernel says that the arguments lie here, which are the process's to write to; the title fits, and
+    // what is behind it becomes zero, so that every argument still ends in NUL.
+    unsafe {
+        std::ptr::copy_nonoverlapping(title.as_ptr(), arguments, title.len());
+        std::ptr::write_bytes(arguments.add(title.len()), 0, room - title.len());
+    }
+}
+
+/// Where the arguments of this process lie and how many bytes they take, as proc_pid_stat(5) has it (`arg_start`,
+/// `arg_end`).
+fn arguments() -> Option<(usize, usize)> {
+    const AFTER_NAME: usize = 3;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split_ascii_whitespace().skip(48 - AFTER_NAME).map(str::parse::<usize>);
+    let (start, end) = (fields.next()?.ok()?, fields.next()?.ok()?);
+    // The kernel writes 0 for what it does not tell.
+    (start != 0).then(|| (start, end.saturating_sub(start)))
+}
+
 /// Closes every descriptor from 3 up. For the first line of a program that has opened none itself,
 /// to let go of what its parent forgot to close.
 pub fn close_from_3() {

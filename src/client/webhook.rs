@@ -11,6 +11,7 @@ use ureq::{Agent, Error as Trouble};
 
 use super::Error;
 use crate::cli::Exit;
+use crate::procs::Role;
 use crate::render::message::Request;
 use crate::sys;
 
@@ -18,6 +19,7 @@ use crate::sys;
 const REDIRECTS: u32 = 5;
 
 pub(super) fn run(timeout: Duration) -> Result<Exit, Error> {
+    Role::Webhook.show();
     let mut input = String::new();
     io::stdin().read_to_string(&mut input).map_err(|error| Error::Failed(error.to_string()))?;
     let request: Request = serde_json::from_str(&input)

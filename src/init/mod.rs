@@ -38,6 +38,7 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::config::Config;
+use crate::procs::Role;
 use crate::sys::{self, SignalSet, Signals};
 use say::say;
 
@@ -50,6 +51,7 @@ const USAGE: u8 = 2;
 #[must_use]
 pub fn run(args: &[OsString]) -> u8 {
     sys::close_from_3();
+    Role::Init.show();
     match args {
         [] => supervise::run(),
         [dashes, program, args @ ..] if dashes == "--" => command::run(program, args),

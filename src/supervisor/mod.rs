@@ -87,6 +87,7 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 /// Runs the supervisor until it is told to leave; returns the exit code.
 #[must_use]
 pub fn run() -> u8 {
+    procs::Role::Supervisor.show();
     let config = match config::load() {
         Ok(config) => config,
         Err(problems) => {

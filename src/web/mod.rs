@@ -40,6 +40,7 @@ use nix::unistd::getppid;
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::procs::Role;
 use crate::supervisor::logging;
 use crate::sys;
 use confine::{Held, confine};
@@ -67,6 +68,7 @@ pub struct Options {
 /// # Errors
 /// One sentence, when it cannot begin or go on.
 pub fn run(config: &Config, options: &Options) -> Result<(), String> {
+    Role::Web.show();
     let address = config.http.listen.ok_or("http.listen is empty: there is nothing to serve on")?;
     let directory = config.volume.path.join("releases");
     let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;

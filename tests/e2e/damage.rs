@@ -82,7 +82,9 @@ fn a_bad_configuration_ends_it_with_every_problem() {
 fn a_bad_configuration_does_not_end_a_builder_whose_supervisor_died() {
     let mut builder = Builder::with_world(&["test-quick/t4"]);
     builder.wait_waiting();
-    builder.sh("mkdir -p /etc/gbsup; echo '[bulid]' >/etc/gbsup/gbsup.toml; pkill -KILL -f '^/proc/self/exe supervisor'");
+    builder.sh(
+        "mkdir -p /etc/gbsup; echo '[bulid]' >/etc/gbsup/gbsup.toml; pkill -KILL -f '^gbsup: supervisor'",
+    );
     let status = builder.wait_for("init gives up on it", |status| status.state == Mode::Degraded);
     assert!(status.headline.contains("gbsup resume"), "{}", status.headline);
     assert!(builder.logs().contains("bulid"));

@@ -10,7 +10,7 @@ fn below_another_init_it_works_and_says_so() {
     let status = builder.wait_waiting();
     assert!(status.warnings.iter().any(|w| w.contains("not PID 1")), "{:?}", status.warnings);
     // Orphans are reaped all the same.
-    builder.sh("kill -KILL $(pgrep -f '^/proc/self/exe supervisor')");
+    builder.sh("kill -KILL $(pgrep -f '^gbsup: supervisor')");
     builder.wait_for("the next supervisor answers", |status| status.step == "wait");
     builder.assert_tidy();
     let (took, code) = builder.stop();

@@ -10,7 +10,7 @@ const ASK: &str = "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /binpkgs/Packa
 /// The servers that run in the container, each with its user.
 fn servers(name: &str) -> Vec<String> {
     let top = docker(&["top", name, "-o", "pid,uid,args"]).ok();
-    let servers = top.lines().filter(|line| line.contains(" serve")).map(|line| {
+    let servers = top.lines().filter(|line| line.contains("gbsup: web")).map(|line| {
         let columns: Vec<&str> = line.split_whitespace().collect();
         format!("{} {}", columns[0], columns[1])
     });
@@ -21,6 +21,14 @@ fn servers(name: &str) -> Vec<String> {
 fn a_client_needs_what_is_printed_and_the_server_comes_back() {
     let mut builder = Builder::with_world(&["test-quick/t1", "test-quick/t2"]);
     builder.wait_waiting();
+    builder.look_away();
+    // Whoever looks recognises what runs, by the name that the kernel keeps and by the arguments.
+    let top = docker(&["top", builder.name(), "-o", "pid,comm,args"]).ok();
+    let shown = |line: &str| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
+    let mut shown: Vec<_> = top.lines().skip(1).map(shown).filter(|line| line.contains("gbsup: ")).collect();
+    shown.sort();
+    let names = ["gbsup: init gbsup: init", "gbsup: supervis gbsup: supervisor", "gbsup: web gbsup: web"];
+    assert_eq!(shown, names, "{top}");
     let served = servers(builder.name());
     assert!(served.len() == 1 && served[0].ends_with(" 65533"), "{served:?}");
     let served = &served[0];
@@ -53,14 +61,14 @@ fn a_client_needs_what_is_printed_and_the_server_comes_back() {
 
     // Killed, it is told and started again.
     let warning = "clients are not served: signal 9 ended the server; it is tried again after 1 s";
-    builder.sh("pkill -9 -f '[s]erve --parent'");
+    builder.sh("pkill -9 -f '^gbsup: web'");
     builder.wait_for("it is told", |status| status.warnings.iter().any(|known| known == warning));
     let status = builder.wait_for("it serves", |status| status.warnings.iter().all(|known| known != warning));
     assert_eq!(status.warnings, Vec::<String>::new());
     builder.sh(ASK);
     // It ends with the supervisor, and the next one has one of its own.
     let second = servers(builder.name());
-    builder.sh("pkill -9 -f '[e]xe supervisor'");
+    builder.sh("pkill -9 -f '^gbsup: supervisor'");
     builder.look_away();
     builder.wait_waiting();
     builder.sh(&format!("until {{ {ASK}; }} 2>/dev/null; do sleep 0.05; done"));
@@ -76,7 +84,7 @@ fn a_client_needs_what_is_printed_and_the_server_comes_back() {
     builder.sh("until (exec 3<>/dev/tcp/127.0.0.1/8081) 2>/dev/null; do sleep 0.05; done");
     assert!(builder.exec(&["bash", "-c", ASK]).code != 0, "the old address is not served any more");
     listen(&builder, "");
-    builder.sh("while pgrep -f '[s]erve --parent' >/dev/null; do sleep 0.05; done");
+    builder.sh("while pgrep -f '^gbsup: web' >/dev/null; do sleep 0.05; done");
     builder.assert_tidy();
 
     // In a container of its own that can do nothing else: with the rights to become another user, and without any.

@@ -6,7 +6,7 @@ use crate::support::{Builder, QUICK, Recipe, docker};
 
 /// Kills the supervisor as a defect or the kernel short of memory would.
 fn kill_supervisor(builder: &Builder) {
-    builder.sh("kill -KILL $(pgrep -f '^/proc/self/exe supervisor')");
+    builder.sh("kill -KILL $(pgrep -f '^gbsup: supervisor')");
 }
 
 #[test]

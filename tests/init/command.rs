@@ -101,6 +101,16 @@ fn init_itself_lets_go_of_what_it_inherited() {
 }
 
 #[test]
+fn it_shows_what_it_is() {
+    let mut container = Setup::command(&["sleep", "1000"]).start();
+    container.main_child();
+    let init = container.init();
+    assert_eq!(fs::read_to_string(format!("/proc/{init}/comm")).unwrap(), "gbsup: init\n");
+    let arguments = fs::read_to_string(format!("/proc/{init}/cmdline")).unwrap();
+    assert_eq!(arguments.trim_end_matches('\0'), "gbsup: init");
+}
+
+#[test]
 fn a_command_leads_a_process_group() {
     let mut container = Setup::command(&["sleep", "1000"]).start();
     let command = container.main_child();

@@ -90,7 +90,7 @@ impl Builder {
     pub fn kill_now(&mut self, pid: Pid) -> i32 {
         // Somebody else could have its number by then.
         let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        if command.starts_with(b"/usr/bin/gbsup\0") {
+        if command.starts_with(b"/usr/bin/gbsup\0") || command.starts_with(b"gbsup: init\0") {
             match kill(pid, Signal::SIGKILL) {
                 Ok(()) | Err(Errno::ESRCH) => {}
                 Err(error) => panic!("this is not root: {error}"),

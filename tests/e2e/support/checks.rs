@@ -15,7 +15,7 @@ pub type Packages = BTreeMap<String, u64>;
 
 /// Whether a line of `docker top` is about the server.
 fn is_server(line: &str) -> bool {
-    line.contains(" serve --parent ")
+    line.contains("gbsup: web")
 }
 
 /// How often processes gave up the CPU by themselves while nothing was to be done.
