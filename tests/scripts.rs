@@ -1,4 +1,5 @@
-//! How the scripts find a Docker client that an engine answers, and what they tell to type. No Docker is needed: the
+//! What is written for a shell: how the scripts find a Docker client that an engine answers, what they tell to type, and what
+//! TAB completes in the image. No Docker is needed: the
 //! clients are stand-ins, and the engine is a socket that nobody listens at.
 
 use std::fs;
@@ -109,4 +110,45 @@ fn the_verbs_that_are_printed_name_this_builder() {
         say(&[("BASE", "pocket"), ("NAME", "gbsup-try")]),
         "make bootstrap BASE=pocket\nmake status BASE=pocket"
     );
+}
+
+/// What TAB offers at the end of these words, with a builder whose answers are these files.
+fn completed(words: &[&str]) -> Vec<String> {
+    let place = TempDir::new().unwrap();
+    let stand_in = format!(
+        "#!/bin/bash\ncase $1 in completions) exec {} \"$@\" ;;\n\
+         plan) printf 'update\\tsys-libs/zlib-1.3.1\\t1.2\\n' ;;\n\
+         skip) printf 'dev-lang/rust\\t2026-11-22\\n' ;;\n\
+         releases) printf '2026-11-22.2\\tx\\n2026-11-22.1\\tx\\n' ;;\n\
+         history) printf '12\\tx\\n13\\tx\\n' ;;\nesac\n",
+        env!("CARGO_BIN_EXE_gbsup")
+    );
+    let file = place.path().join("gbsup");
+    fs::write(&file, stand_in).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir_all(place.path().join("vdb/app-misc/hello-2.10")).unwrap();
+    let script = ". <(gbsup completions bash); . image/completion.bash; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
+                  $(complete -p gbsup | sed 's/.*-F \\([^ ]*\\).*/\\1/') gbsup; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let output = Command::new("bash")
+        .args(["-c", script, "-"])
+        .args(words)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("PATH", format!("{}:/usr/bin:/bin", place.path().display()))
+        .env("GBSUP_VDB", place.path().join("vdb"))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    String::from_utf8(output.stdout).unwrap().split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn tab_completes_packages_releases_and_cycles() {
+    assert_eq!(completed(&["gbsup", "logs", ""]), ["app-misc/hello", "sys-libs/zlib"]);
+    assert_eq!(completed(&["gbsup", "why", "zl"]), ["sys-libs/zlib"]);
+    assert_eq!(completed(&["gbsup", "resume", "--skip", "app-"]), ["app-misc/hello"]);
+    assert_eq!(completed(&["gbsup", "unskip", ""]), ["dev-lang/rust"]);
+    assert_eq!(completed(&["gbsup", "rollback", "2026-11-22."]), ["2026-11-22.1", "2026-11-22.2"]);
+    assert_eq!(completed(&["gbsup", "logs", "--cycle", ""]), ["12", "13"]);
+    assert_eq!(completed(&["gbsup", "roll"]), ["rollback"]);
+    assert!(completed(&["gbsup", "logs", "--fai"]).contains(&"--failed".to_owned()));
 }
