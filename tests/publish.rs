@@ -70,8 +70,14 @@ impl Volume {
     }
 
     fn publisher(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gbsup"));
-        command.args(["publish", "--once"]).stdin(Stdio::null()).stdout(Stdio::null());
+        self.publisher_through(&[])
+    }
+
+    /// Run by another program, which replaces itself by it.
+    fn publisher_through(&self, outer: &[&str]) -> Command {
+        let words = [outer, &[env!("CARGO_BIN_EXE_gbsup"), "publish", "--once"]].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null());
         command.env("GBSUP_VOLUME_PATH", self.path()).env("GBSUP_SOCKET", self.path().join("control.sock"));
         command
     }
@@ -112,15 +118,20 @@ fn a_kill_at_any_moment_leaves_a_complete_release() {
     assert!(volume.publisher().status().unwrap().success());
     let takes = begun.elapsed();
     let mut newest = volume.check();
-    let (mut killed, mut littered) = (0, 0);
     for round in 3..KILLS + 3 {
         volume.build(round);
-        let mut publisher = volume.publisher().spawn().unwrap();
-        // Spread over the whole of it, in no order.
-        thread::sleep(takes * u32::try_from(round * 7 % KILLS).unwrap() / u32::try_from(KILLS).unwrap());
-        publisher.kill().unwrap();
-        killed += usize::from(publisher.wait().unwrap().signal() == Some(9));
-        littered += usize::from(!volume.litter().is_empty());
+        if round % 3 == 0 {
+            // In the middle for certain: by the kernel, when it writes what is longer than this.
+            let ended = volume.publisher_through(&["prlimit", "--fsize=30000"]).status().unwrap();
+            assert_eq!(ended.signal(), Some(nix::libc::SIGXFSZ));
+            assert!(!volume.litter().is_empty());
+        } else {
+            let mut publisher = volume.publisher().spawn().unwrap();
+            // Spread over the whole of it, in no order.
+            thread::sleep(takes * u32::try_from(round * 7 % KILLS).unwrap() / u32::try_from(KILLS).unwrap());
+            publisher.kill().unwrap();
+            publisher.wait().unwrap();
+        }
         let offered = volume.check();
         assert!(offered >= newest, "clients went back");
         // The next one has to clean up, and to publish what that one did not.
@@ -131,7 +142,6 @@ fn a_kill_at_any_moment_leaves_a_complete_release() {
         assert!(releases.ids().iter().all(|id| *id <= newest), "one that was never offered");
         assert!(releases.previous().is_some_and(|id| id < newest));
     }
-    assert!(killed > 5 && littered > 0, "{killed} killed, {littered} in the middle");
 }
 
 #[test]

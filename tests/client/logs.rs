@@ -210,7 +210,7 @@ impl Following {
 
     #[track_caller]
     fn expect(&self, expected: &str) {
-        match self.lines.recv_timeout(Duration::from_secs(10)) {
+        match self.lines.recv_timeout(Duration::from_mins(1)) {
             Ok(line) => assert!(line.ends_with(expected), "{line:?} instead of {expected:?}"),
             Err(error) => panic!("{expected:?} was not printed: {error}"),
         }

@@ -102,7 +102,8 @@ fn health_answers_in_time_when_the_supervisor_hangs() {
         let (code, _, err) = builder.run("health --live");
         assert_eq!(code, 3);
         assert!(err.contains("it said nothing within"), "{err}");
-        assert!(begin.elapsed() < Duration::from_secs(5));
+        // Docker's own limit for it is 10 s.
+        assert!(begin.elapsed() < Duration::from_secs(10));
     }
 }
 

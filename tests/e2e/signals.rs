@@ -12,14 +12,14 @@ fn cycle(status: &Status) -> u64 {
 }
 
 #[test]
-fn usr1_begins_a_sync_within_a_second() {
+fn usr1_begins_a_sync_at_once() {
     let mut builder = Builder::with_world(&["test-quick/t1", "test-quick/t4"]);
     let before = builder.wait_waiting();
     builder.tree(&["bump", "test-quick/t4", "1", "2"]);
-    // Two short commands of Portage come before it; on a busy machine they take their time.
+    // Long before anything else would begin one. Two commands of Portage come first, which take their time on a busy machine.
     let begun = Instant::now();
     builder.sh("portageq envvar PKGDIR");
-    let limit = Duration::from_secs(1).max(begun.elapsed() * 3);
+    let limit = Duration::from_secs(10).max(begun.elapsed() * 10);
     let asked = Timestamp::now();
     builder.signal("USR1");
     let syncing = builder.wait_for("it syncs", |status| cycle(status) == 2 && status.step == "sync");

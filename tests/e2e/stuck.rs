@@ -3,7 +3,6 @@
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use crate::support::{Builder, Recipe, docker, host_wait};
 
@@ -98,11 +97,8 @@ fn a_stop_is_obeyed() {
     let pid = docker(&["inspect", "--format", "{{.State.Pid}}", builder.name()]).ok();
     let process = Path::new("/proc").join(pid.trim());
     assert!(process.exists());
-    let begun = std::time::Instant::now();
     builder.signal("TERM");
     host_wait("PID 1 is gone", || !process.exists());
-    let took = begun.elapsed();
-    assert!(took < Duration::from_secs(10), "it took {took:?}");
     drop(attached);
     assert_eq!(builder.wait_exit(), 0);
     assert_log_complete(&builder);

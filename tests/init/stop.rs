@@ -24,13 +24,13 @@ fn stopped(mut container: Container) -> (Ended, Duration) {
     (container.end(), began.elapsed())
 }
 
-/// Far less than the grace of 20 s in these tests.
-const AT_ONCE: Duration = Duration::from_secs(5);
+/// Less than the grace of 29 s in these tests, by as much as a busy machine may take.
+const AT_ONCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn it_leaves_at_once_with_the_supervisors_code() {
     let others = "setsid sleep 1001 & (setsid sh -c '(sleep 1002 &)' &) ; sh -c 'kill -STOP $$' &";
-    let mut container = with(others).env("GBSUP_STOP_GRACE", "20s").start();
+    let mut container = with(others).env("GBSUP_STOP_GRACE", "29s").start();
     // A shell's child that is not yet what it will be can lose a signal.
     wait_until("the others run", || {
         let run = container.processes();
@@ -48,7 +48,7 @@ fn it_leaves_at_once_with_the_supervisors_code() {
 #[test]
 fn what_is_born_in_that_moment_does_not_escape() {
     let hopper = "setsid perl -e 'while (1) { exit if fork; select undef, undef, undef, 0.001 }' &";
-    let mut container = with(hopper).env("GBSUP_STOP_GRACE", "20s").start();
+    let mut container = with(hopper).env("GBSUP_STOP_GRACE", "29s").start();
     wait_until("it hops", || container.processes().iter().any(|process| process.line.starts_with("perl")));
     let (ended, took) = stopped(container);
     assert_eq!(ended.code, 7);
@@ -61,7 +61,7 @@ fn a_slow_grandchild_may_finish() {
         trap \"sleep 1; echo finished >>$DIR/log; exit\" TERM; echo up >>$DIR/log
         while :; do sleep 0.05; done' &)
         until grep -q up $DIR/log; do sleep 0.01; done";
-    let (ended, took) = stopped(with(others).env("GBSUP_STOP_GRACE", "20s").start());
+    let (ended, took) = stopped(with(others).env("GBSUP_STOP_GRACE", "29s").start());
     assert_eq!(ended.code, 7);
     let log = std::fs::read_to_string(ended.dir.path().join("log")).expect("readable");
     assert_eq!(log, "up\nready\nfinished\n");
@@ -96,7 +96,7 @@ fn a_second_term_or_int_shortens_the_grace() {
     for second in [libc::SIGTERM, libc::SIGINT] {
         let deaf = "trap 'echo TERM >>$DIR/log' TERM; trap 'echo INT >>$DIR/log' INT; echo ready >>$DIR/log
             while :; do sleep 0.05; done";
-        let mut container = Setup::supervisor(deaf).env("GBSUP_STOP_GRACE", "20s").start();
+        let mut container = Setup::supervisor(deaf).env("GBSUP_STOP_GRACE", "29s").start();
         container.until("log", "ready");
         container.signal(libc::SIGTERM);
         container.until("log", "TERM");
@@ -111,7 +111,7 @@ fn a_second_term_or_int_shortens_the_grace() {
 fn a_second_term_shortens_the_sweep_too() {
     let others = "(setsid sh -c 'trap \"echo asked >>$DIR/log\" TERM; echo up >>$DIR/log; while :; do sleep 0.1; done' &)
         until grep -q up $DIR/log; do sleep 0.01; done";
-    let mut container = with(others).env("GBSUP_STOP_GRACE", "20s").start();
+    let mut container = with(others).env("GBSUP_STOP_GRACE", "29s").start();
     container.until("log", "ready");
     container.signal(libc::SIGTERM);
     container.until("log", "asked");
@@ -124,7 +124,7 @@ fn a_second_term_shortens_the_sweep_too() {
 /// An interactive shell ignores TERM. One that came in by `docker exec` must not hold the container.
 #[test]
 fn a_shell_from_outside_does_not_hold_the_container() {
-    let mut container = with("").env("GBSUP_STOP_GRACE", "20s").start();
+    let mut container = with("").env("GBSUP_STOP_GRACE", "29s").start();
     container.until("log", "ready");
     let init = container.init().to_string();
     let gate = container.path("gate");
@@ -145,7 +145,7 @@ fn a_shell_from_outside_does_not_hold_the_container() {
 /// Its answer is on the way when everything else is asked to stop.
 #[test]
 fn a_client_may_print_its_answer() {
-    let mut container = with("").env("GBSUP_STOP_GRACE", "20s").start();
+    let mut container = with("").env("GBSUP_STOP_GRACE", "29s").start();
     container.until("log", "ready");
     let init = container.init().to_string();
     let socket = container.path("control.sock");
@@ -171,7 +171,7 @@ fn a_client_may_print_its_answer() {
 /// An emerge that a person has started by hand is stopped like any other: asked, and waited for.
 #[test]
 fn what_a_shell_from_outside_runs_may_finish() {
-    let mut container = with("").env("GBSUP_STOP_GRACE", "20s").start();
+    let mut container = with("").env("GBSUP_STOP_GRACE", "29s").start();
     container.until("log", "ready");
     let log = container.path("log").display().to_string();
     let (mut shell, mut keys) = bash_from_outside(&mut container);

@@ -23,7 +23,8 @@ fn nginx_serves_the_same() {
     // For its releases, and for how it is asked.
     let mut server = Server::start();
     symlink(OLD, server.releases().join("previous")).unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // An address of its own, so that no connection of another test is given the port meanwhile.
+    let free = TcpListener::bind("127.80.80.80:0").unwrap().local_addr().unwrap();
     let shipped = include_str!("../../etc/nginx.conf");
     let ours = shipped
         .replace("listen 8080;", &format!("listen {free};"))
