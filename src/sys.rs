@@ -311,8 +311,8 @@ pub fn set_title(title: &CStr) {
 /// `arg_end`).
 fn arguments() -> Option<(usize, usize)> {
     const AFTER_NAME: usize = 3;
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let (_, rest) = stat.rsplit_once(") ")?;
+    let line = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, rest) = line.rsplit_once(") ")?;
     let mut fields = rest.split_ascii_whitespace().skip(48 - AFTER_NAME).map(str::parse::<usize>);
     let (start, end) = (fields.next()?.ok()?, fields.next()?.ok()?);
     // The kernel writes 0 for what it does not tell.

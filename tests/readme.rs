@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use gbsup::cli::Cli;
 use gbsup::config;
 
-const PAGES: &[&str] = &["README.md", "docs/architecture.md", "CHANGELOG.md"];
+const PAGES: &[&str] = &["README.md", "docs/architecture.md", "docs/engines.md", "CHANGELOG.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -60,6 +60,8 @@ pub enum Class {
     Volume,
     /// Portage's or gbsup's own configuration.
     Config,
+    /// The container engine withholds a right that a builder needs.
+    Engine,
     /// Somebody else than gbsup told Portage to stop.
     Interrupted,
     /// A defect of gbsup itself or of the container (a command that is not there).
@@ -98,6 +100,7 @@ impl Class {
             Self::PortageLocked => "portage-locked",
             Self::Volume => "volume",
             Self::Config => "config",
+            Self::Engine => "engine",
             Self::Interrupted => "interrupted",
             Self::Internal => "internal",
             Self::Unknown => "unknown",

@@ -90,6 +90,7 @@ pub fn is_remembered(failure: &Failure) -> bool {
         | Class::PortageLocked
         | Class::Volume
         | Class::Config
+        | Class::Engine
         | Class::Interrupted
         | Class::Internal => false,
     }

@@ -24,6 +24,7 @@ pub mod audit;
 pub mod classify;
 pub mod compare;
 pub mod cycle;
+pub mod engine;
 pub mod eta;
 pub mod failure;
 pub mod history;

@@ -194,6 +194,8 @@ fn sentence(state: &State, progress: Progress, now: Now) -> String {
     }
     match &state.live.volume {
         Volume::Claiming => return format!("taking the volume {}", state.live.space.path),
+        // No repair inside makes another container of it.
+        Volume::Refused(failure) if failure.class == Class::Engine => return failure.headline(),
         Volume::Refused(failure) => {
             return format!("{}. Repair it, then: gbsup resume", failure.headline());
         }

@@ -6,7 +6,7 @@ use tracing::warn;
 use super::flags::Flags;
 use super::history::History;
 use super::store::Store;
-use super::{Supervisor, publish};
+use super::{Supervisor, engine, publish};
 use crate::config::{self, Config, Publisher};
 use crate::core::failure::Failure;
 use crate::core::history::Record;
@@ -30,6 +30,9 @@ impl Supervisor {
             "gbsup is not PID 1 of this container (docker run --init is not needed); it works as a subreaper".to_owned()
         });
         self.send(Event::Warning { key: "pid", text: second });
+        if let Some(failure) = engine::look(None) {
+            return self.send(Event::Refused(Box::new(failure)));
+        }
         let taken = match Store::take(&path, self.boot) {
             Ok(taken) => taken,
             Err(failure) => return self.send(Event::Refused(failure)),

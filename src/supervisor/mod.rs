@@ -12,6 +12,7 @@ mod cgroup;
 mod clones;
 pub mod console;
 pub(crate) mod delivery;
+mod engine;
 mod facts;
 mod flags;
 mod gauge;
@@ -102,6 +103,7 @@ pub fn run() -> u8 {
     };
     let lines = console.clone();
     logging::start(config.log, move || lines.clone());
+    engine::bound_open_files();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(problem) => return give_up("the event loop cannot be made", &problem),
@@ -109,10 +111,17 @@ pub fn run() -> u8 {
     let code = runtime.block_on(async {
         match Supervisor::new(config, console.clone()) {
             Ok((supervisor, inputs)) => supervisor.run(inputs).await,
-            Err(problem) => {
-                error!("the supervisor cannot start: {problem}");
-                1
-            }
+            // Trying again would not help, and neither would a person inside: it is the container that has to be another one.
+            Err(problem) => match engine::look(None) {
+                Some(failure) => {
+                    error!("the builder cannot start: {}", failure.message);
+                    2
+                }
+                None => {
+                    error!("the supervisor cannot start: {problem}");
+                    1
+                }
+            },
         }
     });
     console.flush(LAST_WORDS);

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use super::attention;
+use super::engine;
 use super::places;
 use super::publish;
 use super::repair;
@@ -45,6 +46,9 @@ pub(super) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Ve
     let unblocked = step_logs::unblock(&task.volume);
     let unblocked = unblocked.map_err(|problem| unusable(&task.volume.join("log"), &problem))?;
     let settings = task.settings()?;
+    if let Some(failure) = engine::look(Some(&settings.tmpdir)) {
+        return Err(Box::new(failure));
+    }
     elsewhere(task, &settings);
     attention::look(task, &settings);
     let repositories = places::repositories(task)?;
@@ -102,6 +106,11 @@ fn prepare(directory: &Path, (owner, group): (u32, u32), mode: u32, always: bool
 fn unusable(directory: &Path, problem: &io::Error) -> Trouble {
     let message = match problem.kind() {
         io::ErrorKind::ReadOnlyFilesystem => format!("{} is mounted read-only", directory.display()),
+        io::ErrorKind::PermissionDenied => format!(
+            "{} belongs to somebody whom this container's root has no power over, as on a share with root_squash or with other user \
+             namespaces; give it to the user that is root here",
+            directory.display()
+        ),
         _ => format!("{} cannot be used: {problem}", directory.display()),
     };
     Box::new(Failure::new(Class::Volume, message))

@@ -311,6 +311,10 @@ fn a_volume_that_is_refused_is_told() {
     told.story.state.live.volume = Volume::Claiming;
     told.take(Event::Refused(Box::new(Failure::new(Class::Volume, "the volume is read-only"))));
     assert_eq!(told.last().title, "gbsup: paused (volume)");
+    assert!(told.story.status().headline.ends_with(". Repair it, then: gbsup resume"));
+    // What an engine withholds is given to another container.
+    told.take(Event::Refused(Box::new(Failure::new(Class::Engine, "start it with --cap-add CHOWN"))));
+    assert_eq!(told.story.status().headline, "paused: start it with --cap-add CHOWN");
 }
 
 #[test]
