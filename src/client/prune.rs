@@ -6,7 +6,8 @@ use super::{Error, json, print, terminal};
 use crate::cli::Exit;
 use crate::config;
 use crate::core::prune::Removal;
-use crate::portage::command::Command;
+use crate::portage::command::{self, Command};
+use crate::portage::settings::{self, Settings};
 use crate::render;
 use crate::supervisor::{ask_here, prune};
 
@@ -25,7 +26,8 @@ pub(super) fn run(as_json: bool, dry_run: bool, force: bool) -> Result<Exit, Err
         config.prune.cap = 100;
     }
     let ask = |command: &Command| ask_here(&config.build.environment, command);
-    let (chosen, mut problems) = prune::survey(&config, ask);
+    let settings = ask(&command::envvar(&settings::keys())).map(|text| Settings::parse(&text));
+    let (chosen, mut problems) = prune::survey(&config, settings, ask);
     let mut gone = Vec::new();
     if dry_run {
         gone = chosen;

@@ -52,6 +52,8 @@ pub enum Class {
     BinpkgCorrupt,
     /// A package was not tried, because of others that failed or are left out.
     NotTried,
+    /// A binary package is whole, and the program to read it or the key to trust it is not there.
+    BinpkgUnusable,
     /// `/etc/portage/make.profile` does not lead to a profile.
     ProfileInvalid,
     /// Another Portage held a lock that the step needed, and the step ended while it waited for it.
@@ -96,6 +98,7 @@ impl Class {
             Self::Stalled => "stalled",
             Self::BinpkgCorrupt => "binpkg-corrupt",
             Self::NotTried => "not-tried",
+            Self::BinpkgUnusable => "binpkg-unusable",
             Self::ProfileInvalid => "profile-invalid",
             Self::PortageLocked => "portage-locked",
             Self::Volume => "volume",

@@ -86,6 +86,7 @@ pub fn is_remembered(failure: &Failure) -> bool {
         // A damaged file is set aside, and what is built in its place may be sound.
         | Class::BinpkgCorrupt
         | Class::NotTried
+        | Class::BinpkgUnusable
         | Class::ProfileInvalid
         | Class::PortageLocked
         | Class::Volume

@@ -9,6 +9,7 @@ mod line;
 mod trial;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::circular::Solution;
 use super::cpv::{self, Cpv};
@@ -85,7 +86,27 @@ const BUILD_FEATURES: &[(&str, &str)] = &[
     ("-merge-wait", "finished packages need not wait for the longest build; system packages still do"),
     ("-merge-sync", "syncs the container's root after each merge, but never the volume that has to last"),
     ("-getbinpkg", "a client's configuration may name this very builder as the place to fetch from"),
+    (
+        "-binpkg-request-signature",
+        "a client's configuration may ask for it, and nothing that is built here could be merged",
+    ),
+    ("buildpkg-live", "without it packages of live ebuilds are not packaged"),
+    ("-digest", "it writes new digests into the tree for whatever was fetched"),
+    ("-noauto", "it is for the command ebuild, which does one phase alone"),
+    ("-compress-build-logs", "what stopped a build is read from its log"),
+    ("-clean-logs", "logs go by the builder's own policy ([prune] logs)"),
+    (
+        "-unmerge-backup",
+        "it packages what is removed, without files that were changed, as if that were for clients",
+    ),
+    ("-downgrade-backup", "as unmerge-backup"),
 ];
+
+/// The FEATURES that are switched on or off, without the reasons.
+#[cfg(test)]
+pub(super) fn switched_features() -> Vec<&'static str> {
+    BUILD_FEATURES.iter().map(|(feature, _)| *feature).collect()
+}
 
 /// Sandboxes that need namespaces, see [`Sandbox::Plain`].
 const NAMESPACE_FEATURES: &[&str] = &["ipc-sandbox", "network-sandbox", "pid-sandbox", "mount-sandbox"];
@@ -401,17 +422,39 @@ fn merge_anew(
     finish(argv, &options, &[package.atom()], features(host, more))
 }
 
-/// Compares the package index with the files; exit status 1 when they differ.
+/// Compares the package index with the files; exit status 1 when they differ. `features` are those of
+/// [`Host::features`].
 #[must_use]
-pub fn check_binhost() -> Command {
-    plain(&["emaint", "--check", "binhost"])
+pub fn check_binhost(features: &str) -> Command {
+    binhost("--check", features)
 }
 
 /// Writes the package index anew from the files, with sizes and digests. Fails when there is no
-/// PKGDIR yet.
+/// PKGDIR yet. `features` are those of [`Host::features`].
 #[must_use]
-pub fn fix_binhost() -> Command {
-    plain(&["emaint", "--fix", "binhost"])
+pub fn fix_binhost(features: &str) -> Command {
+    binhost("--fix", features)
+}
+
+fn binhost(what: &str, features: &str) -> Command {
+    let mut command = plain(&["emaint", what, "binhost"]);
+    // It takes what is not signed for damaged where that is asked for.
+    set(&mut command.env, "FEATURES", format!("-binpkg-request-signature {features}").trim_end().to_owned());
+    command
+}
+
+/// Shows whether a secret key is in a home of GnuPG: a line that begins with `sec:` says so.
+#[must_use]
+pub fn secret_key(home: &Path, key: &str) -> Command {
+    let home = home.display().to_string();
+    plain(&["gpg", "--homedir", &home, "--batch", "--with-colons", "--list-secret-keys", key])
+}
+
+/// Prints the sets of packages that Portage knows, one a line; read it with
+/// [`complaints::unknown_sets`](super::complaints::unknown_sets).
+#[must_use]
+pub fn list_sets() -> Command {
+    plain(&["emerge", "--ignore-default-opts", "--color=n", "--list-sets"])
 }
 
 /// What a run does with the binary packages that are already there.

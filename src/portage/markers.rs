@@ -75,7 +75,7 @@ pub(super) const MARKERS: &[Marker] = &[
     // _emerge/resolver/slot_collision.py: _prepare_conflict_msg_and_check_for_specificity.
     marker(K::SlotConflict, "!!! Multiple package instances within a single package slot", "", S::NextLine, Span::Text),
     // _emerge/depgraph.py: _display_autounmask, display_problems, _show_missed_update.
-    marker(K::Autounmask, "The following ", " changes are necessary to proceed:", S::Word, Span::Text),
+    marker(K::Autounmask, "The following ", " are necessary to proceed:", S::Word, Span::Text),
     marker(K::WorldAtomGone, "!!! Problems have been detected with your world file", "", S::None, Span::Text),
     marker(K::WorldAtomGone, "!!! Ebuilds for the following packages are either all", "", S::NextLine, Span::Text),
     marker(K::Skipped, "!!! The following update", "been skipped", S::NextLine, Span::Text),
@@ -83,9 +83,13 @@ pub(super) const MARKERS: &[Marker] = &[
     // _emerge/actions.py: missing_sets_warning, run_action, action_build; _emerge/main.py; argparse.
     marker(K::Missing, "emerge: There are no sets to satisfy ", "", S::Between(b'\''), Span::Text),
     marker(K::Config, "!!! The set '", "contains a non-existent set", S::Between(b'\''), Span::Bangs),
+    marker(K::Config, "emerge: the given set '", "' contains a non-existent set named ", S::Between(b'\''), Span::Text),
     marker(K::Config, "!!! '", "is not a valid package atom", S::Between(b'\''), Span::Bangs),
     marker(K::Config, "!!! The short ebuild name ", "is ambiguous", S::Between(b'"'), Span::Text),
     marker(K::Config, "emerge: error: ", "", S::Rest, Span::Line),
+    // portage/util/__init__.py: getconfig, with the place that shlex gives.
+    marker(K::Config, "\"/", "\", line ", S::Between(b'"'), Span::Line),
+    marker(K::Profile, "!!! Unable to parse profile: ", "", S::Between(b'\''), Span::Bangs),
     marker(K::Profile, "!!! Your current profile is invalid", "", S::None, Span::Bangs),
     marker(K::ReadOnly, "!!! Read-only file system: ", "", S::Rest, Span::Line),
     marker(K::Config, "!!! BINPKG_GPG_SIGNING_", " is not set", S::None, Span::Line),
@@ -114,10 +118,10 @@ pub(super) const MARKERS: &[Marker] = &[
     marker(K::Binpkg, "!!! Invalid binary package: '", "", S::Between(b'\''), Span::Bangs),
     // _emerge/Binpkg.py: _unpack_metadata_exit, _unpack_contents_exit.
     marker(K::Binpkg, "!!! Error extracting '", "", S::Between(b'\''), Span::Line),
-    // portage/dbapi/vartree.py: treewalk.
+    // portage/dbapi/vartree.py: treewalk, which wraps what follows the name of the package.
     marker(K::Collision, " * Detected file collision(s):", "", S::NextLine, Span::Stars),
-    marker(K::Collision, " * Package '", "' has internal collisions", S::None, Span::Stars),
-    marker(K::Collision, " * Package '", "' has one or more collisions", S::None, Span::Stars),
+    marker(K::Collision, " * Package '", "' has internal", S::None, Span::Stars),
+    marker(K::Collision, " * Package '", "' has one", S::None, Span::Stars),
     // _emerge/AbstractEbuildProcess.py: _killed_by_signal, _unexpected_exit.
     marker(K::Killed, " * The ebuild phase '", "has been killed by signal ", S::None, Span::Line),
     marker(K::UnexpectedExit, " * The ebuild phase '", "has exited", S::Between(b'\''), Span::Stars),
@@ -133,6 +137,8 @@ pub(super) const ENDS: &[&[u8]] = &[
     b"*** Resuming merge",
     b"Calculating dependencies",
     b"Nothing to merge; quitting",
+    b" done!",
+    b"Dependency resolution took ",
     b"These are the packages that would be",
     b"For more information, see",
     b"For more information about Blocked Packages",

@@ -45,6 +45,8 @@ pub enum ProblemKind {
     UnexpectedExit,
     /// A binary package that is damaged, or in the index only.
     Binpkg,
+    /// A binary package that is whole and was refused; whoever looked at it has put the reason into the first line.
+    Unusable,
     /// What is left to do could not be worked out again after a failure.
     Resume,
     /// The profile is invalid.
@@ -75,6 +77,14 @@ impl ProblemKind {
     }
 }
 
+/// The lines by which problems are known: how each begins, and what else is in it. For a test that holds them against
+/// Portage itself.
+#[must_use]
+pub fn texts() -> Vec<(String, String)> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    MARKERS.iter().map(|marker| (text(marker.starts), text(marker.contains))).collect()
+}
+
 /// One problem, in Portage's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -88,6 +98,8 @@ pub struct Problem {
     pub lines: Vec<String>,
     /// How many lines were left out.
     pub omitted: usize,
+    /// Commands that put it right, where somebody looked further than Portage's words.
+    pub remedy: Vec<String>,
 }
 
 impl Problem {
@@ -114,7 +126,7 @@ impl Block {
     /// Starts a problem at a marker line.
     pub(super) fn open(line: &[u8]) -> Option<Self> {
         // Nearly every line of a build ends here.
-        if !matches!(line.first()?, b'!' | b' ' | b'e' | b'T' | b'W' | b'C' | b'E' | b'P' | b'-') {
+        if !matches!(line.first()?, b'!' | b' ' | b'"' | b'e' | b'T' | b'W' | b'C' | b'E' | b'P' | b'-') {
             return None;
         }
         let marker = MARKERS.iter().find(|marker| {
@@ -142,6 +154,7 @@ impl Block {
                 package: None,
                 lines: Vec::new(),
                 omitted: 0,
+                remedy: Vec::new(),
             },
             subject: marker.subject,
             span: marker.span,

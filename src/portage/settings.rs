@@ -32,15 +32,31 @@ const TARGETS: &[&str] = &[
 /// Variables that say where things are and how Portage works.
 const PLACES: &[&str] = &[
     "ARCH",
+    "BINPKG_COMPRESS",
+    "BINPKG_FORMAT",
     "CHOST",
     "DISTDIR",
     "EMERGE_LOG_DIR",
     "FEATURES",
+    "FETCHCOMMAND",
+    "INSTALL_MASK",
     "MAKEOPTS",
     "PKGDIR",
+    "PKG_INSTALL_MASK",
+    "PORTAGE_BZIP2_COMMAND",
     "PORTAGE_LOGDIR",
     "PORTAGE_TMPDIR",
     "PORT_LOGDIR",
+];
+
+/// Those of [`PLACES`] that are kept as they are, also when they are empty.
+const OTHERS: &[&str] = &[
+    "BINPKG_COMPRESS",
+    "BINPKG_FORMAT",
+    "FETCHCOMMAND",
+    "INSTALL_MASK",
+    "PKG_INSTALL_MASK",
+    "PORTAGE_BZIP2_COMMAND",
 ];
 
 /// Where Portage keeps things, and how it works.
@@ -65,6 +81,8 @@ pub struct Settings {
     pub attention: Attention,
     /// MAKEOPTS; empty when unset.
     pub makeopts: String,
+    /// What `make_conf` judges beside FEATURES, by name; what is unset is not in it.
+    pub others: BTreeMap<String, String>,
     /// `CHOST`; empty when the profile is invalid.
     pub chost: String,
     /// `ARCH`; empty when the profile is invalid.
@@ -79,6 +97,8 @@ impl Settings {
     #[must_use]
     pub fn parse(text: &[u8]) -> Self {
         let mut values = values(text);
+        let others = OTHERS.iter().filter_map(|name| Some(((*name).to_owned(), values.get(*name)?.clone())));
+        let others = others.collect();
         let mut take = |name: &str| values.remove(name).filter(|value| !value.is_empty());
         let words = |value: String| value.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
         let targets = TARGETS.iter().filter_map(|name| Some(((*name).to_owned(), words(take(name)?))));
@@ -95,6 +115,7 @@ impl Settings {
             tmpdir: path(take("PORTAGE_TMPDIR"), "/var/tmp"),
             features,
             makeopts: take("MAKEOPTS").unwrap_or_default(),
+            others,
             chost: take("CHOST").unwrap_or_default(),
             arch: take("ARCH").unwrap_or_default(),
             targets,

@@ -14,7 +14,8 @@ pub enum Demand {
     Nothing,
     /// None, but a signature that is there has to be right.
     WhereThere,
-    /// All (FEATURES=binpkg-request-signature).
+    /// All (FEATURES=binpkg-request-signature), where this Portage signs what it builds. Where it does not, that is a
+    /// client's setting: nothing that is built here would count.
     Everywhere,
 }
 
@@ -42,17 +43,17 @@ impl Signatures {
     /// By FEATURES, and by the variables as `take` gives them; what is unset has Portage's default (make.globals).
     pub(super) fn new(features: &BTreeSet<String>, mut take: impl FnMut(&str) -> Option<String>) -> Self {
         let has = |feature: &str| features.contains(feature);
-        let demand = if has("binpkg-request-signature") {
+        let home = take("BINPKG_GPG_VERIFY_GPG_HOME").unwrap_or_else(|| "/etc/portage/gnupg".to_owned());
+        let own = take("BINPKG_GPG_SIGNING_GPG_HOME").zip(take("BINPKG_GPG_SIGNING_KEY"));
+        let own = own.filter(|_| has("binpkg-signing"));
+        let own = own.map(|(home, key)| OwnKey { home: home.into(), key });
+        let demand = if has("binpkg-request-signature") && own.is_some() {
             Demand::Everywhere
         } else if has("binpkg-ignore-signature") {
             Demand::Nothing
         } else {
             Demand::WhereThere
         };
-        let home = take("BINPKG_GPG_VERIFY_GPG_HOME").unwrap_or_else(|| "/etc/portage/gnupg".to_owned());
-        let own = take("BINPKG_GPG_SIGNING_GPG_HOME").zip(take("BINPKG_GPG_SIGNING_KEY"));
-        let own = own.filter(|_| has("binpkg-signing"));
-        let own = own.map(|(home, key)| OwnKey { home: home.into(), key });
         Self { demand, home: home.into(), own }
     }
 }
@@ -74,14 +75,15 @@ mod tests {
             Signatures { demand: Demand::WhereThere, home: "/etc/portage/gnupg".into(), own: None }
         );
         assert_eq!(of("binpkg-ignore-signature", &[]).demand, Demand::Nothing);
-        assert_eq!(of("binpkg-request-signature", &[]).demand, Demand::Everywhere);
-        // The stronger one counts.
-        let both = of("binpkg-ignore-signature binpkg-request-signature", &[]);
-        assert_eq!(both.demand, Demand::Everywhere);
+        assert_eq!(of("binpkg-request-signature", &[]).demand, Demand::WhereThere);
         let key = [("BINPKG_GPG_SIGNING_GPG_HOME", "/root/.gnupg"), ("BINPKG_GPG_SIGNING_KEY", "0xAB!")];
         assert_eq!(of("", &key).own, None);
         let own = OwnKey { home: "/root/.gnupg".into(), key: "0xAB!".to_owned() };
         assert_eq!(of("binpkg-signing", &key).own, Some(own));
+        assert_eq!(of("binpkg-signing binpkg-request-signature", &key).demand, Demand::Everywhere);
+        // The stronger one counts.
+        let both = of("binpkg-signing binpkg-ignore-signature binpkg-request-signature", &key);
+        assert_eq!(both.demand, Demand::Everywhere);
         assert_eq!(of("binpkg-signing", &key[..1]).own, None);
         assert_eq!(of("", &[("BINPKG_GPG_VERIFY_GPG_HOME", "/k")]).home, PathBuf::from("/k"));
     }

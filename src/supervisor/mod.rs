@@ -10,6 +10,7 @@ mod audit;
 mod binpkgs;
 mod cgroup;
 mod clones;
+mod configuration;
 pub mod console;
 pub(crate) mod delivery;
 mod engine;
@@ -45,6 +46,7 @@ mod syncing;
 mod task;
 mod temporary_use;
 mod trial;
+mod unusable;
 
 use std::collections::HashMap;
 use std::io;
@@ -406,6 +408,10 @@ impl Supervisor {
     fn publish(&mut self) {
         self.changed.send_replace(());
         let status = view::status(&self.state, self.now());
+        if status.state == Mode::Paused {
+            // Whatever is repaired now may be what settings are made of.
+            self.performer.forget_settings();
+        }
         let about = (status.state, status.step.clone(), status.cycle.as_ref().map(|cycle| cycle.id));
         if self.said.as_ref() != Some(&about) {
             self.said = Some(about);

@@ -1,7 +1,7 @@
 //! What each step does, in a thread of its own.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -23,12 +23,14 @@ use crate::core::failure::{Class, Failure};
 use crate::core::{Event, Exit, Force, JobId, Report, Work, classify, cycle};
 use crate::portage::command::{self, Host};
 use crate::portage::cpv::Cpv;
+use crate::portage::settings::Settings;
 
 /// Starts jobs and signals them.
 pub(super) struct Performer {
     console: Console,
     events: UnboundedSender<Event>,
     host: Arc<Mutex<Option<Host>>>,
+    settings: Arc<Mutex<Option<(u64, Settings)>>>,
     running: Option<(JobId, Handle)>,
 }
 
@@ -36,7 +38,7 @@ impl Performer {
     /// A performer that reports to `events`.
     #[must_use]
     pub(super) fn new(console: Console, events: UnboundedSender<Event>) -> Self {
-        Self { console, events, host: Arc::default(), running: None }
+        Self { console, events, host: Arc::default(), settings: Arc::default(), running: None }
     }
 
     /// Begins a job. Its end is an [`Event::Ended`], whatever happens.
@@ -57,6 +59,7 @@ impl Performer {
             console: self.console.clone(),
             events: self.events.clone(),
             host: Arc::clone(&self.host),
+            settings: Arc::clone(&self.settings),
             handle,
             job,
             cycle,
@@ -76,6 +79,11 @@ impl Performer {
                 Failure::new(Class::TooManyProcesses, format!("no thread could be started: {problem}"));
             drop(events.send(Event::Ended { job, report: Report::Failed(Box::new(failure)) }));
         }
+    }
+
+    /// What was found out about Portage's settings may not be so any more.
+    pub(super) fn forget_settings(&self) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Who holds a lock that the job waits for; see [`locks`].
@@ -142,8 +150,9 @@ impl Task {
         let options = self.options(&[]);
         let host = self.host()?;
         let report = self.run(&command::self_update(&host, &options)).map(|ran| Report::Ran(Box::new(ran)));
-        // Another Portage may be able to do other things.
+        // Another Portage may be able to do other things, and has other defaults.
         self.forget_host();
+        self.forget_settings();
         report
     }
 

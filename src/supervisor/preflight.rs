@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use super::attention;
+use super::configuration;
 use super::engine;
 use super::places;
 use super::publish;
@@ -45,22 +46,26 @@ pub(super) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Ve
     let moved = steps.map_err(|problem| unusable(&task.volume.join(STEPS), &problem))?;
     let unblocked = step_logs::unblock(&task.volume);
     let unblocked = unblocked.map_err(|problem| unusable(&task.volume.join("log"), &problem))?;
-    let settings = task.settings()?;
-    if let Some(failure) = engine::look(Some(&settings.tmpdir)) {
-        return Err(Box::new(failure));
-    }
+    let repositories = places::repositories(task)?;
+    let missing = repositories.as_ref().map(places::missing).unwrap_or_default();
+    // What the engine withholds looks like a wrong setting to whoever does not know.
+    rights(None)?;
+    let settings = configure(task, missing.is_empty())?;
+    rights(Some(&settings.tmpdir))?;
     elsewhere(task, &settings);
     attention::look(task, &settings);
-    let repositories = places::repositories(task)?;
     let mut repairs = repair::run(task, &settings, repositories.as_ref(), failed)?;
     repairs.extend(moved.into_iter().chain(unblocked));
     repairs.extend(publish::sweep(task)?);
-    let missing = repositories.as_ref().map(places::missing).unwrap_or_default();
     if missing.is_empty() {
         profile(&settings)?;
     }
     task.host()?;
     Ok((repairs, missing))
+}
+
+fn rights(more: Option<&Path>) -> Result<(), Trouble> {
+    engine::look(more).map_or(Ok(()), |failure| Err(Box::new(failure)))
 }
 
 // --- The volume -----------------------------------------------------------------------------------
@@ -145,4 +150,17 @@ pub(super) fn profile(settings: &Settings) -> Result<(), Trouble> {
         let suggestions = PROFILE_COMMANDS.map(str::to_owned).to_vec();
         Box::new(Failure { suggestions, ..Failure::new(Class::ProfileInvalid, problem.to_string()) })
     })
+}
+
+/// Everything that Portage is told, before anything is synced or built: whoever repairs something while the builder
+/// is paused comes by here again.
+fn configure(task: &mut Task, tree_is_there: bool) -> Result<Settings, Trouble> {
+    task.forget_settings();
+    let config = task.config.clone();
+    let checked =
+        configuration::check(&config, tree_is_there, |command| task.capture(command).map(|(_, text)| text));
+    let (settings, told) = checked.map_err(|failure| task.logged(*failure))?;
+    task.warn("settings", (!told.is_empty()).then(|| told.join("; ")));
+    task.know(&settings);
+    Ok(settings)
 }

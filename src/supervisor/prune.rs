@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::binpkgs;
 use super::history::History;
+use super::task::own_features;
 use crate::beneath::{self, Beneath, Entry};
 use crate::binhost::aside;
 use crate::binhost::release;
@@ -17,16 +18,17 @@ use crate::core::cycle::STEPS;
 use crate::core::prune::{Item, Kind, Pruned, Removal, Why, choose};
 use crate::portage::command::{self, Command, shell_word};
 use crate::portage::repository;
-use crate::portage::settings::{self, Settings};
+use crate::portage::settings::Settings;
 use crate::procs;
 
 /// No Manifest is longer.
 const LONGEST_MANIFEST: u64 = 16 << 20;
 
-/// What would go by this configuration, and what could not be looked at, one sentence each. `ask` runs a
-/// command of Portage for its answer.
+/// What would go by this configuration, and what could not be looked at, one sentence each. `settings` are those of
+/// Portage, where it has any; `ask` runs a command of it for its answer.
 pub fn survey(
     config: &Config,
+    settings: Option<Settings>,
     mut ask: impl FnMut(&Command) -> Option<Vec<u8>>,
 ) -> (Vec<Removal>, Vec<String>) {
     let mut problems = Vec::new();
@@ -38,7 +40,6 @@ pub fn survey(
     }
     let logs = volume.join("log");
     items.extend(step_logs(&volume.join(STEPS)));
-    let settings = ask(&command::envvar(&settings::keys())).map(|text| Settings::parse(&text));
     let logs = settings.as_ref().and_then(|settings| settings.logdir.clone()).unwrap_or(logs);
     items.extend(package_logs(&logs, &failed_logs(volume)));
     match settings {
@@ -119,7 +120,7 @@ pub fn remove(
             drop(place.remove(directory));
         }
     }
-    if binpkgs && ask(&command::fix_binhost()).is_none() {
+    if binpkgs && ask(&command::fix_binhost(&own_features())).is_none() {
         pruned.problems.push("the package index was not written anew (emaint --fix binhost)".to_owned());
     }
     pruned
@@ -280,16 +281,14 @@ mod tests {
     /// Everything there is below a volume that goes, with what Portage would say.
     fn gone(volume: &Path, config: &Config) -> Vec<String> {
         let ask = |command: &Command| {
-            let answer = match command.argv.join(" ").as_str() {
-                "portageq repos_config /" => format!("[x]\nlocation = {0}/repo\n", volume.display()),
-                _ => format!(
-                    "PKGDIR={0}/binpkgs\nDISTDIR={0}/distfiles\nPORTAGE_LOGDIR={0}/log\nPORTAGE_TMPDIR={0}/tmp\n",
-                    volume.display()
-                ),
-            };
-            Some(answer.into_bytes())
+            assert_eq!(command.argv.join(" "), "portageq repos_config /");
+            Some(format!("[x]\nlocation = {0}/repo\n", volume.display()).into_bytes())
         };
-        let (removals, problems) = survey(config, ask);
+        let settings = format!(
+            "PKGDIR={0}/binpkgs\nDISTDIR={0}/distfiles\nPORTAGE_LOGDIR={0}/log\nPORTAGE_TMPDIR={0}/tmp\n",
+            volume.display()
+        );
+        let (removals, problems) = survey(config, Some(Settings::parse(settings.as_bytes())), ask);
         assert_eq!(problems, [""; 0]);
         let name = |removal: &Removal| removal.path.strip_prefix(volume).unwrap().display().to_string();
         let names = removals.iter().map(name).collect();

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::places;
-use super::task::{Task, Trouble};
+use super::task::{Task, Trouble, own_features};
 use crate::binhost::aside;
 use crate::binhost::offer::Audited;
 use crate::binhost::verify::{Finding, Kind};
@@ -43,11 +43,11 @@ pub(super) fn packages(task: &mut Task, packages: &[Cpv]) -> Result<(), Trouble>
             moved += 1;
         }
     }
-    if moved == 0 && task.capture(&command::check_binhost())?.0 == Exit::Code(0) {
+    if moved == 0 && task.capture(&command::check_binhost(&own_features()))?.0 == Exit::Code(0) {
         return Ok(());
     }
     // Whatever comes of it, the build that follows has more to say about it.
-    task.capture(&command::fix_binhost()).map(|_| ())
+    task.capture(&command::fix_binhost(&own_features())).map(|_| ())
 }
 
 /// Sets aside what an audit found damaged. What is whole and cannot be trusted goes only when another build of it is
@@ -67,7 +67,7 @@ pub(super) fn audited(task: &mut Task, settings: &Settings, audited: &Audited) -
         move_one(task, &settings.pkgdir, Path::new(&finding.path), &finding.what)?;
     }
     // Should that be cut short, the next preflight does it.
-    if going.is_empty() { Ok(()) } else { task.capture(&command::fix_binhost()).map(|_| ()) }
+    if going.is_empty() { Ok(()) } else { task.capture(&command::fix_binhost(&own_features())).map(|_| ()) }
 }
 
 fn move_one(task: &Task, pkgdir: &Path, name: &Path, what: &str) -> Result<(), Trouble> {

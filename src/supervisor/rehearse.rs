@@ -6,9 +6,11 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::configuration;
 use super::facts;
+use super::places;
 use super::process::{Capture, Handle, Launch, Sink};
-use super::task::{binaries, options};
+use super::task::{binaries, options, own_features};
 use crate::config::Config;
 use crate::core::failure::{Class, Failure};
 use crate::core::job::Job;
@@ -19,7 +21,7 @@ use crate::portage::command::{self, Command, Host, Inherits};
 use crate::portage::output::Scanner;
 use crate::portage::plan::{Plan, Reader};
 use crate::portage::probe::Capabilities;
-use crate::portage::settings::{self, Settings};
+use crate::portage::repository;
 
 /// Where everything is that Portage says.
 const LOG: &str = "/run/gbsup/plan-now.log";
@@ -43,7 +45,11 @@ pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
     let more = config.build.environment.clone();
     let mut rehearsing = Rehearsing { more, log, scanner: Scanner::new(), reader: Reader::new() };
     let host = rehearsing.host();
-    let settings = Settings::parse(&rehearsing.ask(&command::envvar(&settings::keys())));
+    let repositories = repository::configured(&rehearsing.ask(&command::repositories()));
+    let tree_is_there = repositories.is_none_or(|repositories| places::missing(&repositories).is_empty());
+    let settings = configuration::check(config, tree_is_there, |command| Ok(rehearsing.ask(command)))
+        .map_err(|failure| vec![Failure { log: Some(LOG.to_owned()), ..*failure }])?
+        .0;
     let options = options(config, &[]);
     let command = command::plan(&host, &options);
     let ended = launch(&config.build.environment, &command, &mut rehearsing);
@@ -121,8 +127,7 @@ impl Rehearsing {
     /// What this Portage can do. Sandboxes make no difference where nothing is built.
     fn host(&mut self) -> Host {
         let capabilities = Capabilities::read(&self.ask(&command::version()));
-        let features = std::env::var("FEATURES").unwrap_or_default();
-        Host { capabilities, features, ..Host::default() }
+        Host { capabilities, features: own_features(), ..Host::default() }
     }
 }
 

@@ -63,8 +63,9 @@ impl Task {
     /// Removes what the configuration lets go. It also does when nothing can be logged any more.
     pub(super) fn prune(&mut self) -> Pruned {
         let config = self.config.clone();
+        let settings = self.settings().ok();
         let ask = |command: &Command| self.capture(command).ok().map(|(_, text)| text);
-        let (removals, problems) = prune::survey(&config, ask);
+        let (removals, problems) = prune::survey(&config, settings, ask);
         let mut log = OpenOptions::new().create(true).append(true).open(self.log());
         let handle = self.handle.clone();
         let pruned = prune::remove(

@@ -6,11 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::places::{INSTALLED, STATUS_FILES, listing, names, two_deep};
+use super::places::{INSTALLED, STATUS_FILES, listing, missing, names, two_deep};
 use super::quarantine::{self, unreadable};
-use super::task::{Task, Trouble, binaries};
+use super::task::{Task, Trouble, binaries, own_features};
 use super::temporary_use;
 use super::trial;
+use super::unusable;
 use crate::beneath::Beneath;
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
@@ -66,7 +67,8 @@ pub(super) fn run(
     if running.is_empty() {
         // Portage ends in a traceback where there is nothing to index.
         if !listing.is_empty() {
-            index(task, settings, &mut done)?;
+            let tree_is_there = repositories.is_none_or(|repositories| missing(repositories).is_empty());
+            index(task, settings, tree_is_there, &mut done)?;
         }
         merge_again(task, settings, cut_short, unfinished, &mut done)?;
     }
@@ -89,6 +91,19 @@ fn clear(root: &Path, repairs: Vec<Repair>, done: &mut Vec<String>) -> Result<()
             Ok(()) => done.push(clean(&format!("{repair}: removed")).into_owned()),
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
             Err(problem) => return Err(unreadable(&path, &problem)),
+        }
+    }
+    Ok(())
+}
+
+/// Looks into every binary package, also those that were looked at before.
+fn set_aside_all_damaged(task: &Task, settings: &Settings, done: &mut Vec<String>) -> Result<(), Trouble> {
+    let listing = listing(&settings.pkgdir).map_err(|problem| unreadable(&settings.pkgdir, &problem))?;
+    for entry in listing.iter().filter(|entry| is_gpkg(&entry.path)) {
+        let path = settings.pkgdir.join(&entry.path);
+        let Ok(file) = File::open(&path) else { continue };
+        if let Err(damage) = gpkg::check(file, entry.size) {
+            done.push(quarantine::damaged(task, settings, &path, &damage.to_string())?);
         }
     }
     Ok(())
@@ -202,15 +217,36 @@ fn take(root: &Path, repairs: Vec<Repair>, done: &mut Vec<String>) -> Result<Vec
 
 /// Makes the index agree with the files. An operator may have deleted or added some by hand, and what
 /// Portage itself cannot read must not stay beside the others.
-fn index(task: &mut Task, settings: &Settings, done: &mut Vec<String>) -> Result<(), Trouble> {
-    let (exit, text) = task.capture(&command::check_binhost())?;
+fn index(
+    task: &mut Task,
+    settings: &Settings,
+    tree_is_there: bool,
+    done: &mut Vec<String>,
+) -> Result<(), Trouble> {
+    let (mut exit, mut text) = task.capture(&command::check_binhost(&own_features()))?;
+    if String::from_utf8_lossy(&text).contains("Traceback (most recent call last):") {
+        // It ends so over a file that it cannot read, and does not say which.
+        let before = done.len();
+        set_aside_all_damaged(task, settings, done)?;
+        if done.len() > before {
+            (exit, text) = task.capture(&command::check_binhost(&own_features()))?;
+        }
+    }
+    let mut whole = Vec::new();
     for (path, reason) in binpkg::invalid(&text) {
-        done.push(quarantine::damaged(task, settings, &path, &reason)?);
+        match unusable::examine(&path, &reason, &settings.signatures) {
+            Ok(why) => whole.push((path, why)),
+            Err(damage) => done.push(quarantine::damaged(task, settings, &path, &damage.to_string())?),
+        }
+    }
+    if let Some(failure) = unusable::failure(&whole, settings) {
+        // An index written now would leave them out, and all of them would be built anew. What helps takes a tree.
+        return if tree_is_there { Err(task.logged(failure)) } else { Ok(()) };
     }
     if exit == Exit::Code(0) {
         return Ok(());
     }
-    match task.capture(&command::fix_binhost())? {
+    match task.capture(&command::fix_binhost(&own_features()))? {
         (Exit::Code(0), _) => {
             done.push("the package index did not agree with the files: written anew".to_owned());
         }

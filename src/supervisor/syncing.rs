@@ -65,6 +65,8 @@ pub(super) fn run(task: &mut Task, only: &[String]) -> Result<Report, Trouble> {
             );
         }
     }
+    // A profile is a part of the tree.
+    task.forget_settings();
     Ok(Report::Synced { ran: Box::new(ran), synced: Box::new(synced) })
 }
 

@@ -11,11 +11,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::configuration;
 use super::console::Console;
 use super::facts;
 use super::gauge::{self, Directory, Gauge};
 use super::inputs;
 use super::process::{Capture, Handle, Launch, Sink};
+use super::unusable;
 use crate::config::{self, Config};
 use crate::core::eta::Estimates;
 use crate::core::failure::{Class, Failure};
@@ -35,6 +37,8 @@ pub(super) struct Task {
     pub(super) console: Console,
     pub(super) events: UnboundedSender<Event>,
     pub(super) host: Arc<Mutex<Option<Host>>>,
+    /// What Portage is set to, with the [`configuration::stamp`] of then.
+    pub(super) settings: Arc<Mutex<Option<(u64, Settings)>>>,
     pub(super) handle: Handle,
     pub(super) job: JobId,
     pub(super) cycle: u64,
@@ -89,16 +93,36 @@ impl Task {
             Ok((Exit::Code(0), _)) => Sandbox::Namespaces,
             _ => Sandbox::Plain,
         };
-        let features = std::env::var("FEATURES").unwrap_or_default();
-        Ok(Host { capabilities, sandbox, features })
+        Ok(Host { capabilities, sandbox, features: own_features() })
     }
 
-    /// What Portage is set to.
+    /// What Portage is set to; asked again only when something changed.
     pub(super) fn settings(&mut self) -> Result<Settings, Trouble> {
+        let stamp = configuration::stamp();
+        let known = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, settings)) = known.filter(|(known, _)| *known == stamp) {
+            return Ok(settings);
+        }
         let (_, text) = self.capture(&command::envvar(&settings::keys()))?;
-        let settings = Settings::parse(&text);
-        self.directories = Some(gauge::directories(&settings, &self.volume));
+        let settings = configuration::understood(&text).map_err(|failure| self.logged(*failure))?;
+        self.know(&settings);
         Ok(settings)
+    }
+
+    /// These are the settings.
+    pub(super) fn know(&self, settings: &Settings) {
+        let known = Some((configuration::stamp(), settings.clone()));
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    /// What was found out about the settings may not be so any more.
+    pub(super) fn forget_settings(&self) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// A failure whose whole story is in the log of this step.
+    pub(super) fn logged(&self, failure: Failure) -> Trouble {
+        Box::new(Failure { log: Some(self.log.display().to_string()), ..failure })
     }
 
     /// Where a command writes; only emerge writes to more places than its log.
@@ -107,7 +131,8 @@ impl Task {
             return Ok(Vec::new());
         }
         if self.directories.is_none() {
-            self.settings()?;
+            let settings = self.settings()?;
+            self.directories = Some(gauge::directories(&settings, &self.volume));
         }
         Ok(self.directories.clone().unwrap_or_default())
     }
@@ -168,6 +193,9 @@ impl Task {
         facts::forget_missing_logs(&mut evidence);
         let mut logs = facts::build_logs(&self.volume, &evidence);
         self.ask_who_may_fetch(&mut logs)?;
+        unusable::look_at(&mut evidence, &mut logs, || {
+            self.settings().ok().map(|settings| settings.signatures)
+        });
         let program = command.argv.first().map_or("", String::as_str);
         let program = program.rsplit('/').next().unwrap_or(program).to_owned();
         let log = self.log.display().to_string();
@@ -249,6 +277,11 @@ impl Task {
             let _best_effort = nix::unistd::syncfs(&volume);
         }
     }
+}
+
+/// FEATURES as the container was started with; they win over ours.
+pub(super) fn own_features() -> String {
+    std::env::var("FEATURES").unwrap_or_default()
 }
 
 pub(super) fn cpus() -> u32 {

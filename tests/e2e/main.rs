@@ -7,6 +7,7 @@
 mod audit;
 mod classes;
 mod client;
+mod config;
 mod crash;
 mod cycle;
 mod damage;

@@ -112,7 +112,7 @@ fn clients_take_what_is_signed_and_nothing_else() {
 }
 
 /// A key that Portage signs with and trusts, and one that it does not know.
-const KEYS: &str = r#"
+pub(crate) const KEYS: &str = r#"
 set -e
 make() { gpg --homedir $1 --batch --quiet --pinentry-mode loopback --passphrase '' --quick-generate-key ${1##*/} ed25519 cert,sign never; }
 mkdir -m 700 /root/builder /root/stranger && make /root/builder 2>/dev/null && make /root/stranger 2>/dev/null

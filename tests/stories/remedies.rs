@@ -29,6 +29,7 @@ fn unfetched(packages: &[(&str, bool)]) -> Report {
                 package: None,
                 lines: vec![format!("!!! Couldn't download '{name}.tar.gz'. Aborting.")],
                 omitted: 0,
+                remedy: Vec::new(),
             }],
             ..BuildLog::default()
         };
@@ -173,6 +174,7 @@ fn tangled_within() -> Report {
         package: None,
         lines: vec![" * Error: circular dependencies:".to_owned()],
         omitted: 0,
+        remedy: Vec::new(),
     });
     Report::Ran(ran)
 }

@@ -27,7 +27,10 @@ pub(super) fn failure(failed: &FailedPackage, ran: &Ran) -> Failure {
     let case = Case { failed, ran, log, problems, die: failed.die.as_ref().or(log.die.as_ref()) };
     let mut failure = case.failure();
     // Where Portage has explained it all, what the build printed before is no evidence.
-    if !matches!(failure.class, Class::Collision | Class::Verify | Class::BinpkgCorrupt) {
+    if !matches!(
+        failure.class,
+        Class::Collision | Class::Verify | Class::BinpkgCorrupt | Class::BinpkgUnusable
+    ) {
         failure.evidence.extend(log.evidence.iter().cloned());
     }
     if failure.evidence.is_empty() {
@@ -163,6 +166,7 @@ impl Case<'_> {
                 Some(self.damaged(problem))
             }
             ProblemKind::Binpkg => Some(self.damaged(problem)),
+            ProblemKind::Unusable => Some(unusable(problem)),
             ProblemKind::Verify => Some(self.not_as_described(problem)),
             ProblemKind::Fetch | ProblemKind::FetchRestricted => Some(self.not_fetched(problem)),
             ProblemKind::Collision => Some(self.collision(problem)),
@@ -324,6 +328,14 @@ fn spoken(die: &Die) -> Option<&str> {
 
 /// What `die` says when it is given nothing to say.
 const NO_WORDS: &str = "(no error message)";
+
+/// The first line says why, and Portage's words follow.
+fn unusable(problem: &Problem) -> Failure {
+    let words = words(problem);
+    let (message, evidence) =
+        words.split_first().map_or_else(Default::default, |(message, rest)| (message.clone(), rest.to_vec()));
+    told(Class::BinpkgUnusable, None, message, evidence, problem.remedy.clone())
+}
 
 /// What Portage says of it, without the lines that only space it.
 fn words(problem: &Problem) -> Vec<String> {

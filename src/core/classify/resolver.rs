@@ -233,6 +233,7 @@ fn plain(problem: &Problem, ran: &Ran) -> Failure {
         ProblemKind::DiskFull => return disk_full(problem, ran),
         ProblemKind::Killed => (Class::Killed, vec![ran.command.clone()]),
         ProblemKind::Binpkg => (Class::BinpkgCorrupt, vec!["emaint --fix binhost".to_owned()]),
+        ProblemKind::Unusable => (Class::BinpkgUnusable, problem.remedy.clone()),
         ProblemKind::ReadOnly | ProblemKind::Tmpdir | ProblemKind::Config => {
             (Class::Config, vec!["emerge --info".to_owned()])
         }

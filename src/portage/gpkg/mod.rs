@@ -42,6 +42,11 @@ pub enum Damage {
     /// A member and the Manifest do not agree.
     #[error("{0} is not what its Manifest says")]
     Mismatch(String),
+    /// Portage has it from a time without BINPKG_COMPRESS, and reads such with its own setting alone.
+    #[error(
+        "it was packed without compression (BINPKG_COMPRESS=none), and only a Portage with the same setting can read it"
+    )]
+    Uncompressed,
     /// It is whole, but its signature does not show that it comes from whom it should.
     #[error("{0}")]
     Signature(Doubt),
@@ -61,6 +66,15 @@ pub fn check<R: Read + Seek>(reader: R, size: u64) -> Result<(), Damage> {
     }
     let mut archive = Archive::new(reader);
     members(archive.entries_with_seek()?, size, |_| Ok(None))?.compare()
+}
+
+/// The names of its members, such as `image.tar.zst`; `size` is the length of the file.
+///
+/// # Errors
+/// As for [`check`].
+pub fn names<R: Read + Seek>(reader: R, size: u64) -> Result<Vec<String>, Damage> {
+    let mut archive = Archive::new(reader);
+    Ok(members(archive.entries_with_seek()?, size, |_| Ok(None))?.found.into_keys().collect())
 }
 
 /// A package that is whole.
@@ -164,6 +178,9 @@ impl Members {
 
     /// Every member is listed as it is, and every listed file is a member.
     fn compare(&self) -> Result<(), Damage> {
+        if self.found.contains_key("metadata.tar") || self.found.contains_key("image.tar") {
+            return Err(Damage::Uncompressed);
+        }
         let mut listed = BTreeMap::new();
         for line in self.manifest.lines() {
             let mut words = line.split_whitespace();

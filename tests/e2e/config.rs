@@ -1,0 +1,149 @@
+//! Configuration that Portage cannot read, and packages that are whole and cannot be used here.
+
+use gbsup::core::failure::{Class, Failure};
+use gbsup::core::status::{Mode, Status};
+use gbsup::portage::{complaints, problem};
+
+use crate::sign::KEYS;
+use crate::support::{Builder, Recipe, feed, image};
+
+#[track_caller]
+fn only(status: &Status) -> Failure {
+    let failures = status.pause.as_ref().map(|pause| pause.failures.clone()).unwrap_or_default();
+    let [failure] = failures.as_slice() else { panic!("{}: {failures:#?}", status.headline) };
+    failure.clone()
+}
+
+/// Breaks something, resumes, and expects to be told of it.
+#[track_caller]
+fn refused(builder: &mut Builder, broken: &str, class: Class, words: &[&str]) -> Failure {
+    builder.sh(broken);
+    builder.resume();
+    let status = builder.wait_paused();
+    let failure = only(&status);
+    assert_eq!(failure.class, class, "{broken}: {failure:#?}");
+    for word in words {
+        assert!(failure.message.contains(word), "{broken}: {failure:#?}");
+    }
+    assert!(!failure.suggestions.is_empty() && !failure.evidence.is_empty(), "{failure:#?}");
+    failure
+}
+
+/// Files that Portage cannot read, and what is to be told of them.
+const BROKEN: &str = "printf '# mine\\n\\nnot an atom\\n' >/etc/portage/package.mask; \
+     echo 'test-quick/t4 nope.conf' >/etc/portage/package.env; echo '[half' >>/etc/portage/repos.conf";
+const TOLD: &[&str] = &[
+    "/etc/portage/make.conf/more, line 2: /nope: No such file or directory",
+    "/etc/portage/package.mask, line 3: Invalid atom: not an atom",
+    "/etc/portage/package.env, line 1: it references the non-existent file /etc/portage/env/nope.conf",
+    "/etc/portage/repos.conf, line 9: Error while reading repo config file",
+];
+
+#[test]
+fn what_portage_cannot_read_is_named_before_anything_is_synced_or_built() {
+    let mut builder = Recipe::new(&["test-quick/t4"])
+        .config("[sync]\nmin_interval = \"1s\"\n")
+        .file("/etc/portage/make.conf/more", "CFLAGS=\"-O1\"\nsource /nope\n")
+        .start();
+    assert_eq!(only(&builder.wait_paused()).class, Class::Config);
+    let failure = refused(&mut builder, BROKEN, Class::Config, &[TOLD[0], "and 3 more"]);
+    for told in TOLD {
+        assert!(failure.evidence.iter().any(|line| line.starts_with(told)), "{told}: {failure:#?}");
+    }
+    let checked = builder.gbsup(&["plan", "--now"]);
+    assert!(checked.code == 1 && checked.out.contains(TOLD[1]), "{}{}", checked.out, checked.err);
+    builder
+        .sh("cd /etc/portage && rm make.conf/more package.mask package.env && sed -i '/half/d' repos.conf");
+    refused(
+        &mut builder,
+        "echo @nope >/var/lib/portage/world_sets",
+        Class::Config,
+        &["@nope", "no such set"],
+    );
+    let tmpdir = "rm /var/lib/portage/world_sets; echo PORTAGE_TMPDIR=/nope >/etc/portage/make.conf/more";
+    let words = ["PORTAGE_TMPDIR is /nope", "/etc/portage/make.conf/more, line 1"];
+    refused(&mut builder, tmpdir, Class::Config, &words);
+    let compress = "echo BINPKG_COMPRESS=none >/etc/portage/make.conf/more";
+    let words = ["BINPKG_COMPRESS is none", "/etc/portage/make.conf/more, line 1"];
+    refused(&mut builder, compress, Class::Config, &words);
+    assert!(!builder.logs().contains("Syncing repository"), "nothing was synced");
+    assert_eq!(builder.compiled(), [""; 0]);
+
+    // What a client has in its make.conf, and a key with which Portage signs.
+    builder.sh(KEYS);
+    builder.sh(
+        "printf '%s\\n' 'FEATURES=\"${FEATURES} getbinpkg binpkg-request-signature compress-build-logs\"' \
+         BINPKG_COMPRESS=xz MAKEOPTS=-j >/etc/portage/make.conf/zmine && rm /etc/portage/make.conf/more",
+    );
+    builder.resume();
+    let status = builder.wait_waiting();
+    assert!(
+        status
+            .warnings
+            .iter()
+            .any(|told| told.contains("/etc/portage/make.conf/zmine, line 3: MAKEOPTS is -j"))
+    );
+    assert_eq!(builder.compiled(), ["test-quick/t4-1"]);
+    let packages = builder.packages();
+
+    // Each of these makes Portage call the package invalid. It is whole, and it is still there afterwards.
+    let next = |builder: &mut Builder, broken: &str, words: &[&str]| {
+        builder.sh(broken);
+        builder.gbsup(&["sync"]).ok();
+        builder.wait_for("it runs", |status| status.state == Mode::Running);
+        let failure = only(&builder.wait_paused());
+        assert_eq!(failure.class, Class::BinpkgUnusable, "{failure:#?}");
+        for word in words {
+            assert!(failure.message.contains(word), "{failure:#?}");
+        }
+        failure
+    };
+    let failure = next(
+        &mut builder,
+        "sed -i /COMPRESS/d /etc/portage/make.conf/zmine; mv /usr/bin/xz /usr/bin/xz.away",
+        &["is whole", "xz is not installed (app-arch/xz-utils)"],
+    );
+    assert!(failure.suggestions[0].ends_with("app-arch/xz-utils"), "{failure:#?}");
+    builder.sh("mv /usr/bin/xz.away /usr/bin/xz");
+    builder.resume();
+    builder.wait_waiting();
+    let expire = "key=$(gpg --homedir /root/builder --with-colons --list-keys | awk -F: '$1 == \"fpr\" { print $10; exit }'); \
+         gpg --homedir /root/builder --batch --quick-set-expire $key seconds=1 && \
+         gpg --homedir /root/builder --export | gpg --homedir /etc/portage/gnupg --batch --import && \
+         until gpg --homedir /etc/portage/gnupg --with-colons --list-keys | grep -q ^pub:e; do sleep 0.1; done; \
+         gpgconf --homedir /etc/portage/gnupg --kill all; chmod -R a+rX /etc/portage/gnupg";
+    for (broken, words) in
+        [("rm -r /etc/portage/gnupg", "/etc/portage/gnupg has no key"), (expire, "has expired")]
+    {
+        for command in next(&mut builder, broken, &[words]).suggestions {
+            builder.sh(&command);
+        }
+        builder.resume();
+        builder.wait_waiting();
+    }
+    assert_eq!(builder.packages(), packages);
+    assert_eq!(builder.compiled(), ["test-quick/t4-1"], "nothing was built again");
+    assert!(!builder.on_volume("quarantine").exists());
+    builder.assert_tidy();
+}
+
+/// Portage's own source has every line by which its troubles are known. What is put together from pieces was captured
+/// in a real run instead.
+#[test]
+fn portage_has_the_words_that_are_looked_for() {
+    let script = include_str!("../captured/find-markers");
+    let captured =
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captured")).expect("they are there");
+    let captured: Vec<String> =
+        captured.flatten().filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect();
+    let was_seen = |(starts, contains): &(String, String)| {
+        let mut lines = captured.iter().flat_map(|text| text.lines());
+        lines.any(|line| line.starts_with(starts.as_str()) && line.contains(contains.as_str()))
+    };
+    let texts = problem::texts().into_iter().chain(complaints::texts());
+    let unseen =
+        texts.filter(|text| !was_seen(text)).map(|(starts, contains)| format!("{starts}\t{contains}\n"));
+    let run = ["run", "--rm", "--interactive", "--entrypoint", "python3", image(), "-c", script];
+    let ran = feed(&run, unseen.collect::<String>().as_bytes());
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
