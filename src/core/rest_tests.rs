@@ -33,29 +33,59 @@ struct Portage<'a> {
 }
 
 impl Portage<'_> {
-    /// The order in which this would be merged, or who needs what cannot be had, the nearest first.
-    fn resolve(
+    /// The order in which this would be merged, or who needs what cannot be had, the nearest first. What needs
+    /// something after its merge that cannot be had is masked, as by Portage's backtracking.
+    fn resolve(&self, target: u8, without: &BTreeSet<u8>, order: &mut Vec<u8>) -> Result<(), Vec<u8>> {
+        let mut without = without.clone();
+        let mut first = None;
+        loop {
+            let mut tried = order.clone();
+            match self.closure(target, &without, &mut tried) {
+                Ok(()) => {
+                    *order = tried;
+                    return Ok(());
+                }
+                Err((by, hindered)) => {
+                    let by = first.get_or_insert(by);
+                    match hindered.filter(|n| *n != target && !without.contains(n)) {
+                        Some(n) => drop(without.insert(n)),
+                        None => return Err(by.clone()),
+                    }
+                }
+            }
+        }
+    }
+
+    /// With this all that its members need, at first before their merge, then after it.
+    fn closure(
         &self,
-        n: u8,
+        target: u8,
         without: &BTreeSet<u8>,
         order: &mut Vec<u8>,
-        open: &mut Vec<u8>,
-    ) -> Result<(), Vec<u8>> {
-        if self.installed.contains(&n) || order.contains(&n) || open.contains(&n) {
+    ) -> Result<(), (Vec<u8>, Option<u8>)> {
+        let mut next = order.len();
+        self.before(target, without, order, &[]).map_err(|by| (by, None))?;
+        while let Some(&n) = order.get(next) {
+            for need in &self.world[&n].after {
+                self.any(need, without, order, &[target, n]).map_err(|by| (by, Some(n)))?;
+            }
+            next += 1;
+        }
+        Ok(())
+    }
+
+    fn before(&self, n: u8, without: &BTreeSet<u8>, order: &mut Vec<u8>, by: &[u8]) -> Result<(), Vec<u8>> {
+        if self.installed.contains(&n) || order.contains(&n) {
             return Ok(());
         }
         if without.contains(&n) {
-            return Err(open.iter().rev().copied().collect());
+            return Err(by.iter().rev().copied().collect());
         }
-        open.push(n);
+        let by = [by, &[n]].concat();
         for need in &self.world[&n].before {
-            self.any(need, without, order, open)?;
+            self.any(need, without, order, &by)?;
         }
         order.push(n);
-        for need in &self.world[&n].after {
-            self.any(need, without, order, open)?;
-        }
-        open.pop();
         Ok(())
     }
 
@@ -64,12 +94,12 @@ impl Portage<'_> {
         need: &[u8],
         without: &BTreeSet<u8>,
         order: &mut Vec<u8>,
-        open: &[u8],
+        by: &[u8],
     ) -> Result<(), Vec<u8>> {
         let mut first = None;
         for &one in need {
-            let (mut tried, mut way) = (order.clone(), open.to_vec());
-            match self.resolve(one, without, &mut tried, &mut way) {
+            let mut tried = order.clone();
+            match self.before(one, without, &mut tried, by) {
                 Ok(()) => {
                     *order = tried;
                     return Ok(());
@@ -84,7 +114,7 @@ impl Portage<'_> {
     fn run(&mut self, targets: &[u8], without: &BTreeSet<u8>) -> Tried {
         let mut order = Vec::new();
         for &target in targets {
-            if let Err(by) = self.resolve(target, without, &mut order, &mut Vec::new()) {
+            if let Err(by) = self.resolve(target, without, &mut order) {
                 let left_out = Some("a/p0".to_owned());
                 return Tried { needed_by: by.into_iter().map(cpv).collect(), left_out, ..Tried::default() };
             }
@@ -92,7 +122,7 @@ impl Portage<'_> {
         let mut out = Tried { well: true, ..Tried::default() };
         for n in order {
             let lacks = |need: &Vec<u8>| !need.iter().any(|one| self.installed.contains(one));
-            if self.world[&n].before.iter().any(lacks) && !out.well {
+            if self.world[&n].before.iter().any(lacks) {
                 continue;
             }
             self.tried.push(n);
