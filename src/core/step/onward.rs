@@ -204,12 +204,16 @@ impl Turn {
         false
     }
 
-    /// Whether a build of everything would only repeat what is known to fail by now.
+    /// Whether a build of everything would only repeat what failed since it was planned. A plan that was made
+    /// with that in mind is not made again.
     fn repeats_a_failure(&self) -> bool {
         let State { durable, plan, .. } = &self.state;
         let (Some(cycle), Some(made)) = (&durable.cycle, plan) else { return false };
         let rests = cycle.rest.as_ref().is_some_and(|rest| !rest.over);
-        let repeated = |past: &KnownFailure| past.is_repeated_by(&made.plan, &cycle.toolchain, cycle.id);
+        let unforeseen = |past: &KnownFailure| cycle.narrowing == Narrowing::None || made.made < past.last;
+        let repeated = |past: &KnownFailure| {
+            unforeseen(past) && past.is_repeated_by(&made.plan, &cycle.toolchain, cycle.id)
+        };
         cycle.remedy.is_none() && !rests && durable.known.iter().any(repeated)
     }
 
