@@ -363,7 +363,7 @@ pub fn rebuild(targets: &[String], binaries: Binaries, host: &Host, options: &Bu
     finish(argv, options, targets, features(host, &[]))
 }
 
-/// Prints, for each of these atoms, the version that emerge would take; read it with [`visible`].
+/// Prints, for each of these atoms, the version that emerge would take; read it with [`invisible`].
 #[must_use]
 pub fn mass_best_visible(atoms: &[&str]) -> Command {
     plain(&[&["portageq", "mass_best_visible", "/", "ebuild"], atoms].concat())
