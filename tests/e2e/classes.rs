@@ -4,7 +4,7 @@
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::status::Status;
 
-use crate::support::{Builder, Recipe};
+use crate::support::{Builder, Recipe, command};
 
 fn failures(status: &Status) -> Vec<Failure> {
     status.pause.as_ref().map(|pause| pause.failures.clone()).unwrap_or_default()
@@ -30,7 +30,11 @@ fn assert_well_told(builder: &Builder, failure: &Failure) {
 #[track_caller]
 fn paste(builder: &Builder, failure: &Failure) {
     for suggestion in &failure.suggestions {
-        builder.sh(suggestion);
+        if suggestion.ends_with(" # on the host") {
+            command("bash", &["-c", suggestion], None, &[]).ok();
+        } else {
+            builder.sh(suggestion);
+        }
     }
 }
 
