@@ -38,7 +38,8 @@ impl Drop for Attached {
 #[track_caller]
 fn assert_log_complete(builder: &Builder) {
     let log = builder.step_log(1, "sync");
-    let mut lines = log.lines().filter(|line| line.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_number = |line: &&str| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
+    let mut lines = log.lines().filter(is_number);
     for number in 1..=LINES {
         assert_eq!(lines.next().and_then(|line| line.parse().ok()), Some(number));
     }
