@@ -28,6 +28,8 @@ pub(super) struct Found {
     pub hold: bool,
     /// Names that mean nothing.
     pub unknown: Vec<String>,
+    /// Requests that are not made because their entry cannot be removed, one sentence each.
+    pub stuck: Vec<String>,
 }
 
 impl Flags {
@@ -64,7 +66,7 @@ fn look(directory: &Path) -> io::Result<Found> {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    let mut found = Found { requests: Vec::new(), hold: false, unknown: Vec::new() };
+    let mut found = Found { requests: Vec::new(), hold: false, unknown: Vec::new(), stuck: Vec::new() };
     for name in names {
         let request = match name.as_str() {
             "resume" => Request::Resume { skip: Vec::new() },
@@ -81,11 +83,25 @@ fn look(directory: &Path) -> io::Result<Found> {
                 continue;
             }
         };
-        // A request that cannot be removed would be made again and again.
-        fs::remove_file(directory.join(&name))?;
-        found.requests.push(request);
+        let entry = directory.join(&name);
+        match fs::remove_file(&entry) {
+            Ok(()) => found.requests.push(request),
+            // Somebody took it back.
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
+            // It would be made again and again.
+            Err(problem) => found.stuck.push(stuck(&entry, &problem)),
+        }
     }
     Ok(found)
+}
+
+/// Why a request is not made. A pipe, a link or a device is as good as a file; only these two are left.
+fn stuck(entry: &Path, problem: &io::Error) -> String {
+    let shown = entry.display();
+    if entry.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+        return format!("the flag {shown} is a directory and no file, so it is not followed: rmdir {shown}");
+    }
+    format!("the flag {shown} cannot be removed ({problem}), so it is not followed: lsattr {shown}")
 }
 
 #[cfg(test)]
@@ -105,6 +121,22 @@ mod tests {
         assert_eq!(found.unknown, ["restart"]);
         let found = look(dir.path()).unwrap();
         assert_eq!((found.requests.len(), found.hold), (0, true));
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_taken_is_named_and_hides_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("resume")).unwrap();
+        nix::unistd::mkfifo(&dir.path().join("stop"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+        std::os::unix::fs::symlink("/nowhere", dir.path().join("sync")).unwrap();
+        std::os::unix::fs::symlink("/nowhere", dir.path().join("pause")).unwrap();
+        fs::create_dir(dir.path().join("start")).unwrap();
+        let found = look(dir.path()).unwrap();
+        assert_eq!(found.requests, [Request::Stop, Request::Sync]);
+        assert!(found.hold);
+        assert_eq!(found.unknown, ["start"]);
+        let told = format!("rmdir {}/resume", dir.path().display());
+        assert!(found.stuck.len() == 1 && found.stuck[0].ends_with(&told), "{:?}", found.stuck);
     }
 
     #[test]

@@ -333,7 +333,8 @@ impl Supervisor {
                 for request in found.requests {
                     self.send(Event::Asked { by: Asker::Flag, request });
                 }
-                self.send(Event::Warning { key: "flags", text: None });
+                let text = (!found.stuck.is_empty()).then(|| found.stuck.join("; "));
+                self.send(Event::Warning { key: "flags", text });
             }
             Err(problem) => {
                 let text = Some(format!("the flag files cannot be read: {problem}"));

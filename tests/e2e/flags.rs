@@ -90,6 +90,22 @@ fn pause_while_building_lets_the_step_end_and_its_removal_goes_on() {
     assert_eq!(builder.compiled(), ["test-slow/compile-1"]);
 }
 
+#[test]
+fn an_entry_that_cannot_be_taken_is_told_and_the_others_are_honoured() {
+    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    builder.wait_waiting();
+    fs::create_dir(builder.on_volume("control/resume")).expect("a directory");
+    touch(&builder, "sync");
+    builder.wait_cycle(2);
+    let status = builder.wait_waiting();
+    let warning = "the flag /var/lib/gbsup/control/resume is a directory and no file, so it is not followed: \
+                   rmdir /var/lib/gbsup/control/resume";
+    assert_eq!(status.warnings, [warning]);
+    fs::remove_dir(builder.on_volume("control/resume")).expect("it is there");
+    let status = builder.wait_for("it is over", |status| status.warnings.is_empty());
+    assert_eq!(status.state, Mode::Waiting);
+}
+
 /// A flag file that was there before the builder.
 #[test]
 fn a_pause_flag_holds_the_very_first_step() {
