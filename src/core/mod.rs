@@ -388,7 +388,7 @@ pub enum Event {
 }
 
 /// A signal to a job's process group, in the order of growing force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Force {
     /// SIGINT: Portage winds its builds down.
     Interrupt,

@@ -45,16 +45,14 @@ pub(super) struct Handle {
 #[derive(Default)]
 struct Inner {
     leader: Option<Pid>,
-    stopped: bool,
+    /// The strongest signal so far.
+    told: Option<Force>,
 }
 
-impl Handle {
-    /// Signals the job's process group; KILL also reaches descendants that left it. From now on no
-    /// further process of the job begins.
-    pub(super) fn signal(&self, force: Force) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.stopped = true;
-        let Some(leader) = inner.leader else { return };
+impl Inner {
+    /// Signals the process group, if there is one.
+    fn deliver(&self, force: Force) {
+        let Some(leader) = self.leader else { return };
         let signal = match force {
             Force::Interrupt => Signal::SIGINT,
             Force::Terminate => Signal::SIGTERM,
@@ -67,11 +65,21 @@ impl Handle {
         }
         let _gone = killpg(leader, signal);
     }
+}
+
+impl Handle {
+    /// Signals the job's process group; KILL also reaches descendants that left it. From now on no
+    /// further process of the job begins, and one that is just beginning gets the signal once it is there.
+    pub(super) fn signal(&self, force: Force) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.told = inner.told.max(Some(force));
+        inner.deliver(force);
+    }
 
     /// Whether the job was told to stop.
     #[must_use]
     pub(super) fn stopped(&self) -> bool {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).stopped
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).told.is_some()
     }
 
     /// The process that leads the job's session, while one runs.
@@ -80,8 +88,18 @@ impl Handle {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).leader.map(Pid::as_raw)
     }
 
-    fn set_leader(&self, leader: Option<Pid>) {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).leader = leader;
+    /// A process leads the job from now on. What it was told while that was being started is not lost.
+    fn begins(&self, leader: Pid) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.leader = Some(leader);
+        if let Some(force) = inner.told {
+            inner.deliver(force);
+        }
+    }
+
+    /// It has ended.
+    fn ended(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).leader = None;
     }
 }
 
@@ -164,11 +182,11 @@ impl Launch<'_> {
         let leader = child.pids().first().map_or(0, |pid| i32::try_from(*pid).unwrap_or(0));
         self.note(leader);
         let leader = Pid::from_raw(leader);
-        self.handle.set_leader(Some(leader));
+        self.handle.begins(leader);
         // The leader stays a zombie until its group is gone, so that no number is used twice.
         while waitid(Id::Pid(leader), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}
         end_group(leader);
-        self.handle.set_leader(None);
+        self.handle.ended();
         match child.wait() {
             Ok(output) => exit_of(output.status),
             Err(error) => Exit::NotStarted(format!("its end was not seen: {error}")),
@@ -457,6 +475,20 @@ mod tests {
         assert_eq!(ended.log_error.unwrap().kind(), io::ErrorKind::StorageFull);
         assert_eq!(sink.lines, sink.raw);
         assert_eq!(sink.lines.iter().filter(|byte| **byte == b'\n').count(), 300_000);
+    }
+
+    #[test]
+    fn a_signal_while_a_child_is_being_started_reaches_it() {
+        for (force, signal) in [(Force::Interrupt, 2), (Force::Terminate, 15), (Force::Kill, 9)] {
+            let handle = Handle::default();
+            let launch = Launch::new(&handle, Inherits::Nothing);
+            let argv = ["sleep", "300"].map(str::to_owned).to_vec();
+            // After the look whether it may begin.
+            handle.signal(force);
+            let sink = &mut Memory::default();
+            let (exit, _) = launch.attended(&Command { argv, env: Vec::new() }, sink).unwrap();
+            assert_eq!(exit, Exit::Signal(signal));
+        }
     }
 
     #[test]

@@ -83,6 +83,11 @@ fn a_client_needs_what_is_printed_and_the_server_comes_back() {
     listen(&builder, "127.0.0.1:8081");
     builder.sh("until (exec 3<>/dev/tcp/127.0.0.1/8081) 2>/dev/null; do sleep 0.05; done");
     assert!(builder.exec(&["bash", "-c", ASK]).code != 0, "the old address is not served any more");
+    // The second comes while the server of the first is being started, or just after.
+    for port in [8082, 8083, 8084] {
+        listen(&builder, &format!("127.0.0.1:{port}"));
+    }
+    builder.sh("until (exec 3<>/dev/tcp/127.0.0.1/8084) 2>/dev/null; do sleep 0.05; done");
     listen(&builder, "");
     builder.sh("while pgrep -f '^gbsup: web' >/dev/null; do sleep 0.05; done");
     builder.assert_tidy();
