@@ -1,5 +1,5 @@
-//! What the documentation says exists: commands parse, verbs are in the Makefile, keys are keys of
-//! the configuration, and links lead somewhere.
+//! What every page of the documentation says exists: commands parse, verbs are in the Makefile, keys
+//! are keys of the configuration, and links lead somewhere.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,42 @@ use clap::{CommandFactory, Parser};
 use gbsup::cli::Cli;
 use gbsup::config;
 
-const PAGES: &[&str] = &["README.md", "docs/architecture.md", "docs/engines.md", "CHANGELOG.md"];
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn page(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Every page there is, by its path from the root.
+fn pages() -> Vec<String> {
+    let mut found = Vec::new();
+    let mut places = vec![root().to_path_buf()];
+    while let Some(place) = places.pop() {
+        for entry in fs::read_dir(&place).unwrap().flatten() {
+            let path = entry.path();
+            let name = entry.file_name().into_string().unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                if name != "target" && !name.starts_with('.') {
+                    places.push(path);
+                }
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn the_front_page_is_short_and_leads_to_all_others() {
+    let readme = page("README.md");
+    assert!(readme.lines().count() <= 200);
+    for name in pages().iter().filter(|name| name.starts_with("docs/")) {
+        assert!(readme.contains(&format!("]({name})")), "README.md does not link {name}");
+    }
 }
 
 /// The blocks of code of a page: their language and their text.
@@ -101,8 +129,8 @@ fn parse(arguments: &[String]) -> Result<(), String> {
 #[test]
 fn every_gbsup_command_parses() {
     let mut seen = 0;
-    for name in PAGES {
-        for command in commands(&page(name)) {
+    for name in pages() {
+        for command in commands(&page(&name)) {
             for part in words(&command) {
                 let Some(at) = part.iter().position(|word| word == "gbsup" || word == "gbsup/builder") else {
                     continue;
@@ -123,11 +151,11 @@ fn every_gbsup_command_parses() {
 }
 
 #[test]
-fn every_command_is_in_the_readme() {
-    let readme = page("README.md");
+fn every_command_is_in_the_manual() {
+    let page = page("docs/operations.md");
     for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
         assert!(
-            readme.contains(&format!("`gbsup {}", command.get_name())),
+            page.contains(&format!("`gbsup {}", command.get_name())),
             "{} is missing",
             command.get_name()
         );
@@ -135,33 +163,38 @@ fn every_command_is_in_the_readme() {
 }
 
 #[test]
-fn configuration_in_the_readme_is_sound() {
-    let page = page("README.md");
-    let files: Vec<_> = blocks(&page).into_iter().filter(|(language, _)| language == "toml").collect();
-    assert!(!files.is_empty());
-    for (_, text) in files {
-        let checked = config::check(Some(("README.md", &text)), std::iter::empty());
-        assert!(checked.is_ok(), "{}", checked.unwrap_err());
+fn configuration_in_the_pages_is_sound() {
+    let (mut files, mut variables) = (0, 0);
+    for name in pages() {
+        let page = page(&name);
+        for (_, text) in blocks(&page).into_iter().filter(|(language, _)| language == "toml") {
+            files += 1;
+            let checked = config::check(Some((&name, &text)), std::iter::empty());
+            assert!(checked.is_ok(), "{}", checked.unwrap_err());
+        }
+        let named: Vec<_> = commands(&page)
+            .iter()
+            .flat_map(|command| words(command))
+            .flatten()
+            .filter_map(|word| {
+                word.split_once('=').map(|(name, value)| (name.to_string(), value.to_string()))
+            })
+            .filter(|(name, _)| name.starts_with("GBSUP_") && name != "GBSUP_TEST_IMAGE")
+            .collect();
+        variables += named.len();
+        let checked = config::check(None, named.into_iter());
+        assert!(checked.is_ok(), "{name}: {}", checked.unwrap_err());
     }
-    let variables: Vec<_> = commands(&page)
-        .iter()
-        .flat_map(|command| words(command))
-        .flatten()
-        .filter_map(|word| word.split_once('=').map(|(name, value)| (name.to_string(), value.to_string())))
-        .filter(|(name, _)| name.starts_with("GBSUP_"))
-        .collect();
-    assert!(!variables.is_empty());
-    let checked = config::check(None, variables.into_iter());
-    assert!(checked.is_ok(), "{}", checked.unwrap_err());
+    assert!(files > 4 && variables > 2, "only {files} files and {variables} variables were found");
 }
 
 #[test]
-fn the_problems_in_the_readme_are_those_one_gets() {
+fn the_problems_in_the_manual_are_those_one_gets() {
     let text = "[build]\njobs = \"many\"\n[stop]\ngrase = \"2m\"\n";
     let problems = config::check(Some((config::DEFAULT_FILE, text)), std::iter::empty()).unwrap_err();
-    let readme = page("README.md");
+    let page = page("docs/configuration.md");
     for problem in problems.iter() {
-        assert!(readme.contains(&format!("gbsup: {problem}\n")), "{problem}");
+        assert!(page.contains(&format!("gbsup: {problem}\n")), "{problem}");
     }
 }
 
@@ -177,9 +210,9 @@ fn anchor(heading: &str) -> String {
 
 #[test]
 fn links_lead_somewhere() {
-    for name in PAGES {
-        let text = page(name);
-        let from: PathBuf = root().join(name);
+    for name in pages() {
+        let text = page(&name);
+        let from: PathBuf = root().join(&name);
         for link in prose(&text).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if link.starts_with("https://") {
                 continue;
@@ -207,8 +240,8 @@ fn every_verb_is_in_the_makefile() {
         makefile.lines().any(|line| line.split_once(':').is_some_and(|(target, _)| target == word))
     };
     let mut seen = 0;
-    for name in PAGES {
-        for command in commands(&page(name)) {
+    for name in pages() {
+        for command in commands(&page(&name)) {
             for part in words(&command).iter().filter(|part| part[0] == "make") {
                 for verb in part[1..].iter().filter(|word| !word.contains('=')) {
                     seen += 1;
