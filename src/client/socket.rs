@@ -1,6 +1,6 @@
 //! The control socket: one JSON line up, one JSON line down.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ use crate::core::status::{Mode, Status};
 /// Where the supervisor listens when `GBSUP_SOCKET` says nothing else.
 const DEFAULT_SOCKET: &str = "/run/gbsup/control.sock";
 
-/// A longer line is no answer of ours.
-const LIMIT: u64 = 1 << 20;
+/// How much of an answer is read at a time.
+const PIECE: usize = 1 << 16;
 
 /// How long to ask for the volume's place before looking into the configuration instead.
 const ASIDE: Duration = Duration::from_secs(2);
@@ -51,17 +51,7 @@ impl Supervisor {
             error => error,
         };
         let mut stream = connect(&self.path, request, Some(until)).map_err(in_time)?;
-        let answer = loop {
-            // Each piece of an answer has its own timeout, and all of them together the deadline.
-            let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
-            stream.get_ref().set_read_timeout(Some(left.ok_or_else(late)?)).map_err(|_| late())?;
-            match stream.fill_buf() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if timed_out(&error) => return Err(late()),
-                _ => break read(&self.path, &mut stream),
-            }
-        };
-        answer.map_err(in_time)
+        read(&self.path, &mut stream, Some(until)).map_err(in_time)
     }
 
     /// The status, once.
@@ -139,7 +129,7 @@ impl Watch {
     }
 
     fn read(&mut self) -> Result<Status, Error> {
-        let status = status(read(&self.path, &mut self.stream)?)?;
+        let status = status(read(&self.path, &mut self.stream, None)?)?;
         self.last = Some(status.state);
         Ok(status)
     }
@@ -165,7 +155,7 @@ fn connect(path: &Path, request: &Request, until: Option<Instant>) -> Result<Buf
     stream.set_write_timeout(left).map_err(|error| silent(&error))?;
     let line = serde_json::to_string(request).map_err(|error| Error::Failed(error.to_string()))? + "\n";
     stream.write_all(line.as_bytes()).map_err(|error| silent(&error))?;
-    Ok(BufReader::new(stream))
+    Ok(BufReader::with_capacity(PIECE, stream))
 }
 
 /// Connecting to a supervisor that does not accept blocks, and has no timeout of its own; a socket that does not
@@ -189,10 +179,6 @@ fn connected(path: &Path, until: Option<Instant>) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
-fn timed_out(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
-
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
@@ -205,13 +191,30 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-fn read(path: &Path, stream: &mut BufReader<UnixStream>) -> Result<Reply, Error> {
+/// The next answer: a line, however long. A builder has as much to say as happened to it, so only time bounds it: `until`
+/// then all of it has to be here.
+fn read(path: &Path, stream: &mut BufReader<UnixStream>, until: Option<Instant>) -> Result<Reply, Error> {
+    let silent = |error: &io::Error| Error::Silent(path.into(), reason(error));
     let mut line = Vec::new();
-    let silent = |reason: String| Error::Silent(path.into(), reason);
-    stream.take(LIMIT).read_until(b'\n', &mut line).map_err(|error| silent(reason(&error)))?;
-    if line.last() != Some(&b'\n') {
-        let reason = if line.len() as u64 == LIMIT { "its answer is too long" } else { "it went away" };
-        return Err(silent(reason.into()));
+    loop {
+        if let Some(until) = until {
+            let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
+            let left = left.ok_or_else(|| silent(&io::ErrorKind::TimedOut.into()))?;
+            stream.get_ref().set_read_timeout(Some(left)).map_err(|error| silent(&error))?;
+        }
+        let piece = match stream.fill_buf() {
+            Ok([]) => return Err(silent(&io::ErrorKind::BrokenPipe.into())),
+            Ok(piece) => piece,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(silent(&error)),
+        };
+        let end = piece.iter().position(|byte| *byte == b'\n');
+        line.extend_from_slice(&piece[..end.unwrap_or(piece.len())]);
+        let taken = end.map_or(piece.len(), |end| end + 1);
+        stream.consume(taken);
+        if end.is_some() {
+            break;
+        }
     }
     serde_json::from_slice(&line).map_err(|error| {
         Error::Failed(format!(

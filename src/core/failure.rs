@@ -4,6 +4,8 @@
 //! printed: the evidence of [`crate::portage::output`] and the `die` of a build log. What is not
 //! recognised stays [`Class::Unknown`], with the last lines of the right log.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 /// What kind of trouble stopped a step. The names are those of the status (kebab case).
@@ -153,7 +155,8 @@ impl Failure {
     /// Older failures and newer ones together, of each package the newer.
     #[must_use]
     pub fn newest(mut older: Vec<Self>, newer: Vec<Self>) -> Vec<Self> {
-        older.retain(|old| old.package.is_none() || newer.iter().all(|new| new.package != old.package));
+        let again: HashSet<Option<&String>> = newer.iter().map(|new| new.package.as_ref()).collect();
+        older.retain(|old| old.package.is_none() || !again.contains(&old.package.as_ref()));
         older.extend(newer);
         older
     }

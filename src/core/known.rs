@@ -5,6 +5,8 @@
 //! and after an event they tell what is new: a package that came to the list has failed, one that left
 //! it was merged (then it stands in [`Cycle::merged`](super::state::Cycle::merged)) or is no longer wanted.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -127,10 +129,8 @@ impl KnownFailure {
         self.phase.as_deref() == Some("postinst")
     }
 
-    /// Whether this plan of a cycle would only repeat the failure.
-    #[must_use]
-    pub fn is_repeated_by(&self, plan: &Plan, toolchain: &str, cycle: u64) -> bool {
-        let Some(planned) = find(plan, &self.package) else { return false };
+    /// Whether a build of what is planned of this version would only repeat the failure.
+    fn is_repeated_by(&self, planned: &Planned, toolchain: &str, cycle: u64) -> bool {
         let same = self.inputs.package == planned.inputs && self.inputs.toolchain == toolchain;
         // A binary package that somebody made meanwhile is no build. Files in the way are in its way, too.
         same && self.asked != Some(cycle) && (!planned.binary || self.class == Class::Collision)
@@ -143,14 +143,34 @@ pub fn atom(package: &Cpv, slot: &str) -> String {
     format!("{}:{slot}", package.cp())
 }
 
-/// Whether the package of this failure is among them.
-#[must_use]
-pub fn has(known: &[KnownFailure], failure: &Failure) -> bool {
-    known.iter().any(|past| failure.package.as_deref() == Some(past.package.as_str()))
+/// Leaves of these failures those of packages that are among the known ones, or those that are not.
+pub fn retain(failures: &mut Vec<Failure>, known: &[KnownFailure], among: bool) {
+    let known: HashSet<&str> = known.iter().map(|past| past.package.as_str()).collect();
+    failures.retain(|failure| failure.package.as_deref().is_some_and(|it| known.contains(it)) == among);
 }
 
-fn find<'a>(plan: &'a Plan, package: &Cpv) -> Option<&'a Planned> {
-    plan.packages.iter().find(|planned| planned.cpv == *package)
+/// What a plan has, by version.
+fn by_version(plan: &Plan) -> HashMap<&Cpv, &Planned> {
+    let mut versions = HashMap::new();
+    for planned in &plan.packages {
+        versions.entry(&planned.cpv).or_insert(planned);
+    }
+    versions
+}
+
+/// Those whose failure this plan of a cycle would only repeat.
+#[must_use]
+pub fn repeated<'a>(
+    known: &'a [KnownFailure],
+    plan: &Plan,
+    toolchain: &str,
+    cycle: u64,
+) -> Vec<&'a KnownFailure> {
+    let versions = by_version(plan);
+    let is_repeated = |past: &&KnownFailure| {
+        versions.get(&past.package).is_some_and(|planned| past.is_repeated_by(planned, toolchain, cycle))
+    };
+    known.iter().filter(is_repeated).collect()
 }
 
 /// Writes down what failed of a plan. Where a file system was full nobody knows what that did to the others.
@@ -164,18 +184,26 @@ pub fn remember(
     if failures.iter().any(|failure| failure.class == Class::DiskFull) {
         return;
     }
-    for failure in failures.iter().filter(|failure| is_remembered(failure)) {
+    let versions = by_version(plan);
+    let begun: HashMap<Cpv, Timestamp> =
+        known.iter().map(|past| (past.package.clone(), past.since)).collect();
+    let mut newer: Vec<KnownFailure> = Vec::new();
+    // Of a package that failed twice the last time counts.
+    let mut seen = HashSet::new();
+    for failure in failures.iter().rev().filter(|failure| is_remembered(failure)) {
         let Some(package) = failure.package.as_ref().and_then(|package| Cpv::parse(package.as_bytes()))
         else {
             continue;
         };
         // What was not planned (Portage changed its mind on the way) has inputs that nobody knows.
-        let Some(planned) = find(plan, &package).filter(|planned| !planned.inputs.is_empty()) else {
+        let Some(planned) = versions.get(&package).filter(|planned| !planned.inputs.is_empty()) else {
             continue;
         };
-        let since = known.iter().find(|past| past.package == package).map_or(now, |past| past.since);
-        known.retain(|past| past.package != package);
-        known.push(KnownFailure {
+        if !seen.insert(package.clone()) {
+            continue;
+        }
+        let since = begun.get(&package).copied().unwrap_or(now);
+        newer.push(KnownFailure {
             slot: planned.slot.clone(),
             class: failure.class,
             phase: failure.phase.clone(),
@@ -189,16 +217,21 @@ pub fn remember(
             package,
         });
     }
+    known.retain(|past| !seen.contains(&past.package));
+    known.extend(newer.into_iter().rev());
 }
 
 /// Forgets what a plan of everything has no use for: another version took its place, or nothing needs it any
 /// more. `skipped` is left out of it for good, `for_now` only for this cycle, and with that whatever nothing
 /// else needs.
 pub fn forget_unwanted(known: &mut Vec<KnownFailure>, plan: &Plan, skipped: &[String], for_now: &[String]) {
+    let mut slots: HashMap<(&str, &str), &Planned> = HashMap::new();
+    for planned in &plan.packages {
+        slots.entry((planned.cpv.cp(), &planned.slot)).or_insert(planned);
+    }
     known.retain(|past| {
-        let takes_its_place =
-            |planned: &Planned| planned.cpv.cp() == past.package.cp() && planned.slot == past.slot;
-        match plan.packages.iter().find(|planned| takes_its_place(planned)) {
+        match slots.get(&(past.package.cp(), past.slot.as_str())) {
+            // What takes its place.
             Some(planned) => planned.cpv == past.package,
             // Portage sees no reason to build what is installed.
             None => past.is_half_done() || !for_now.is_empty() || past.is_meant_by(skipped),
@@ -268,13 +301,17 @@ mod tests {
         let collision = remembered(&[failed("a/b-1", Class::Collision)]);
         assert_eq!(known[0].atom(), "a/b:2");
         let same = plan(&["[ebuild  N     ] a/b-1:2::r  0 KiB"]);
-        assert!(known[0].is_repeated_by(&same, "gcc-14", 7));
-        assert!(!known[0].is_repeated_by(&same, "gcc-15", 7));
-        assert!(!known[0].is_repeated_by(&plan(&["[ebuild  N     ] a/b-2:2::r  0 KiB"]), "gcc-14", 7));
+        let is_repeated = |known: &KnownFailure, plan: &Plan, toolchain: &str, cycle| {
+            !repeated(std::slice::from_ref(known), plan, toolchain, cycle).is_empty()
+        };
+        assert!(is_repeated(&known[0], &same, "gcc-14", 7));
+        assert!(!is_repeated(&known[0], &same, "gcc-15", 7));
+        let other = plan(&["[ebuild  N     ] a/b-2:2::r  0 KiB"]);
+        assert!(!is_repeated(&known[0], &other, "gcc-14", 7));
         let binary = plan(&["[binary  N     ] a/b-1-1:2::r  0 KiB"]);
-        assert!(!known[0].is_repeated_by(&binary, "gcc-14", 7), "that is no build");
-        assert!(collision[0].is_repeated_by(&binary, "gcc-14", 7), "that is in the way of its files, too");
+        assert!(!is_repeated(&known[0], &binary, "gcc-14", 7), "that is no build");
+        assert!(is_repeated(&collision[0], &binary, "gcc-14", 7), "that is in the way of its files, too");
         let asked = KnownFailure { asked: Some(7), ..known[0].clone() };
-        assert!(!asked.is_repeated_by(&same, "gcc-14", 7) && asked.is_repeated_by(&same, "gcc-14", 8));
+        assert!(!is_repeated(&asked, &same, "gcc-14", 7) && is_repeated(&asked, &same, "gcc-14", 8));
     }
 }

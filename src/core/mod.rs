@@ -21,6 +21,7 @@
 //! moves nothing while the process lives.
 
 pub mod audit;
+pub mod bounds;
 pub mod classify;
 pub mod compare;
 pub mod cycle;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::cut;
 use super::failure::{Class, Failure};
 use super::known::KnownFailure;
 use super::release::Id;
@@ -23,6 +24,10 @@ use crate::config::{News, Notify};
 const RETRIES: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(5), Duration::from_mins(15)];
 /// How many failures of a class a message names, and how many commands.
 const NAMED: usize = 5;
+/// Bytes of a title.
+const TITLE: usize = 300;
+/// Bytes of a text. A command gets it in a variable, and no variable may be longer than 128 KiB (execve(2)).
+const TEXT: usize = 16 << 10;
 
 /// What an old tree is known by; that of one repository alone has its name behind it.
 const OLD_TREE: &str = "old tree";
@@ -318,7 +323,8 @@ impl Found {
             }
             _ => (Urgency::High, held(status), paused(status)),
         };
-        Note { kind, urgency, title: format!("{name}: {title}"), text }
+        let title = cut(&format!("{name}: {title}"), TITLE).into_owned();
+        Note { kind, urgency, title, text: cut(&text, TEXT).into_owned() }
     }
 }
 

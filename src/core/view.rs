@@ -2,6 +2,7 @@
 
 mod failing;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::cycle;
@@ -26,6 +27,8 @@ pub const LOCKED: &str = "portage-locked";
 /// meanwhile, so it is in the headline as well.
 pub const UNPUBLISHED: &str = "publisher";
 
+/// So many commands are named as what to do about a pause.
+const ACTIONS: usize = 20;
 /// So many of the packages that are held back are named in the warning.
 const NAMED: usize = 5;
 
@@ -420,11 +423,15 @@ fn pause(state: &State) -> PauseInfo {
     }
     // Of several failures the first suggestion each; `gbsup failures` has them all.
     let each = if failures.len() > 1 { 1 } else { usize::MAX };
+    let mut commands = HashSet::new();
     for command in failures.iter().flat_map(|failure| failure.suggestions.iter().take(each)) {
-        let action = format!("try: {command}");
-        if !actions.contains(&action) {
-            actions.push(action);
+        if commands.insert(command.as_str()) && commands.len() <= ACTIONS {
+            actions.push(format!("try: {command}"));
         }
+    }
+    if commands.len() > ACTIONS {
+        let more = commands.len() - ACTIONS;
+        actions.push(format!("see the {more} others to try: gbsup failures"));
     }
     actions.push(match why {
         _ if state.live.hold => format!("go on with: rm {}", flag(state)),

@@ -9,7 +9,7 @@ use super::table::{Shape, table};
 use super::{Look, clean, count};
 use crate::core::status::{Mode, Skipped, Status, StillFailing, kind};
 
-/// How many packages the page shows before it refers to `gbsup failures`.
+/// How many packages of a kind the page shows before it refers to `gbsup failures` or `gbsup skip`.
 const SHOWN: usize = 5;
 
 /// What brings a package back that is known to fail.
@@ -26,13 +26,16 @@ pub(super) fn rows(page: &mut Layout, status: &Status) {
     if !status.known.is_empty() && status.state == Mode::Waiting {
         page.row("", LABEL, &instruction(BACK));
     }
-    for (index, skipped) in status.skipped.iter().enumerate() {
+    for (index, skipped) in status.skipped.iter().take(SHOWN).enumerate() {
         let text = format!(
             "{} until another version than {} is offered",
             clean(&skipped.package),
             clean(&skipped.version)
         );
         page.row(if index == 0 { "skipped" } else { "" }, CAREFUL, &[plain(text)]);
+    }
+    if status.skipped.len() > SHOWN {
+        page.row("", LABEL, &[plain(format!("and {} more: gbsup skip", status.skipped.len() - SHOWN))]);
     }
 }
 

@@ -9,6 +9,7 @@ use super::layout::{Layout, Span, columns, pad, plain, styled};
 use super::plan::totals;
 use super::style::{BAD, CAREFUL, GOOD, LABEL, STRONG, ago, instruction, since_then};
 use super::{Look, clean, headline, reason, size, state_style};
+use crate::core::bounds::cut;
 use crate::core::failure::Failure;
 use crate::core::status::{JobInfo, Mode, Progress, Status, in_words};
 
@@ -30,6 +31,10 @@ const ROOMS: [Room; 4] = [
     Room { failures: 2, rest: false },
     Room { failures: 1, rest: false },
 ];
+/// How many remedies and how many warnings it shows before it refers to the whole status.
+const SHOWN_SENTENCES: usize = 20;
+/// Bytes of a sentence on the page.
+const LONGEST: usize = 1000;
 /// How many changes it shows before it refers to the whole status.
 const SHOWN_CHANGES: usize = 5;
 
@@ -78,12 +83,8 @@ fn page_with(status: &Status, look: Look, room: Room) -> String {
     circumstances(&mut page, status);
     page.gap();
     changes(&mut page, &status.changes);
-    for remedy in &status.remedies {
-        page.row("remedy", CAREFUL, &[plain(clean(remedy))]);
-    }
-    for warning in &status.warnings {
-        page.row("warning", CAREFUL, &[plain(clean(warning))]);
-    }
+    sentences(&mut page, "remedy", &status.remedies);
+    sentences(&mut page, "warning", &status.warnings);
     page.finish()
 }
 
@@ -213,11 +214,26 @@ fn failed(page: &mut Layout, failure: &Failure) {
     }
 }
 
+/// A row for each of the first of these, as far as a person reads.
+fn sentences(page: &mut Layout, label: &str, sentences: &[String]) {
+    for sentence in sentences.iter().take(SHOWN_SENTENCES) {
+        page.row(label, CAREFUL, &[plain(cut(&clean(sentence), LONGEST).into_owned())]);
+    }
+    if sentences.len() > SHOWN_SENTENCES {
+        let more = format!("and {} more: gbsup status --json", sentences.len() - SHOWN_SENTENCES);
+        page.row("", LABEL, &[plain(more)]);
+    }
+}
+
 fn changes(page: &mut Layout, changes: &[String]) {
     // The last one says what is rebuilt for all of them.
     let from = changes.len().saturating_sub(SHOWN_CHANGES);
     for (index, change) in changes[from..].iter().enumerate() {
-        page.row(if index == 0 { "changed" } else { "" }, LABEL, &[plain(clean(change))]);
+        page.row(
+            if index == 0 { "changed" } else { "" },
+            LABEL,
+            &[plain(cut(&clean(change), LONGEST).into_owned())],
+        );
     }
     if from > 0 {
         page.row("", LABEL, &[plain(format!("and {from} more: gbsup status --json"))]);

@@ -6,6 +6,9 @@ use crate::core::failure::Failure;
 use crate::core::status::{Status, Why};
 use crate::render::{self, clean};
 
+/// So many failures are explained.
+const EXPLAINED: usize = 20;
+
 /// The headline, and behind a failure everything that helps to repair it.
 pub(super) fn announce(status: &Status) {
     let headline = render::line(status);
@@ -14,12 +17,15 @@ pub(super) fn announce(status: &Status) {
         return;
     };
     error!("{headline}");
-    for failure in &pause.failures {
+    for failure in pause.failures.iter().take(EXPLAINED) {
         // A single failure is the headline already.
         if pause.failures.len() > 1 {
             info!("  {}", clean(&failure.headline()));
         }
         explain(failure);
+    }
+    if pause.failures.len() > EXPLAINED {
+        info!("  and {} more: gbsup failures", pause.failures.len() - EXPLAINED);
     }
     for action in &pause.actions {
         info!("  {}", clean(action));

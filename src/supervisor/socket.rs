@@ -24,8 +24,10 @@ pub const SOCKET_VARIABLE: &str = "GBSUP_SOCKET";
 
 /// The longest request.
 const LONGEST: u64 = 1 << 20;
-/// How long a client may take to ask, and to take its answer.
+/// How long a client may take to ask, and to take a piece of its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of such a piece.
+const PIECE: usize = 1 << 16;
 /// How long to leave the listener alone when the process has no descriptor left.
 const EXHAUSTED: Duration = Duration::from_millis(500);
 /// How often a watcher is shown the time that has passed although nothing else has changed.
@@ -112,11 +114,16 @@ async fn ask(asked: &mpsc::UnboundedSender<Asked>, request: Request) -> Option<R
     answer.await.ok()
 }
 
-/// Sends a reply; false when the client is gone or does not take it.
+/// Sends a reply, however long; false when the client is gone or takes nothing of it for a while.
 async fn send(writing: &mut OwnedWriteHalf, reply: &Reply) -> bool {
     let Ok(mut line) = serde_json::to_vec(reply) else { return false };
     line.push(b'\n');
-    matches!(timeout(PATIENCE, writing.write_all(&line)).await, Ok(Ok(())))
+    for piece in line.chunks(PIECE) {
+        if !matches!(timeout(PATIENCE, writing.write_all(piece)).await, Ok(Ok(()))) {
+            return false;
+        }
+    }
+    true
 }
 
 /// The status now, after every change, and once a second for the sake of elapsed times, until the

@@ -1,5 +1,6 @@
 //! The client against a supervisor that says what the test wants.
 
+mod bounds;
 mod ends;
 mod fake;
 mod logs;

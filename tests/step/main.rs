@@ -22,7 +22,7 @@ use gbsup::core::stall::Pulse;
 use gbsup::core::state::{CyclePlan, Durable, Phase, State, Volume};
 use gbsup::core::status::{Mode, Status, Why};
 use gbsup::core::step::step;
-use gbsup::core::{Action, Asker, Claimed, Event, JobId, Now, Report, Step, Work, view};
+use gbsup::core::{Action, Asker, Claimed, Event, JobId, Now, Report, Step, Work, known, view};
 
 use jobs::{End, change, cpv, estimates, offered, progress, report, stale};
 
@@ -321,9 +321,8 @@ impl World {
     fn judge_build(&self, work: &Work) {
         let State { durable, plan, .. } = &self.state;
         let (Work::Build { .. }, Some(cycle), Some(made)) = (work, &durable.cycle, plan) else { return };
-        let mut known = durable.known.iter();
-        let repeated = known.find(|past| past.is_repeated_by(&made.plan, &cycle.toolchain, cycle.id));
-        assert!(repeated.is_none(), "{repeated:?}");
+        let repeated = known::repeated(&durable.known, &made.plan, &cycle.toolchain, cycle.id);
+        assert!(repeated.is_empty(), "{repeated:?}");
     }
 
     fn judge_state(&self, timer: bool, now: Now) {

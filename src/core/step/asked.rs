@@ -45,7 +45,7 @@ impl Turn {
                 let forgotten: Vec<_> =
                     durable.known.extract_if(.., |past| past.is_meant_by(&atoms)).collect();
                 if let Some(cycle) = &mut durable.cycle {
-                    cycle.owed.retain(|failure| !known::has(&forgotten, failure));
+                    known::retain(&mut cycle.owed, &forgotten, false);
                 }
             }
             Effect::Unskip(packages) => {

@@ -1,5 +1,7 @@
 //! What follows when a job has ended.
 
+use std::collections::HashSet;
+
 use super::Turn;
 use crate::core::failure::Failure;
 use crate::core::history::{Outcome, Record};
@@ -8,7 +10,7 @@ use crate::core::known::KnownFailure;
 use crate::core::request::PauseMode;
 use crate::core::state::{Pause, Phase};
 use crate::core::status::Why;
-use crate::core::{Action, Exit, JobId, Report, Step, Work, classify, remedy, view};
+use crate::core::{Action, Exit, JobId, Report, Step, Work, bounds, classify, remedy, view};
 use crate::portage::problem::ProblemKind;
 
 impl Turn {
@@ -118,6 +120,7 @@ impl Turn {
         if let Some(sentence) = &job.locked {
             classify::while_locked(&mut failures, sentence);
         }
+        bounds::keep(&mut failures);
         self.actions.extend(job.reasons(&failures, self.now).into_iter().map(Action::Record));
         failures
     }
@@ -142,12 +145,12 @@ impl Turn {
             .unwrap_or_default();
         let at = if owed.is_empty() { at } else { at.min(Step::Build) };
         let mut failures = Failure::newest(owed, failures);
-        let untold = self.state.durable.known.iter().filter(|past| past.untold).map(KnownFailure::failure);
-        failures.extend(
-            untold
-                .filter(|past| failures.iter().all(|failure| failure.package != past.package))
-                .collect::<Vec<_>>(),
-        );
+        let told: HashSet<&str> = failures.iter().filter_map(|failure| failure.package.as_deref()).collect();
+        let untold = self.state.durable.known.iter().filter(|past| past.untold);
+        let untold: Vec<Failure> =
+            untold.filter(|past| !told.contains(past.package.as_str())).map(KnownFailure::failure).collect();
+        failures.extend(untold);
+        bounds::keep(&mut failures);
         // It is held now; only a pause at the end of the cycle is still to come.
         self.state.durable.pending.pause.take_if(|pending| pending.mode != PauseMode::AfterCycle);
         self.set_phase(Phase::Paused(Pause {

@@ -81,7 +81,8 @@ impl Turn {
         {
             untold.extend(failures.iter().cloned());
         }
-        untold.retain(|failure| known::is_remembered(failure) && known::has(&durable.known, failure));
+        untold.retain(known::is_remembered);
+        known::retain(&mut untold, &durable.known, true);
         untold
     }
 
@@ -211,10 +212,8 @@ impl Turn {
         let (Some(cycle), Some(made)) = (&durable.cycle, plan) else { return false };
         let rests = cycle.rest.as_ref().is_some_and(|rest| !rest.over);
         let unforeseen = |past: &KnownFailure| cycle.narrowing == Narrowing::None || made.made < past.last;
-        let repeated = |past: &KnownFailure| {
-            unforeseen(past) && past.is_repeated_by(&made.plan, &cycle.toolchain, cycle.id)
-        };
-        cycle.remedy.is_none() && !rests && durable.known.iter().any(repeated)
+        let repeated = || known::repeated(&durable.known, &made.plan, &cycle.toolchain, cycle.id);
+        cycle.remedy.is_none() && !rests && repeated().into_iter().any(unforeseen)
     }
 
     fn start(&mut self, at: Step) {

@@ -1,5 +1,6 @@
 //! What follows from a plan: what is left out of it, and what is known to fail.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Turn;
@@ -26,7 +27,7 @@ impl Turn {
     fn keep_plan(&mut self, plan: Plan, counted: u64) -> Step {
         let Some(cycle) = &mut self.state.durable.cycle else { return Step::Build };
         // Of what an earlier cycle could not tell, that which is wanted no more need not be told.
-        cycle.owed.retain(|failure| known::has(&self.state.durable.known, failure));
+        known::retain(&mut cycle.owed, &self.state.durable.known, true);
         let again = u64::try_from(cycle.merge_again.len()).unwrap_or(u64::MAX);
         let packages = plan.totals().packages.max(counted).saturating_add(again);
         cycle.planned = cycle.tally.done().saturating_add(packages);
@@ -49,9 +50,8 @@ impl Turn {
             Narrowing::None | Narrowing::Whole | Narrowing::InVain => {
                 let asked = cycle.narrowing == Narrowing::Whole;
                 known::forget_unwanted(&mut durable.known, plan, &skips, &cycle.exclude);
-                let repeated =
-                    durable.known.iter().filter(|past| past.is_repeated_by(plan, &cycle.toolchain, cycle.id));
-                let mut atoms: Vec<String> = repeated.map(known::KnownFailure::atom).collect();
+                let repeated = known::repeated(&durable.known, plan, &cycle.toolchain, cycle.id);
+                let mut atoms: Vec<String> = repeated.into_iter().map(known::KnownFailure::atom).collect();
                 if asked {
                     atoms.extend(skips.iter().chain(&cycle.exclude).cloned());
                 }
@@ -117,16 +117,13 @@ impl Turn {
             Work::Build { merge_again, .. } if succeeded => (plan.as_ref(), merge_again.as_slice()),
             _ => (None, &[][..]),
         };
-        let merged = |past: &known::KnownFailure| {
-            let package = past.package.as_str();
-            job.merged.iter().any(|(merged, _)| merged == package)
-                || again.iter().any(|again| again == package)
-                || all
-                    .is_some_and(|made| made.plan.packages.iter().any(|planned| planned.cpv == past.package))
-        };
-        let repaired: Vec<_> = durable.known.extract_if(.., |past| merged(past)).collect();
+        let mut merged: HashSet<&str> = job.merged.iter().map(|(merged, _)| merged.as_str()).collect();
+        merged.extend(again.iter().map(String::as_str));
+        merged.extend(all.iter().flat_map(|made| &made.plan.packages).map(|planned| planned.cpv.as_str()));
+        let repaired: Vec<_> =
+            durable.known.extract_if(.., |past| merged.contains(past.package.as_str())).collect();
         if let Some(cycle) = &mut durable.cycle {
-            cycle.owed.retain(|failure| !known::has(&repaired, failure));
+            known::retain(&mut cycle.owed, &repaired, false);
         }
         for past in repaired {
             let since = past.since.strftime("%Y-%m-%d");

@@ -6,7 +6,7 @@ use crate::core::history::Record;
 use crate::core::release::{Current, Published};
 use crate::core::state::{Phase, Reason, Volume};
 use crate::core::view::UNPUBLISHED;
-use crate::core::{Action, Step};
+use crate::core::{Action, Step, bounds};
 
 /// The warning that a package demands another kernel than there is.
 const KERNEL: &str = "kernel";
@@ -62,6 +62,7 @@ impl Turn {
             return false;
         }
         cycle.owed = Failure::newest(std::mem::take(&mut cycle.owed), failures.to_vec());
+        bounds::keep(&mut cycle.owed);
         self.set_phase(Phase::Running(Step::Audit));
         true
     }

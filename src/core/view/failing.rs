@@ -1,5 +1,7 @@
 //! What is known to fail and what is skipped, as users see it.
 
+use std::collections::HashSet;
+
 use crate::core::failure::{Class, Failure};
 use crate::core::known::KnownFailure;
 use crate::core::skip::Skip;
@@ -65,8 +67,7 @@ fn others(state: &State) -> impl Iterator<Item = &KnownFailure> {
         Phase::Paused(pause) => pause.failures.as_slice(),
         Phase::Running(_) | Phase::Waiting(_) => &[],
     };
-    let paused_for = move |past: &&KnownFailure| {
-        failures.iter().any(|failure| failure.package.as_deref() == Some(past.package.as_str()))
-    };
-    state.durable.known.iter().filter(move |past| !paused_for(past))
+    let paused_for: HashSet<&str> =
+        failures.iter().filter_map(|failure| failure.package.as_deref()).collect();
+    state.durable.known.iter().filter(move |past| !paused_for.contains(past.package.as_str()))
 }
