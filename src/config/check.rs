@@ -11,6 +11,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Config, FollowUp, KEYS, http, notify, publish, rebuild, values};
 
+/// A longer file is none that a person wrote, in bytes.
+const LONGEST: usize = 1 << 20;
+/// So many problems are told one by one.
+const TOLD: usize = 100;
+/// The most bytes of a word that may be a key with a slip in it.
+const LONGEST_KEY: usize = 64;
+
 /// Where a value or a problem is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -104,6 +111,7 @@ pub(super) fn check_with_origins(
     for (name, value) in variables {
         walk.variable(&name, &value);
     }
+    walk.shorten();
     if walk.problems.is_empty() { Ok((walk.config, walk.origins)) } else { Err(Problems(walk.problems)) }
 }
 
@@ -114,19 +122,19 @@ struct Walk {
     problems: Vec<Problem>,
 }
 
-/// What is being read: spans of a file, or a variable. Either has its name and its text.
+/// What is being read: spans of a file, of which there are the name and where its lines end, or a variable, of which there are
+/// the name and the text.
 #[derive(Clone, Copy)]
 enum Source<'a> {
-    File(&'a str, &'a str),
+    File(&'a str, &'a [usize]),
     Variable(&'a str, &'a str),
 }
 
 impl Source<'_> {
     fn place(self, span: &Range<usize>) -> Place {
         match self {
-            Self::File(name, text) => {
-                let before = text.as_bytes().iter().take(span.start);
-                Place::Line(name.into(), 1 + before.filter(|byte| **byte == b'\n').count())
+            Self::File(name, ends) => {
+                Place::Line(name.into(), 1 + ends.partition_point(|end| *end < span.start))
             }
             Self::Variable(name, _) => Place::Variable(name.into()),
         }
@@ -140,7 +148,12 @@ fn words(text: &str) -> Spanned<DeValue<'_>> {
 
 impl Walk {
     fn file(&mut self, name: &str, text: &str) {
-        let source = Source::File(name, text);
+        if text.len() > LONGEST {
+            let reason = format!("is longer than {LONGEST} bytes, so it is no configuration of gbsup");
+            return self.problems.push(Problem { place: Place::File(name.into()), key: None, reason });
+        }
+        let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+        let source = Source::File(name, &ends);
         let (document, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let place = source.place(&error.span().unwrap_or_default());
@@ -161,6 +174,15 @@ impl Walk {
             Place::Line(_, line) => line,
             _ => 0,
         });
+    }
+
+    /// Leaves the first problems, and the number of the others.
+    fn shorten(&mut self) {
+        let more = self.problems.len().saturating_sub(TOLD);
+        let Some(first) = self.problems.get(TOLD).filter(|_| more > 1) else { return };
+        let (place, reason) = (first.place.clone(), format!("and {more} more problems from here on"));
+        self.problems.truncate(TOLD);
+        self.problems.push(Problem { place, key: None, reason });
     }
 
     fn section(&mut self, source: Source, name: &Spanned<Cow<str>>, value: &Spanned<DeValue>) {
@@ -463,6 +485,9 @@ fn unknown_key(section: &str, keys: &[&str], word: &str) -> String {
 
 /// The candidate that was probably meant.
 fn similar<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    if word.len() > LONGEST_KEY {
+        return None;
+    }
     let near = candidates.iter().map(|candidate| (distance(word, candidate), *candidate)).min()?;
     (near.0 <= 1 + word.len() / 4).then_some(near.1)
 }

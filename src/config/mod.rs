@@ -4,9 +4,10 @@
 //! its line and its reason. Nothing here is read twice, so a running supervisor keeps the old
 //! configuration simply by keeping the old value.
 
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Duration;
-use std::{env, fs, io};
+use std::{env, fs};
 
 use serde::Serialize;
 
@@ -31,6 +32,9 @@ pub use show::show;
 
 /// Where the file is when `GBSUP_CONFIG` says nothing else.
 pub const DEFAULT_FILE: &str = "/etc/gbsup/gbsup.toml";
+
+/// As much of the file is read, in bytes.
+const MOST: u64 = 2 << 20;
 
 /// Names the file to read instead of [`DEFAULT_FILE`].
 pub const FILE_VARIABLE: &str = "GBSUP_CONFIG";
@@ -437,7 +441,10 @@ pub fn load() -> Result<Config, Problems> {
 pub fn read() -> Result<(String, Option<String>), Problems> {
     let path = file();
     let name = path.display().to_string();
-    match fs::read_to_string(&path) {
+    let mut text = String::new();
+    // What is longer is refused by `check`.
+    let read = fs::File::open(&path).and_then(|file| file.take(MOST).read_to_string(&mut text));
+    match read.map(|_| text) {
         Ok(text) => Ok((name, Some(text))),
         Err(error) if error.kind() == io::ErrorKind::NotFound && env::var_os(FILE_VARIABLE).is_none() => {
             Ok((name, None))

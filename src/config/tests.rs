@@ -372,3 +372,36 @@ fn variables_of_others_are_left_alone() {
     ];
     assert_eq!(env(&variables), Ok(Config::default()));
 }
+
+/// Each of these is a line, and each needs its line number.
+#[test]
+fn very_many_problems_are_told_in_part() {
+    let keys: Vec<String> = (0..50_000).map(|number| format!("bad{number} = 1\n")).collect();
+    for text in [keys.concat(), format!("[build]\ntargets = [\n{}]\n", "  \" \",\n".repeat(100_000))] {
+        let problems = check(Some(("gbsup.toml", &text)), std::iter::empty()).unwrap_err();
+        let last = problems.iter().last().unwrap().to_string();
+        assert_eq!(problems.iter().len(), 101, "{last}");
+        assert!(last.starts_with("gbsup.toml:10") && last.contains("more problems from here on"), "{last}");
+    }
+}
+
+#[test]
+fn what_no_person_wrote_is_refused() {
+    let deep = |depth: usize| {
+        [
+            format!("a = {}1{}", "[".repeat(depth), "]".repeat(depth)),
+            format!("a = {}{}", "{a=".repeat(depth), "}".repeat(depth)),
+            format!("a{} = 1", ".a".repeat(depth)),
+            format!("[a{}]\nb = 1", ".a".repeat(depth)),
+            format!("a = {}", "[".repeat(depth)),
+        ]
+    };
+    for text in deep(100_000) {
+        let problems = check(Some(("gbsup.toml", &text)), std::iter::empty()).unwrap_err();
+        assert!(problems.to_string().len() < 500_000);
+    }
+    let long = "#\n".repeat(600_000);
+    let problems = check(Some(("gbsup.toml", &long)), std::iter::empty()).unwrap_err();
+    let told = "gbsup.toml: is longer than 1048576 bytes, so it is no configuration of gbsup";
+    assert_eq!(problems.to_string(), told);
+}

@@ -134,9 +134,10 @@ impl Narrowing {
     #[must_use]
     pub fn next(&mut self, plan: &Plan) -> bool {
         let Self::AtWork { atoms, whole, rounds, .. } = self else { return false };
-        let is_alternative = |planned: &Planned| {
-            planned.action == Action::New && !whole.iter().any(|cpv| cpv.cp() == planned.cpv.cp())
-        };
+        let names: BTreeSet<&str> = whole.iter().map(Cpv::cp).collect();
+        let whole: BTreeSet<&Cpv> = whole.iter().collect();
+        let is_alternative =
+            |planned: &Planned| planned.action == Action::New && !names.contains(planned.cpv.cp());
         let others =
             plan.packages.iter().filter(|planned| !whole.contains(&planned.cpv) && !is_alternative(planned));
         let more = others.map(|planned| known::atom(&planned.cpv, &planned.slot)).collect();
@@ -174,7 +175,8 @@ impl Narrowing {
     fn settle(&mut self, plan: &Plan) {
         let Self::AtWork { atoms, cause, rest, .. } = self else { return };
         let (atoms, cause, mut rest) = (std::mem::take(atoms), std::mem::take(cause), std::mem::take(rest));
-        rest.retain(|waiting| !plan.packages.iter().any(|planned| planned.cpv == waiting.cpv));
+        let planned: BTreeSet<&Cpv> = plan.packages.iter().map(|planned| &planned.cpv).collect();
+        rest.retain(|waiting| !planned.contains(&waiting.cpv));
         let waits = rest.iter().map(|planned| planned.cpv.clone()).collect();
         *self = Self::Done { atoms, waits, cause, rest };
     }
@@ -208,7 +210,8 @@ impl Narrowing {
 /// Adds what is not there; whether there was any of it.
 fn add(atoms: &mut Vec<String>, more: BTreeSet<String>) -> bool {
     let before = atoms.len();
-    let new: Vec<String> = more.into_iter().filter(|atom| !atoms.contains(atom)).collect();
+    let known: BTreeSet<&String> = atoms.iter().collect();
+    let new: Vec<String> = more.into_iter().filter(|atom| !known.contains(atom)).collect();
     atoms.extend(new);
     atoms.len() > before
 }

@@ -5,6 +5,8 @@
 //! `_emerge/resolver/slot_collision.py` and `_emerge/resolver/circular_dependency.py`. Lines of another form
 //! are passed over: what cannot be read is not proposed, the words themselves are shown in any case.
 
+use std::collections::BTreeSet;
+
 use super::cpv::Cpv;
 
 /// A package that would do if nothing masked it.
@@ -142,11 +144,11 @@ pub fn required_by(lines: &[String]) -> Vec<Cpv> {
 /// Who pulls in the versions that are in conflict: `=a/b-1 required by (cat/pf:0/0::repo, ...)`.
 #[must_use]
 pub fn requirers(lines: &[String]) -> Vec<Cpv> {
-    let mut found = Vec::new();
+    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
     for line in lines {
         let Some((_, parent)) = line.split_once(" required by (") else { continue };
         if let Some(parent) = in_graph(parent)
-            && !found.contains(&parent)
+            && known.insert(parent.clone())
         {
             found.push(parent);
         }
@@ -158,11 +160,11 @@ pub fn requirers(lines: &[String]) -> Vec<Cpv> {
 /// once: the two of a blocker, those of a circle. With each, whether it is installed already.
 #[must_use]
 pub fn in_brackets(lines: &[String]) -> Vec<(Cpv, bool)> {
-    let mut found: Vec<(Cpv, bool)> = Vec::new();
+    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
     for line in lines {
         let Some(rest) = line.trim_start().strip_prefix('(') else { continue };
         if let Some(package) = in_graph(rest)
-            && found.iter().all(|(known, _)| *known != package)
+            && known.insert(package.clone())
         {
             found.push((package, rest.contains(", installed)")));
         }

@@ -4,7 +4,7 @@
 //! that the profile forbids or that would break REQUIRED_USE. Since 3.0.83 it prints what it found as
 //! JSON (`--circular-deps-report=json`), before that as text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,9 +64,10 @@ impl Circle {
     /// that is switched off than one that brings more dependencies. None of those `tried` before.
     #[must_use]
     pub fn solution(&self, tried: &[Solution]) -> Option<&Solution> {
+        let circle: BTreeSet<&Cpv> = self.packages.iter().collect();
         let burden = |solution: &&Solution| {
             let enabled = solution.flags.values().filter(|&&enabled| enabled).count();
-            (!self.packages.contains(&solution.package), enabled, solution.flags.len())
+            (!circle.contains(&solution.package), enabled, solution.flags.len())
         };
         self.solutions.iter().filter(|solution| !tried.contains(solution)).min_by_key(burden)
     }
@@ -118,12 +119,13 @@ pub fn from_json(output: &[u8]) -> Option<Circle> {
 #[must_use]
 pub fn from_text<'a>(lines: impl IntoIterator<Item = &'a str>) -> Circle {
     let mut circle = Circle::default();
+    let mut known = BTreeSet::new();
     for line in lines {
         if let Some(rest) = line.trim_start().strip_prefix('(') {
             // (a/a-1:0/0::repo, ebuild scheduled for merge) depends on
             // Each stands below the one that needs it; the last one is the first again.
             let package = rest.split([':', ',']).next().and_then(cpv);
-            circle.packages.extend(package.filter(|package| !circle.packages.contains(package)));
+            circle.packages.extend(package.filter(|package| known.insert(package.clone())));
         } else if let Some(solution) = line.strip_prefix("- ").and_then(change) {
             circle.solutions.push(solution);
         }

@@ -7,12 +7,15 @@
 //! Sources of the lines: `portage/util/__init__.py` (getconfig, grabdict_package, grabfile_package),
 //! `portage/package/ebuild/config.py`, its `_config/` and `portage/repository/config.py`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::settings::values;
 
+/// So many are told. Nobody mends more at once, and each is looked for in its file.
+const MOST: usize = 100;
+
 /// How much it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Weight {
     /// A part of the configuration is not in force: what is built now is not what was asked for.
     Broken,
@@ -23,7 +26,7 @@ pub enum Weight {
 }
 
 /// One thing that Portage could not read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Complaint {
     /// How much it matters.
     pub weight: Weight,
@@ -103,11 +106,12 @@ pub fn texts() -> Vec<(String, String)> {
     LINES.iter().map(|(starts, contains, ..)| ((*starts).to_owned(), (*contains).to_owned())).collect()
 }
 
-/// Every complaint in what a command of Portage printed, each once, in order.
+/// The complaints in what a command of Portage printed, each once, in order; of very many the first hundred.
 #[must_use]
 pub fn read(text: &[u8]) -> Vec<Complaint> {
     let text = String::from_utf8_lossy(text);
     let mut found: Vec<Complaint> = Vec::new();
+    let mut known = HashSet::new();
     let mut lines = text.lines().map(plain).peekable();
     while let Some(text) = lines.next() {
         let Some(mut complaint) = located(&text).or_else(|| told(&text)) else { continue };
@@ -119,8 +123,11 @@ pub fn read(text: &[u8]) -> Vec<Complaint> {
             complaint.words += more.trim().trim_start_matches("!!! ");
         }
         complaint.line = complaint.line.or_else(|| number_after(&complaint.words, "[line"));
-        if !found.contains(&complaint) {
+        if known.insert(complaint.clone()) {
             found.push(complaint);
+            if found.len() == MOST {
+                break;
+            }
         }
     }
     found

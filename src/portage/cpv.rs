@@ -126,18 +126,24 @@ impl TryFrom<String> for Cpv {
     }
 }
 
-/// Letters, digits and `also`, not starting with `-`, `.` or `+`, not empty.
+/// The most bytes of a name. Portage makes files and directories of categories, packages and versions (`NAME_MAX`).
+const LONGEST: usize = 255;
+
+/// Letters, digits and `also`, not starting with `-`, `.` or `+`, not empty, and no longer than the name of a file.
 pub(super) fn is_name(name: &str, also: &[u8]) -> bool {
     !name.starts_with(['-', '.', '+'])
-        && !name.is_empty()
+        && (1..=LONGEST).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || also.contains(&b))
 }
 
 /// Offset of the `-` before the version of a `package-version`.
 ///
 /// The first `-` after which everything is a version; a package name that ends in something like a
-/// version is not allowed, so there is no second candidate.
+/// version is not allowed, so there is no second candidate. What is too long for a name has none.
 pub(super) fn version_start(pf: &str) -> Option<usize> {
+    if pf.len() > LONGEST {
+        return None;
+    }
     pf.match_indices('-').map(|(at, _)| at).find(|&at| at > 0 && is_version(&pf[at + 1..]))
 }
 
@@ -222,15 +228,30 @@ pub fn excludes(atom: &str, cp: &str, slot: &str) -> bool {
     only.is_none_or(|only| only == slot) && matches(name.as_bytes(), cp.as_bytes())
 }
 
-/// Whether a text is like a pattern in which `*` stands for anything.
+/// Whether a text is like a pattern in which `*` stands for anything. Only the last `*` ever has to take more: what stands
+/// before it is found as early as it can be.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    match pattern.split_first() {
-        Some((b'*', rest)) => (0..=text.len()).any(|at| matches(rest, &text[at..])),
-        Some((first, rest)) => {
-            text.split_first().is_some_and(|(t, after)| t == first && matches(rest, after))
+    let (mut in_pattern, mut in_text) = (0, 0);
+    // Where the last `*` stands, and up to where it stands for the text.
+    let mut star = None;
+    while let Some(byte) = text.get(in_text) {
+        match (pattern.get(in_pattern), star) {
+            (Some(b'*'), _) => {
+                star = Some((in_pattern, in_text));
+                in_pattern += 1;
+            }
+            (Some(wanted), _) if wanted == byte => {
+                in_pattern += 1;
+                in_text += 1;
+            }
+            (_, Some((at, end))) => {
+                star = Some((at, end + 1));
+                (in_pattern, in_text) = (at + 1, end + 1);
+            }
+            (_, None) => return false,
         }
-        None => text.is_empty(),
     }
+    pattern[in_pattern..].iter().all(|&byte| byte == b'*')
 }
 
 #[cfg(test)]
@@ -248,10 +269,30 @@ mod tests {
             ("dev-qt/*", "dev-qt/qtbase", "6", true),
             ("*/*base", "dev-qt/qtbase", "6", true),
             ("dev-qt/*", "dev-qtx/qtbase", "6", false),
+            ("dev-*/*b*e", "dev-qt/qtbase", "6", true),
+            ("dev-*/*b*x", "dev-qt/qtbase", "6", false),
             ("zlib", "sys-libs/zlib", "0", false),
         ] {
             assert_eq!(excludes(atom, cp, slot), want, "{atom} {cp}:{slot}");
         }
+    }
+
+    /// With each `*` that is tried on its own this would take longer than the universe lasts.
+    #[test]
+    fn patterns_of_many_stars_are_matched() {
+        let pattern = format!("a/{}b", "*a".repeat(60));
+        assert!(!excludes(&pattern, &format!("a/{}", "a".repeat(200)), "0"));
+        assert!(excludes(&pattern, &format!("a/{}b", "a".repeat(200)), "0"));
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_file_is_no_name() {
+        let named = |length: usize| format!("a/{}-1", "b".repeat(length - 2));
+        assert!(Cpv::parse(named(255).as_bytes()).is_some());
+        assert_eq!(Cpv::parse(named(256).as_bytes()), None);
+        // Each `-1` would be the begin of a version if what follows were one.
+        let long = format!("a/b{}-x", "-1".repeat(500_000));
+        assert_eq!((Cpv::parse(long.as_bytes()), exclude_atom(&long)), (None, None));
     }
 
     #[test]

@@ -4,6 +4,9 @@
 
 use super::atom::{Atom, NotAnAtom};
 
+/// How deep groups stand in each other, at the most. An ebuild has three or four levels; each takes a part of the stack.
+pub(super) const DEPTH: usize = 64;
+
 /// A dependency, with the conditions on the package's own flags already decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -24,6 +27,9 @@ pub enum Problem {
     /// Its parentheses do not match, or something stands before one that may not.
     #[error("`{0}` stands in a wrong place")]
     Place(String),
+    /// Its groups stand deeper in each other than anybody can mean.
+    #[error("its groups stand more than {DEPTH} deep in each other")]
+    Deep,
 }
 
 /// Reads the dependencies of a package that has these flags.
@@ -35,26 +41,29 @@ pub enum Problem {
 /// When it cannot be read.
 pub fn parse(text: &str, has: impl Fn(&str) -> bool) -> Result<Vec<Need>, Problem> {
     let mut words = text.split_whitespace();
-    let needs = group(&mut words, &has, false)?;
+    let needs = group(&mut words, &has, 0)?;
     Ok(needs)
 }
 
-/// Reads up to the `)` of a group, or up to the end where there is no group.
+/// Reads up to the `)` of a group, or up to the end where there is no group; `depth` says in how many it stands.
 fn group<'a>(
     words: &mut impl Iterator<Item = &'a str>,
     has: &impl Fn(&str) -> bool,
-    within: bool,
+    depth: usize,
 ) -> Result<Vec<Need>, Problem> {
+    if depth > DEPTH {
+        return Err(Problem::Deep);
+    }
     let wrong = |word: &str| Problem::Place(word.to_owned());
     let mut needs = Vec::new();
     while let Some(word) = words.next() {
         match word {
-            ")" if within => return Ok(needs),
+            ")" if depth > 0 => return Ok(needs),
             ")" => return Err(wrong(word)),
-            "(" => needs.push(Need::All(group(words, has, true)?)),
+            "(" => needs.push(Need::All(group(words, has, depth + 1)?)),
             "||" => {
                 open(words, word)?;
-                let any = group(words, has, true)?;
+                let any = group(words, has, depth + 1)?;
                 if !any.is_empty() {
                     needs.push(Need::Any(any));
                 }
@@ -63,7 +72,7 @@ fn group<'a>(
                 Some(flag) => {
                     open(words, word)?;
                     let (flag, wanted) = flag.strip_prefix('!').map_or((flag, true), |flag| (flag, false));
-                    let inner = group(words, has, true)?;
+                    let inner = group(words, has, depth + 1)?;
                     if has(flag) == wanted {
                         // One member of an `||` around it, as use_reduce has it.
                         needs.push(Need::All(inner));
@@ -73,7 +82,7 @@ fn group<'a>(
             },
         }
     }
-    if within { Err(wrong("(")) } else { Ok(needs) }
+    if depth > 0 { Err(wrong("(")) } else { Ok(needs) }
 }
 
 fn open<'a>(words: &mut impl Iterator<Item = &'a str>, after: &str) -> Result<(), Problem> {
@@ -145,6 +154,16 @@ mod tests {
     fn what_cannot_be_read() {
         for text in ["(", ")", "|| a/b", "on? a/b", "a/b-1", "|| (", "( a/b", "on?", "^^ ( a/b )"] {
             assert!(parse(text, |_| true).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn groups_that_are_too_deep_are_refused() {
+        for open in ["( ", "|| ( ", "x? ( "] {
+            let nested = |depth| format!("{} a/b {}", open.repeat(depth), ") ".repeat(depth));
+            assert!(parse(&nested(DEPTH), |_| true).is_ok(), "{open}");
+            assert_eq!(parse(&nested(DEPTH + 1), |_| true), Err(Problem::Deep), "{open}");
+            assert_eq!(parse(&nested(1_000_000), |_| true), Err(Problem::Deep), "{open}");
         }
     }
 }

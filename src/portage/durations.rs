@@ -11,7 +11,7 @@
 //! as long as they are many and the exact ones few: an old build whose binary package is gone may have been
 //! slow as well as late, and one fast build is no proof against all of them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::cpv::Cpv;
 use super::index::Binary;
@@ -34,7 +34,8 @@ const MAX_OPEN: usize = 1024;
 #[derive(Clone, Debug, Default)]
 pub struct Durations {
     reader: Reader,
-    built: BTreeMap<Cpv, Vec<i64>>,
+    /// When each build of a package ended.
+    built: BTreeMap<Cpv, BTreeSet<i64>>,
     packages: BTreeMap<String, Kinds>,
     run: Run,
     runs: BTreeMap<u32, VecDeque<Measured>>,
@@ -203,8 +204,8 @@ impl Durations {
         if open.binary {
             return Some(merging.began - open.began);
         }
-        let ends = self.built.get(package).into_iter().flatten();
-        match ends.filter(|&&end| (open.began..=merging.began).contains(&end)).max() {
+        let ends = self.built.get(package).filter(|_| open.began <= merging.began);
+        match ends.and_then(|ends| ends.range(open.began..=merging.began).next_back()) {
             Some(end) => Some(merging.began - end),
             None => merging.alone.then_some(0),
         }
@@ -248,7 +249,7 @@ impl Run {
     }
 
     fn merge(&mut self, package: &Cpv, time: i64, binary: bool) {
-        let follows = |&(_, last): &(i64, i64)| time - last <= BREATH;
+        let follows = |&(_, last): &(i64, i64)| time.saturating_sub(last) <= BREATH;
         let queue = self.queue.filter(follows).map_or(time, |(began, _)| began);
         self.queue = Some((queue, time));
         let alone = self.open.len() == 1 && queue == time;

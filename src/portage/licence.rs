@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::depend::DEPTH;
+
 /// The group of the licences that allow to hand on what is built.
 pub const REDISTRIBUTABLE: &str = "BINARY-REDISTRIBUTABLE";
 
@@ -82,30 +84,34 @@ impl Term<'_> {
     }
 }
 
-/// The parts of a text; nothing when it is not well formed.
+/// The parts of a text; nothing when it is not well formed, or too deep.
 fn terms<'a>(text: &'a str, flags: &BTreeSet<&str>) -> Option<Vec<Term<'a>>> {
     let mut words = text.split_whitespace();
-    let terms = group(&mut words, flags, false)?;
+    let terms = group(&mut words, flags, 0)?;
     words.next().is_none().then_some(terms)
 }
 
-/// The parts up to the end of a group, or of the text.
+/// The parts up to the end of a group, or of the text; `depth` says in how many it stands.
 fn group<'a>(
     words: &mut impl Iterator<Item = &'a str>,
     flags: &BTreeSet<&str>,
-    inner: bool,
+    depth: usize,
 ) -> Option<Vec<Term<'a>>> {
+    if depth > DEPTH {
+        return None;
+    }
+    let opened = |words: &mut _| opened(words, flags, depth + 1);
     let mut terms = Vec::new();
     while let Some(word) = words.next() {
         if word == ")" {
-            return inner.then_some(terms);
+            return (depth > 0).then_some(terms);
         }
         if word == "(" {
-            terms.push(Term::All(group(words, flags, true)?));
+            terms.push(Term::All(group(words, flags, depth + 1)?));
         } else if word == "||" {
-            terms.push(Term::Any(opened(words, flags)?));
+            terms.push(Term::Any(opened(words)?));
         } else if let Some(condition) = word.strip_suffix('?') {
-            let parts = opened(words, flags)?;
+            let parts = opened(words)?;
             let (flag, wanted) = match condition.strip_prefix('!') {
                 Some(flag) => (flag, false),
                 None => (condition, true),
@@ -117,12 +123,16 @@ fn group<'a>(
             terms.push(Term::Name(word));
         }
     }
-    (!inner).then_some(terms)
+    (depth == 0).then_some(terms)
 }
 
 /// A group that has to begin here.
-fn opened<'a>(words: &mut impl Iterator<Item = &'a str>, flags: &BTreeSet<&str>) -> Option<Vec<Term<'a>>> {
-    (words.next() == Some("(")).then(|| group(words, flags, true)).flatten()
+fn opened<'a>(
+    words: &mut impl Iterator<Item = &'a str>,
+    flags: &BTreeSet<&str>,
+    depth: usize,
+) -> Option<Vec<Term<'a>>> {
+    (words.next() == Some("(")).then(|| group(words, flags, depth)).flatten()
 }
 
 #[cfg(test)]
@@ -173,6 +183,15 @@ mod tests {
             ("|| GPL-2", "", true),
         ] {
             assert_eq!(forbids(license, restrict), expected, "{license:?} {restrict:?}");
+        }
+    }
+    #[test]
+    fn groups_that_are_too_deep_are_not_handed_on() {
+        let free = ["MIT"].into();
+        for open in ["( ", "|| ( ", "x? ( "] {
+            let nested = |depth| format!("{} MIT {}", open.repeat(depth), ") ".repeat(depth));
+            let forbidden = |depth| forbids(&nested(depth), "", &["x"].into(), &free).is_some();
+            assert!(!forbidden(DEPTH) && forbidden(DEPTH + 1) && forbidden(1_000_000), "{open}");
         }
     }
 }

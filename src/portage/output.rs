@@ -5,7 +5,7 @@
 //! Nearly all lines of a long build mean nothing here, so a line is looked at
 //! closely only when its first bytes say that it may.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use super::cpv::Cpv;
@@ -81,6 +81,8 @@ const TAIL_BYTES: usize = 400;
 #[derive(Debug, Default)]
 pub struct Scanner {
     failed: Vec<FailedPackage>,
+    /// Where each package is in `failed`.
+    places: BTreeMap<Cpv, usize>,
     merged: Vec<Cpv>,
     problems: Vec<Problem>,
     nothing_to_merge: bool,
@@ -182,7 +184,7 @@ impl Scanner {
         if let Some((package, how)) = self.awaiting_log.take() {
             self.note(&package, how, None);
         }
-        self.merged.retain(|merged| !self.failed.iter().any(|failed| failed.package == *merged));
+        self.merged.retain(|merged| !self.places.contains_key(merged));
         Evidence {
             failed: self.failed,
             merged: self.merged,
@@ -330,7 +332,7 @@ impl Scanner {
         let Some((package, rest)) = package_in_parentheses(text) else { return };
         if find(rest, b"(postinst failed)").is_some() {
             self.note(&package, How::Postinst, None);
-        } else if !rest.ends_with(b", Log file:") && !self.failed.iter().any(|f| f.package == package) {
+        } else if !rest.ends_with(b", Log file:") && !self.places.contains_key(&package) {
             // No log and no word of a failure: it was never started.
             self.note(&package, How::Dropped(None), None);
         }
@@ -340,10 +342,10 @@ impl Scanner {
     }
 
     fn entry(&mut self, package: &Cpv, how: How) -> &mut FailedPackage {
-        let at = self.failed.iter().position(|f| f.package == *package).unwrap_or_else(|| {
+        let at = *self.places.entry(package.clone()).or_insert(self.failed.len());
+        if at == self.failed.len() {
             self.failed.push(FailedPackage { package: package.clone(), how, log: None, die: None });
-            self.failed.len() - 1
-        });
+        }
         &mut self.failed[at]
     }
 

@@ -213,7 +213,7 @@ impl Block {
             && self.problem.subject.is_none();
         if same {
             self.subject = next.subject;
-            self.problem.lines.extend(next.problem.lines.iter().cloned());
+            next.problem.lines.iter().for_each(|line| self.push(line.as_bytes()));
         }
         same
     }

@@ -136,6 +136,9 @@ impl fmt::Display for Versioned {
     }
 }
 
+/// The most bytes of a path (path_resolution(7)).
+const PATH_MAX: usize = 4096;
+
 /// The directories of a package whose names end in a version, by its CONTENTS: `dir PATH`, `obj PATH DIGEST TIME`. Those
 /// right below `/` and `/usr` (`lib64`) are none.
 #[must_use]
@@ -148,7 +151,8 @@ pub fn versioned(contents: &str) -> BTreeSet<Versioned> {
             Some(("obj", rest)) => rest.rsplit_once('/').map_or("", |(directory, _)| directory),
             _ => continue,
         };
-        if directory == last {
+        // No file system has longer ones.
+        if directory == last || directory.len() > PATH_MAX {
             continue;
         }
         last = directory;

@@ -13,6 +13,8 @@
 //! binary package (FEATURES=buildpkg-proactive silences its notes about that). The index of binary
 //! packages tells these cases apart.
 
+use std::collections::BTreeMap;
+
 use super::{Action, Plan, Planned, Reason};
 use crate::portage::cpv::Cpv;
 use crate::portage::index::Binary;
@@ -74,8 +76,8 @@ struct Rebuilds {
     /// The lines that are being read are about them.
     open: bool,
     cause: Option<Cpv>,
-    /// Who causes the rebuild of whom.
-    pairs: Vec<(Cpv, Cpv)>,
+    /// Who causes the rebuild, of each that is rebuilt.
+    pairs: BTreeMap<Cpv, Vec<Cpv>>,
 }
 
 impl Reader {
@@ -122,10 +124,14 @@ impl Reader {
     #[must_use]
     pub fn finish(self, binaries: &[Binary]) -> Plan {
         let mut plan = self.plan;
+        let mut builds: BTreeMap<&Cpv, Vec<&Binary>> = BTreeMap::new();
+        for binary in binaries {
+            builds.entry(&binary.cpv).or_default().push(binary);
+        }
         for (package, flags) in plan.packages.iter_mut().zip(&self.flags) {
-            let because = self.rebuilds.pairs.iter().filter(|(_, rebuilt)| *rebuilt == package.cpv);
-            let because = because.map(|(cause, _)| cause.clone()).collect();
-            explain(package, because, unfit(&package.cpv, flags, binaries));
+            let because = self.rebuilds.pairs.get(&package.cpv).cloned().unwrap_or_default();
+            let builds = builds.get(&package.cpv).map(Vec::as_slice).unwrap_or_default();
+            explain(package, because, unfit(flags, builds));
         }
         if self.tree {
             plan.packages.reverse();
@@ -169,7 +175,7 @@ impl Rebuilds {
         if rest.starts_with(b" causes rebuilds for") {
             self.cause = Some(package);
         } else if let Some(cause) = &self.cause {
-            self.pairs.push((cause.clone(), package));
+            self.pairs.entry(package).or_default().push(cause.clone());
         }
     }
 }
@@ -186,9 +192,9 @@ enum Unfit {
     Otherwise,
 }
 
-fn unfit(cpv: &Cpv, flags: &[Flag], binaries: &[Binary]) -> Unfit {
+fn unfit(flags: &[Flag], builds: &[&Binary]) -> Unfit {
     let mut newest = Unfit::None;
-    for binary in binaries.iter().filter(|binary| binary.cpv == *cpv) {
+    for binary in builds {
         let differs = |flag: &&Flag| flag.is_known && flag.on != binary.flags.contains(&flag.name);
         let differing: Vec<_> = flags.iter().filter(differs).collect();
         if differing.is_empty() {

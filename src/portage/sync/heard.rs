@@ -55,6 +55,15 @@ pub(super) struct Begun {
 
 /// So many words of programs are kept of each repository.
 const KEPT: usize = 20;
+/// So many repositories, hooks and words of other kinds are heard of: every line is held against each repository.
+const MOST: usize = 200;
+
+/// Adds what there is room for.
+fn keep<T>(all: &mut Vec<T>, one: T) {
+    if all.len() < MOST {
+        all.push(one);
+    }
+}
 
 impl Heard {
     /// Takes one line, without its newline. `repositories` are those that are configured, as far as that is known.
@@ -63,20 +72,24 @@ impl Heard {
         let text = lossy(&line);
         let text = text.trim_end();
         if let Some((name, location)) = begins(text) {
-            self.begun.push(Begun { name, location, ..Begun::default() });
+            keep(&mut self.begun, Begun { name, location, ..Begun::default() });
         } else if let Some((name, code)) = result(text) {
-            self.results.insert(name, code);
+            if self.results.len() < MOST || self.results.contains_key(&name) {
+                self.results.insert(name, code);
+            }
         } else if let Some(name) = text.strip_prefix("=== Sync completed for ") {
-            self.completed.insert(name.to_owned());
+            if self.completed.len() < MOST {
+                self.completed.insert(name.to_owned());
+            }
         } else if let Some((_, file)) = text.split_once("Spawn failed for: ") {
             let file = file.split_once(", ").map_or(file, |(_, file)| file).to_owned();
             let of_one = file.contains("/repo.postsync.d/");
             let repository = self.begun.last().filter(|_| of_one).map(|begun| begun.name.clone());
-            self.hooks.push(Hook { file, repository });
+            keep(&mut self.hooks, Hook { file, repository });
         } else if let Some((why, names)) = text.strip_prefix(" * ").and_then(refusal) {
             self.refused = Some((why, names));
         } else if let Some(words) = text.strip_prefix(" * ").filter(|words| is_of_eix(words)) {
-            self.eix.push(words.to_owned());
+            keep(&mut self.eix, words.to_owned());
         } else if let Some(what) = text.strip_prefix("!!! ") {
             self.failed(what);
         } else if !text.is_empty() {
@@ -91,7 +104,7 @@ impl Heard {
         }
         let last = self.begun.len().checked_sub(1);
         let at = self.begun.iter().position(|begun| ends_with_path(what, &begun.location)).or(last);
-        let Some(at) = at else { return self.general.push(what.to_owned()) };
+        let Some(at) = at else { return keep(&mut self.general, what.to_owned()) };
         if self.begun[at].why.is_empty() {
             // While another one was at work as well, its words went there.
             let others = self.begun.iter().filter(|begun| !self.completed.contains(&begun.name));
@@ -116,7 +129,7 @@ impl Heard {
             Some(begun) => begun,
             None => match self.begun.last_mut() {
                 Some(begun) => begun,
-                None if is_reason => return self.general.push(text.to_owned()),
+                None if is_reason => return keep(&mut self.general, text.to_owned()),
                 None => return,
             },
         };
