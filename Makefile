@@ -11,7 +11,7 @@ BASE ?= gentoo
 export BASE CONFIG NAME VOLUME IMAGE PORT DOCKER_ARGS ARGS FOLLOW TAIL BINARY STAGE3
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap check builder bash update build logs status resume sync stop snapshot recreate try test bench
+.PHONY: help bootstrap check builder bash update build logs status resume sync stop snapshot recreate try test bench fuzz
 
 help: ## print the verbs
 	@echo "make VERB [BASE=gentoo|pocket] [CONFIG=dir] [NAME=container] [VOLUME=volume] [IMAGE=image]"
@@ -50,3 +50,5 @@ test: ## every test
 	@scripts/test
 bench: ## the benchmark tables
 	@scripts/bench
+fuzz: ## what a fuzzer finds in the readers, a minute each; needs a nightly compiler
+	@scripts/fuzz

@@ -1,0 +1,55 @@
+//! Binary packages: whether they are whole, what is in them, and signed copies of them.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+use std::io::{self, Cursor};
+
+use gbsup::portage::gpg::Doubt;
+use gbsup::portage::gpkg::sign::{self, Signer};
+use gbsup::portage::gpkg::{self, image, signed};
+
+struct Nobody;
+
+impl Signer for Nobody {
+    type Detached = Vec<u8>;
+
+    fn begin(&self) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn finish(&self, _: Vec<u8>) -> io::Result<Vec<u8>> {
+        Ok(b"signature".to_vec())
+    }
+
+    fn clear(&self, text: &str) -> io::Result<Vec<u8>> {
+        Ok(text.as_bytes().to_vec())
+    }
+}
+
+impl signed::Judge for Nobody {
+    fn clear(&self, text: &str) -> Result<String, Doubt> {
+        Ok(text.to_owned())
+    }
+
+    fn detached(&self, _: &[u8], data: &mut dyn io::Read) -> Result<(), Doubt> {
+        drop(io::copy(data, &mut io::sink()));
+        Ok(())
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let size = data.len() as u64;
+    let whole = gpkg::verify(data, size);
+    drop(gpkg::names(Cursor::new(data), size));
+    drop(signed::verify(Cursor::new(data), size, &Nobody, true));
+    drop(image::demand(data));
+    let mut copy = Cursor::new(Vec::new());
+    if whole.is_ok() {
+        gpkg::check(Cursor::new(data), size).expect("what is whole has the right layout");
+        if sign::sign(data, size, &mut copy, &Nobody, 0).is_ok() {
+            let copy = copy.into_inner();
+            gpkg::verify(&copy[..], copy.len() as u64).expect("a copy of what is whole is whole");
+        }
+    }
+});

@@ -1,0 +1,22 @@
+//! What portageq prints of the configuration, and what Portage has against it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+use gbsup::portage::settings::Settings;
+use gbsup::portage::{command, complaints, makeopts, probe, repository, world};
+
+fuzz_target!(|data: &[u8]| {
+    let settings = Settings::parse(data);
+    makeopts::jobs(&settings.makeopts);
+    let text = String::from_utf8_lossy(data);
+    for complaint in &mut complaints::read(data) {
+        complaint.locate(&text);
+        drop(complaint.sentence());
+    }
+    complaints::is_answer(data);
+    drop(complaints::env_files(&text));
+    drop((repository::configured(data), repository::locations(data), probe::Capabilities::read(data)));
+    drop((command::passed_over(data), command::invisible(data)));
+    drop(world::atoms(&text, &text, |name| (name.len() < 2).then(|| text.clone().into_owned())));
+});
