@@ -36,9 +36,9 @@ pub enum HistoryError {
     /// A damaged file could not be moved out of the way.
     #[error("{0} is damaged and cannot be set aside: {1}")]
     SetAside(PathBuf, #[source] io::Error),
-    /// A newer gbsup wrote it.
-    #[error("{0} was written by a newer gbsup (its version is {1}, this one knows {SCHEMA})")]
-    TooNew(PathBuf, i64),
+    /// A newer gbsup wrote it, and this one finds in it something else than it knows.
+    #[error("{0} was written by a newer gbsup (its version is {1}, this one knows {SCHEMA}): {2}")]
+    TooNew(PathBuf, i64, #[source] rusqlite::Error),
 }
 
 /// An open history.
@@ -53,7 +53,6 @@ impl History {
     pub fn open(path: &Path) -> Result<(Self, Option<String>), HistoryError> {
         let reason = match Self::open_sound(path) {
             Err(HistoryError::Database(_, error)) if is_damage(&error) => error.to_string(),
-            Err(error @ HistoryError::TooNew(..)) => error.to_string(),
             other => return other.map(|history| (history, None)),
         };
         let aside = set_aside(path)?;
@@ -73,25 +72,22 @@ impl History {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) => open_unchanging(path),
             other => other,
         };
-        match opened.map_err(|error| HistoryError::Database(path.into(), error))? {
-            // An older one is read as it is; only its builder may change it.
-            (database, 0..=SCHEMA) => Ok(Self { path: path.into(), database }),
-            (_, newer) => Err(HistoryError::TooNew(path.into(), newer)),
-        }
+        // An older one is read as it is, since only its builder may change it; a newer one as far as it is known.
+        let database = opened.map_err(|error| HistoryError::Database(path.into(), error))?;
+        Ok(Self { path: path.into(), database })
     }
 
     fn open_sound(path: &Path) -> Result<Self, HistoryError> {
         let wrap = |error| HistoryError::Database(path.into(), error);
         let database = Connection::open(path).map_err(wrap)?;
         let mut history = Self { path: path.into(), database };
-        match history.prepare().map_err(wrap)? {
-            SCHEMA => Ok(history),
-            newer => Err(HistoryError::TooNew(path.into(), newer)),
-        }
+        history.prepare().map_err(wrap)?;
+        Ok(history)
     }
 
-    /// Brings the tables of a new or older file up to date; returns the version of what is there.
-    fn prepare(&mut self) -> rusqlite::Result<i64> {
+    /// Brings the tables of a new or older file up to date. Those of a newer one have what this version knows, and more; they
+    /// and their version stay.
+    fn prepare(&mut self) -> rusqlite::Result<()> {
         let database = &mut self.database;
         database.busy_timeout(PATIENCE)?;
         // Some network file systems refuse WAL; the old journal does there.
@@ -112,7 +108,15 @@ impl History {
             change.pragma_update(None, "user_version", SCHEMA)?;
             change.commit()?;
         }
-        version(database)
+        Ok(())
+    }
+
+    /// What SQLite says of a file that is open.
+    fn problem(&self, error: rusqlite::Error) -> HistoryError {
+        match version(&self.database) {
+            Ok(newer) if newer > SCHEMA => HistoryError::TooNew(self.path.clone(), newer, error),
+            _ => HistoryError::Database(self.path.clone(), error),
+        }
     }
 
     /// Adds one fact.
@@ -121,7 +125,7 @@ impl History {
         if !self.path.exists() {
             return Err(HistoryError::Missing(self.path.clone()));
         }
-        self.write(record).map_err(|error| HistoryError::Database(self.path.clone(), error))
+        self.write(record).map_err(|error| self.problem(error))
     }
 
     fn write(&mut self, record: &Record) -> rusqlite::Result<()> {
@@ -219,7 +223,7 @@ impl History {
 
     /// The newest cycles, newest first; without a limit all of them.
     pub fn cycles(&self, limit: Option<u32>) -> Result<Vec<CycleRow>, HistoryError> {
-        self.select(limit).map_err(|error| HistoryError::Database(self.path.clone(), error))
+        self.select(limit).map_err(|error| self.problem(error))
     }
 
     /// Builds that failed and left a log, the newest first, whatever became of their packages later.
@@ -227,7 +231,7 @@ impl History {
         // A reader may come after the file was made and before its tables were.
         let rows = version(&self.database)
             .and_then(|version| if version == 0 { Ok(Vec::new()) } else { failed(&self.database) });
-        rows.map_err(|error| HistoryError::Database(self.path.clone(), error))
+        rows.map_err(|error| self.problem(error))
     }
 
     /// The highest number a cycle ever had, for a builder that lost its state.
@@ -235,12 +239,12 @@ impl History {
         self.database
             .query_row("SELECT max(number) FROM cycles", [], |row| row.get::<_, Option<i64>>(0))
             .map(|number| number.and_then(|number| u64::try_from(number).ok()))
-            .map_err(|error| HistoryError::Database(self.path.clone(), error))
+            .map_err(|error| self.problem(error))
     }
 
     /// The logs of packages that failed and were not built since.
     pub(super) fn logs_of_failures(&self) -> Result<Vec<String>, HistoryError> {
-        logs_of_failures(&self.database).map_err(|error| HistoryError::Database(self.path.clone(), error))
+        logs_of_failures(&self.database).map_err(|error| self.problem(error))
     }
 
     fn select(&self, limit: Option<u32>) -> rusqlite::Result<Vec<CycleRow>> {
@@ -315,17 +319,18 @@ fn cycle_key(database: &Connection, number: u64, at: Timestamp) -> rusqlite::Res
     }
 }
 
-fn open_to_read(path: &Path) -> rusqlite::Result<(Connection, i64)> {
+fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let database = Connection::open_with_flags(path, flags)?;
     database.busy_timeout(PATIENCE)?;
-    let version = version(&database)?;
-    Ok((database, version))
+    // Whether it can be read is known only then.
+    version(&database)?;
+    Ok(database)
 }
 
 /// On a file system that is read-only SQLite cannot make the files that readers and writers share.
 /// Nobody writes there, so it needs none; what only the journal has is left out.
-fn open_unchanging(path: &Path) -> rusqlite::Result<(Connection, i64)> {
+fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = String::from("file:");
     for c in path.to_string_lossy().chars() {
         match c {
@@ -338,8 +343,9 @@ fn open_unchanging(path: &Path) -> rusqlite::Result<(Connection, i64)> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let database = Connection::open_with_flags(uri + "?immutable=1", flags)?;
-    let version = version(&database)?;
-    Ok((database, version))
+    // Whether it can be read is known only then.
+    version(&database)?;
+    Ok(database)
 }
 
 fn version(database: &Connection) -> rusqlite::Result<i64> {

@@ -183,13 +183,58 @@ fn damage_inside_a_page_is_found() {
     assert_eq!(history.cycles(None).unwrap(), []);
 }
 
+/// A history of the next version.
+fn newer(change: &str) -> (tempfile::TempDir, PathBuf) {
+    let (dir, path) = place();
+    let (mut history, _) = History::open(&path).unwrap();
+    history.record(&started(1, 0)).unwrap();
+    history.database.execute_batch(change).unwrap();
+    history.database.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
+    (dir, path)
+}
+
 #[test]
-fn what_a_newer_gbsup_wrote_is_set_aside_and_not_changed() {
-    let (_dir, path) = place();
-    History::open(&path).unwrap().0.database.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
-    assert!(matches!(History::read(&path), Err(HistoryError::TooNew(..))));
-    let (_, warning) = History::open(&path).unwrap();
-    assert!(warning.unwrap().contains("newer gbsup"));
+fn what_a_newer_gbsup_wrote_is_gone_on_with_and_nothing_of_it_is_lost() {
+    let (dir, path) = newer(
+        "ALTER TABLE cycles ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm'; UPDATE cycles SET mood = 'cross';
+         CREATE TABLE moods (key INTEGER PRIMARY KEY, mood TEXT) STRICT; INSERT INTO moods (mood) VALUES ('odd');",
+    );
+    assert_eq!(History::read(&path).unwrap().cycles(None).unwrap().len(), 1);
+    let (mut history, warning) = History::open(&path).unwrap();
+    assert_eq!(warning, None);
+    history.record(&started(2, 1)).unwrap();
+    let numbers: Vec<u64> = history.cycles(None).unwrap().iter().map(|cycle| cycle.id).collect();
+    assert_eq!(numbers, [2, 1]);
+    let moods: String = history
+        .database
+        .query_row(
+            "SELECT group_concat(mood) FROM (SELECT mood FROM cycles UNION ALL SELECT mood FROM moods)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(moods, "cross,calm,odd");
+    assert_eq!(version(&history.database).unwrap(), SCHEMA + 1, "the newer one need not bring it up to date");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().flatten().filter(|file| is_aside(&file.path())).count(), 0);
+}
+
+#[test]
+fn a_newer_history_with_other_tables_is_left_as_it_is_and_said_so() {
+    let (dir, path) = newer("ALTER TABLE cycles RENAME TO rounds");
+    let problem = History::read(&path).unwrap().cycles(None).unwrap_err();
+    assert!(problem.to_string().contains("a newer gbsup"), "{problem}");
+    let (mut history, warning) = History::open(&path).unwrap();
+    assert_eq!(warning, None);
+    let problem = history.record(&started(2, 1)).unwrap_err();
+    assert!(matches!(problem, HistoryError::TooNew(..)), "{problem}");
+    let rounds: i64 =
+        history.database.query_row("SELECT count(*) FROM rounds", [], |row| row.get(0)).unwrap();
+    assert_eq!(rounds, 1);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().flatten().filter(|file| is_aside(&file.path())).count(), 0);
+}
+
+fn is_aside(path: &Path) -> bool {
+    path.to_string_lossy().contains("damaged")
 }
 
 #[test]
@@ -208,7 +253,7 @@ fn what_cannot_change_can_still_be_read() {
     let dir = tempfile::Builder::new().suffix("100% #1?").tempdir().unwrap();
     let path = dir.path().join("history.db");
     History::open(&path).unwrap().0.record(&started(1, 0)).unwrap();
-    let (database, _) = open_unchanging(&path).unwrap();
+    let database = open_unchanging(&path).unwrap();
     let history = History { path, database };
     assert_eq!(history.cycles(None).unwrap().len(), 1);
 }
