@@ -16,7 +16,6 @@ use crate::portage::plan::{Plan, Planned};
 
 /// A package that failed and was not merged since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct KnownFailure {
     /// The package.
     pub package: Cpv,
@@ -50,7 +49,6 @@ pub struct KnownFailure {
 /// changes with every sync. What a package is linked to is left out: libraries change all the time, and
 /// hardly one of these changes repairs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Inputs {
     /// [`Planned::inputs`], before the build.
     pub package: String,

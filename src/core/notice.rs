@@ -88,7 +88,6 @@ impl Urgency {
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Note {
     /// What it is about.
     pub kind: News,
@@ -105,7 +104,6 @@ pub type Wrong = BTreeMap<String, String>;
 
 /// What survives a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Notices {
     /// What people know to be wrong.
     pub wrong: Wrong,
@@ -125,7 +123,6 @@ pub struct Notices {
 
 /// A message that has not arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Owed {
     /// The message.
     pub note: Note,

@@ -10,7 +10,6 @@ use crate::portage::cpv::Cpv;
 
 /// What the audit found good, and what not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Offer {
     /// The version of this format, [`Offer::SCHEMA`].
     pub schema: u32,
@@ -31,7 +30,6 @@ impl Offer {
 
 /// A binary package that is offered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Offered {
     /// Which.
     pub cpv: Cpv,
@@ -47,7 +45,6 @@ pub struct Offered {
 
 /// A package that is held back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Held {
     /// The newest build of it that there is.
     pub cpv: Cpv,

@@ -209,7 +209,6 @@ pub struct IndexFile {
 
 /// The release that is offered, and how it came to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Current {
     /// Its name.
     pub id: Id,

@@ -35,7 +35,6 @@ pub enum Remedy {
 
 /// Packages that are built again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Treatment {
     /// What it is for.
     pub class: Class,
@@ -51,7 +50,6 @@ pub struct Treatment {
 
 /// What became of a package that had a remedy in this cycle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Treated {
     /// What the remedy was for.
     pub class: Class,

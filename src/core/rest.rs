@@ -22,7 +22,6 @@ const MOST: u32 = 200;
 
 /// A package that is to be built.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Target {
     /// The package.
     pub package: Cpv,
@@ -32,7 +31,6 @@ pub struct Target {
 
 /// What a build left untried.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Leftover {
     /// What is tried of it.
     pub targets: Vec<Target>,

@@ -9,7 +9,6 @@ use super::remedy::Treated;
 
 /// Room that is being made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Room {
     /// The step that found none.
     pub at: Step,

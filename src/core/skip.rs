@@ -9,7 +9,6 @@ use crate::portage::cpv::Cpv;
 
 /// A package that is not built.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Skip {
     /// `category/name` or `category/name:slot`.
     pub package: String,

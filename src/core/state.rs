@@ -27,8 +27,21 @@ use super::{JobId, Now, Step};
 use crate::config::Config;
 use crate::portage::plan::Plan;
 
-/// The version of `state.json`. A file of another version is set aside, not guessed at.
+/// The version of `state.json`. It counts up when something in it means something else than before; a field or a word more
+/// is no new version. A file of a higher one is read all the same ([`super::kept`]), unless it forbids that
+/// ([`Format::oldest_reader`]).
 pub const SCHEMA: u32 = 1;
+
+/// What a `state.json` of every version says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Format {
+    /// [`SCHEMA`] of who wrote it.
+    pub schema: u32,
+    /// The lowest version whose readers may go on with it: an older one would do harm, because what it knows means something
+    /// else.
+    #[serde(default)]
+    pub oldest_reader: u32,
+}
 
 /// Everything.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +58,6 @@ pub struct State {
 
 /// What survives a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Durable {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -106,7 +118,6 @@ pub enum Phase {
 
 /// Why it is held, and where it goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Pause {
     /// Who holds it.
     pub why: Why,
@@ -124,7 +135,6 @@ pub struct Pause {
 
 /// A cycle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Cycle {
     /// Counted from 1 on the volume.
     pub id: u64,
@@ -200,7 +210,6 @@ pub struct Cycle {
 
 /// What an audit builds anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Mending {
     /// What it is about to build, until that has ended.
     pub now: Vec<Broken>,
@@ -274,7 +283,6 @@ impl Tally {
 
 /// Requests remembered until the next safe point, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Pending {
     /// A new cycle with a sync.
     pub sync: bool,
@@ -287,7 +295,6 @@ pub struct Pending {
 
 /// A pause that waits for its moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PendingPause {
     /// When it takes effect.
     pub mode: PauseMode,
@@ -297,7 +304,6 @@ pub struct PendingPause {
 
 /// What syncing did, counted on the volume so that a restart loop cannot hammer a mirror.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SyncRecord {
     /// The last time one was begun, whatever came of it.
     pub attempted: Option<Timestamp>,
@@ -335,7 +341,6 @@ pub struct SyncRecord {
 
 /// What syncing did with one repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RepositoryRecord {
     /// The last time that worked.
     pub succeeded: Option<Timestamp>,

@@ -16,7 +16,6 @@ const MOST: u32 = 10;
 
 /// A circle that is being broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Untangling {
     /// The step that met it, and that is run again afterwards.
     pub at: Step,
@@ -32,7 +31,6 @@ pub struct Untangling {
 
 /// What broke a circle, or was of no use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Untangled {
     /// What was built.
     pub solution: Solution,

@@ -21,7 +21,6 @@ pub struct Circle {
 
 /// Other USE flags for one package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Solution {
     /// The package.
     pub package: Cpv,

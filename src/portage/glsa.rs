@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 /// An advisory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Advisory {
     /// `202611-01`
     pub id: String,

@@ -37,9 +37,9 @@ impl Supervisor {
             Ok(taken) => taken,
             Err(failure) => return self.send(Event::Refused(failure)),
         };
-        for warning in taken.warnings {
+        for (key, warning) in taken.warnings {
             warn!("{warning}");
-            self.send(Event::Warning { key: "state-damaged", text: Some(warning) });
+            self.send(Event::Warning { key, text: Some(warning) });
         }
         self.adopt(taken.store);
         self.send(Event::Claimed(Box::new(taken.claimed)));
@@ -109,15 +109,16 @@ impl Supervisor {
         }
         warn!("the files of the volume are gone: it is taken anew");
         self.history = None;
-        let taken = Store::take(&self.state.live.config.volume.path, false)?;
-        self.adopt(taken.store);
+        let mut store = Store::take(&self.state.live.config.volume.path, false)?.store;
+        store.succeeds(self.store.take());
+        self.adopt(store);
         self.persist();
         self.persist_plan();
         Ok(())
     }
 
     pub(super) fn persist(&mut self) {
-        let Some(store) = &self.store else { return };
+        let Some(store) = &mut self.store else { return };
         let text = match store.save(&self.state.durable) {
             Ok(()) if !self.state.live.warnings.contains_key("state") => return,
             Ok(()) => None,

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use super::step_logs;
 use crate::core::Claimed;
 use crate::core::failure::{Class, Failure};
-use crate::core::state::{self, CyclePlan, Durable};
+use crate::core::foreign;
+use crate::core::kept::{self, Kept, Reading};
+use crate::core::state::{CyclePlan, Durable, Format, SCHEMA};
 use crate::volume::replace;
 
 /// The identity of this root file system, on it and not on the volume: it stays through
@@ -21,6 +23,8 @@ const ROOT_ID: &str = "/var/cache/gbsup/root-id";
 pub(super) struct Store {
     path: PathBuf,
     lock: File,
+    /// What the state on it holds besides.
+    kept: Kept,
 }
 
 /// What taking the volume brought.
@@ -29,20 +33,21 @@ pub(super) struct Taken {
     pub store: Store,
     /// What was on it.
     pub claimed: Claimed,
-    /// What an operator should know.
-    pub warnings: Vec<String>,
+    /// What an operator should know, by the key of the warning.
+    pub warnings: Vec<(&'static str, String)>,
 }
 
 impl Store {
     /// Takes the volume: makes its directories, locks it and reads its state. A damaged state file
-    /// is set aside and never stops the start.
+    /// is set aside and does not stop the start. One that cannot be, or that a newer gbsup has to go on with, does: it would be
+    /// overwritten.
     pub(super) fn take(path: &Path, boot: bool) -> Result<Taken, Box<Failure>> {
         let state = path.join("state");
         let made = fs::create_dir_all(path).and_then(|()| private(&state));
         made.map_err(|error| unusable(path, &state, &error))?;
         let lock = lock(path)?;
         let mut warnings = Vec::new();
-        let durable = load(path, &mut warnings);
+        let (durable, kept) = load(path, &mut warnings)?;
         // One that is missing or damaged is made anew before the next build.
         let plan = fs::read(plan_file(path)).ok().and_then(|text| serde_json::from_slice(&text).ok());
         let claimed = Claimed {
@@ -52,7 +57,7 @@ impl Store {
             root: root_id(&mut warnings),
             boot,
         };
-        let store = Self { path: path.to_owned(), lock };
+        let store = Self { path: path.to_owned(), lock, kept };
         // A job that an earlier process was in the middle of is gone with it.
         drop(fs::remove_file(store.job_file()));
         Ok(Taken { store, claimed, warnings })
@@ -64,9 +69,19 @@ impl Store {
         self.path.join("state/job")
     }
 
-    /// Writes the state.
-    pub(super) fn save(&self, durable: &Durable) -> io::Result<()> {
-        replace(&state_file(&self.path), durable)
+    /// Writes the state, and with it what an earlier one held besides.
+    pub(super) fn save(&mut self, durable: &Durable) -> io::Result<()> {
+        let file = state_file(&self.path);
+        if self.kept.is_empty() {
+            replace(&file, durable)
+        } else {
+            replace(&file, &self.kept.restore(durable)?)
+        }
+    }
+
+    /// The same volume as this one, taken anew: what its state held besides is not on it any more.
+    pub(super) fn succeeds(&mut self, lost: Option<Self>) {
+        self.kept = lost.map(|store| store.kept).unwrap_or_default();
     }
 
     /// Writes the plan.
@@ -149,26 +164,83 @@ fn unusable(path: &Path, at: &Path, error: &io::Error) -> Box<Failure> {
     Box::new(Failure { suggestions, ..Failure::new(Class::Volume, message) })
 }
 
-/// The state on the volume. One that cannot be read is set aside under a dated name.
-fn load(path: &Path, warnings: &mut Vec<String>) -> Option<Durable> {
+/// The state on the volume, and what its file holds besides. One that cannot be read is set aside under a dated name.
+fn load(
+    path: &Path,
+    warnings: &mut Vec<(&'static str, String)>,
+) -> Result<(Option<Durable>, Kept), Box<Failure>> {
     let file = state_file(path);
     let problem = match fs::read(&file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((None, Kept::default())),
         Err(error) => error.to_string(),
-        Ok(text) => match serde_json::from_slice::<Durable>(&text) {
-            Ok(durable) if durable.schema == state::SCHEMA => return Some(durable),
-            Ok(durable) => format!("it has schema {}, this version knows {}", durable.schema, state::SCHEMA),
-            Err(error) => error.to_string(),
-        },
+        Ok(text) => {
+            let format = serde_json::from_slice(&text).unwrap_or(Format { schema: SCHEMA, oldest_reader: 0 });
+            if format.oldest_reader > SCHEMA {
+                return Err(too_new(&file, format));
+            }
+            match kept::read::<Durable>(&text, foreign::in_state) {
+                Ok(Reading { value, kept, foreign }) => {
+                    warnings
+                        .extend(not_understood(format, &foreign).map(|sentence| ("state-foreign", sentence)));
+                    return Ok((Some(value), kept));
+                }
+                Err(error) => error.to_string(),
+            }
+        }
     };
-    let damaged = format!("state.json.damaged-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
-    let aside = file.with_file_name(damaged);
-    let kept = match fs::rename(&file, &aside) {
-        Ok(()) => format!("it was set aside as {}", aside.display()),
-        Err(error) => format!("it could not be set aside: {error}"),
+    let aside = set_aside(&file).map_err(|error| {
+        let message =
+            format!("the state on the volume is damaged ({problem}), and cannot be set aside: {error}");
+        let suggestions = vec![format!("mv {0} {0}.damaged", file.display()), "gbsup resume".to_owned()];
+        Box::new(Failure { suggestions, ..Failure::new(Class::Volume, message) })
+    })?;
+    let aside = aside.display();
+    let sentence = format!(
+        "the state on the volume was damaged ({problem}); it was set aside as {aside}, and a new one begins: pauses, skips and \
+         what is known to fail are only there"
+    );
+    warnings.push(("state-damaged", sentence));
+    Ok((None, Kept::default()))
+}
+
+/// What is said of a state that this version understands in part.
+fn not_understood(format: Format, foreign: &[String]) -> Option<String> {
+    let what = match foreign {
+        [] => "it is read as far as that goes, and nothing of it is lost".to_owned(),
+        foreign => format!("what is not understood is kept as it is: {}", foreign.join(", ")),
     };
-    warnings.push(format!("the state on the volume was damaged ({problem}); {kept}, and a new one begins"));
-    None
+    if format.schema > SCHEMA {
+        let newer = format!("format {}, this one knows {SCHEMA}", format.schema);
+        return Some(format!("the state on the volume was written by a newer gbsup ({newer}); {what}"));
+    }
+    (!foreign.is_empty()).then(|| format!("the state on the volume was written by another gbsup; {what}"))
+}
+
+fn too_new(file: &Path, format: Format) -> Box<Failure> {
+    let file = file.display();
+    let message = format!(
+        "the state on the volume was written by a newer gbsup (format {}, this one knows {SCHEMA}) and would be misread; \
+         nothing was changed",
+        format.schema
+    );
+    let suggestions = vec![
+        "start the container from the newer image again, or begin without its pauses and skips:".to_owned(),
+        format!("mv {file} {file}.newer; gbsup resume"),
+    ];
+    Box::new(Failure { suggestions, ..Failure::new(Class::Volume, message) })
+}
+
+/// Gives a file another name, which no other has; returns that.
+fn set_aside(file: &Path) -> io::Result<PathBuf> {
+    let name = format!("state.json.damaged-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
+    let again = (1..).map(|again| format!("{name}-{again}"));
+    let names = std::iter::once(name.clone()).chain(again).map(|name| file.with_file_name(name));
+    for aside in names.take(100) {
+        if aside.symlink_metadata().is_err() {
+            return fs::rename(file, &aside).map(|()| aside);
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 /// A directory that is root's alone, whatever it was before.
@@ -177,7 +249,7 @@ fn private(directory: &Path) -> io::Result<()> {
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
 }
 
-fn root_id(warnings: &mut Vec<String>) -> String {
+fn root_id(warnings: &mut Vec<(&'static str, String)>) -> String {
     let known = fs::read_to_string(ROOT_ID).unwrap_or_default();
     if !known.trim().is_empty() {
         return known.trim().to_owned();
@@ -186,7 +258,8 @@ fn root_id(warnings: &mut Vec<String>) -> String {
     let made = made.trim().to_owned();
     let parent = Path::new(ROOT_ID).parent().unwrap_or(Path::new("/"));
     if let Err(error) = fs::create_dir_all(parent).and_then(|()| fs::write(ROOT_ID, format!("{made}\n"))) {
-        warnings.push(format!("this container cannot be told from a new one: {ROOT_ID}: {error}"));
+        let sentence = format!("this container cannot be told from a new one: {ROOT_ID}: {error}");
+        warnings.push(("root-id", sentence));
         return host();
     }
     made
@@ -221,7 +294,7 @@ mod tests {
     #[test]
     fn a_state_is_read_back_and_a_second_builder_is_refused_by_name() {
         let volume = tempfile::tempdir().unwrap();
-        let first = Store::take(volume.path(), true).ok().unwrap();
+        let mut first = Store::take(volume.path(), true).ok().unwrap();
         assert_eq!(first.claimed.durable, None);
         first.store.save(&durable()).unwrap();
         let failure = Store::take(volume.path(), true).err().unwrap();
@@ -257,16 +330,59 @@ mod tests {
             let taken = Store::take(volume.path(), true).ok().unwrap();
             assert_eq!(taken.claimed.durable, None);
             assert_eq!(taken.claimed.last_cycle, 17);
-            assert!(taken.warnings[0].contains("set aside"), "{:?}", taken.warnings);
+            assert!(taken.warnings[0].1.contains("set aside"), "{:?}", taken.warnings);
             let kept = fs::read_dir(volume.path().join("state")).unwrap().flatten();
             assert_eq!(kept.filter(|e| e.file_name().to_string_lossy().contains("damaged")).count(), 1);
         }
     }
 
     #[test]
+    fn a_newer_state_is_gone_on_with_unless_it_forbids_that() {
+        let newer = include_str!("../../tests/fixtures/volume/newer/state/state.json");
+        let volume = tempfile::tempdir().unwrap();
+        let file = volume.path().join("state/state.json");
+        fs::create_dir_all(volume.path().join("state")).unwrap();
+        fs::write(&file, newer).unwrap();
+        let mut taken = Store::take(volume.path(), true).ok().unwrap();
+        let [("state-foreign", sentence)] = taken.warnings.as_slice() else { panic!("{:?}", taken.warnings) };
+        assert!(
+            sentence.contains("(format 2, this one knows 1)") && sentence.contains("known.class"),
+            "{sentence}"
+        );
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        taken.store.save(&taken.claimed.durable.unwrap()).unwrap();
+        assert_eq!(value(&fs::read_to_string(&file).unwrap()), value(newer));
+        drop(taken.store);
+
+        let forbidding = newer.replacen("\"schema\"", "\"oldest_reader\": 2, \"schema\"", 1);
+        fs::write(&file, &forbidding).unwrap();
+        let failure = Store::take(volume.path(), true).err().unwrap();
+        assert!(failure.message.contains("written by a newer gbsup"), "{}", failure.message);
+        assert_eq!(fs::read_to_string(&file).unwrap(), forbidding);
+    }
+
+    #[test]
+    fn what_was_set_aside_stays_when_another_one_is() {
+        let volume = tempfile::tempdir().unwrap();
+        let state = volume.path().join("state");
+        fs::create_dir_all(&state).unwrap();
+        for damage in ["one", "two", "three"] {
+            fs::write(state.join("state.json"), damage).unwrap();
+            retake(volume.path());
+        }
+        let aside = fs::read_dir(&state).unwrap().flatten().map(|file| file.path());
+        let mut aside: Vec<String> = aside
+            .filter(|file| file.to_string_lossy().contains("damaged"))
+            .map(|file| fs::read_to_string(file).unwrap())
+            .collect();
+        aside.sort();
+        assert_eq!(aside, ["one", "three", "two"]);
+    }
+
+    #[test]
     fn a_removed_volume_is_no_longer_ours() {
         let volume = tempfile::tempdir().unwrap();
-        let taken = Store::take(volume.path(), true).ok().unwrap();
+        let mut taken = Store::take(volume.path(), true).ok().unwrap();
         fs::remove_dir_all(volume.path().join("state")).unwrap();
         assert!(!taken.store.still_ours());
         assert!(taken.store.save(&durable()).is_err());

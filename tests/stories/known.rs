@@ -47,7 +47,7 @@ fn with_failure(class: Class) -> Story {
 }
 
 /// The same, and the next cycle comes to its end.
-fn known() -> Story {
+pub(crate) fn known() -> Story {
     let mut story = with_failure(Class::Compile);
     assert!(excluded(&story).is_empty(), "what is wanted is asked for first");
     story.end(planned(&["b", "c"]));

@@ -17,3 +17,4 @@ mod serve;
 mod stall;
 mod story;
 mod syncs;
+mod versions;

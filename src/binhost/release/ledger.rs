@@ -13,7 +13,7 @@ use crate::volume::replace;
 
 /// `state/releases.json`. One that is lost is made anew from what is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 struct Ledger {
     /// The newest name that was used, whatever became of it.
     last: Option<Id>,

@@ -11,7 +11,6 @@ const GRACE: SignedDuration = SignedDuration::from_hours(24);
 
 /// When a release was offered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Turn {
     /// Which.
     pub id: Id,

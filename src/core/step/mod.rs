@@ -166,8 +166,16 @@ impl Turn {
         } else if !same_root {
             // Nothing of what this root file system holds is known, so a cycle begins from its start, and what
             // failed in another one may be built in this.
+            let pause = match &self.state.durable.phase {
+                Phase::Paused(pause) if pause.why == Why::Operator => Some(pause.clone()),
+                _ => None,
+            };
             self.new_cycle(Reason::NewRoot, false);
             self.try_known_again();
+            // What a person holds stays held, whatever image it is started from.
+            if let Some(Pause { reason, by_flag, .. }) = pause {
+                self.hold(reason, by_flag, Some(Step::Preflight));
+            }
         } else {
             match &self.state.durable.phase {
                 // The job of an earlier process is gone: its step is run again.

@@ -15,7 +15,6 @@ use crate::portage::elf::{self, Kernel};
 
 /// The highest kernel that a package demands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Demand {
     /// That kernel.
     pub kernel: Kernel,
