@@ -17,6 +17,7 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 
 use super::trust::Trust;
+use crate::portage::gpg::Doubt;
 use crate::portage::gpkg::digests::Whole;
 use crate::portage::gpkg::{self, Damage, Sound, signed};
 use crate::portage::index::{self, File, Index, Package};
@@ -82,6 +83,10 @@ pub enum Kind {
     Missing,
     /// The file is whole, and the index describes another one.
     Index,
+    /// The file is whole, and clients cannot read it.
+    Unfit,
+    /// The file is whole, and the key that signed it has expired since.
+    Key,
     /// The file is whole, and nothing shows that it comes from whom it should.
     Signature,
 }
@@ -191,8 +196,15 @@ fn one(
         None => (meta.len(), read_xpak(opened, meta.len())),
     };
     let outcome = match sound {
-        Err(Damage::Signature(doubt)) => Err((Kind::Signature, format!("cannot be trusted: {doubt}"))),
-        Err(damage) => Err((Kind::Damaged, format!("is damaged: {damage}"))),
+        Err(damage) => {
+            let kind = match damage {
+                Damage::Signature(Doubt::ExpiredKey(_)) => Kind::Key,
+                Damage::Signature(_) => Kind::Signature,
+                Damage::Uncompressed => Kind::Unfit,
+                _ => Kind::Damaged,
+            };
+            Err((kind, damage.told()))
+        }
         Ok(Sound { whole, is_signed }) => match file.disagreement(&whole) {
             None => {
                 Ok(Good { inode: meta.ino(), changed: (meta.mtime(), meta.mtime_nsec()), is_signed, whole })

@@ -1,13 +1,14 @@
 //! Why Portage does not take a binary package that is whole, and what to type.
 //!
-//! `!!! Invalid binary package` of emaint and emerge has three kinds of reasons (`portage/dbapi/bintree.py`,
-//! `portage/gpkg.py`): the file is damaged, the program that decompresses it is not there, or the key that signed it is
-//! not trusted. After a new container only the last two are likely, and the next one may be able to use the package.
+//! `!!! Invalid binary package` of emaint and emerge has four kinds of reasons (`portage/dbapi/bintree.py`,
+//! `portage/gpkg.py`): the file is damaged, the program that decompresses it is not there, it is not compressed at all, or the
+//! key that signed it is not trusted. After a new container only the others are likely, and the next one may be able to use the package.
 
 use std::path::{Path, PathBuf};
 
 use super::command::shell_quote;
 use super::gpg::Doubt;
+use super::gpkg::Damage;
 use super::signatures::{OwnKey, Signatures};
 
 /// Why a package that is whole cannot be used here.
@@ -20,6 +21,8 @@ pub enum Reason {
         /// The package that brings it.
         package: String,
     },
+    /// It was packed without compression, and compression is set here.
+    Uncompressed,
     /// The signature counts for nothing here.
     Key(Doubt),
     /// There are no keys in the home of GnuPG that Portage checks by, or not the one that it signs with.
@@ -54,15 +57,14 @@ pub fn advice(reason: &Reason, signatures: &Signatures, has_getuto: bool, file: 
             format!("they are signed, and {home} has no key that says so"),
             trust(None, signatures, has_getuto),
         ),
-        Reason::Other(words) => (
-            words.clone(),
-            vec![format!(
-                "mkdir -p /var/tmp/aside && mv {} /var/tmp/aside",
-                shell_quote(&file.display().to_string())
-            )],
-        ),
+        Reason::Uncompressed => (Damage::Uncompressed.to_string(), vec![move_away(file)]),
+        Reason::Other(words) => (words.clone(), vec![move_away(file)]),
     };
     Advice { words, commands }
+}
+
+fn move_away(file: &Path) -> String {
+    format!("mkdir -p /var/tmp/aside && mv {} /var/tmp/aside", shell_quote(&file.display().to_string()))
 }
 
 /// Makes the keys count that signed.

@@ -17,7 +17,7 @@ pub fn verified(verified: &Verified, pkgdir: &Path) -> String {
             Kind::Damaged => text += &format!("try: rm {}\n", clean(&path.to_string_lossy())),
             // Portage looks again at what has another time than in the index, and at nothing else.
             Kind::Index => text += &format!("try: touch {}\n", clean(&path.to_string_lossy())),
-            Kind::Missing | Kind::Signature => {}
+            Kind::Missing | Kind::Unfit | Kind::Key | Kind::Signature => {}
         }
     }
     let any = |kinds: &[Kind]| findings.iter().any(|finding| kinds.contains(&finding.kind));
@@ -26,6 +26,12 @@ pub fn verified(verified: &Verified, pkgdir: &Path) -> String {
     }
     if any(&[Kind::Damaged, Kind::Missing]) {
         text += "what is gone then is built again in the next cycle: gbsup sync\n";
+    }
+    if any(&[Kind::Unfit]) {
+        text += "what clients cannot read is not offered, and built anew in the next cycle: gbsup sync\n";
+    }
+    if any(&[Kind::Key]) {
+        text += "what a key has signed that has expired counts again as soon as the key is extended: gbsup sync says how\n";
     }
     if any(&[Kind::Signature]) {
         text += "what cannot be trusted is built anew in the next cycle, unless Portage trusts its key by then: gbsup sync\n";

@@ -5,15 +5,18 @@ use super::installed;
 use super::quarantine;
 use super::task::{Task, Trouble};
 use super::trial::{self, trouble};
+use super::unusable;
 use crate::binhost::licence;
 use crate::binhost::offer::{self, Audited};
 use crate::binhost::trust::Trust;
+use crate::binhost::verify::Kind;
 use crate::config::Linked;
 use crate::core::audit::{Broken, outdated, to_rebuild};
 use crate::core::failure::{Class, Failure};
 use crate::core::{Exit, Report};
 use crate::portage::command::{self, Binaries};
 use crate::portage::repository;
+use crate::portage::settings::Settings;
 
 /// Builds what is to be built anew, then audits. An offer is written down when nothing more is to be built,
 /// and Portage itself would install it.
@@ -41,6 +44,7 @@ pub(super) fn run(
         audited.broken.extend(outdated(&audited.linked, &installed));
     }
     task.warn("signatures", audited.unchecked.take());
+    expired(task, &settings, &audited)?;
     let tried = [rebuild, tried].concat();
     // What may not be handed on is no trouble, and nothing that anybody has to know of each time.
     let held = audited.offer.held.clone();
@@ -61,9 +65,22 @@ pub(super) fn run(
     Ok(Report::Audited { offered: offer.packages.len(), held, broken })
 }
 
+/// A key that has expired since the preflight makes nothing bad that it signed, and what is built anew would be signed by it
+/// as well.
+fn expired(task: &Task, settings: &Settings, audited: &Audited) -> Result<(), Trouble> {
+    let of_key = audited.findings.iter().filter(|finding| finding.kind == Kind::Key);
+    let refused = of_key.filter_map(|finding| {
+        let path = settings.pkgdir.join(&finding.path);
+        let reason = unusable::examine(&path, &finding.what, &settings.signatures).ok()?;
+        Some((path, reason))
+    });
+    let refused: Vec<_> = refused.collect();
+    unusable::failure(&refused, settings).map_or(Ok(()), |failure| Err(task.logged(failure)))
+}
+
 /// Leaves out of an offer what may not be handed on.
 fn withhold(task: &mut Task, audited: &mut Audited) -> Result<(), Trouble> {
-    let (_, repositories) = task.capture(&command::repositories())?;
+    let repositories = task.repos_config()?;
     let groups = licence::groups(&repository::locations(&repositories));
     licence::withhold(&mut audited.offer, &audited.index, &groups)
         .map_err(|problem| Failure::new(Class::Config, format!("nothing can be offered: {problem}")))?;

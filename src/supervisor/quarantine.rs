@@ -1,7 +1,8 @@
-//! Binary packages that are damaged are never offered: they are moved to `quarantine/` on the volume, each
-//! with a text beside it that says why ([`aside`]), and taken out of the index.
+//! Binary packages that are damaged, or that Portage cannot read, are never offered: they are moved to `quarantine/` on the
+//! volume, each with a text beside it that says why ([`aside`]), and taken out of the index.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -15,20 +16,15 @@ use crate::core::failure::{Class, Failure};
 use crate::portage::binpkg;
 use crate::portage::command;
 use crate::portage::cpv::Cpv;
+use crate::portage::gpkg::{self, Damage};
 use crate::portage::settings::Settings;
 
-/// Sets aside a file of PKGDIR that turned out damaged; says so in one sentence.
-pub(super) fn damaged(
-    task: &Task,
-    settings: &Settings,
-    path: &Path,
-    reason: &str,
-) -> Result<String, Trouble> {
+/// Sets aside a file of PKGDIR; says so in one sentence. `what` is wrong with it, in words that follow its name.
+pub(super) fn one(task: &Task, settings: &Settings, path: &Path, what: &str) -> Result<String, Trouble> {
     let name = path.strip_prefix(&settings.pkgdir).unwrap_or(path);
-    let what = format!("is damaged: {reason}");
     let aside =
-        aside::set_aside(&task.volume, path, name, &what).map_err(|problem| unreadable(path, &problem))?;
-    Ok(format!("{} is damaged ({reason}): set aside as {}", name.display(), aside.display()))
+        aside::set_aside(&task.volume, path, name, what).map_err(|problem| unreadable(path, &problem))?;
+    Ok(format!("the binary package {} {what}; it is set aside as {}", name.display(), aside.display()))
 }
 
 /// Sets aside every build of these versions that there is, those among them that Portage has renamed
@@ -39,7 +35,8 @@ pub(super) fn packages(task: &mut Task, packages: &[Cpv]) -> Result<(), Trouble>
     let mut moved = 0;
     for entry in &listing {
         if binpkg::package_of(&entry.path).is_some_and(|found| packages.contains(&found)) {
-            move_one(task, &pkgdir, &entry.path, "is damaged: Portage found it so when it was to be merged")?;
+            let what = what_is_wrong(&pkgdir.join(&entry.path), entry.size);
+            move_one(task, &pkgdir, &entry.path, &what)?;
             moved += 1;
         }
     }
@@ -50,8 +47,18 @@ pub(super) fn packages(task: &mut Task, packages: &[Cpv]) -> Result<(), Trouble>
     task.capture(&command::fix_binhost(&own_features())).map(|_| ())
 }
 
-/// Sets aside what an audit found damaged. What is whole and cannot be trusted goes only when another build of it is
-/// offered: which keys are trusted may change.
+/// What is told of a file that Portage refused.
+fn what_is_wrong(path: &Path, size: u64) -> String {
+    let looked = File::open(path).map_err(Damage::from).and_then(|file| gpkg::check(file, size));
+    match looked {
+        Err(damage @ Damage::Uncompressed) => damage.told(),
+        // Its digests are told by nobody but the index, or it is of the older format.
+        _ => "is damaged: Portage found it so when it was to be merged".to_owned(),
+    }
+}
+
+/// Sets aside what an audit found damaged. What is whole goes only when another build of it is offered: which keys are
+/// trusted may change, and so may the compression that is set.
 pub(super) fn audited(task: &mut Task, settings: &Settings, audited: &Audited) -> Result<(), Trouble> {
     // Once for all of them: when a key was revoked they may be as many as there are packages.
     let offered: HashSet<&Cpv> = audited.offer.packages.iter().map(|package| &package.cpv).collect();
@@ -59,8 +66,8 @@ pub(super) fn audited(task: &mut Task, settings: &Settings, audited: &Audited) -
     let replaced: HashSet<String> = packages.map(|package| package.file().path).collect();
     let goes = |finding: &&Finding| match finding.kind {
         Kind::Damaged => true,
-        Kind::Signature => replaced.contains(&finding.path),
-        Kind::Missing | Kind::Index => false,
+        Kind::Signature | Kind::Unfit => replaced.contains(&finding.path),
+        Kind::Missing | Kind::Index | Kind::Key => false,
     };
     let going: Vec<&Finding> = audited.findings.iter().filter(goes).collect();
     for finding in &going {

@@ -18,10 +18,11 @@ use crate::core::failure::{Class, Failure};
 use crate::portage::binpkg;
 use crate::portage::command;
 use crate::portage::cpv::Cpv;
-use crate::portage::gpkg;
+use crate::portage::gpkg::{self, Damage};
 use crate::portage::leftovers::{self, Entry, Leftover, Repair, build_time};
 use crate::portage::repository::Repositories;
 use crate::portage::settings::Settings;
+use crate::portage::unusable::Reason;
 use crate::procs;
 use crate::render::clean;
 
@@ -96,14 +97,15 @@ fn clear(root: &Path, repairs: Vec<Repair>, done: &mut Vec<String>) -> Result<()
     Ok(())
 }
 
-/// Looks into every binary package, also those that were looked at before.
-fn set_aside_all_damaged(task: &Task, settings: &Settings, done: &mut Vec<String>) -> Result<(), Trouble> {
+/// Looks into every binary package, also those that were looked at before: something in them ended Portage. What was packed
+/// without compression does that as well.
+fn set_aside_unreadable(task: &Task, settings: &Settings, done: &mut Vec<String>) -> Result<(), Trouble> {
     let listing = listing(&settings.pkgdir).map_err(|problem| unreadable(&settings.pkgdir, &problem))?;
     for entry in listing.iter().filter(|entry| is_gpkg(&entry.path)) {
         let path = settings.pkgdir.join(&entry.path);
         let Ok(file) = File::open(&path) else { continue };
         if let Err(damage) = gpkg::check(file, entry.size) {
-            done.push(quarantine::damaged(task, settings, &path, &damage.to_string())?);
+            done.push(quarantine::one(task, settings, &path, &damage.told())?);
         }
     }
     Ok(())
@@ -122,18 +124,21 @@ fn set_aside_damaged(
     for entry in listing {
         let path = settings.pkgdir.join(&entry.path);
         let damage = if binpkg::has_wrong_digest(&entry.path) {
-            "Portage found its digest wrong".to_owned()
+            "is damaged: Portage found its digest wrong".to_owned()
         } else if entry.size > 0 && is_gpkg(&entry.path) {
             if since.is_some_and(|since| changed(&path).is_some_and(|at| at < since)) {
                 continue;
             }
             let Ok(file) = File::open(&path) else { continue };
-            let Err(damage) = gpkg::check(file, entry.size) else { continue };
-            damage.to_string()
+            match gpkg::check(file, entry.size) {
+                // It is whole. Where Portage cannot read it either, its own check says so below.
+                Ok(()) | Err(Damage::Uncompressed) => continue,
+                Err(damage) => damage.told(),
+            }
         } else {
             continue;
         };
-        done.push(quarantine::damaged(task, settings, &path, &damage)?);
+        done.push(quarantine::one(task, settings, &path, &damage)?);
     }
     // Without the stamp the next look is a longer one.
     drop(fs::write(stamp, ""));
@@ -227,7 +232,7 @@ fn index(
     if String::from_utf8_lossy(&text).contains("Traceback (most recent call last):") {
         // It ends so over a file that it cannot read, and does not say which.
         let before = done.len();
-        set_aside_all_damaged(task, settings, done)?;
+        set_aside_unreadable(task, settings, done)?;
         if done.len() > before {
             (exit, text) = task.capture(&command::check_binhost(&own_features()))?;
         }
@@ -235,8 +240,12 @@ fn index(
     let mut whole = Vec::new();
     for (path, reason) in binpkg::invalid(&text) {
         match unusable::examine(&path, &reason, &settings.signatures) {
+            // No program and no key helps; a build from source does, and the next audit asks for one.
+            Ok(Reason::Uncompressed) => {
+                done.push(quarantine::one(task, settings, &path, &Damage::Uncompressed.told())?);
+            }
             Ok(why) => whole.push((path, why)),
-            Err(damage) => done.push(quarantine::damaged(task, settings, &path, &damage.to_string())?),
+            Err(damage) => done.push(quarantine::one(task, settings, &path, &damage.told())?),
         }
     }
     if let Some(failure) = unusable::failure(&whole, settings) {

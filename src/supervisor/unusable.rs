@@ -35,7 +35,10 @@ pub(super) fn examine(path: &Path, words: &str, signatures: &Signatures) -> Resu
         xpak::check(&mut file, length)?;
         return other();
     }
-    let sound = gpkg::verify(file, length)?;
+    let sound = match gpkg::verify(file, length) {
+        Err(Damage::Uncompressed) => return Ok(Reason::Uncompressed),
+        looked => looked?,
+    };
     let (length, file) = open()?;
     for name in gpkg::names(file, length)? {
         if let Some((program, package)) = decompressor(&name).filter(|(program, _)| !found(program)) {
@@ -119,6 +122,7 @@ fn advised(reason: &Reason, signatures: &Signatures, file: &Path) -> Advice {
 fn kind(reason: &Reason) -> String {
     match reason {
         Reason::Program { program, .. } => program.clone(),
+        Reason::Uncompressed => "uncompressed".to_owned(),
         Reason::Key(_) | Reason::NoKey => "key".to_owned(),
         Reason::Other(words) => words.clone(),
     }

@@ -45,3 +45,4 @@ mod sync;
 mod verbs;
 mod verify;
 mod volume;
+mod whole;

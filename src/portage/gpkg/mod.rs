@@ -42,7 +42,7 @@ pub enum Damage {
     /// A member and the Manifest do not agree.
     #[error("{0} is not what its Manifest says")]
     Mismatch(String),
-    /// Portage has it from a time without BINPKG_COMPRESS, and reads such with its own setting alone.
+    /// It is whole; Portage packed it without BINPKG_COMPRESS, and reads such with the same setting alone.
     #[error(
         "it was packed without compression (BINPKG_COMPRESS=none), and only a Portage with the same setting can read it"
     )]
@@ -50,6 +50,18 @@ pub enum Damage {
     /// It is whole, but its signature does not show that it comes from whom it should.
     #[error("{0}")]
     Signature(Doubt),
+}
+
+impl Damage {
+    /// What is told of a file, in words that follow its name. Only what is not whole is called damaged.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            Self::Uncompressed => format!("is whole, but {self}"),
+            Self::Signature(doubt) => format!("cannot be trusted: {doubt}"),
+            _ => format!("is damaged: {self}"),
+        }
+    }
 }
 
 /// More members, or a longer Manifest, than any package has.
@@ -178,9 +190,6 @@ impl Members {
 
     /// Every member is listed as it is, and every listed file is a member.
     fn compare(&self) -> Result<(), Damage> {
-        if self.found.contains_key("metadata.tar") || self.found.contains_key("image.tar") {
-            return Err(Damage::Uncompressed);
-        }
         let mut listed = BTreeMap::new();
         for line in self.manifest.lines() {
             let mut words = line.split_whitespace();
@@ -200,9 +209,13 @@ impl Members {
                 return Err(Damage::Mismatch(name.clone()));
             }
         }
-        match listed.keys().next() {
-            Some(name) => Err(Damage::Mismatch((*name).to_owned())),
-            None => Ok(()),
+        if let Some(name) = listed.keys().next() {
+            return Err(Damage::Mismatch((*name).to_owned()));
+        }
+        // Only of what is whole it is the setting that is at fault.
+        match ["metadata.tar", "image.tar"].iter().any(|name| self.found.contains_key(*name)) {
+            true => Err(Damage::Uncompressed),
+            false => Ok(()),
         }
     }
 }

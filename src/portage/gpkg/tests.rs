@@ -95,6 +95,24 @@ fn damage_is_named() {
     members.insert(1, ("x-1-1/unlisted", b"x"));
     assert_eq!(run(&tar(&members)), Err(Damage::Mismatch("unlisted".into())));
     assert!(matches!(run(&[b'x'; 4096]), Err(Damage::Unreadable(_))));
+    assert_eq!(Damage::Empty.told(), "is damaged: it is empty");
+}
+
+/// As BINPKG_COMPRESS=none leaves it: it is whole, and that is told; what is wrong besides comes first.
+#[test]
+fn without_compression_is_no_damage() {
+    let line = |image: u32| format!("DATA gpkg-1 0\nDATA metadata.tar 4\nDATA image.tar {image}\n");
+    let look = |line: &str| {
+        run(&tar(&[
+            ("x-1-1/gpkg-1", &b""[..]),
+            ("x-1-1/metadata.tar", b"meta"),
+            ("x-1-1/image.tar", b"image"),
+            ("x-1-1/Manifest", line.to_owned().into_bytes().leak()),
+        ]))
+    };
+    assert_eq!(look(&line(5)), Err(Damage::Uncompressed));
+    assert!(Damage::Uncompressed.told().starts_with("is whole, but it was packed without compression"));
+    assert_eq!(look(&line(6)), Err(Damage::Mismatch("image.tar".into())));
 }
 
 /// Whatever byte of it changes, it is seen: in the Manifest's digests, or in those of the whole file.
