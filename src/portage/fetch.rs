@@ -11,7 +11,7 @@ pub enum Trouble {
     /// The file is not there, or not what the Manifest says, or nothing is known.
     #[default]
     Lasting,
-    /// One of the places it was looked for did not answer, had a name that could not be resolved for now,
+    /// Where it comes from did not answer, had a name that could not be resolved for now,
     /// broke the connection off, or said that it is busy or broken.
     Passing,
 }
@@ -79,14 +79,38 @@ fn refusal(line: &str) -> Option<&str> {
 
 /// Reads the log of a package, or the end of one.
 ///
+/// What the tree names decides: a mirror of GENTOO_MIRRORS has no more than copies, many of them later, and one that does
+/// not answer is passed over by Portage. Where nothing else was asked, any place counts.
+///
 /// The words are those of wget 1.x (`src/connect.c`, `src/http.c`, `src/host.c`) and the exit messages
 /// of `curl(1)`.
 #[must_use]
 pub fn trouble(log: &[u8]) -> Trouble {
-    let passes = attempts(log).into_iter().any(|line| {
-        SIGNS.iter().any(|sign| find(line, sign.as_bytes()).is_some()) || status(line).is_some_and(passes)
-    });
-    if passes { Trouble::Passing } else { Trouble::Lasting }
+    let mut of_mirror = false;
+    let (mut asked, mut passing) = ([false; 2], [false; 2]);
+    for line in attempts(log) {
+        if let Some(url) = line.strip_prefix(DOWNLOADING) {
+            of_mirror = is_mirror(url.strip_suffix(b"'").unwrap_or(url));
+            asked[usize::from(of_mirror)] = true;
+        } else if SIGNS.iter().any(|sign| find(line, sign.as_bytes()).is_some())
+            || status(line).is_some_and(passes)
+        {
+            passing[usize::from(of_mirror)] = true;
+        }
+    }
+    let [upstream, mirrors] = passing;
+    if upstream || (mirrors && !asked[0]) { Trouble::Passing } else { Trouble::Lasting }
+}
+
+/// Whether it is of a mirror of GENTOO_MIRRORS: `MIRROR/distfiles/FILE`, or `MIRROR/distfiles/4f/FILE` (GLEP 75).
+fn is_mirror(url: &[u8]) -> bool {
+    let mut parts = url.rsplit(|&b| b == b'/').skip(1);
+    let is_hash = |part: &[u8]| part.len() == 2 && part.iter().all(u8::is_ascii_hexdigit);
+    match parts.next() {
+        Some(b"distfiles") => true,
+        Some(part) if is_hash(part) => parts.next() == Some(b"distfiles"),
+        _ => false,
+    }
 }
 
 const SIGNS: &[&str] = &[
@@ -144,8 +168,28 @@ mod tests {
             ("!!! Couldn't download 'a-1.tar.gz'. Aborting.", false),
             ("!!! Fetched file: a-1.tar.gz VERIFY FAILED!", false),
             ("ERROR 5", false),
-            // One of two mirrors may come back.
+            // Of two places that the tree names, one may come back.
             ("ERROR 404: Not Found.\nConnecting to b.example... failed: Connection timed out.\n", true),
+        ] {
+            assert_eq!(trouble(log.as_bytes()) == Trouble::Passing, passes, "{log}");
+        }
+    }
+
+    #[test]
+    fn a_mirror_that_is_down_is_no_reason_to_wait_for_what_is_gone() {
+        let refused = "Connecting to 127.0.0.1:9... failed: Connection refused.\n";
+        let (gone, busy) = ("ERROR 404: Not Found.\n", "ERROR 503: Service Unavailable.\n");
+        let of = |url: &str, what: &str| format!(">>> Downloading '{url}'\n{what}");
+        let mirror = |what: &str| of("http://127.0.0.1:9/distfiles/4f/x.tar.gz", what);
+        let upstream = |what: &str| of("https://a.example/x/x.tar.gz", what);
+        for (log, passes) in [
+            (mirror(refused) + &upstream(gone), false),
+            (upstream(gone) + &mirror(refused), false),
+            (mirror(gone) + &upstream(refused), true),
+            (mirror(gone) + &upstream(busy), true),
+            (mirror(refused), true),
+            (mirror(refused) + &of("http://b.example/distfiles/x.tar.gz", gone), true),
+            (mirror(gone), false),
         ] {
             assert_eq!(trouble(log.as_bytes()) == Trouble::Passing, passes, "{log}");
         }

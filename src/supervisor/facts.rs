@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use flate2::read::MultiGzDecoder;
+
 use super::live::BUILDS;
 use crate::beneath;
 use crate::portage::buildlog::{self, BuildLog};
@@ -11,6 +13,8 @@ use crate::portage::output::{Evidence, FailedPackage};
 
 /// How much of a package's log is read for the ebuild's last words.
 const LOG_TAIL: u64 = 256 << 10;
+/// How much of a compressed one is unpacked for that.
+const LONGEST_LOG: u64 = 256 << 20;
 
 /// What the log of each failed package says. Where it is, emerge says; an ebuild can print what looks the same.
 pub(super) fn build_logs(volume: &Path, evidence: &Evidence) -> BTreeMap<String, BuildLog> {
@@ -43,9 +47,60 @@ pub(super) fn single_files() -> Vec<String> {
 
 fn tail(volume: &Path, path: &Path) -> io::Result<Vec<u8>> {
     let mut file = beneath::log(path, &[&volume.join("log"), Path::new(BUILDS)])?;
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        return Ok(compressed_tail(file));
+    }
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
     let mut text = Vec::new();
     file.take(LOG_TAIL).read_to_end(&mut text)?;
     Ok(text)
+}
+
+/// The end of a log that FEATURES=compress-build-logs has compressed; of one that was cut short, of what there is.
+fn compressed_tail(file: impl Read) -> Vec<u8> {
+    let mut log = MultiGzDecoder::new(file).take(LONGEST_LOG);
+    let keep = usize::try_from(LOG_TAIL).unwrap_or(usize::MAX);
+    let (mut text, mut piece) = (Vec::new(), vec![0; 64 << 10]);
+    while let Ok(length @ 1..) = log.read(&mut piece) {
+        text.extend_from_slice(&piece[..length]);
+        if text.len() > 2 * keep {
+            text.drain(..text.len() - keep);
+        }
+    }
+    text.drain(..text.len().saturating_sub(keep));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(text).unwrap();
+        gzip.finish().unwrap()
+    }
+
+    #[test]
+    fn compressed_logs_are_read_as_far_as_they_go() {
+        let text: String = (0..100_000).map(|n| format!("line {n}\n")).collect();
+        let packed = gzip(text.as_bytes());
+        let tail = compressed_tail(&packed[..]);
+        assert_eq!(tail.len() as u64, LOG_TAIL);
+        assert!(text.as_bytes().ends_with(&tail));
+        assert_eq!(compressed_tail(&gzip(b"short\n")[..]), b"short\n");
+        // A build that was killed together with the compressor.
+        let half = compressed_tail(&packed[..packed.len() / 2]);
+        assert!(!half.is_empty() && String::from_utf8_lossy(&half).contains("\nline "));
+        assert!(compressed_tail(&b"no gzip"[..]).is_empty());
+        // A few bytes that become a great many have an end.
+        let bomb = gzip(&vec![b'x'; usize::try_from(LONGEST_LOG).unwrap() + 1]);
+        assert_eq!(compressed_tail(&bomb[..]).len() as u64, LOG_TAIL);
+    }
 }
