@@ -7,6 +7,7 @@ use crate::cli::Exit;
 use crate::config;
 use crate::core::prune::Removal;
 use crate::portage::command::{self, Command};
+use crate::portage::repository;
 use crate::portage::settings::{self, Settings};
 use crate::render;
 use crate::supervisor::{ask_here, prune};
@@ -27,7 +28,9 @@ pub(super) fn run(as_json: bool, dry_run: bool, force: bool) -> Result<Exit, Err
     }
     let ask = |command: &Command| ask_here(&config.build.environment, command);
     let settings = ask(&command::envvar(&settings::keys())).map(|text| Settings::parse(&text));
-    let (chosen, mut problems) = prune::survey(&config, settings, ask);
+    let repositories =
+        || ask(&command::repositories()).map(|text| repository::locations(&text)).unwrap_or_default();
+    let (chosen, mut problems) = prune::survey(&config, settings, repositories);
     let mut gone = Vec::new();
     if dry_run {
         gone = chosen;

@@ -9,7 +9,7 @@ mod line;
 mod trial;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::circular::Solution;
 use super::cpv::{self, Cpv};
@@ -199,6 +199,27 @@ pub fn check_out(clone: &str, all: bool) -> Command {
     let rest: &[&str] =
         if all { &["checkout-index", "--all", "--quiet"] } else { &["reset", "--mixed", "--quiet"] };
     plain(&[&git, rest].concat())
+}
+
+/// Prints the files of a clone that are not there; nothing when all are. Neither of these two looks into a file, so no
+/// program of the repository's own configuration is run.
+#[must_use]
+pub fn lost_files(clone: &str) -> Command {
+    in_clone(clone, &["ls-files", "--deleted"])
+}
+
+/// Ends with 0 when what git has noted as checked out is the commit that HEAD names, with 1 when it is another.
+#[must_use]
+pub fn is_at_head(clone: &str) -> Command {
+    in_clone(clone, &["diff-index", "--cached", "--quiet", "--no-ext-diff", "HEAD", "--"])
+}
+
+fn in_clone(clone: &str, rest: &[&str]) -> Command {
+    let git = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", clone];
+    let mut command = plain(&[&git, rest].concat());
+    // What was never fetched is not fetched for this.
+    set(&mut command.env, "GIT_NO_LAZY_FETCH", "1".to_owned());
+    command
 }
 
 /// Portage's own package.
@@ -455,6 +476,17 @@ pub fn secret_key(home: &Path, key: &str) -> Command {
 #[must_use]
 pub fn list_sets() -> Command {
     plain(&["emerge", "--ignore-default-opts", "--color=n", "--list-sets"])
+}
+
+/// Prints what bash has against these scripts, and runs none of them; read it with
+/// [`complaints::of_bash`](super::complaints::of_bash).
+#[must_use]
+pub fn check_scripts(scripts: &[PathBuf]) -> Command {
+    let each = "for script do bash -n -- \"$script\"; done";
+    let scripts = scripts.iter().map(|script| script.display().to_string());
+    let mut command = plain(&["bash", "-c", each, "bash"]);
+    command.argv.extend(scripts);
+    command
 }
 
 /// What a run does with the binary packages that are already there.

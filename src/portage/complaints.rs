@@ -235,6 +235,32 @@ pub fn env_files(package_env: &str) -> Vec<(usize, String)> {
     package_env.lines().enumerate().flat_map(line).collect()
 }
 
+/// What bash has against scripts: `FILE: line N: WORDS`, each file with its first line.
+#[must_use]
+pub fn of_bash(text: &[u8]) -> Vec<Complaint> {
+    let mut told: Vec<Complaint> = Vec::new();
+    for line in String::from_utf8_lossy(text).lines() {
+        let found = line.strip_prefix('/').and_then(|rest| rest.split_once(": line "));
+        let Some((file, (line, words))) = found.and_then(|(file, rest)| Some((file, rest.split_once(": ")?)))
+        else {
+            continue;
+        };
+        let file = Some(format!("/{file}"));
+        if let Ok(line) = line.parse()
+            && !told.iter().any(|before| before.file == file)
+        {
+            told.push(Complaint {
+                weight: W::Broken,
+                file,
+                line: Some(line),
+                item: None,
+                words: words.to_owned(),
+            });
+        }
+    }
+    told
+}
+
 /// The sets of world_sets or of a build's targets (`@NAME`) that Portage does not know; `known` is what
 /// `emerge --list-sets` prints, one a line.
 #[must_use]
@@ -329,6 +355,22 @@ mod tests {
         assert_eq!(assignment(&files, "BAZ"), None);
         let named = env_files("# x\ncat/a one two # three\n\ncat/b one\n");
         assert_eq!(named, [(2, "one".to_owned()), (2, "two".to_owned()), (4, "one".to_owned())]);
+    }
+
+    /// What `bash -n` of bash 5.2 printed.
+    #[test]
+    fn scripts_that_bash_does_not_read() {
+        let text = b"/etc/portage/bashrc: line 3: unexpected EOF while looking for matching `\"'\n\
+            /etc/portage/bashrc: line 5: syntax error: unexpected end of file\n/e/env/a/b: line 1: syntax error near unexpected token `)'\n\
+            /e/env/a/b: line 1: `)'\n";
+        let told: Vec<_> = of_bash(text).iter().map(Complaint::sentence).collect();
+        assert_eq!(
+            told,
+            [
+                "/etc/portage/bashrc, line 3: unexpected EOF while looking for matching `\"'",
+                "/e/env/a/b, line 1: syntax error near unexpected token `)'"
+            ]
+        );
     }
 
     #[test]

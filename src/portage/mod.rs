@@ -36,6 +36,7 @@ pub mod probe;
 pub mod problem;
 pub mod repository;
 pub mod settings;
+pub mod shlex;
 pub mod signatures;
 pub mod signs;
 pub mod status;

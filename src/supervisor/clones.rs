@@ -11,8 +11,11 @@ use super::places::{is_there, listing, names};
 use super::quarantine::unreadable;
 use super::repair;
 use super::task::{Task, Trouble};
+use crate::beneath::digested;
+use crate::core::Exit;
 use crate::portage::command;
 use crate::portage::repository::Repository;
+use crate::portage::sync::Synced;
 use crate::procs;
 
 /// Makes a repository ready for a sync; one sentence for each thing done. Nothing goes that a person may have made:
@@ -45,6 +48,41 @@ pub(super) fn mend(task: &mut Task, repository: &Repository, done: &mut Vec<Stri
         }
     }
     Ok(())
+}
+
+/// Looks whether all of a repository is there after its sync: git calls a clone up to date whatever became of its
+/// files. Those that are missing are written.
+pub(super) fn complete(task: &mut Task, repository: &Repository, synced: &mut Synced) -> Result<(), Trouble> {
+    let location = &repository.location;
+    let is_clone = location.join(".git").symlink_metadata().is_ok_and(|meta| meta.is_dir());
+    if repository.sync_type != "git" || !is_clone || task.handle.stopped() || !procs::git_pids().is_empty() {
+        return Ok(());
+    }
+    let path = location.display().to_string();
+    let lost = lost_files(task, &path)?;
+    let mut left = lost;
+    if lost > 0 {
+        task.capture(&command::check_out(&path, true))?;
+        left = lost_files(task, &path)?;
+    }
+    let at_head = task.capture(&command::is_at_head(&path))?.0;
+    synced.complete(repository, lost, left, at_head != Exit::Code(1));
+    Ok(())
+}
+
+fn lost_files(task: &mut Task, path: &str) -> Result<usize, Trouble> {
+    let (exit, text) = task.capture(&command::lost_files(path))?;
+    Ok(if exit == Exit::Code(0) {
+        text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count()
+    } else {
+        0
+    })
+}
+
+/// When the files of a repository were put together that is no clone (`metadata/timestamp.chk`).
+pub(super) fn timestamp(location: &Path) -> Option<String> {
+    let text = digested(&location.join("metadata/timestamp.chk")).ok()?;
+    Some(String::from_utf8_lossy(&text).trim().to_owned())
 }
 
 /// The commit that is checked out, of a git repository.

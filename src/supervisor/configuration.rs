@@ -2,10 +2,10 @@
 //!
 //! What is wrong is decided by [`complaints`] and [`make_conf`]; here is the asking and the looking.
 
+use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::{FsFlags, fstatvfs, statvfs};
@@ -20,12 +20,22 @@ use crate::portage::command::{self, Command, shell_quote};
 use crate::portage::complaints::{self, Complaint, Weight, assignment};
 use crate::portage::make_conf::{self, Deed, Finding, Machine};
 use crate::portage::settings::{self, Settings};
+use crate::portage::shlex;
 
 const ETC: &str = "/etc/portage";
 /// The files that Portage reads as make.conf, in this order (`portage/package/ebuild/config.py`).
 const MAKE_CONF: [&str; 2] = ["/etc/make.conf", "/etc/portage/make.conf"];
-/// What else decides about a variable.
-const ELSEWHERE: [&str; 3] = ["/etc/make.conf", "/etc/profile.env", "/usr/share/portage/config/make.globals"];
+/// Its directory of files for single packages.
+const ENV: &str = "env";
+/// Its directory of keys, which GnuPG writes to whenever it is asked, and which decides about no setting.
+const KEYS: &str = "gnupg";
+/// What else decides about a variable, or about where repositories are.
+const ELSEWHERE: [&str; 4] = [
+    "/etc/make.conf",
+    "/etc/profile.env",
+    "/usr/share/portage/config/make.globals",
+    "/usr/share/portage/config/repos.conf",
+];
 /// The sets of the world (portage(5)).
 const WORLD_SETS: &str = "/var/lib/portage/world_sets";
 /// The directory of PORTAGE_TMPDIR in which packages are built.
@@ -50,6 +60,7 @@ pub(super) fn check(
     // What decides about single packages is read only when a package is looked at.
     told.extend(complaints::read(&ask(&command::portage_available())?));
     told.extend(env_files());
+    told.extend(scripts(&mut ask)?);
     refuse(&told)?;
     let settings = understood(&text)?;
     if tree_is_there {
@@ -101,11 +112,11 @@ pub(super) fn understood(text: &[u8]) -> Result<Settings, Trouble> {
 pub(super) fn stamp() -> u64 {
     let mut hasher = DefaultHasher::new();
     let mut files = files(Path::new(ETC));
+    files.retain(|file| !file.starts_with(Path::new(ETC).join(KEYS)));
     files.extend(ELSEWHERE.map(PathBuf::from));
     for file in files {
-        if let Ok(meta) = fs::metadata(&file) {
-            (file, meta.ino(), meta.len(), meta.ctime(), meta.ctime_nsec()).hash(&mut hasher);
-        }
+        // Each merge writes some of them anew as they were.
+        (read(&file), file).hash(&mut hasher);
     }
     fs::read_link("/etc/portage/make.profile").ok().hash(&mut hasher);
     hasher.finish()
@@ -187,20 +198,47 @@ fn sets(config: &Config, ask: &mut impl FnMut(&Command) -> Result<Vec<u8>, Troub
     Err(Box::new(Failure { evidence, suggestions, ..Failure::new(Class::Config, message) }))
 }
 
-/// Files that package.env names: Portage tells only when it comes to the package.
+/// Files that package.env names: Portage reads them, and tells, only when it comes to the package.
 fn env_files() -> Vec<Complaint> {
     let mut told = Vec::new();
     for file in files(&Path::new(ETC).join("package.env")) {
         for (line, name) in read(&file).map(|text| complaints::env_files(&text)).unwrap_or_default() {
-            let env = Path::new(ETC).join("env").join(&name);
-            if !env.exists() {
+            let env = Path::new(ETC).join(ENV).join(&name);
+            let Some(text) = read(&env) else {
                 let words = format!("it references the non-existent file {}", env.display());
-                let file = Some(file.display().to_string());
-                told.push(Complaint { weight: Weight::Broken, file, line: Some(line), item: None, words });
-            }
+                told.push(complaint(&file, line, words));
+                continue;
+            };
+            let is_there = |sourced: &str| env.with_file_name(sourced).exists();
+            told.extend(shlex::mistake(&text, is_there).map(|(line, words)| complaint(&env, line, words)));
         }
     }
     told
+}
+
+/// What bash reads in each phase: `bashrc`, and the files of `env` that belong to a package by their place (portage(5)). A syntax
+/// error in one fails whatever is built.
+fn scripts(ask: &mut impl FnMut(&Command) -> Result<Vec<u8>, Trouble>) -> Result<Vec<Complaint>, Trouble> {
+    let etc = Path::new(ETC);
+    let env = etc.join(ENV);
+    let is_dir = |path: &PathBuf| path.is_dir();
+    let of_packages = names(&env).into_iter().map(|category| env.join(category)).filter(is_dir);
+    let mut scripts: Vec<PathBuf> = of_packages.flat_map(|category| files(&category)).collect();
+    scripts.extend(files(&etc.join("bashrc")));
+    // What package.env names is read by other rules.
+    let named = files(&etc.join("package.env"));
+    let named = named.iter().flat_map(|file| complaints::env_files(&read(file).unwrap_or_default()));
+    let named: HashSet<PathBuf> = named.map(|(_, name)| env.join(name)).collect();
+    scripts.retain(|script| !named.contains(script));
+    if scripts.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(complaints::of_bash(&ask(&command::check_scripts(&scripts))?))
+}
+
+fn complaint(file: &Path, line: usize, words: String) -> Complaint {
+    let file = Some(file.display().to_string());
+    Complaint { weight: Weight::Broken, file, line: Some(line), item: None, words }
 }
 
 // --- What can be seen -----------------------------------------------------------------------------

@@ -17,20 +17,19 @@ use super::process::Handle;
 use super::rebuild;
 use super::store::Store;
 use super::syncing;
-use super::task::{Task, Trouble};
+use super::task::{Known, Task, Trouble};
 use crate::config::Config;
 use crate::core::failure::{Class, Failure};
 use crate::core::{Event, Exit, Force, JobId, Report, Work, classify, cycle};
 use crate::portage::command::{self, Host};
 use crate::portage::cpv::Cpv;
-use crate::portage::settings::Settings;
 
 /// Starts jobs and signals them.
 pub(super) struct Performer {
     console: Console,
     events: UnboundedSender<Event>,
     host: Arc<Mutex<Option<Host>>>,
-    settings: Arc<Mutex<Option<(u64, Settings)>>>,
+    known: Arc<Mutex<Known>>,
     running: Option<(JobId, Handle)>,
 }
 
@@ -38,7 +37,7 @@ impl Performer {
     /// A performer that reports to `events`.
     #[must_use]
     pub(super) fn new(console: Console, events: UnboundedSender<Event>) -> Self {
-        Self { console, events, host: Arc::default(), settings: Arc::default(), running: None }
+        Self { console, events, host: Arc::default(), known: Arc::default(), running: None }
     }
 
     /// Begins a job. Its end is an [`Event::Ended`], whatever happens.
@@ -59,7 +58,7 @@ impl Performer {
             console: self.console.clone(),
             events: self.events.clone(),
             host: Arc::clone(&self.host),
-            settings: Arc::clone(&self.settings),
+            known: Arc::clone(&self.known),
             handle,
             job,
             cycle,
@@ -83,7 +82,7 @@ impl Performer {
 
     /// What was found out about Portage's settings may not be so any more.
     pub(super) fn forget_settings(&self) {
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
     }
 
     /// Who holds a lock that the job waits for; see [`locks`].

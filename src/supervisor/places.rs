@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::task::{Task, Trouble};
 use crate::beneath::{Beneath, digested};
-use crate::portage::command;
 use crate::portage::leftovers::Entry;
 use crate::portage::repository::{self, Repositories};
 
@@ -16,8 +15,7 @@ pub(super) const INSTALLED: &str = "/var/db/pkg";
 
 /// The ebuild repositories that are configured; none where Portage does not say.
 pub(super) fn repositories(task: &mut Task) -> Result<Option<Repositories>, Trouble> {
-    let (_, text) = task.capture(&command::repositories())?;
-    Ok(repository::configured(&text))
+    Ok(repository::configured(&task.repos_config()?))
 }
 
 /// Whether a repository is there, and not only its directory or a part of it.

@@ -34,8 +34,7 @@ impl Task {
         if plan.packages.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let (_, text) = self.capture(&command::repositories())?;
-        Ok(repository::by_name(&text))
+        Ok(repository::by_name(&self.repos_config()?))
     }
 
     /// What Portage would take of these.

@@ -46,6 +46,8 @@ pub(super) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Ve
     let moved = steps.map_err(|problem| unusable(&task.volume.join(STEPS), &problem))?;
     let unblocked = step_logs::unblock(&task.volume);
     let unblocked = unblocked.map_err(|problem| unusable(&task.volume.join("log"), &problem))?;
+    // A person may have changed anything meanwhile.
+    task.forget_settings();
     let repositories = places::repositories(task)?;
     let missing = repositories.as_ref().map(places::missing).unwrap_or_default();
     // What the engine withholds looks like a wrong setting to whoever does not know.
@@ -155,7 +157,6 @@ pub(super) fn profile(settings: &Settings) -> Result<(), Trouble> {
 /// Everything that Portage is told, before anything is synced or built: whoever repairs something while the builder
 /// is paused comes by here again.
 fn configure(task: &mut Task, tree_is_there: bool) -> Result<Settings, Trouble> {
-    task.forget_settings();
     let config = task.config.clone();
     let checked =
         configuration::check(&config, tree_is_there, |command| task.capture(command).map(|(_, text)| text));

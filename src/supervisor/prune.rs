@@ -25,11 +25,11 @@ use crate::procs;
 const LONGEST_MANIFEST: u64 = 16 << 20;
 
 /// What would go by this configuration, and what could not be looked at, one sentence each. `settings` are those of
-/// Portage, where it has any; `ask` runs a command of it for its answer.
+/// Portage, where it has any; `repositories` says where the repositories are.
 pub fn survey(
     config: &Config,
     settings: Option<Settings>,
-    mut ask: impl FnMut(&Command) -> Option<Vec<u8>>,
+    repositories: impl FnOnce() -> Vec<PathBuf>,
 ) -> (Vec<Removal>, Vec<String>) {
     let mut problems = Vec::new();
     let mut items = Vec::new();
@@ -44,8 +44,7 @@ pub fn survey(
     items.extend(package_logs(&logs, &failed_logs(volume)));
     match settings {
         Some(settings) => {
-            let repositories = ask(&command::repositories()).map(|text| repository::locations(&text));
-            let repositories = repositories.unwrap_or_default();
+            let repositories = repositories();
             // As long as a Portage runs, nobody knows what is in work and what it is about to use.
             if procs::portage_pids().is_empty() {
                 items.extend(leftovers(&settings));
@@ -280,15 +279,12 @@ mod tests {
 
     /// Everything there is below a volume that goes, with what Portage would say.
     fn gone(volume: &Path, config: &Config) -> Vec<String> {
-        let ask = |command: &Command| {
-            assert_eq!(command.argv.join(" "), "portageq repos_config /");
-            Some(format!("[x]\nlocation = {0}/repo\n", volume.display()).into_bytes())
-        };
+        let repositories = || vec![volume.join("repo")];
         let settings = format!(
             "PKGDIR={0}/binpkgs\nDISTDIR={0}/distfiles\nPORTAGE_LOGDIR={0}/log\nPORTAGE_TMPDIR={0}/tmp\n",
             volume.display()
         );
-        let (removals, problems) = survey(config, Some(Settings::parse(settings.as_bytes())), ask);
+        let (removals, problems) = survey(config, Some(Settings::parse(settings.as_bytes())), repositories);
         assert_eq!(problems, [""; 0]);
         let name = |removal: &Removal| removal.path.strip_prefix(volume).unwrap().display().to_string();
         let names = removals.iter().map(name).collect();

@@ -12,9 +12,9 @@ use crate::core::prune::Pruned;
 use crate::core::remedy::{Change, Fewer};
 use crate::core::rest::{Rest, Target, Tried};
 use crate::portage::circular::{self, Solution};
-use crate::portage::command::{self, Command};
+use crate::portage::command;
 use crate::portage::cpv::Cpv;
-use crate::portage::makeopts;
+use crate::portage::{makeopts, repository};
 
 impl Task {
     pub(super) fn again(
@@ -64,8 +64,8 @@ impl Task {
     pub(super) fn prune(&mut self) -> Pruned {
         let config = self.config.clone();
         let settings = self.settings().ok();
-        let ask = |command: &Command| self.capture(command).ok().map(|(_, text)| text);
-        let (removals, problems) = prune::survey(&config, settings, ask);
+        let repositories = self.repos_config().map(|text| repository::locations(&text)).unwrap_or_default();
+        let (removals, problems) = prune::survey(&config, settings, || repositories);
         let mut log = OpenOptions::new().create(true).append(true).open(self.log());
         let handle = self.handle.clone();
         let pruned = prune::remove(

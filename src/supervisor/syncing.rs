@@ -7,7 +7,7 @@ use super::places;
 use super::task::{Task, Trouble};
 use crate::core::{Exit, Ran, Report};
 use crate::portage::command::{self, Syncer};
-use crate::portage::repository::Repository;
+use crate::portage::repository::{Repositories, Repository};
 use crate::portage::sync::{self, Heard};
 
 /// Where Portage writes down which revision each sync brought, newest first
@@ -31,6 +31,7 @@ pub(super) fn run(task: &mut Task, only: &[String]) -> Result<Report, Trouble> {
         [] => Syncer::Emaint,
         custom => Syncer::Custom(custom.to_vec()),
     };
+    let before = repositories.as_ref().map(trees).unwrap_or_default();
     let (mut ran, mut heard) = one(task, &how, &chosen)?;
     let mut notes = Vec::new();
     while !task.handle.stopped()
@@ -46,6 +47,9 @@ pub(super) fn run(task: &mut Task, only: &[String]) -> Result<Report, Trouble> {
     synced.notes.splice(0..0, notes);
     synced.repairs = repairs;
     if let Some(repositories) = &repositories {
+        for repository in &chosen {
+            clones::complete(task, repository, &mut synced)?;
+        }
         let there = |one: &Repository| (one.name.clone(), places::is_there(&one.location));
         let there = repositories.all.iter().map(there).collect();
         let mut revisions = fs::read(REVISIONS).map(|text| sync::revisions(&text)).unwrap_or_default();
@@ -66,8 +70,16 @@ pub(super) fn run(task: &mut Task, only: &[String]) -> Result<Report, Trouble> {
         }
     }
     // A profile is a part of the tree.
-    task.forget_settings();
+    if before.is_empty() || before != repositories.as_ref().map(trees).unwrap_or_default() {
+        task.forget_settings();
+    }
     Ok(Report::Synced { ran: Box::new(ran), synced: Box::new(synced) })
+}
+
+/// What each repository is at; nothing when that cannot be told of all.
+fn trees(repositories: &Repositories) -> Vec<String> {
+    let tree = |one: &Repository| clones::head(&one.location).or_else(|| clones::timestamp(&one.location));
+    repositories.all.iter().map(tree).collect::<Option<_>>().unwrap_or_default()
 }
 
 fn one(task: &mut Task, how: &Syncer, chosen: &[Repository]) -> Result<(Ran, Heard), Trouble> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -37,8 +37,7 @@ pub(super) struct Task {
     pub(super) console: Console,
     pub(super) events: UnboundedSender<Event>,
     pub(super) host: Arc<Mutex<Option<Host>>>,
-    /// What Portage is set to, with the [`configuration::stamp`] of then.
-    pub(super) settings: Arc<Mutex<Option<(u64, Settings)>>>,
+    pub(super) known: Arc<Mutex<Known>>,
     pub(super) handle: Handle,
     pub(super) job: JobId,
     pub(super) cycle: u64,
@@ -48,6 +47,14 @@ pub(super) struct Task {
     pub(super) log: PathBuf,
     /// Where Portage writes to, once that was asked.
     pub(super) directories: Option<Vec<Directory>>,
+}
+
+/// What Portage answered about its configuration, each with the [`configuration::stamp`] of then.
+#[derive(Default)]
+pub(super) struct Known {
+    settings: Option<(u64, Settings)>,
+    /// What `portageq repos_config` printed.
+    repositories: Option<(u64, Vec<u8>)>,
 }
 
 /// Why a step's work cannot go on.
@@ -99,7 +106,7 @@ impl Task {
     /// What Portage is set to; asked again only when something changed.
     pub(super) fn settings(&mut self) -> Result<Settings, Trouble> {
         let stamp = configuration::stamp();
-        let known = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self.known().settings.clone();
         if let Some((_, settings)) = known.filter(|(known, _)| *known == stamp) {
             return Ok(settings);
         }
@@ -112,12 +119,28 @@ impl Task {
     /// These are the settings.
     pub(super) fn know(&self, settings: &Settings) {
         let known = Some((configuration::stamp(), settings.clone()));
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        self.known().settings = known;
     }
 
-    /// What was found out about the settings may not be so any more.
+    /// What Portage says of its repositories; asked again only when something changed.
+    pub(super) fn repos_config(&mut self) -> Result<Vec<u8>, Trouble> {
+        let stamp = configuration::stamp();
+        let known = self.known().repositories.clone();
+        if let Some((_, text)) = known.filter(|(known, _)| *known == stamp) {
+            return Ok(text);
+        }
+        let (_, text) = self.capture(&command::repositories())?;
+        self.known().repositories = Some((stamp, text.clone()));
+        Ok(text)
+    }
+
+    /// What was found out about the settings and the repositories may not be so any more.
     pub(super) fn forget_settings(&self) {
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.known() = Known::default();
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A failure whose whole story is in the log of this step.

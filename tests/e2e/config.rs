@@ -31,11 +31,15 @@ fn refused(builder: &mut Builder, broken: &str, class: Class, words: &[&str]) ->
 
 /// Files that Portage cannot read, and what is to be told of them.
 const BROKEN: &str = "printf '# mine\\n\\nnot an atom\\n' >/etc/portage/package.mask; \
-     echo 'test-quick/t4 nope.conf' >/etc/portage/package.env; echo '[half' >>/etc/portage/repos.conf";
+     mkdir -p /etc/portage/env/test-quick; \
+     printf '%s\n' 'test-quick/t4 nope.conf' 'test-quick/t5 open.conf' >/etc/portage/package.env; \
+     printf '%s\n' FOO=1 'CFLAGS=\"-O2' >/etc/portage/env/open.conf; echo 'if' >/etc/portage/env/test-quick/t4; echo '[half' >>/etc/portage/repos.conf";
 const TOLD: &[&str] = &[
     "/etc/portage/make.conf/more, line 2: /nope: No such file or directory",
     "/etc/portage/package.mask, line 3: Invalid atom: not an atom",
     "/etc/portage/package.env, line 1: it references the non-existent file /etc/portage/env/nope.conf",
+    "/etc/portage/env/open.conf, line 2: No closing quotation",
+    "/etc/portage/env/test-quick/t4, line 2: syntax error: unexpected end of file",
     "/etc/portage/repos.conf, line 9: Error while reading repo config file",
 ];
 
@@ -46,14 +50,14 @@ fn what_portage_cannot_read_is_named_before_anything_is_synced_or_built() {
         .file("/etc/portage/make.conf/more", "CFLAGS=\"-O1\"\nsource /nope\n")
         .start();
     assert_eq!(only(&builder.wait_paused()).class, Class::Config);
-    let failure = refused(&mut builder, BROKEN, Class::Config, &[TOLD[0], "and 3 more"]);
+    let failure = refused(&mut builder, BROKEN, Class::Config, &[TOLD[0], "and 5 more"]);
     for told in TOLD {
         assert!(failure.evidence.iter().any(|line| line.starts_with(told)), "{told}: {failure:#?}");
     }
     let checked = builder.gbsup(&["plan", "--now"]);
     assert!(checked.code == 1 && checked.out.contains(TOLD[1]), "{}{}", checked.out, checked.err);
     builder
-        .sh("cd /etc/portage && rm make.conf/more package.mask package.env && sed -i '/half/d' repos.conf");
+        .sh("cd /etc/portage && rm make.conf/more package.mask package.env && rm -r env && sed -i '/half/d' repos.conf");
     refused(
         &mut builder,
         "echo @nope >/var/lib/portage/world_sets",

@@ -129,6 +129,23 @@ fn without_a_least_interval_each_cycle_syncs() {
     builder.start();
     wait_synced_cycle(&mut builder, 2);
     assert!(builder.steps(2).contains(&"sync".to_owned()));
+
+    // Nothing changed, so nothing is asked twice.
+    for asked in ["envvar", "repos_config"] {
+        let count = format!("cat /var/lib/gbsup/steps/2/*.log | grep -c '[$] portageq {asked} '");
+        assert_eq!(builder.sh(&count), "1\n", "{asked}");
+    }
+
+    // git calls a clone up to date whatever became of its files.
+    builder.sh("cd /var/db/repos/pocket && rm -r test-quick test-slow");
+    builder.gbsup(&["sync"]).ok();
+    wait_synced_cycle(&mut builder, 3);
+    let logs = builder.logs();
+    assert!(
+        logs.contains(" files of pocket in /var/db/repos/pocket were missing: checked out again"),
+        "{logs}"
+    );
+    assert_eq!(builder.sh("git -C /var/db/repos/pocket ls-files --deleted"), "");
 }
 
 #[test]

@@ -67,6 +67,28 @@ impl Synced {
         self.repositories.iter().filter_map(|one| Some((one.name.as_str(), one.why.as_deref()?)))
     }
 
+    /// Takes in what there is of a clone: how many of its files were not there after its sync, how many are not after they
+    /// were checked out again, and whether the rest is of the commit that HEAD names.
+    pub fn complete(&mut self, repository: &Repository, lost: usize, left: usize, at_head: bool) {
+        let Repository { name, location, .. } = repository;
+        let path = shell_quote(&location.display().to_string());
+        let location = location.display();
+        if left > 0 {
+            let why = format!("{left} of its files are not there, in {location}; see: git -C {path} status");
+            if let Some(outcome) = self.repositories.iter_mut().find(|one| one.name == *name) {
+                outcome.why.get_or_insert(why);
+            }
+        } else if lost > 0 {
+            self.repairs
+                .push(format!("{lost} files of {name} in {location} were missing: checked out again"));
+        }
+        if !at_head {
+            self.notes.push(format!(
+                "what is checked out of {name} is not its revision; see: git -C {path} status"
+            ));
+        }
+    }
+
     /// What happened, in one sentence.
     #[must_use]
     pub fn sentence(&self) -> String {

@@ -261,3 +261,19 @@ fn revisions_are_the_newest_of_each() {
     );
     assert!(super::revisions(b"{").is_empty());
 }
+
+#[test]
+fn a_clone_without_its_files_is_not_synced() {
+    let tree = repository("pocket", "git", "file:///srv/tree");
+    let mut synced = Synced {
+        repositories: vec![Outcome { name: "pocket".to_owned(), ..Outcome::default() }],
+        ..Synced::default()
+    };
+    synced.complete(&tree, 0, 0, true);
+    assert!(synced.is_whole() && synced.repairs.is_empty() && synced.notes.is_empty());
+    synced.complete(&tree, 2, 0, false);
+    assert!(synced.is_whole() && synced.repairs[0].contains("2 files of pocket in "), "{synced:?}");
+    assert!(synced.notes[0].starts_with("what is checked out of pocket is not its revision"), "{synced:?}");
+    synced.complete(&tree, 2, 1, true);
+    assert!(synced.sentence().contains("pocket: 1 of its files are not there, in "), "{}", synced.sentence());
+}
