@@ -213,10 +213,8 @@ impl Members {
             return Err(Damage::Mismatch((*name).to_owned()));
         }
         // Only of what is whole it is the setting that is at fault.
-        match ["metadata.tar", "image.tar"].iter().any(|name| self.found.contains_key(*name)) {
-            true => Err(Damage::Uncompressed),
-            false => Ok(()),
-        }
+        let is_plain = ["metadata.tar", "image.tar"].iter().any(|name| self.found.contains_key(*name));
+        if is_plain { Err(Damage::Uncompressed) } else { Ok(()) }
     }
 }
 
