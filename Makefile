@@ -11,7 +11,7 @@ BASE ?= gentoo
 export BASE CONFIG NAME VOLUME IMAGE PORT DOCKER_ARGS ARGS FOLLOW TAIL BINARY STAGE3
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap check builder bash update build logs status resume sync stop snapshot recreate try test bench fuzz
+.PHONY: help bootstrap check builder bash update build logs status resume sync stop snapshot recreate try quick test bench fuzz
 
 help: ## print the verbs
 	@echo "make VERB [BASE=gentoo|pocket] [CONFIG=dir] [NAME=container] [VOLUME=volume] [IMAGE=image]"
@@ -46,6 +46,8 @@ recreate: ## a new builder from the newest stage3, keeping the volume
 	@scripts/builder recreate
 try: ## the whole thing on this machine without Gentoo: about six minutes
 	@scripts/try
+quick: ## the tests that need no container
+	@scripts/test --quick
 test: ## every test
 	@scripts/test
 bench: ## the benchmark tables
