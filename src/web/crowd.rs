@@ -147,17 +147,19 @@ impl Crowd {
 }
 
 impl Inside {
-    /// Of the slow ones of the address that has the most places: the slowest.
+    /// Of the address that has the most places among those that are not fast: the slowest. `None` also when its connections are
+    /// too young to be called slow, since another address would have to give way to them.
     fn slowest(&self, now: Instant) -> Option<u64> {
         let mut places: HashMap<IpAddr, usize> = HashMap::new();
         for member in self.members.values() {
             *places.entry(member.from).or_default() += 1;
         }
-        let slow = self.members.iter().filter_map(|(number, member)| {
-            let speed = member.meter.speed(now).filter(|speed| *speed < SLOW && member.task.is_some())?;
-            Some((std::cmp::Reverse(places.get(&member.from).copied()), speed, *number))
+        let not_fast = self.members.iter().filter_map(|(number, member)| {
+            let speed = member.meter.speed(now).filter(|_| member.task.is_some());
+            let most = std::cmp::Reverse(places.get(&member.from).copied());
+            speed.is_none_or(|speed| speed < SLOW).then_some((most, speed.is_none(), speed, *number))
         });
-        slow.min().map(|(.., number)| number)
+        not_fast.min().filter(|(_, young, ..)| !young).map(|(.., number)| number)
     }
 }
 
@@ -248,6 +250,18 @@ mod tests {
         assert!(enter(&crowd, HOST, at(1000)).is_some());
         drop((idle, slow, slower));
         assert_eq!(locked(&crowd.inside).going, 0);
+    }
+
+    #[tokio::test]
+    async fn a_young_crowd_pushes_nobody_out() {
+        let crowd = Crowd::new(3);
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let alone = enter(&crowd, OTHER, start).unwrap();
+        let many = [600, 700].map(|millis| enter(&crowd, HOST, at(millis)).unwrap());
+        assert!(enter(&crowd, HOST, at(1500)).is_none() && has(&crowd, &alone));
+        assert!(enter(&crowd, HOST, at(1600)).is_some());
+        assert!(has(&crowd, &alone) && !has(&crowd, &many[0]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::server::{Server, bytes, read, request};
+use crate::server::{PATIENCE, Server, bytes, read, request};
 
 const PACKAGE: &str = "/binpkgs/app-misc/hello/hello-2-1.gpkg.tar";
 
@@ -33,10 +33,10 @@ fn slow_requests_and_idle_connections_end() {
     // A drop now and then does not help.
     let mut dripping = server.connect();
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(10) && dripping.write_all(b"G").is_ok() {
+    while begun.elapsed() < PATIENCE && dripping.write_all(b"G").is_ok() {
         std::thread::sleep(Duration::from_millis(50));
     }
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < PATIENCE);
     to_the_end(half);
     to_the_end(silent);
     to_the_end(idle);
@@ -114,7 +114,7 @@ fn slow_reader(server: &Server, from: Ipv4Addr) -> TcpStream {
     });
     let mut stream = stream.into_std().unwrap();
     stream.set_nonblocking(false).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request("GET", "/binpkgs/big.gpkg.tar", &[]).as_bytes()).unwrap();
     stream.read_exact(&mut [0; 4096]).unwrap();
     stream
