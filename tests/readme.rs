@@ -252,3 +252,66 @@ fn every_verb_is_in_the_makefile() {
     }
     assert!(seen > 10, "only {seen} verbs were found");
 }
+
+/// What the code of the program names on the volume: `state/NAME`, and the directories at its top.
+fn places() -> std::collections::BTreeSet<String> {
+    let mut found = std::collections::BTreeSet::new();
+    let mut directories = vec![root().join("src")];
+    while let Some(directory) = directories.pop() {
+        for path in fs::read_dir(directory).unwrap().flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !name.ends_with("tests.rs")
+            {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+                for literal in lines.flat_map(|line| line.split('"').skip(1).step_by(2)) {
+                    let is_name = |name: &str| {
+                        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'.')
+                    };
+                    if literal.strip_prefix("state/").is_some_and(is_name) {
+                        found.insert(literal.to_owned());
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_page_of_formats_lists_what_there_is() {
+    let text = page("docs/formats.md");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            line.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('|').trim()).collect()
+        })
+        .collect();
+    let listed: std::collections::BTreeSet<String> = rows
+        .iter()
+        .filter_map(|row| row[0].strip_prefix('`')?.strip_suffix('`'))
+        .filter(|path| path.starts_with("state/"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(listed, places(), "left: docs/formats.md, right: src");
+    let version = |path: &str| {
+        let row =
+            rows.iter().find(|row| row[0].contains(&format!("`{path}`"))).unwrap_or_else(|| panic!("{path}"));
+        row[1].to_owned()
+    };
+    assert_eq!(version("state/state.json"), format!("`schema` {}", gbsup::core::state::SCHEMA));
+    assert_eq!(version("state/offer.json"), format!("`schema` {}", gbsup::core::offer::Offer::SCHEMA));
+    assert_eq!(version("release.json"), format!("`schema` {}", gbsup::core::release::Release::SCHEMA));
+    assert_eq!(version("status --json"), format!("`schema` {}", gbsup::core::status::SCHEMA));
+    let tables = page("src/supervisor/history/tables.rs");
+    let tables = tables.split("SCHEMA: i64 = ").nth(1).and_then(|rest| rest.split(';').next()).unwrap();
+    assert_eq!(version("state/history.db"), format!("`user_version` {tables}"));
+    for path in ["control", "steps", "log", "binpkgs", "distfiles", "quarantine", "releases"] {
+        version(&format!("{path}/"));
+    }
+}

@@ -1,4 +1,4 @@
-//! What a state of a newer gbsup means to this one: for each word that may be an unknown one, the word that does least harm.
+//! What a state or a release of a newer gbsup means to this one: for each word that may be an unknown one, the word that does least harm.
 
 use serde_json::{Value, json};
 
@@ -25,6 +25,17 @@ pub fn in_state(names: &str, value: &Value) -> Option<Value> {
         _ => return None,
     };
     Some(word.into())
+}
+
+/// See [`super::kept::Instead`]; for `release.json`.
+#[must_use]
+pub fn in_release(names: &str, _: &Value) -> Option<Value> {
+    // What is wrong with a package stands beside it in words; that it is held back is what counts.
+    match names {
+        "held.why" => Some(json!({ "is": "file" })),
+        "held.why.is" => Some("file".into()),
+        _ => None,
+    }
 }
 
 /// A pause until somebody says `resume`, with whatever words there are.

@@ -244,6 +244,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_another_portage_says_besides_stays() {
+        let text = "VERSION: 9\nMOOD: calm\n\nCPV: a/b-1\nWEIGHT: 7\nSIZE: 1\nODD\n\n";
+        let mut index = Index::parse(text.as_bytes());
+        assert_eq!(index.to_string(), text);
+        index.header.set("VERSION", "10");
+        index.packages[0].block.set("SIZE", "2");
+        assert_eq!(
+            index.to_string(),
+            text.replace("VERSION: 9", "VERSION: 10").replace("SIZE: 1", "SIZE: 2")
+        );
+    }
+
+    #[test]
     fn a_real_index_and_a_damaged_one() {
         let real = binaries(include_bytes!("../../tests/captured/Packages"));
         assert_eq!(real.len(), 29);

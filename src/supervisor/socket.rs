@@ -96,7 +96,9 @@ async fn client(stream: UnixStream, asked: mpsc::UnboundedSender<Asked>, changed
     let request = match serde_json::from_str::<Request>(&line) {
         Ok(request) => request,
         Err(error) => {
-            send(&mut writing, &Reply::Invalid { message: format!("not a request: {error}") }).await;
+            let own = env!("CARGO_PKG_VERSION");
+            let message = format!("not a request that the supervisor (gbsup {own}) knows: {error}");
+            send(&mut writing, &Reply::Invalid { message }).await;
             return;
         }
     };
@@ -177,6 +179,8 @@ mod tests {
             for (text, expected) in [
                 (b"hello\n".to_vec(), "not a request"),
                 (b"{\"request\":\"dance\"}\n".to_vec(), "unknown variant `dance`"),
+                // As a newer client may ask; what it means by that would be done by halves.
+                (b"{\"request\":\"resume\",\"gently\":true}\n".to_vec(), "unknown field `gently`"),
                 (b"\xff\xfe\n".to_vec(), ""),
                 // Cut off in the middle of its question, this client may miss the answer.
                 (vec![b' '; 2 << 20], ""),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{At, Error, NEW, OLD, Releases};
+use crate::core::kept::{self, Kept, Reading};
 use crate::core::release::{Id, Turn};
 use crate::volume::replace;
 
@@ -27,6 +28,8 @@ struct Ledger {
 pub(super) struct Publisher {
     pub(super) releases: Releases,
     ledger: Ledger,
+    /// What its file holds besides.
+    kept: Kept,
     _lock: File,
 }
 
@@ -49,14 +52,12 @@ impl Publisher {
     }
 
     fn with(releases: &Releases, lock: File) -> Self {
-        let text = fs::read(releases.volume.join(LEDGER));
-        let mut ledger: Ledger =
-            text.ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        let (mut ledger, kept) = read(releases);
         // What it does not know of is newer than it: it was lost, or a kill came before it was written.
         let entries = fs::read_dir(releases.directory()).into_iter().flatten().flatten();
         let ids = entries.filter_map(|entry| id_of(entry.file_name().to_str()?));
         ledger.last = ids.chain(ledger.last).max();
-        Self { releases: releases.clone(), ledger, _lock: lock }
+        Self { releases: releases.clone(), ledger, kept, _lock: lock }
     }
 
     /// The next name and the time of its index, neither of which was or will be used by another release.
@@ -92,17 +93,23 @@ impl Publisher {
         self.ledger.turns.iter().any(|turn| turn.id == id)
     }
 
-    fn save(&self) -> Result<(), Error> {
+    fn save(&mut self) -> Result<(), Error> {
         let path = self.releases.volume.join(LEDGER);
-        replace(&path, &self.ledger).at(&path)
+        let whole = self.kept.restore(&self.ledger).map_err(io::Error::from);
+        whole.and_then(|whole| replace(&path, &whole)).at(&path)
     }
 }
 
 /// When each release was offered, as far as that is known.
 pub(super) fn turns(releases: &Releases) -> Vec<Turn> {
-    let text = fs::read(releases.volume.join(LEDGER));
-    let ledger: Option<Ledger> = text.ok().and_then(|text| serde_json::from_slice(&text).ok());
-    ledger.unwrap_or_default().turns
+    read(releases).0.turns
+}
+
+/// What is remembered, as far as it is understood; nothing when it is lost.
+fn read(releases: &Releases) -> (Ledger, Kept) {
+    let text = fs::read(releases.volume.join(LEDGER)).ok();
+    let reading = text.and_then(|text| kept::read(&text, |_, _| None).ok());
+    reading.map(|Reading { value, kept, .. }| (value, kept)).unwrap_or_default()
 }
 
 const LOCK: &str = "state/publish.lock";

@@ -32,6 +32,8 @@ use sha2::{Digest, Sha512};
 
 use super::trust::Trust;
 use super::verify::{self, Finding, Kind, Verified};
+use crate::core::foreign;
+use crate::core::kept::{self, Reading};
 use crate::core::release::{Current, Id, Release};
 use crate::portage::gpkg::digests::hex;
 use crate::portage::gpkg::sign::Unsigned;
@@ -240,7 +242,13 @@ impl Releases {
             }
             read => read.at(&path)?,
         };
-        let read = serde_json::from_slice::<Release>(&text);
+        // Why a package is held back may be a word of a newer version; which packages there are is never guessed.
+        let read = match kept::read::<Release>(&text, foreign::in_release) {
+            Ok(Reading { value, foreign, .. }) if foreign.iter().all(|at| at.starts_with("held.why")) => {
+                Ok(value)
+            }
+            _ => serde_json::from_slice(&text),
+        };
         let format = match &read {
             Ok(release) => Ok(Format { schema: release.schema }),
             Err(_) => serde_json::from_slice(&text),

@@ -260,6 +260,42 @@ fn what_a_kill_left_is_swept_and_no_name_is_used_twice() {
 }
 
 #[test]
+fn what_a_newer_version_wrote_beside_the_turns_stays() {
+    let mut place = Place::new();
+    place.add("a-1", 1, "one");
+    let id = place.publish().unwrap().current.id;
+    let file = place.volume().join("state/releases.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    value["tags"] = serde_json::json!({ "good": id.to_string() });
+    value["turns"][0]["note"] = "it works".into();
+    fs::write(&file, value.to_string()).unwrap();
+    place.add("a-2", 1, "two");
+    place.publish().unwrap();
+    let after: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!((&after["tags"], &after["turns"][0]["note"]), (&value["tags"], &value["turns"][0]["note"]));
+    assert_eq!(after["turns"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_release_of_a_newer_version_is_read_and_its_packages_are_never_guessed() {
+    let mut place = Place::new();
+    place.add("a-1", 1, "one");
+    let id = place.publish().unwrap().current.id;
+    let file = place.releases().place(id).join(RELEASE);
+    let mut value: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    value["mood"] = "calm".into();
+    value["packages"][0]["weight"] = 7.into();
+    value["held"] = serde_json::json!([{ "cpv": "a/b-1", "slot": "0", "why": { "is": "haunted" }, "what": "is haunted" }]);
+    fs::write(&file, value.to_string()).unwrap();
+    let release = place.releases().read(id).unwrap();
+    assert_eq!((release.packages.len(), release.held[0].what.as_str()), (1, "is haunted"));
+    value["packages"][0]["size"] = "big".into();
+    fs::write(&file, value.to_string()).unwrap();
+    assert!(matches!(place.releases().read(id), Err(Error::Damaged { .. })));
+}
+
+#[test]
 fn an_older_release_is_offered_again() {
     let mut place = Place::new();
     assert!(matches!(place.roll_back(None), Err(Error::Nothing)));
