@@ -282,6 +282,9 @@ Example:
         #[arg(long, default_value_t = 30)]
         timeout: u64,
     },
+    /// Read packages that come through standard input; whoever looks into them starts it
+    #[command(hide = true)]
+    Examine,
     /// Be the supervisor; init starts it
     #[command(hide = true)]
     Supervisor,

@@ -9,6 +9,7 @@ use std::process::{self, ExitCode};
 use clap::Parser;
 use clap::error::ErrorKind;
 
+use gbsup::binhost::examine;
 use gbsup::cli::{Cli, Exit, Verb};
 use gbsup::{client, init, supervisor};
 
@@ -21,6 +22,8 @@ fn main() -> ExitCode {
         Some("init") if !asks_for_help() => return ExitCode::from(init::run(&args.collect::<Vec<_>>())),
         _ => {}
     }
+    // What it was started from may have been replaced meanwhile.
+    examine::by("/proc/self/exe".into());
     match Cli::try_parse() {
         Ok(Cli { verb: Verb::Supervisor }) => ExitCode::from(supervisor::run()),
         Ok(Cli { verb }) => exit(client::run(verb)),

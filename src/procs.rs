@@ -19,6 +19,8 @@ pub(crate) enum Role {
     Web,
     /// What sends one notification.
     Webhook,
+    /// What reads packages.
+    Reader,
 }
 
 impl Role {
@@ -30,6 +32,7 @@ impl Role {
             Self::Supervisor => c"gbsup: supervisor",
             Self::Web => c"gbsup: web",
             Self::Webhook => c"gbsup: webhook",
+            Self::Reader => c"gbsup: reader",
         }
     }
 

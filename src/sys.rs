@@ -9,7 +9,7 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 use std::sync::Mutex;
@@ -18,6 +18,7 @@ use std::thread;
 
 use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
 /// Finds out whether so many threads can be made besides those that there are, for libraries that panic where they
 /// cannot. They have ended when this returns.
@@ -45,6 +46,27 @@ pub fn file_in_memory(bytes: &[u8]) -> io::Result<File> {
     file.write_all(bytes)?;
     file.rewind()?;
     Ok(file)
+}
+
+/// Takes what came through a socket, and the descriptor that came with it (unix(7), SCM_RIGHTS); of several the first.
+///
+/// # Errors
+/// The system's.
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut space = nix::cmsg_space!([RawFd; 1]);
+    let mut parts = [io::IoSliceMut::new(buffer)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+    let mut received = None;
+    for part in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(descriptors) = part {
+            for descriptor in descriptors {
+                // SAFETY: the kernel has just made the descriptor for this process, and nobody else knows of it.
+                received = received.or(Some(unsafe { OwnedFd::from_raw_fd(descriptor) }));
+            }
+        }
+    }
+    Ok((message.bytes, received))
 }
 
 /// The highest signal number of Linux, real-time signals included.

@@ -43,7 +43,7 @@ fuzz_target!(|data: &[u8]| {
     let whole = gpkg::verify(data, size);
     drop(gpkg::names(Cursor::new(data), size));
     drop(signed::verify(Cursor::new(data), size, &Nobody, true));
-    drop(image::demand(data));
+    drop(image::demand(data, size));
     let mut copy = Cursor::new(Vec::new());
     if whole.is_ok() {
         gpkg::check(Cursor::new(data), size).expect("what is whole has the right layout");

@@ -20,5 +20,5 @@ fuzz_target!(|data: &[u8]| {
     header[148..156].fill(b' ');
     let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
     header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
-    drop(image::demand(header.chain(data).chain(repeat(0).take(2048))));
+    drop(image::demand(header.chain(data).chain(repeat(0).take(2048)), data.len() as u64));
 });

@@ -8,13 +8,13 @@ use gbsup::portage::{command, complaints, makeopts, probe, repository, world};
 
 fuzz_target!(|data: &[u8]| {
     let settings = Settings::parse(data);
-    makeopts::jobs(&settings.makeopts);
+    let _ = makeopts::jobs(&settings.makeopts);
     let text = String::from_utf8_lossy(data);
     for complaint in &mut complaints::read(data) {
         complaint.locate(&text);
         drop(complaint.sentence());
     }
-    complaints::is_answer(data);
+    let _ = complaints::is_answer(data);
     drop(complaints::env_files(&text));
     drop((repository::configured(data), repository::locations(data), probe::Capabilities::read(data)));
     drop((command::passed_over(data), command::invisible(data)));

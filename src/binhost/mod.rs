@@ -2,6 +2,7 @@
 //! them.
 
 pub mod aside;
+pub mod examine;
 pub mod gpg;
 pub mod licence;
 pub mod offer;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
-use std::io::{self, Seek};
+use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -16,12 +16,12 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
+use super::examine::Examiner;
 use super::trust::Trust;
 use crate::portage::gpg::Doubt;
 use crate::portage::gpkg::digests::Whole;
-use crate::portage::gpkg::{self, Damage, Sound, signed};
+use crate::portage::gpkg::{Damage, Sound};
 use crate::portage::index::{self, File, Index, Package};
-use crate::portage::xpak;
 use crate::volume::replace;
 
 /// [`Known`], as JSON.
@@ -140,10 +140,11 @@ pub fn verify_index(pkgdir: &Path, index: &Index, all: bool, known: &mut Known, 
         let work = || {
             let (send, next, files, before) = (send.clone(), &next, &files, &before);
             move || {
+                let mut examiner = Examiner::default();
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let last = before.files.get(&file.path).filter(|_| !all);
                     let last = last.filter(|last| trust.knows(&before.keys, last.is_signed));
-                    drop(send.send((file.path.as_str(), one(pkgdir, file, last, trust))));
+                    drop(send.send((file.path.as_str(), one(pkgdir, file, last, trust, &mut examiner))));
                 }
             }
         };
@@ -179,6 +180,7 @@ fn one(
     file: &File,
     last: Option<&Good>,
     trust: &Trust,
+    examiner: &mut Examiner,
 ) -> (u64, Result<Good, (Kind, String)>) {
     let missing = |problem: io::Error| (0, Err((Kind::Missing, format!("cannot be read: {problem}"))));
     let opened = fs::File::open(pkgdir.join(&file.path)).and_then(|opened| Ok((opened.metadata()?, opened)));
@@ -189,11 +191,14 @@ fn one(
     let has_manifest = file.path.ends_with(".gpkg.tar");
     let (bytes, sound) = match last.filter(|last| last.is_still(&meta)) {
         Some(last) => (0, Ok(Sound { whole: last.whole.clone(), is_signed: last.is_signed })),
-        None if has_manifest => (meta.len(), read(opened, meta.len(), trust)),
+        None if has_manifest => (meta.len(), read(opened, meta.len(), trust, examiner)),
         None if matches!(trust, Trust::Checked { demanded: true, .. }) => {
             return (0, Err((Kind::Signature, "is of a format that has no signatures".to_owned())));
         }
-        None => (meta.len(), read_xpak(opened, meta.len())),
+        None => {
+            let whole = examiner.xpak(&opened, meta.len());
+            (meta.len(), whole.map(|whole| Sound { whole, is_signed: false }))
+        }
     };
     let outcome = match sound {
         Err(damage) => {
@@ -219,18 +224,12 @@ fn one(
     (bytes, outcome)
 }
 
-fn read(opened: fs::File, size: u64, trust: &Trust) -> Result<Sound, Damage> {
+fn read(opened: fs::File, size: u64, trust: &Trust, examiner: &mut Examiner) -> Result<Sound, Damage> {
+    let reading = examiner.gpkg(&opened, size)?;
     match trust {
-        Trust::Checked { ring, demanded, .. } => signed::verify(opened, size, ring, *demanded),
-        Trust::Ignored | Trust::Unable(_) => gpkg::verify(opened, size),
+        Trust::Checked { ring, demanded, .. } => reading.judge(opened, ring, *demanded),
+        Trust::Ignored | Trust::Unable(_) => reading.verify(),
     }
-}
-
-/// The older format, which has neither a Manifest nor signatures.
-fn read_xpak(mut opened: fs::File, size: u64) -> Result<Sound, Damage> {
-    xpak::check(&mut opened, size)?;
-    opened.rewind()?;
-    Ok(Sound { whole: Whole::read(opened)?, is_signed: false })
 }
 
 impl Good {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::CommandFactory;
 use serde::Serialize;
 
+use crate::binhost::examine;
 use crate::cli::{Cli, ConfigArgs, ConfigVerb, Exit, PauseArgs, Verb};
 use crate::config::{self, Problems};
 use crate::core::request::{Reply, Request};
@@ -120,6 +121,9 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Serve(args) => serve::run(&args),
         Verb::ClientConfig(args) => client_config::run(args),
         Verb::Notify { .. } => notify::test(&supervisor),
+        Verb::Examine => {
+            examine::run().map(|()| Exit::Done).map_err(|error| Error::Failed(error.to_string()))
+        }
         Verb::Webhook { timeout } => webhook::run(Duration::from_secs(timeout)),
         Verb::Config(ConfigVerb::Check(args)) => config_check(&args),
         Verb::Config(ConfigVerb::Show(args)) => config_show(&args),

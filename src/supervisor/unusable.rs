@@ -6,18 +6,18 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::places::found;
+use crate::binhost::examine::Examiner;
 use crate::binhost::trust::Trust;
 use crate::core::failure::{Class, Failure};
 use crate::portage::buildlog::BuildLog;
 use crate::portage::gpg::Doubt;
-use crate::portage::gpkg::{self, Damage, signed};
+use crate::portage::gpkg::{self, Damage, Reading};
 use crate::portage::make_conf::decompressor;
 use crate::portage::output::Evidence;
 use crate::portage::problem::{Problem, ProblemKind};
 use crate::portage::settings::Settings;
 use crate::portage::signatures::Signatures;
 use crate::portage::unusable::{Advice, Reason, advice, sentence};
-use crate::portage::xpak;
 
 /// Packages shown of those that cannot be used.
 const SHOWN: usize = 20;
@@ -29,13 +29,14 @@ const GETUTO: &str = "getuto";
 pub(super) fn examine(path: &Path, words: &str, signatures: &Signatures) -> Result<Reason, Damage> {
     let size = |file: &File| file.metadata().map(|meta| meta.len());
     let open = || File::open(path).and_then(|file| Ok((size(&file)?, file)));
-    let (length, mut file) = open()?;
+    let (length, file) = open()?;
+    let mut examiner = Examiner::default();
     let other = || Ok(Reason::Other(words.to_owned()));
     if !path.to_string_lossy().ends_with(".gpkg.tar") {
-        xpak::check(&mut file, length)?;
+        examiner.xpak(&file, length)?;
         return other();
     }
-    let sound = match gpkg::verify(file, length) {
+    let sound = match examiner.gpkg(&file, length).and_then(Reading::verify) {
         Err(Damage::Uncompressed) => return Ok(Reason::Uncompressed),
         looked => looked?,
     };
@@ -52,7 +53,7 @@ pub(super) fn examine(path: &Path, words: &str, signatures: &Signatures) -> Resu
     match Trust::in_pkgdir(signatures) {
         Trust::Checked { ring, .. } => {
             let (length, file) = open()?;
-            match signed::verify(file, length, &ring, false) {
+            match examiner.gpkg(&file, length)?.judge(file, &ring, false) {
                 Err(Damage::Signature(doubt @ (Doubt::Bad | Doubt::Unsigned))) => {
                     Err(Damage::Signature(doubt))
                 }

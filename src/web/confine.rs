@@ -2,7 +2,7 @@
 //! nothing else.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
@@ -31,6 +31,18 @@ pub enum Held {
 /// # Errors
 /// When something could have been given up and was not: then nobody must be answered.
 pub fn confine(directory: impl AsFd, files: u64) -> io::Result<Held> {
+    give_up(Some(directory.as_fd()), files)
+}
+
+/// Gives up even that, for a process that is handed what it needs.
+///
+/// # Errors
+/// As for [`confine()`].
+pub fn alone(files: u64) -> io::Result<Held> {
+    give_up(None, files)
+}
+
+fn give_up(directory: Option<BorrowedFd>, files: u64) -> io::Result<Held> {
     limit(files)?;
     if geteuid().is_root() {
         drop_root()?;
@@ -38,7 +50,7 @@ pub fn confine(directory: impl AsFd, files: u64) -> io::Result<Held> {
     nix::sys::prctl::set_no_new_privs()?;
     // Neither is its memory read through /proc by others of its user, nor written to a file when it dies.
     nix::sys::prctl::set_dumpable(false)?;
-    landlock(directory).map_err(io::Error::other)
+    restrict(directory).map_err(io::Error::other)
 }
 
 /// Takes the user and the group of the server, for good.
@@ -64,16 +76,23 @@ fn limit(files: u64) -> io::Result<()> {
 /// # Errors
 /// When the kernel has landlock and does not let it be used.
 pub fn landlock(directory: impl AsFd) -> Result<Held, RulesetError> {
+    restrict(Some(directory.as_fd()))
+}
+
+fn restrict(directory: Option<BorrowedFd>) -> Result<Held, RulesetError> {
     let abi = ABI::V6;
     let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
-    let status = Ruleset::default()
+    let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
-        .create()?
-        .add_rule(PathBeneath::new(directory, read))?
-        .restrict_self()?;
+        .create()?;
+    let ruleset = match directory {
+        Some(directory) => ruleset.add_rule(PathBeneath::new(directory, read))?,
+        None => ruleset,
+    };
+    let status = ruleset.restrict_self()?;
     Ok(match status.ruleset {
         RulesetStatus::FullyEnforced => Held::Fully,
         RulesetStatus::PartiallyEnforced => Held::Partly,

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use super::stage::{self, Need, Part};
 use super::{At, Error, KEYS, LINK, PUBLIC_KEY, Releases};
+use crate::binhost::examine::Examiner;
 use crate::binhost::signing::Signatory;
 use crate::core::release::{Entry, Release};
 use crate::portage::gpkg::sign::{self, Signer};
@@ -37,10 +38,11 @@ pub(super) fn all<S: Signer + Sync>(
         let work = || {
             let (send, next, halt, wanted, parts) = (send.clone(), &next, &halt, &wanted, &*parts);
             move || {
+                let mut examiner = Examiner::default();
                 while let Some(&number) = wanted.get(next.fetch_add(1, Ordering::Relaxed))
                     && !halt.load(Ordering::Relaxed)
                 {
-                    let one = one(directory, &parts[number], &signatory.signer, now);
+                    let one = one(directory, &parts[number], &signatory.signer, now, &mut examiner);
                     halt.fetch_or(one.is_err(), Ordering::Relaxed);
                     drop(send.send(one.map(|entry| (number, entry))));
                 }
@@ -69,7 +71,13 @@ pub(super) fn all<S: Signer + Sync>(
 }
 
 /// Writes the signed copy of one package; what the release says of it.
-fn one<S: Signer>(directory: &Path, part: &Part, signer: &S, now: Timestamp) -> Result<Entry, Error> {
+fn one<S: Signer>(
+    directory: &Path,
+    part: &Part,
+    signer: &S,
+    now: Timestamp,
+    examiner: &mut Examiner,
+) -> Result<Entry, Error> {
     let path = directory.join(&part.entry.path);
     path.parent().map_or(Ok(()), stage::make)?;
     let source = File::open(&part.source).at(&part.source)?;
@@ -84,7 +92,7 @@ fn one<S: Signer>(directory: &Path, part: &Part, signer: &S, now: Timestamp) -> 
     let (copy, sha512) = stage::digests(&path)?;
     let mut entry = part.entry.clone();
     entry.unsigned = Some(whole.sha1);
-    entry.kernel = stage::kernel(&path);
+    entry.kernel = stage::kernel(&path, examiner);
     (entry.size, entry.md5, entry.sha1, entry.sha512) = (copy.size, copy.md5, copy.sha1, sha512);
     Ok(entry)
 }

@@ -1,7 +1,7 @@
 //! Makes the directory of a release.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,11 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha512};
 
 use super::{At, CHANGES, Error, PACKAGES, PACKAGES_GZ, RELEASE};
+use crate::binhost::examine::Examiner;
 use crate::core::release::{Entry, IndexFile, Release};
+use crate::portage::gpkg::Damage;
 use crate::portage::gpkg::digests::{Whole, hex};
-use crate::portage::gpkg::image::{self, Demand};
+use crate::portage::gpkg::image::Demand;
 use crate::portage::index::{Index, Package};
 
 /// A package on its way into a release.
@@ -47,6 +49,7 @@ pub(super) fn packages(
     mut stopped: impl FnMut() -> bool,
 ) -> Result<(), Error> {
     make(directory)?;
+    let mut examiner = Examiner::default();
     let mut made = PathBuf::new();
     for part in parts {
         if stopped() {
@@ -62,7 +65,7 @@ pub(super) fn packages(
         }
         if part.need == Need::Reading {
             read(part, &to)?;
-            part.entry.kernel = kernel(&to);
+            part.entry.kernel = kernel(&to, &mut examiner);
         }
         let time = fs::metadata(&to).at(&to)?.mtime();
         let Part { entry, package, .. } = part;
@@ -118,9 +121,15 @@ fn read(part: &mut Part, file: &Path) -> Result<(), Error> {
 
 /// Which kernel a package demands. What cannot be looked into is offered all the same: a kernel that is too old is
 /// the exception.
-pub(super) fn kernel(file: &Path) -> Option<Demand> {
+pub(super) fn kernel(file: &Path, examiner: &mut Examiner) -> Option<Demand> {
     file.to_str().filter(|path| path.ends_with(".gpkg.tar"))?;
-    image::demand(BufReader::new(File::open(file).ok()?)).ok().flatten()
+    let opened = File::open(file).ok()?;
+    let size = opened.metadata().ok()?.len();
+    let demand = examiner.demand(&opened, size);
+    if let Err(damage @ Damage::Demanding) = &demand {
+        tracing::warn!("which kernel {} demands is not known: {damage}", file.display());
+    }
+    demand.ok().flatten()
 }
 
 /// The digests of a whole file; the SHA512 beside those of the index.

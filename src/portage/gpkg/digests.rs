@@ -12,7 +12,7 @@ use sha2::{Digest, Sha512};
 const CHUNK: usize = 64 << 10;
 
 /// The digests of a member that a Manifest gives (`portage/const.py:MANIFEST2_HASH_DEFAULTS`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Member {
     blake2b: String,
     sha512: String,

@@ -1,6 +1,7 @@
 //! What is in a binary package, as far as it has to be known before it is offered: which kernel its programs and
 //! libraries demand.
 
+use std::cell::Cell;
 use std::io::{self, Read};
 
 use bzip2::read::MultiBzDecoder;
@@ -11,6 +12,7 @@ use ruzstd::decoding::StreamingDecoder;
 use serde::{Deserialize, Serialize};
 use tar::Archive;
 
+use super::bounds::{self, Allowed, Unpacked};
 use crate::portage::elf::{self, Kernel};
 
 /// The highest kernel that a package demands.
@@ -22,31 +24,42 @@ pub struct Demand {
     pub file: String,
 }
 
-/// The most memory for a dictionary of xz, in KiB; `xz -9` needs 64 MiB.
-const MOST: u32 = 256 << 10;
+/// The most bytes of what was unpacked that zstd looks back on, for which its decoder keeps room for twice as many. `zstd -19`
+/// needs 8 MiB, `--ultra` and `--long` more than these.
+const WINDOW: u64 = 16 << 20;
+/// The most memory for xz, in KiB: `xz -8` looks back on 32 MiB.
+const MEMORY: u32 = 34 << 10;
 
-/// Reads a gpkg up to its image, and that to its end; nothing when no file in it says anything. Of files that
+/// Reads a gpkg of so many bytes up to its image, and that to its end; nothing when no file in it says anything. Of files that
 /// demand the same the first one is named.
 ///
 /// # Errors
-/// When the package is damaged, or compressed with something that is not looked into, such as lzop. (The endings are
-/// those of `portage/util/compression_probe.py`.)
-pub fn demand(package: impl Read) -> io::Result<Option<Demand>> {
-    let mut archive = Archive::new(package);
-    for entry in archive.entries()? {
+/// When the package is damaged, unpacks to more than any package does, or is compressed with something that is not looked into,
+/// such as lzop or `xz -9`. (The endings are those of `portage/util/compression_probe.py`.)
+pub fn demand(package: impl Read, size: u64) -> io::Result<Option<Demand>> {
+    let left = Cell::new(None);
+    let mut archive = Archive::new(Allowed::new(package, &left));
+    let mut entries = archive.entries()?;
+    let mut unread = 0;
+    while let Some(entry) = bounds::next(&mut entries, &left, unread) {
         let entry = entry?;
+        unread = entry.size();
+        let of_image = |image: Box<dyn Read + '_>| of_image(Unpacked::new(image, size));
         let path = entry.path_bytes().into_owned();
         let name = String::from_utf8_lossy(path.split(|&byte| byte == b'/').next_back().unwrap_or_default());
         match name.strip_prefix("image.tar") {
             None => {}
             Some(ending) if ending.split('.').next_back() == Some("sig") => {}
-            Some("") => return of_image(entry),
-            Some(".bz2") => return of_image(MultiBzDecoder::new(entry)),
-            Some(".gz") => return of_image(MultiGzDecoder::new(entry)),
-            Some(".lz") => return of_image(LzipReader::new(entry)),
-            Some(".lz4") => return of_image(FrameDecoder::new(entry)),
-            Some(".xz") => return of_image(XzReader::new_mem_limit(entry, true, MOST)),
-            Some(".zst") => return of_image(StreamingDecoder::new(entry).map_err(io::Error::other)?),
+            Some("") => return of_image(Box::new(entry)),
+            Some(".bz2") => return of_image(Box::new(MultiBzDecoder::new(entry))),
+            Some(".gz") => return of_image(Box::new(MultiGzDecoder::new(entry))),
+            Some(".lz") => return of_image(Box::new(LzipReader::new(entry))),
+            Some(".lz4") => return of_image(Box::new(FrameDecoder::new(entry))),
+            Some(".xz") => return of_image(Box::new(XzReader::new_mem_limit(entry, true, MEMORY))),
+            Some(".zst") => {
+                let decoder = StreamingDecoder::new_with_max_window_size(entry, WINDOW);
+                return of_image(Box::new(decoder.map_err(io::Error::other)?));
+            }
             Some(other) => {
                 let what = format!("its image is compressed in a way that is not looked into: {other}");
                 return Err(io::Error::new(io::ErrorKind::Unsupported, what));
@@ -59,14 +72,19 @@ pub fn demand(package: impl Read) -> io::Result<Option<Demand>> {
 fn of_image(image: impl Read) -> io::Result<Option<Demand>> {
     let mut highest: Option<Demand> = None;
     let mut start = Vec::new();
-    let mut archive = Archive::new(image);
-    for entry in archive.entries()? {
+    let left = Cell::new(None);
+    let mut archive = Archive::new(Allowed::new(image, &left));
+    let mut entries = archive.entries()?;
+    let mut unread = 0;
+    while let Some(entry) = bounds::next(&mut entries, &left, unread) {
         let mut entry = entry?;
+        unread = entry.size();
         if !entry.header().entry_type().is_file() {
             continue;
         }
         start.clear();
         entry.by_ref().take(elf::PREFIX).read_to_end(&mut start)?;
+        unread = unread.saturating_sub(start.len() as u64);
         let Some(kernel) = elf::demanded(&start) else { continue };
         if highest.as_ref().is_none_or(|highest| highest.kernel < kernel) {
             let path = entry.path_bytes();
@@ -90,6 +108,10 @@ mod tests {
 
     use super::*;
     use crate::portage::elf::tests::library;
+
+    fn demanded(package: &[u8]) -> io::Result<Option<Demand>> {
+        demand(package, package.len() as u64)
+    }
 
     fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
@@ -137,7 +159,7 @@ mod tests {
             ("image.tar.xz", xz.finish().unwrap()),
             ("image.tar.zst", zstd),
         ] {
-            let found = demand(&package(name, &image)[..]).unwrap().unwrap();
+            let found = demanded(&package(name, &image)).unwrap().unwrap();
             assert_eq!(
                 (found.kernel.to_string().as_str(), found.file.as_str()),
                 ("4.11.0", "/usr/lib64/libQt.so.6"),
@@ -145,26 +167,70 @@ mod tests {
             );
             // A power loss in the middle, or a disk that rots.
             let cut = &image[..image.len() / 2];
-            assert!(demand(&package(name, cut)[..]).is_err(), "{name}");
+            assert!(demanded(&package(name, cut)).is_err(), "{name}");
         }
     }
 
     #[test]
     fn a_package_of_portage_without_programs_demands_nothing() {
         let package = include_bytes!("../../../tests/captured/t1-1-1.gpkg.tar");
-        assert_eq!(demand(&package[..]).unwrap(), None);
+        assert_eq!(demanded(package).unwrap(), None);
     }
 
     #[test]
     fn what_cannot_be_looked_into_is_told() {
-        let problem = demand(&package("image.tar.lzo", b"LZO")[..]).unwrap_err().to_string();
+        let problem = demanded(&package("image.tar.lzo", b"LZO")).unwrap_err().to_string();
         assert_eq!(problem, "its image is compressed in a way that is not looked into: .lzo");
         for ending in ["bz2", "lz", "lz4", "xz"] {
             assert!(
-                demand(&package(&format!("image.tar.{ending}"), b"none of these")[..]).is_err(),
+                demanded(&package(&format!("image.tar.{ending}"), b"none of these")).is_err(),
                 "{ending}"
             );
         }
-        assert!(demand(&tar(&[("a-1-1/gpkg-1", b"")])[..]).is_err());
+        assert!(demanded(&tar(&[("a-1-1/gpkg-1", b"")])).is_err());
+    }
+    /// As many of the same byte as it says, packed. Nothing that unpacks is as small.
+    fn same(byte: u8, count: u64) -> Vec<u8> {
+        let mut zstd = Vec::new();
+        ruzstd::encoding::compress(io::repeat(byte).take(count), &mut zstd, CompressionLevel::Fastest);
+        zstd
+    }
+
+    #[test]
+    fn what_asks_for_more_than_it_is_long_is_refused() {
+        // The header of a member whose data are its headers.
+        let header = |kind: tar::EntryType, size: u64| {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_size(size);
+            header.set_cksum();
+            header.as_bytes().to_vec()
+        };
+        let zeros = |kind, size| {
+            let mut zstd = compress_to_vec(&header(kind, size)[..], CompressionLevel::Fastest);
+            zstd.extend(same(0, size));
+            zstd
+        };
+        for kind in [tar::EntryType::GNULongName, tar::EntryType::GNULongLink, tar::EntryType::XHeader] {
+            let plain = [header(kind, 1 << 20), vec![0; 1 << 20]].concat();
+            let told = demanded(&package("image.tar", &plain)).unwrap_err().to_string();
+            assert_eq!(told, "the headers of one of its files are longer than 64 KiB");
+            let short = [header(kind, 60 << 10), vec![b'x'; 60 << 10]].concat();
+            let told = demanded(&package("image.tar", &short)).unwrap_err().to_string();
+            assert!(told.contains("no future member found"), "{told}");
+            assert!(demanded(&package("image.tar.zst", &zeros(kind, 1 << 20))).is_err());
+        }
+        // 8 GiB, of which nothing is there.
+        let mut holes = tar::Header::new_gnu();
+        holes.set_entry_type(tar::EntryType::GNUSparse);
+        holes.set_size(0);
+        let map = holes.as_gnu_mut().unwrap();
+        map.realsize.copy_from_slice(b"77777777777\0");
+        map.sparse[0].offset.copy_from_slice(b"77777777777\0");
+        map.sparse[0].numbytes.copy_from_slice(b"00000000000\0");
+        holes.set_cksum();
+        let holes = [holes.as_bytes().to_vec(), vec![0; 1024]].concat();
+        let told = demanded(&package("image.tar", &holes)).unwrap_err().to_string();
+        assert_eq!(told, "a file in it has holes");
     }
 }

@@ -8,21 +8,27 @@
 //! [`verify`] reads every byte, and finds what a disk or a person changed as well. [`signed::verify`] finds also
 //! what somebody changed who knows how a package is made.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
 
+use serde::{Deserialize, Serialize};
 use tar::{Archive, Entries, Entry};
 
 use super::gpg::Doubt;
+use bounds::Allowed;
 use digests::{Member, Whole};
+use signed::Parts;
 
+mod bounds;
 pub mod digests;
 pub mod image;
 pub mod sign;
 pub mod signed;
 
 /// What is wrong with a file. The text is what the operator reads after its name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Damage {
     /// Nothing was written into the reserved name.
     #[error("it is empty")]
@@ -38,7 +44,7 @@ pub enum Damage {
     Layout(String),
     /// A part that every package has is not there.
     #[error("it has no {0}")]
-    Missing(&'static str),
+    Missing(Cow<'static, str>),
     /// A member and the Manifest do not agree.
     #[error("{0} is not what its Manifest says")]
     Mismatch(String),
@@ -47,8 +53,12 @@ pub enum Damage {
         "it was packed without compression (BINPKG_COMPRESS=none), and only a Portage with the same setting can read it"
     )]
     Uncompressed,
+    /// Whoever reads it comes to the end of what a reader may take.
+    #[error("reading it takes more memory or processor time than any package does")]
+    Demanding,
     /// It is whole, but its signature does not show that it comes from whom it should.
     #[error("{0}")]
+    #[serde(skip)]
     Signature(Doubt),
 }
 
@@ -59,6 +69,7 @@ impl Damage {
         match self {
             Self::Uncompressed => format!("is whole, but {self}"),
             Self::Signature(doubt) => format!("cannot be trusted: {doubt}"),
+            Self::Demanding => format!("is too demanding: {self}"),
             _ => format!("is damaged: {self}"),
         }
     }
@@ -66,7 +77,7 @@ impl Damage {
 
 /// More members, or a longer Manifest, than any package has.
 const MAX_MEMBERS: usize = 64;
-const MAX_MANIFEST: u64 = 1 << 20;
+const MAX_MANIFEST: u64 = 256 << 10;
 
 /// Checks structure and sizes of one package; `size` is the length of the file.
 ///
@@ -76,8 +87,9 @@ pub fn check<R: Read + Seek>(reader: R, size: u64) -> Result<(), Damage> {
     if size == 0 {
         return Err(Damage::Empty);
     }
-    let mut archive = Archive::new(reader);
-    members(archive.entries_with_seek()?, size, |_| Ok(None))?.compare()
+    let left = Cell::new(None);
+    let mut archive = Archive::new(Allowed::new(reader, &left));
+    members(archive.entries_with_seek()?, size, &left, |_| Ok(None))?.compare()
 }
 
 /// The names of its members, such as `image.tar.zst`; `size` is the length of the file.
@@ -85,8 +97,9 @@ pub fn check<R: Read + Seek>(reader: R, size: u64) -> Result<(), Damage> {
 /// # Errors
 /// As for [`check`].
 pub fn names<R: Read + Seek>(reader: R, size: u64) -> Result<Vec<String>, Damage> {
-    let mut archive = Archive::new(reader);
-    Ok(members(archive.entries_with_seek()?, size, |_| Ok(None))?.found.into_keys().collect())
+    let left = Cell::new(None);
+    let mut archive = Archive::new(Allowed::new(reader, &left));
+    Ok(members(archive.entries_with_seek()?, size, &left, |_| Ok(None))?.found.into_keys().collect())
 }
 
 /// A package that is whole.
@@ -103,24 +116,44 @@ pub struct Sound {
 /// # Errors
 /// As for [`check`].
 pub fn verify<R: Read>(reader: R, size: u64) -> Result<Sound, Damage> {
-    let (members, whole) = read(reader, size, |entry| Member::read(entry))?;
-    members.compare()?;
-    Ok(Sound { whole, is_signed: members.are_signed() })
+    read(reader, size)?.verify()
 }
 
-/// Reads a package to its last byte. `digest` reads the data of a member.
-fn read<R: Read>(
-    reader: R,
-    size: u64,
-    mut digest: impl FnMut(&mut Entry<digests::Tee<R>>) -> io::Result<Member>,
-) -> Result<(Members, Whole), Damage> {
+/// What a package is, read to its last byte. Whether that is as it should be is not judged: so it can be read where nobody knows of keys.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reading {
+    members: Members,
+    whole: Whole,
+    /// What else is needed where there are signatures.
+    parts: Parts,
+}
+
+/// Reads a package to its last byte; `size` is the length of the file.
+///
+/// # Errors
+/// As for [`check`], but for members that are not what the Manifest says.
+pub fn read<R: Read>(reader: R, size: u64) -> Result<Reading, Damage> {
     if size == 0 {
         return Err(Damage::Empty);
     }
-    let mut archive = Archive::new(digests::Tee::new(reader));
-    let members = members(archive.entries()?, size, |entry| digest(entry).map(Some))?;
+    let left = Cell::new(None);
+    let mut parts = Parts::default();
+    let mut archive = Archive::new(Allowed::new(digests::Tee::new(reader), &left));
+    let members = members(archive.entries()?, size, &left, |entry| parts.take(entry).map(Some))?;
     // Behind the last member there is padding, which the digests of the whole file cover.
-    Ok((members, archive.into_inner().finish()?))
+    let whole = archive.into_inner().into_inner().finish()?;
+    Ok(Reading { members, whole, parts })
+}
+
+impl Reading {
+    /// Whether it is all that its Manifest says. Signatures are not looked at.
+    ///
+    /// # Errors
+    /// As for [`check`].
+    pub fn verify(self) -> Result<Sound, Damage> {
+        self.members.compare()?;
+        Ok(Sound { is_signed: self.members.are_signed(), whole: self.whole })
+    }
 }
 
 impl From<io::Error> for Damage {
@@ -130,22 +163,24 @@ impl From<io::Error> for Damage {
 }
 
 /// What the members of a package are, and what its Manifest says that they are.
+#[derive(Debug, Serialize, Deserialize)]
 struct Members {
     /// By their names: how long they are, and their digests where those were worked out.
     found: BTreeMap<String, (u64, Option<Member>)>,
     manifest: String,
 }
 
-/// Goes through the members. `digest` may read their data.
+/// Goes through the members. `digest` reads their data, of all or of none; `left` is what [`Allowed`] goes by.
 fn members<'a, R: Read + 'a>(
-    entries: Entries<'a, R>,
+    mut entries: Entries<'a, R>,
     size: u64,
+    left: &Cell<Option<u64>>,
     mut digest: impl FnMut(&mut Entry<'a, R>) -> io::Result<Option<Member>>,
 ) -> Result<Members, Damage> {
     let mut prefix: Option<String> = None;
     let mut found = BTreeMap::new();
     let mut manifest = None;
-    for entry in entries {
+    while let Some(entry) = bounds::next(&mut entries, left, 0) {
         let mut entry = entry?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let Some((directory, name)) = path.split_once('/').filter(|(d, n)| !d.is_empty() && !n.contains('/'))
@@ -160,8 +195,11 @@ fn members<'a, R: Read + 'a>(
             return Err(Damage::CutShort(name.to_owned()));
         }
         let digests = if name == "Manifest" {
+            if length > MAX_MANIFEST {
+                return Err(Damage::Layout("its Manifest is longer than that of any package".to_owned()));
+            }
             let mut text = Vec::new();
-            entry.by_ref().take(MAX_MANIFEST).read_to_end(&mut text)?;
+            entry.read_to_end(&mut text)?;
             manifest = Some(String::from_utf8_lossy(&text).into_owned());
             None
         } else {
@@ -172,10 +210,10 @@ fn members<'a, R: Read + 'a>(
         }
     }
     found.remove("Manifest");
-    let manifest = manifest.ok_or(Damage::Missing("Manifest"))?;
+    let manifest = manifest.ok_or(Damage::Missing("Manifest".into()))?;
     for (part, start) in [("gpkg-1", "gpkg-1"), ("metadata", "metadata.tar"), ("image", "image.tar")] {
         if !found.keys().any(|name| name.starts_with(start)) {
-            return Err(Damage::Missing(part));
+            return Err(Damage::Missing(part.into()));
         }
     }
     Ok(Members { found, manifest })

@@ -3,10 +3,12 @@
 //! Behind `metadata.tar*` and `image.tar*` stands a detached signature, `.sig`, and the Manifest, which lists these
 //! as well, is signed in clear. Everything else stays as it is, to the byte.
 
+use std::cell::Cell;
 use std::io::{self, Read, Seek, Write};
 
 use tar::{Archive, Builder, Entry, Header};
 
+use super::bounds::Allowed;
 use super::digests::{Hashing, Member, Tee, Whole};
 use super::{Damage, members};
 
@@ -85,10 +87,11 @@ struct Signing<'a, W: Write, S> {
 
 impl<W: Write + Seek, S: Signer> Signing<'_, W, S> {
     fn package<R: Read>(&mut self, package: R, size: u64) -> Result<Whole, Damage> {
-        let mut archive = Archive::new(Tee::new(package));
-        members(archive.entries()?, size, |entry| self.member(entry).map(Some))?.compare()?;
-        let whole = archive.into_inner().finish()?;
-        let (header, path) = self.last.take().ok_or(Damage::Missing("image"))?;
+        let left = Cell::new(None);
+        let mut archive = Archive::new(Allowed::new(Tee::new(package), &left));
+        members(archive.entries()?, size, &left, |entry| self.member(entry).map(Some))?.compare()?;
+        let whole = archive.into_inner().into_inner().finish()?;
+        let (header, path) = self.last.take().ok_or(Damage::Missing("image".into()))?;
         let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
         let manifest = self.signer.clear(&self.manifest);
         let manifest = self.made(manifest)?;

@@ -7,11 +7,15 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use serde::{Deserialize, Serialize};
 use tar::Entry;
 
 use super::digests::Member;
 use super::sign::ENDING;
-use super::{Damage, Doubt, MAX_MANIFEST, Members, Sound, read};
+use super::{Damage, Doubt, Members, Reading, Sound, read};
+
+/// A longer signature is none, in bytes: that of a key of 16384 bits has 3 KiB in ASCII armour.
+const LONGEST: u64 = 16 << 10;
 
 /// Who says whether signatures are those of the right keys.
 pub trait Judge {
@@ -39,41 +43,57 @@ pub fn verify<R: Read + Seek>(
     judge: &impl Judge,
     demanded: bool,
 ) -> Result<Sound, Damage> {
-    let mut parts = Parts::default();
-    let (mut members, whole) = read(&mut reader, size, |entry| parts.take(entry))?;
-    let is_signed = members.are_signed();
-    if !is_signed && !demanded {
+    let reading = read(&mut reader, size)?;
+    reading.judge(reader, judge, demanded)
+}
+
+impl Reading {
+    /// The same for what was [`read`] already, of the same file.
+    ///
+    /// # Errors
+    /// As for [`verify`].
+    pub fn judge<R: Read + Seek>(
+        self,
+        mut reader: R,
+        judge: &impl Judge,
+        demanded: bool,
+    ) -> Result<Sound, Damage> {
+        let Self { mut members, whole, parts } = self;
+        let is_signed = members.are_signed();
+        if !is_signed && !demanded {
+            members.compare()?;
+            return Ok(Sound { whole, is_signed });
+        }
+        members.manifest = judge.clear(&members.manifest).map_err(Damage::Signature)?;
+        let signed = parts.pairs(&members)?;
         members.compare()?;
-        return Ok(Sound { whole, is_signed });
+        for (place, signature) in signed {
+            reader.seek(SeekFrom::Start(place.start))?;
+            let mut data = reader.by_ref().take(place.length);
+            judge.detached(signature, &mut data).map_err(Damage::Signature)?;
+        }
+        Ok(Sound { whole, is_signed })
     }
-    members.manifest = judge.clear(&members.manifest).map_err(Damage::Signature)?;
-    let signed = parts.pairs(&members)?;
-    members.compare()?;
-    for (place, signature) in signed {
-        reader.seek(SeekFrom::Start(place.start))?;
-        let mut data = reader.by_ref().take(place.length);
-        judge.detached(signature, &mut data).map_err(Damage::Signature)?;
-    }
-    Ok(Sound { whole, is_signed })
 }
 
 /// What has to be looked at a second time.
-#[derive(Default)]
-struct Parts {
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Parts {
     places: BTreeMap<String, Place>,
     /// The signatures, by the names of what they sign.
     signatures: BTreeMap<String, Vec<u8>>,
 }
 
 /// Where the data of a member is in the file.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Place {
     start: u64,
     length: u64,
 }
 
 impl Parts {
-    fn take<R: Read>(&mut self, entry: &mut Entry<R>) -> io::Result<Member> {
+    /// Reads a member.
+    pub(super) fn take<R: Read>(&mut self, entry: &mut Entry<R>) -> io::Result<Member> {
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let name = path.rsplit('/').next().unwrap_or_default();
         let Some(of) = name.strip_suffix(ENDING) else {
@@ -81,9 +101,12 @@ impl Parts {
             self.places.insert(name.to_owned(), place);
             return Member::read(entry);
         };
-        // One that is longer is none, and not what the Manifest says.
+        if entry.size() > LONGEST {
+            let what = format!("{name} is longer than any signature");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
         let mut signature = Vec::new();
-        entry.take(MAX_MANIFEST).read_to_end(&mut signature)?;
+        entry.read_to_end(&mut signature)?;
         let member = Member::read(&signature[..])?;
         self.signatures.insert(of.to_owned(), signature);
         Ok(member)

@@ -77,9 +77,9 @@ fn damage_is_named() {
         let members: Vec<_> = good().into_iter().filter(|(path, _)| !path.ends_with(name)).collect();
         run(&tar(&members))
     };
-    assert_eq!(without("Manifest"), Err(Damage::Missing("Manifest")));
-    assert_eq!(without("gpkg-1"), Err(Damage::Missing("gpkg-1")));
-    assert_eq!(without("image.tar.zst"), Err(Damage::Missing("image")));
+    assert_eq!(without("Manifest"), Err(Damage::Missing("Manifest".into())));
+    assert_eq!(without("gpkg-1"), Err(Damage::Missing("gpkg-1".into())));
+    assert_eq!(without("image.tar.zst"), Err(Damage::Missing("image".into())));
     for (change, want) in [
         (("x-1-1/metadata.tar.zst", &b"metadata"[..]), Damage::Mismatch("metadata.tar.zst".into())),
         (("x-2-1/metadata.tar.zst", b"meta"), Damage::Layout("x-2-1/metadata.tar.zst".into())),
