@@ -52,7 +52,11 @@ fn blocks(page: &str) -> Vec<(String, String)> {
     let mut open: Option<(String, String)> = None;
     for line in page.lines() {
         match (&mut open, line.strip_prefix("```")) {
-            (None, Some(language)) => open = Some((language.to_string(), String::new())),
+            // What follows the language is the block's name.
+            (None, Some(words)) => {
+                let language = words.split(' ').next().unwrap_or_default();
+                open = Some((language.to_string(), String::new()));
+            }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (Some((_, text)), None) => *text += &format!("{line}\n"),
             (None, None) => {}
@@ -195,6 +199,59 @@ fn the_problems_in_the_manual_are_those_one_gets() {
     let page = page("docs/configuration.md");
     for problem in problems.iter() {
         assert!(page.contains(&format!("gbsup: {problem}\n")), "{problem}");
+    }
+}
+
+/// The tests that compare what a page shows with what one sees (`tests/e2e/support/pages.rs`).
+const COMPARED: &[&str] = &["tests/e2e/pages.rs", "tests/e2e/major.rs"];
+
+#[test]
+fn output_in_the_pages_is_compared_with_the_real_one() {
+    let tests: String = COMPARED.iter().map(|name| page(name)).collect();
+    let mut seen = Vec::new();
+    for name in pages() {
+        for line in page(&name).lines().filter_map(|line| line.strip_prefix("```console")) {
+            let block = line.trim();
+            assert!(
+                tests.contains(&format!("shows(\"{block}\")")),
+                "{name}: nothing compares block {block:?}"
+            );
+            assert!(!seen.contains(&block.to_owned()), "{name}: there are two blocks {block:?}");
+            seen.push(block.to_owned());
+        }
+    }
+    assert!(seen.len() >= 8 && tests.contains("is_the_picture()"), "only {seen:?}");
+}
+
+#[test]
+fn files_that_the_pages_name_exist() {
+    let places = ["src/", "tests/", "scripts/", "docs/", "etc/", "image/", "findings/", "benches/"];
+    let mut seen = 0;
+    for name in pages().iter().filter(|name| *name != "CHANGELOG.md") {
+        for word in prose(&page(name)).split('`').skip(1).step_by(2) {
+            let path = word.split([':', ' ', '#']).next().unwrap_or_default();
+            let named = places.iter().any(|place| path.starts_with(place));
+            // A pattern, or a place for a name.
+            if !named || path.contains(['*', '<']) || path.contains("NAME") {
+                continue;
+            }
+            seen += 1;
+            assert!(root().join(path).exists(), "{name} names {path}");
+        }
+    }
+    assert!(seen > 60, "only {seen} were found");
+}
+
+#[test]
+fn every_class_is_in_the_manual() {
+    let source = page("src/core/failure.rs");
+    let names = source.split("Self::").filter_map(|arm| arm.split_once("=> \"")?.1.split_once('"'));
+    // What the world file lacks is a warning.
+    let names: Vec<_> = names.map(|(name, _)| name).filter(|name| *name != "world-atom-gone").collect();
+    assert!(names.len() > 20, "{names:?}");
+    let manual = page("docs/troubleshooting.md");
+    for name in names {
+        assert!(manual.contains(&format!("`{name}`")), "{name} is not in docs/troubleshooting.md");
     }
 }
 

@@ -23,6 +23,7 @@ mod logs;
 mod major;
 mod notify;
 mod orphans;
+mod pages;
 mod pause;
 mod plan;
 mod planted;

@@ -135,6 +135,7 @@ fn after_a_major_update_nothing_needs_the_old_version() {
     assert!(changes.contains("dev-lang/perl went from 5.40 to 5.42"), "{changes}");
     assert!(changes.contains("PYTHON_TARGETS changed: +python3_13 -python3_12"), "{changes}");
     assert!(changes.contains("test-major/unbound-1"), "{changes}");
+    builder.shows("changed");
     assert!(!changes.contains("test-major/script-1"), "{changes}");
     let logs = builder.logs();
     let reason =

@@ -330,6 +330,11 @@ impl Drop for Builder {
                 "---- {}: the end of its log ----\n{}{}---- its status ----\n{}{}---- its processes ----\n{}{}",
                 self.name, logs.out, logs.err, status.out, status.err, processes.out, processes.err
             );
+            if std::env::var_os("GBSUP_TEST_KEEP").is_some() {
+                eprintln!("It is kept: docker exec -it {} bash", self.name);
+                std::mem::forget(self.volume.take());
+                return;
+            }
         }
         docker(&["rm", "--force", "--volumes", &self.name]);
     }

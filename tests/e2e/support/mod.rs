@@ -7,6 +7,7 @@ mod checks;
 mod client;
 mod docker;
 mod home;
+mod pages;
 mod random;
 mod recipe;
 mod watch;
