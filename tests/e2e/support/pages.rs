@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use super::builder::Builder;
 use super::docker::docker;
 
-/// As wide as a page shows it.
-const COLUMNS: u32 = 110;
+/// As wide as a page shows its tables, and a picture its terminal.
+const PAGE: u32 = 110;
+const TERMINAL: u32 = 80;
 /// The picture, which shows `gbsup status`.
 const PICTURE: &str = "docs/status.svg";
 
@@ -23,8 +24,8 @@ impl Builder {
         for command in block.lines().filter(|line| line.starts_with("$ ")) {
             let words: Vec<&str> = command.split_whitespace().collect();
             let at = words.iter().position(|word| *word == "gbsup").expect("each is a command of gbsup");
-            let terminal = words.contains(&"-it");
-            let printed = self.printed(&words[at..].join(" "), terminal, "NO_COLOR=1 ");
+            let columns = words.contains(&"-it").then_some(PAGE);
+            let printed = self.printed(&words[at..].join(" "), columns, "NO_COLOR=1 ");
             real += &format!("{command}\n{printed}");
         }
         if !alike(&block, &real) {
@@ -41,7 +42,7 @@ impl Builder {
     #[track_caller]
     pub fn is_the_picture(&self) {
         let path = root().join(PICTURE);
-        let drawn = anstyle_svg::Term::new().render_svg(&self.printed("gbsup status", true, ""));
+        let drawn = anstyle_svg::Term::new().render_svg(&self.printed("gbsup status", Some(TERMINAL), ""));
         let shown = fs::read_to_string(&path).unwrap_or_default();
         if !alike(&text(&shown), &text(&drawn)) {
             assert!(writes(), "{PICTURE} shows\n{}\nand real is\n{}", text(&shown), text(&drawn));
@@ -49,14 +50,13 @@ impl Builder {
         }
     }
 
-    /// What a command prints into a terminal, or into a pipe; it may fail.
+    /// What a command prints into a terminal that is so wide, or into a pipe; it may fail.
     #[track_caller]
-    fn printed(&self, command: &str, terminal: bool, environment: &str) -> String {
-        if !terminal {
-            let ran = self.exec(&["sh", "-c", &format!("{command} 2>&1")]);
-            return ran.out;
-        }
-        let script = format!("stty rows 40 cols {COLUMNS}; {environment}{command}");
+    fn printed(&self, command: &str, columns: Option<u32>, environment: &str) -> String {
+        let Some(columns) = columns else {
+            return self.exec(&["sh", "-c", &format!("{command} 2>&1")]).out;
+        };
+        let script = format!("stty rows 40 cols {columns}; {environment}{command}");
         docker(&["exec", "--tty", self.name(), "sh", "-c", &script]).out.replace('\r', "")
     }
 }
