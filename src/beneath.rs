@@ -5,20 +5,26 @@
 //! once, and the kernel looks everything else up below it, through no link (openat2(2)). Only regular files are opened, and opening
 //! never waits for the other end of a pipe.
 
+mod empty;
+mod look;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat, renameat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
+
+use empty::empty;
+pub(crate) use look::look;
 
 /// Links of root in the place of the directory itself that are followed one after the other.
 const LINKS: usize = 8;
@@ -121,16 +127,44 @@ impl Beneath {
     /// # Errors
     /// Also for a file with another name somewhere that not everybody may read: it was linked here by whoever wants it shown.
     pub(crate) fn file(&self, path: impl AsRef<Path>) -> io::Result<File> {
-        let file: File =
-            look(self.directory.as_fd(), path.as_ref(), OFlag::O_RDONLY | OFlag::O_NONBLOCK)?.into();
-        let meta = file.metadata()?;
-        if !meta.is_file() {
-            return Err(refused("is not a regular file"));
-        }
-        if is_borrowed(&meta) {
+        let file = self.linked(path)?;
+        if is_borrowed(&file.metadata()?) {
             return Err(refused("is a second name of a file of another user"));
         }
         Ok(file)
+    }
+
+    /// The same whatever other names it has, for a place where root alone makes files: releases are made of second names of
+    /// binary packages.
+    pub(crate) fn linked(&self, path: impl AsRef<Path>) -> io::Result<File> {
+        let file: File =
+            look(self.directory.as_fd(), path.as_ref(), OFlag::O_RDONLY | OFlag::O_NONBLOCK)?.into();
+        if !file.metadata()?.is_file() {
+            return Err(refused("is not a regular file"));
+        }
+        Ok(file)
+    }
+
+    /// Makes sure of a directory right below it, with this owner, group and mode. What else has its name is removed: whoever put
+    /// it there wants root to follow it.
+    pub(crate) fn make(&self, name: &str, (owner, group): (u32, u32), mode: u32) -> io::Result<()> {
+        if self.entry(name).is_ok_and(|entry| entry.kind != Kind::Directory) {
+            self.remove(name)?;
+        }
+        match mkdirat(&self.directory, name, Mode::S_IRWXU) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(problem) => return Err(problem.into()),
+        }
+        let directory = self.directory(Path::new(name))?;
+        let meta = fstat(&directory)?;
+        let moved = meta.st_uid != owner || meta.st_gid != group;
+        if moved {
+            fchown(&directory, Some(Uid::from_raw(owner)), Some(Gid::from_raw(group)))?;
+        }
+        if moved || meta.st_mode & 0o7777 != mode {
+            fchmod(&directory, Mode::from_bits_truncate(mode))?;
+        }
+        Ok(())
     }
 
     /// A handle on whatever is at a path below it, which opens nothing: no pipe is waited for, no device is started.
@@ -244,106 +278,6 @@ pub(crate) fn digested(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Opens what is at a path below a directory, through no link and out of it by none.
-pub(crate) fn look(directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
-    if path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return Err(refused("leads out of its place"));
-    }
-    let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-    let how = OpenHow::new().flags(flags).resolve(
-        ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-    );
-    let mut opened = openat2(directory, path, how);
-    // Another process moved something meanwhile: openat2(2) asks to try again.
-    for _ in 0..8 {
-        if !matches!(opened, Err(Errno::EAGAIN)) {
-            break;
-        }
-        opened = openat2(directory, path, how);
-    }
-    match opened {
-        // A kernel before 5.6, or a filter of the container engine that does not know the call.
-        Err(Errno::ENOSYS | Errno::EPERM) => step_by_step(directory, path, flags),
-        Err(Errno::ELOOP | Errno::EXDEV) => Err(refused("leads through a link or out of its place")),
-        // What cannot be opened to be read is no regular file: a socket, a device without a driver.
-        Err(Errno::ENXIO | Errno::ENODEV) => Err(refused("is not a regular file")),
-        opened => Ok(opened?),
-    }
-}
-
-/// The same by plain names, one after the other, each of which has to be a directory and no link.
-fn step_by_step(directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
-    let mut names = Vec::new();
-    for component in path.components() {
-        match component {
-            Component::Normal(name) => names.push(name),
-            Component::CurDir => {}
-            _ => return Err(refused("leads out of its place")),
-        }
-    }
-    let last = names.pop().unwrap_or(OsStr::new("."));
-    let through = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let mut at = openat(directory, ".", through, Mode::empty())?;
-    for name in names {
-        at = openat(&at, name, through, Mode::empty())?;
-    }
-    match openat(&at, last, flags, Mode::empty()) {
-        Err(Errno::ELOOP) => Err(refused("leads through a link or out of its place")),
-        Err(Errno::ENXIO | Errno::ENODEV) => Err(refused("is not a regular file")),
-        opened => Ok(opened?),
-    }
-}
-
-/// Removes all that is in a directory. Directories far down are first moved up, so that no depth is too much.
-fn empty(top: OwnedFd) -> io::Result<()> {
-    let mut number = 0_u64;
-    // Each with the name that it has in the one before.
-    let mut open = vec![(Dir::from_fd(top)?, OsString::new())];
-    while let Some((directory, _)) = open.last_mut() {
-        let mut below = None;
-        for name in names(directory)? {
-            match unlinkat(&*directory, name.as_os_str(), UnlinkatFlags::NoRemoveDir) {
-                Err(Errno::EISDIR) => {}
-                Ok(()) | Err(Errno::ENOENT) => continue,
-                Err(problem) => return Err(problem.into()),
-            }
-            match unlinkat(&*directory, name.as_os_str(), UnlinkatFlags::RemoveDir) {
-                Err(Errno::ENOTEMPTY | Errno::EEXIST) => {}
-                Ok(()) | Err(Errno::ENOENT) => continue,
-                Err(problem) => return Err(problem.into()),
-            }
-            below = Some(name);
-            break;
-        }
-        let Some(name) = below else {
-            let Some((_, name)) = open.pop() else { break };
-            if let Some((parent, _)) = open.last() {
-                match unlinkat(parent, name.as_os_str(), UnlinkatFlags::RemoveDir) {
-                    // Somebody still writes there: it is emptied again.
-                    Ok(()) | Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::EEXIST) => {}
-                    Err(problem) => return Err(problem.into()),
-                }
-            }
-            continue;
-        };
-        number += 1;
-        if open.len() < DEPTH {
-            let (directory, _) = &open[open.len() - 1];
-            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-            match look(directory.as_fd(), Path::new(&name), flags) {
-                Ok(inner) => open.push((Dir::from_fd(inner)?, name)),
-                Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
-                Err(problem) => return Err(problem),
-            }
-        } else {
-            let (top, directory) = (&open[0].0, &open[open.len() - 1].0);
-            let up = OsString::from(format!(".gbsup-{number}-{}", std::process::id()));
-            renameat(directory, name.as_os_str(), top, up.as_os_str())?;
-        }
-    }
-    Ok(())
-}
-
 /// The names in a directory, but for itself and the one above.
 fn names(directory: &mut Dir) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
@@ -404,120 +338,4 @@ fn refused(why: &str) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use nix::sys::stat::mknod;
-    use nix::unistd::mkfifo;
-
-    use super::*;
-
-    /// A directory of others, and beside it one of root with a file that nothing here may touch.
-    fn planted() -> (tempfile::TempDir, Beneath) {
-        let place = tempfile::tempdir().unwrap();
-        let (ours, theirs) = (place.path().join("ours"), place.path().join("theirs"));
-        fs::create_dir(&ours).unwrap();
-        fs::create_dir(&theirs).unwrap();
-        fs::write(ours.join("secret.log"), "secret").unwrap();
-        fs::set_permissions(ours.join("secret.log"), fs::Permissions::from_mode(0o600)).unwrap();
-        fs::write(theirs.join("plain.log"), "plain").unwrap();
-        symlink("../ours/secret.log", theirs.join("link.log")).unwrap();
-        symlink("../ours", theirs.join("directory")).unwrap();
-        fs::hard_link(ours.join("secret.log"), theirs.join("second.log")).unwrap();
-        mkfifo(&theirs.join("pipe.log"), Mode::S_IRWXU).unwrap();
-        drop(std::os::unix::net::UnixListener::bind(theirs.join("socket.log")).unwrap());
-        mknod(&theirs.join("device.log"), SFlag::S_IFCHR, Mode::S_IRWXU, nix::sys::stat::makedev(1, 5))
-            .unwrap();
-        let beneath = Beneath::open(&theirs).unwrap();
-        (place, beneath)
-    }
-
-    const REFUSED: &[&str] = &[
-        "link.log",
-        "directory/secret.log",
-        "second.log",
-        "pipe.log",
-        "socket.log",
-        "device.log",
-        ".",
-        "../ours/secret.log",
-        "/etc/passwd",
-    ];
-
-    #[test]
-    fn only_plain_files_are_opened_and_nothing_is_waited_for() {
-        let (place, theirs) = planted();
-        assert_eq!(theirs.read("plain.log", 5).unwrap(), b"plain");
-        assert_eq!(theirs.read("plain.log", 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
-        for name in REFUSED {
-            assert!(theirs.file(name).is_err(), "{name}");
-            let named = log(&theirs.path().join(name), &[theirs.path()]);
-            assert!(named.is_err(), "{name}");
-        }
-        let elsewhere = place.path().join("theirs/../theirs/plain.log");
-        assert!(log(&elsewhere, &[]).is_err());
-        fs::write(place.path().join("ours/other.log"), "").unwrap();
-        assert!(log(&place.path().join("ours/other.log"), &[]).is_ok(), "no link leads there");
-        assert!(log(Path::new("/etc/passwd"), &[]).is_err(), "it is no log");
-    }
-
-    /// Kernels and container engines without openat2 get the same answers.
-    #[test]
-    fn step_by_step_it_is_the_same() {
-        let (_place, theirs) = planted();
-        let open = |name: &str, flags| {
-            step_by_step(theirs.directory.as_fd(), Path::new(name), flags | OFlag::O_NOFOLLOW)
-        };
-        assert!(open("plain.log", OFlag::O_RDONLY).is_ok());
-        assert!(open(".", OFlag::O_RDONLY | OFlag::O_DIRECTORY).is_ok());
-        for name in ["link.log", "directory/secret.log", "socket.log", "../ours/secret.log", "/etc/passwd"] {
-            assert!(open(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn what_is_removed_is_here_and_not_where_a_link_leads() {
-        let (place, theirs) = planted();
-        for name in ["directory/secret.log", "../ours/secret.log"] {
-            assert!(theirs.remove(name).is_err() && theirs.remove_all(name).is_err(), "{name}");
-        }
-        fs::create_dir_all(theirs.path().join("tree/below")).unwrap();
-        symlink("../../../ours", theirs.path().join("tree/below/out")).unwrap();
-        let mut deep = theirs.path().join("tree");
-        for _ in 0..200 {
-            deep.push("d");
-            fs::create_dir(&deep).unwrap();
-            fs::write(deep.join("file"), "x").unwrap();
-        }
-        theirs.remove_all("tree").unwrap();
-        theirs.remove_all("directory").unwrap();
-        theirs.remove("link.log").unwrap();
-        assert!(theirs.entry("tree").is_err() && theirs.entry("directory").is_err());
-        assert_eq!(fs::read_to_string(place.path().join("ours/secret.log")).unwrap(), "secret");
-    }
-
-    #[test]
-    fn a_link_in_place_of_the_directory_is_followed_when_it_is_roots() {
-        let (place, _) = planted();
-        let link = place.path().join("moved");
-        symlink("theirs", &link).unwrap();
-        assert_eq!(Beneath::open(&link).unwrap().read("plain.log", 9).unwrap(), b"plain");
-        std::os::unix::fs::lchown(&link, Some(PORTAGE_ID), Some(PORTAGE_ID)).unwrap();
-        assert!(Beneath::open(&link).is_err());
-        assert!(Beneath::open(&place.path().join("ours/secret.log")).is_err());
-    }
-
-    #[test]
-    fn what_is_there_is_told_without_following() {
-        let (_place, theirs) = planted();
-        let kind = |name: &str| theirs.entry(name).unwrap().kind;
-        assert_eq!(
-            (kind("plain.log"), kind("link.log"), kind("directory")),
-            (Kind::File, Kind::Other, Kind::Other)
-        );
-        let files: Vec<_> = theirs.files().unwrap().into_iter().map(|entry| entry.path).collect();
-        assert_eq!(files, ["plain.log", "second.log"].map(PathBuf::from));
-        assert_eq!(theirs.link("link.log").unwrap(), Path::new("../ours/secret.log"));
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::num::NonZero;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::examine::Examiner;
 use super::trust::Trust;
+use crate::beneath::Beneath;
 use crate::portage::gpg::Doubt;
 use crate::portage::gpkg::digests::Whole;
 use crate::portage::gpkg::{Damage, Sound};
@@ -127,24 +128,27 @@ pub fn verify_release(place: &Path, trust: &Trust) -> io::Result<Verified> {
 /// When it cannot be read, or says itself that there is more than can be read.
 pub fn read_index(place: &Path) -> io::Result<Index> {
     let damaged = |why| io::Error::new(io::ErrorKind::InvalidData, format!("it {why}"));
-    index::whole(&fs::read(place.join("Packages"))?).map_err(damaged)
+    let mut text = Vec::new();
+    Beneath::open(place)?.linked("Packages")?.read_to_end(&mut text)?;
+    index::whole(&text).map_err(damaged)
 }
 
 /// The same for an index that was read already.
 pub fn verify_index(pkgdir: &Path, index: &Index, all: bool, known: &mut Known, trust: &Trust) -> Verified {
     let files: Vec<File> = index.packages.iter().map(Package::file).collect();
     let before = std::mem::replace(known, Known { keys: trust.digest().to_owned(), files: BTreeMap::new() });
+    let place = Beneath::open(pkgdir).map_err(|problem| problem.to_string());
     let next = AtomicUsize::new(0);
     let (send, results) = mpsc::channel();
     thread::scope(|scope| {
         let work = || {
-            let (send, next, files, before) = (send.clone(), &next, &files, &before);
+            let (send, next, files, before, place) = (send.clone(), &next, &files, &before, &place);
             move || {
                 let mut examiner = Examiner::default();
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let last = before.files.get(&file.path).filter(|_| !all);
                     let last = last.filter(|last| trust.knows(&before.keys, last.is_signed));
-                    drop(send.send((file.path.as_str(), one(pkgdir, file, last, trust, &mut examiner))));
+                    drop(send.send((file.path.as_str(), one(place, file, last, trust, &mut examiner))));
                 }
             }
         };
@@ -176,14 +180,17 @@ pub fn verify_index(pkgdir: &Path, index: &Index, all: bool, known: &mut Known, 
 
 /// How many bytes of a file were read, and what it is or what is wrong with it.
 fn one(
-    pkgdir: &Path,
+    place: &Result<Beneath, String>,
     file: &File,
     last: Option<&Good>,
     trust: &Trust,
     examiner: &mut Examiner,
 ) -> (u64, Result<Good, (Kind, String)>) {
-    let missing = |problem: io::Error| (0, Err((Kind::Missing, format!("cannot be read: {problem}"))));
-    let opened = fs::File::open(pkgdir.join(&file.path)).and_then(|opened| Ok((opened.metadata()?, opened)));
+    let missing = |problem: String| (0, Err((Kind::Missing, format!("cannot be read: {problem}"))));
+    let opened = place.as_ref().map_err(Clone::clone).and_then(|place| {
+        let opened = place.linked(&file.path).and_then(|opened| Ok((opened.metadata()?, opened)));
+        opened.map_err(|problem| problem.to_string())
+    });
     let (meta, opened) = match opened {
         Ok(opened) => opened,
         Err(problem) => return missing(problem),

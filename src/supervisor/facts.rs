@@ -1,6 +1,7 @@
 //! What a command leaves behind besides its output: facts for [`Ran`](crate::core::Ran).
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -27,8 +28,8 @@ pub(super) fn build_logs(volume: &Path, evidence: &Evidence) -> BTreeMap<String,
 }
 
 /// Takes back the names of logs that are not there: Portage removes some of those that its messages name.
-pub(super) fn forget_missing_logs(evidence: &mut Evidence) {
-    let is_there = |log: &PathBuf| log.is_file();
+pub(super) fn forget_missing_logs(volume: &Path, evidence: &mut Evidence) {
+    let is_there = |log: &PathBuf| opened(volume, log).is_ok();
     for failed in &mut evidence.failed {
         failed.log = failed.log.take().filter(is_there);
         if let Some(die) = &mut failed.die {
@@ -45,8 +46,12 @@ pub(super) fn single_files() -> Vec<String> {
     single.map(|name| (*name).to_owned()).collect()
 }
 
+fn opened(volume: &Path, log: &Path) -> io::Result<File> {
+    beneath::log(log, &[&volume.join("log"), Path::new(BUILDS)])
+}
+
 fn tail(volume: &Path, path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = beneath::log(path, &[&volume.join("log"), Path::new(BUILDS)])?;
+    let mut file = opened(volume, path)?;
     if path.extension().is_some_and(|extension| extension == "gz") {
         return Ok(compressed_tail(file));
     }

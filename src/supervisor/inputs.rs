@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::places;
 use crate::beneath::digested;
 use crate::portage::gpkg::digests::hex;
 use crate::portage::plan::{Plan, Planned};
@@ -62,7 +63,7 @@ fn tools(root: &Path) -> String {
     for name in TOOLCHAIN {
         let (category, package) = name.split_once('/').unwrap_or((name, ""));
         let directory = root.join(INSTALLED).join(category);
-        for version in names(&directory) {
+        for version in places::names(&directory) {
             let number = version.strip_prefix(package).and_then(|rest| rest.strip_prefix('-'));
             if number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit())) {
                 parts.push(format!("{category}/{version}"));
@@ -70,8 +71,9 @@ fn tools(root: &Path) -> String {
         }
     }
     for directory in CHOSEN.iter().map(|directory| root.join(directory)) {
-        for file in names(&directory).iter().filter(|name| name.starts_with("config-")) {
-            let chosen = fs::read_to_string(directory.join(file)).unwrap_or_default();
+        for file in places::names(&directory).iter().filter(|name| name.starts_with("config-")) {
+            let chosen = digested(&directory.join(file)).unwrap_or_default();
+            let chosen = String::from_utf8_lossy(&chosen);
             parts.extend(chosen.lines().find_map(|line| line.strip_prefix("CURRENT=")).map(str::to_owned));
         }
     }

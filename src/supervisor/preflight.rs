@@ -14,7 +14,7 @@ use super::publish;
 use super::repair;
 use super::step_logs;
 use super::task::{Task, Trouble};
-use crate::beneath::PORTAGE_ID;
+use crate::beneath::{Beneath, PORTAGE_ID};
 use crate::core::classify::PROFILE_COMMANDS;
 use crate::core::cycle::STEPS;
 use crate::core::failure::{Class, Failure};
@@ -37,11 +37,15 @@ const DIRECTORIES: &[(&str, u32, u32, u32, bool)] = &[
     ("control", 0, 0, 0o755, false),
 ];
 
+/// Where elog's messages are, in `log`: like that, so that nobody takes away what is another's. Portage only ever adds to the mode.
+const ELOG: &str = "elog";
+
 /// Checks and repairs; returns one sentence for each repair, and the names of the repositories that are not there. A
 /// tree that is missing is a reason to sync: the profile leads into it, so it is not looked at before. `failed` are
 /// packages whose `pkg_postinst` is known to fail.
 pub(super) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Vec<String>), Trouble> {
     directories(&task.volume)?;
+    messages(&task.volume).map_err(|problem| unusable(&task.volume.join("log").join(ELOG), &problem))?;
     let steps = step_logs::prepare(&task.volume);
     let moved = steps.map_err(|problem| unusable(&task.volume.join(STEPS), &problem))?;
     let unblocked = step_logs::unblock(&task.volume);
@@ -92,6 +96,11 @@ fn directories(path: &Path) -> Result<(), Trouble> {
         }));
     }
     Ok(())
+}
+
+/// Others may write into `log`, so this one is not made by its path.
+fn messages(volume: &Path) -> io::Result<()> {
+    Beneath::open(&volume.join("log"))?.make(ELOG, (0, PORTAGE_ID), 0o3775)
 }
 
 /// Makes a directory with its owner and mode. One that is there keeps its mode but not a wrong

@@ -20,7 +20,7 @@ impl Supervisor {
     pub(super) fn look(&self, id: JobId) {
         let Some((job, leader)) = self.at_work(id) else { return };
         let pulse = Pulse {
-            cpu: cpu(leader.unwrap_or(own())),
+            cpu: cpu(leader, own()),
             output: written(job, &self.log_of(job), &self.state.live.config.volume.path.join("log")),
             waits: self.performer.waits_for().is_some(),
         };
@@ -61,9 +61,12 @@ fn own() -> i32 {
     i32::try_from(std::process::id()).unwrap_or(1)
 }
 
-/// The processor time that the job has used so far, as far as anybody still knows of it.
-fn cpu(leader: i32) -> Duration {
-    let ticks: u64 = procs::family(leader).iter().map(|process| process.cpu).sum();
+/// The processor time that the job has used so far, as far as anybody still knows of it. Without a leader this very process works for it,
+/// and what else it started, such as the server, does not.
+fn cpu(leader: Option<i32>, own: i32) -> Duration {
+    let family = procs::family(leader.unwrap_or(own));
+    let counts = |process: &&procs::Process| leader.is_some() || process.pid == own;
+    let ticks: u64 = family.iter().filter(counts).map(|process| process.cpu).sum();
     let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|n| u64::try_from(n).ok());
     // 100 on every Linux that Gentoo runs on.
     Duration::from_millis(ticks.saturating_mul(1000) / per_second.unwrap_or(100).max(1))
@@ -141,10 +144,43 @@ mod tests {
     #[test]
     fn work_takes_processor_time() {
         let own = i32::try_from(std::process::id()).unwrap();
-        let before = cpu(own);
-        let deadline = std::time::Instant::now() + Duration::from_mins(1);
-        while cpu(own) < before + Duration::from_millis(30) {
-            assert!(std::time::Instant::now() < deadline);
+        for leader in [Some(own), None] {
+            let before = cpu(leader, own);
+            let deadline = std::time::Instant::now() + Duration::from_mins(1);
+            while cpu(leader, own) < before + Duration::from_millis(30) {
+                assert!(std::time::Instant::now() < deadline);
+            }
         }
+    }
+
+    /// A process that waits in its own code, as at a pipe, stalls as one does that waits for a child; whatever another child of it does.
+    #[test]
+    fn a_job_without_a_child_stalls() {
+        let mut waiting = std::process::Command::new("sh")
+            .args(["-c", "sh -c 'while :; do :; done' & echo $!; exec sleep 300"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut out = std::io::BufReader::new(waiting.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+        let (busy, own) = (line.trim().parse::<i32>().unwrap(), i32::try_from(waiting.id()).unwrap());
+        let mut watch = stall::Watch::begin(Duration::from_secs(8), Duration::ZERO);
+        let mut looks = 0;
+        let mut stalled = false;
+        while !stalled && looks < 20 {
+            // Between two looks the other child has worked.
+            let before = cpu(Some(busy), own);
+            while cpu(Some(busy), own) < before + Duration::from_millis(50) {
+                std::thread::yield_now();
+            }
+            stalled = watch.note(Pulse { cpu: cpu(None, own), ..Pulse::default() });
+            looks += 1;
+        }
+        for pid in [busy, own] {
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGKILL).unwrap();
+        }
+        waiting.wait().unwrap();
+        assert!(stalled && looks <= 9, "{looks}");
     }
 }

@@ -1,7 +1,7 @@
 //! Repairs what a killed container left in Portage's directories. What is a leftover is decided by
 //! [`leftovers`] and [`gpkg`]; here is the looking and the removing.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -101,9 +101,10 @@ fn clear(root: &Path, repairs: Vec<Repair>, done: &mut Vec<String>) -> Result<()
 /// without compression does that as well.
 fn set_aside_unreadable(task: &Task, settings: &Settings, done: &mut Vec<String>) -> Result<(), Trouble> {
     let listing = listing(&settings.pkgdir).map_err(|problem| unreadable(&settings.pkgdir, &problem))?;
+    let Ok(place) = Beneath::open(&settings.pkgdir) else { return Ok(()) };
     for entry in listing.iter().filter(|entry| is_gpkg(&entry.path)) {
         let path = settings.pkgdir.join(&entry.path);
-        let Ok(file) = File::open(&path) else { continue };
+        let Ok(file) = place.linked(&entry.path) else { continue };
         if let Err(damage) = gpkg::check(file, entry.size) {
             done.push(quarantine::one(task, settings, &path, &damage.told())?);
         }
@@ -119,6 +120,7 @@ fn set_aside_damaged(
     listing: &[Entry],
     done: &mut Vec<String>,
 ) -> Result<(), Trouble> {
+    let Ok(place) = Beneath::open(&settings.pkgdir) else { return Ok(()) };
     let stamp = task.volume.join("state/checked");
     let since = changed(&stamp).and_then(|at| at.checked_sub(SLACK));
     for entry in listing {
@@ -129,7 +131,7 @@ fn set_aside_damaged(
             if since.is_some_and(|since| changed(&path).is_some_and(|at| at < since)) {
                 continue;
             }
-            let Ok(file) = File::open(&path) else { continue };
+            let Ok(file) = place.linked(&entry.path) else { continue };
             match gpkg::check(file, entry.size) {
                 // It is whole. Where Portage cannot read it either, its own check says so below.
                 Ok(()) | Err(Damage::Uncompressed) => continue,

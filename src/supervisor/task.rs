@@ -213,7 +213,7 @@ impl Task {
         }
         let incomplete = |problem| format!("the log {} is not complete: {problem}", self.log.display());
         self.warn("log", ended.log_error.map(incomplete));
-        facts::forget_missing_logs(&mut evidence);
+        facts::forget_missing_logs(&self.volume, &mut evidence);
         let mut logs = facts::build_logs(&self.volume, &evidence);
         self.ask_who_may_fetch(&mut logs)?;
         unusable::look_at(&mut evidence, &mut logs, || {

@@ -2,10 +2,11 @@
 //! damaged. Why it cannot be used otherwise is told with what to type; see [`unusable`](crate::portage::unusable).
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::places::found;
+use crate::beneath::Beneath;
 use crate::binhost::examine::Examiner;
 use crate::binhost::trust::Trust;
 use crate::core::failure::{Class, Failure};
@@ -27,8 +28,12 @@ const GETUTO: &str = "getuto";
 /// Whether a file that Portage refused with these words is damaged, and why it cannot be used otherwise. A file that
 /// cannot be read says nothing for itself.
 pub(super) fn examine(path: &Path, words: &str, signatures: &Signatures) -> Result<Reason, Damage> {
-    let size = |file: &File| file.metadata().map(|meta| meta.len());
-    let open = || File::open(path).and_then(|file| Ok((size(&file)?, file)));
+    // Whoever printed the path may mean a pipe.
+    let (directory, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default());
+    let open = || {
+        let file = Beneath::open(directory)?.linked(name)?;
+        io::Result::Ok((file.metadata()?.len(), file))
+    };
     let (length, file) = open()?;
     let mut examiner = Examiner::default();
     let other = || Ok(Reason::Other(words.to_owned()));

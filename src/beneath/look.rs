@@ -1,0 +1,62 @@
+//! Opening what is below a directory, by the kernel's own rule or, where it has none, name by name.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::{Component, Path};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::Mode;
+
+use super::refused;
+
+/// Opens what is at a path below a directory, through no link and out of it by none.
+pub(crate) fn look(directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
+    if path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(refused("leads out of its place"));
+    }
+    let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    let how = OpenHow::new().flags(flags).resolve(
+        ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+    );
+    let mut opened = openat2(directory, path, how);
+    // Another process moved something meanwhile: openat2(2) asks to try again.
+    for _ in 0..8 {
+        if !matches!(opened, Err(Errno::EAGAIN)) {
+            break;
+        }
+        opened = openat2(directory, path, how);
+    }
+    match opened {
+        // A kernel before 5.6, or a filter of the container engine that does not know the call.
+        Err(Errno::ENOSYS | Errno::EPERM) => step_by_step(directory, path, flags),
+        Err(Errno::ELOOP | Errno::EXDEV) => Err(refused("leads through a link or out of its place")),
+        // What cannot be opened to be read is no regular file: a socket, a device without a driver.
+        Err(Errno::ENXIO | Errno::ENODEV) => Err(refused("is not a regular file")),
+        opened => Ok(opened?),
+    }
+}
+
+/// The same by plain names, one after the other, each of which has to be a directory and no link.
+pub(super) fn step_by_step(directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
+    let mut names = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => names.push(name),
+            Component::CurDir => {}
+            _ => return Err(refused("leads out of its place")),
+        }
+    }
+    let last = names.pop().unwrap_or(OsStr::new("."));
+    let through = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut at = openat(directory, ".", through, Mode::empty())?;
+    for name in names {
+        at = openat(&at, name, through, Mode::empty())?;
+    }
+    match openat(&at, last, flags, Mode::empty()) {
+        Err(Errno::ELOOP) => Err(refused("leads through a link or out of its place")),
+        Err(Errno::ENXIO | Errno::ENODEV) => Err(refused("is not a regular file")),
+        opened => Ok(opened?),
+    }
+}
