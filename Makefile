@@ -5,13 +5,14 @@
 #   NAME= VOLUME= IMAGE= the container, the volume and the image, so that builders can stand beside each other
 #   PORT=8080            where clients of the builder reach it on this machine; "no": nowhere
 #   DOCKER_ARGS="--memory 8g ..."  for docker create
+#   SEED= ROUNDS= CUTS=  for soak
 #   ARGS="--json ..."    for status, resume, sync                   FOLLOW=0|1 TAIL=n  for logs
 
 BASE ?= gentoo
-export BASE CONFIG NAME VOLUME IMAGE PORT DOCKER_ARGS ARGS FOLLOW TAIL BINARY STAGE3
+export BASE CONFIG NAME VOLUME IMAGE PORT DOCKER_ARGS ARGS FOLLOW TAIL BINARY STAGE3 SEED ROUNDS CUTS
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap check builder bash update build logs status resume sync stop snapshot recreate try quick test bench fuzz
+.PHONY: help bootstrap check builder bash update build logs status resume sync stop snapshot recreate try quick test bench fuzz soak
 
 help: ## print the verbs
 	@echo "make VERB [BASE=gentoo|pocket] [CONFIG=dir] [NAME=container] [VOLUME=volume] [IMAGE=image]"
@@ -54,3 +55,5 @@ bench: ## the benchmark tables
 	@scripts/bench
 fuzz: ## what a fuzzer finds in the readers, a minute each; needs a nightly compiler
 	@scripts/fuzz
+soak: ## rounds of chance and power losses, for hours: SEED, ROUNDS, CUTS
+	@scripts/soak

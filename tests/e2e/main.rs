@@ -37,6 +37,7 @@ mod serve;
 mod shapes;
 mod sign;
 mod signals;
+mod soak;
 mod stall;
 mod stop;
 mod stuck;

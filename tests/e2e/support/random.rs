@@ -16,6 +16,16 @@ impl Random {
         Self(seed)
     }
 
+    /// With this seed.
+    pub fn of(seed: u64) -> Self {
+        let mut random = Self(seed.max(1));
+        // Of small seeds the first numbers are small as well.
+        for _ in 0..8 {
+            random.below(1);
+        }
+        random
+    }
+
     /// The same in random order.
     pub fn shuffled<T>(&mut self, mut all: Vec<T>) -> Vec<T> {
         for last in (1..all.len()).rev() {
