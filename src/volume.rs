@@ -1,6 +1,6 @@
 //! What is mounted where the packages go, and how a file is written there.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -43,6 +43,45 @@ pub(crate) fn replace(file: &Path, value: &impl Serialize) -> io::Result<()> {
     File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
+/// A file that is locked as long as the value lives.
+///
+/// It is unlocked and not only closed: a child that was forked for another command has the same open file until it executes
+/// that, and would hold the lock so long.
+#[derive(Debug)]
+pub(crate) struct Locked(File);
+
+impl Locked {
+    /// Waits until nobody else has it.
+    pub(crate) fn wait(file: File) -> io::Result<Self> {
+        file.lock()?;
+        Ok(Self(file))
+    }
+
+    /// The file itself comes back with [`TryLockError::WouldBlock`] when somebody has it.
+    pub(crate) fn unless_held(file: File) -> Result<Self, (File, TryLockError)> {
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(error) => Err((file, error)),
+        }
+    }
+
+    /// The file.
+    pub(crate) fn file(&mut self) -> &mut File {
+        &mut self.0
+    }
+
+    /// What `fstat` says of it.
+    pub(crate) fn metadata(&self) -> io::Result<fs::Metadata> {
+        self.0.metadata()
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        drop(self.0.unlock());
+    }
+}
+
 fn mount_table() -> String {
     fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()
 }
@@ -73,6 +112,19 @@ fn has_anonymous_root(path: &Path, mountinfo: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_value_whoever_else_has_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || File::create(directory.path().join("lock")).unwrap();
+        let file = open();
+        // What a child has between fork and exec.
+        let _inherited = file.try_clone().unwrap();
+        let held = Locked::wait(file).unwrap();
+        assert!(matches!(Locked::unless_held(open()), Err((_, TryLockError::WouldBlock))));
+        drop(held);
+        assert!(Locked::unless_held(open()).is_ok());
+    }
 
     #[test]
     fn mounts_are_recognised() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 use gbsup::config::Config;
 use gbsup::core::eta::Estimates;
@@ -275,7 +276,7 @@ fn a_power_loss_forgets_no_package_that_was_merged() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: Some(Box::new(FileFailurePersistence::Direct("proptest-regressions/forecast.txt"))), ..ProptestConfig::default() })]
 
     /// Packages are built, fail and take others with them; what is left is planned again, after a
     /// failure by Portage itself and after a kill by us.

@@ -1,6 +1,7 @@
 //! What emerge would do, from what it really said; see tests/captured/capture-plans.
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 use gbsup::portage::index;
 use gbsup::portage::plan::{Action, Plan, Planned, Reader, Reason, Totals};
@@ -183,7 +184,7 @@ fn damaged_lines_are_passed_over() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: Some(Box::new(FileFailurePersistence::Direct("proptest-regressions/portage_plan.txt"))), ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_that_is_printed_does_harm(

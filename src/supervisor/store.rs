@@ -1,6 +1,6 @@
 //! The volume: taken by a lock, and the state on it, written so that it is whole at any instant.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::core::failure::{Class, Failure};
 use crate::core::foreign;
 use crate::core::kept::{self, Kept, Reading};
 use crate::core::state::{CyclePlan, Durable, Format, SCHEMA};
-use crate::volume::replace;
+use crate::volume::{Locked, replace};
 
 /// The identity of this root file system, on it and not on the volume: it stays through
 /// `docker stop` and `start` and goes along with `docker commit`; a new container has none.
@@ -22,7 +22,7 @@ const ROOT_ID: &str = "/var/cache/gbsup/root-id";
 /// The volume, locked for this process as long as the value lives.
 pub(super) struct Store {
     path: PathBuf,
-    lock: File,
+    lock: Locked,
     /// What the state on it holds besides.
     kept: Kept,
 }
@@ -111,28 +111,29 @@ pub fn plan_file(volume: &Path) -> PathBuf {
     volume.join("state/plan.json")
 }
 
-fn lock(path: &Path) -> Result<File, Box<Failure>> {
+fn lock(path: &Path) -> Result<Locked, Box<Failure>> {
     let name = path.join("state/lock");
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .open(&name)
         .map_err(|error| unusable(path, &name, &error))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
+    let mut locked = match Locked::unless_held(file) {
+        Ok(locked) => locked,
+        Err((file, TryLockError::WouldBlock)) => {
             let mut holder = String::new();
             drop(file.take(500).read_to_string(&mut holder));
             return Err(held(path, holder.trim()));
         }
-        Err(TryLockError::Error(error)) => return Err(unusable(path, &name, &error)),
-    }
+        Err((_, TryLockError::Error(error))) => return Err(unusable(path, &name, &error)),
+    };
     let holder = format!("{}, since {:.0}\n", host(), Timestamp::now());
     // The name is for people; a lock without it is a lock all the same.
+    let file = locked.file();
     drop(file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes())));
-    Ok(file)
+    Ok(locked)
 }
 
 /// The name of this container.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 use gbsup::config::{Config, News, OnFailure, Url};
 use gbsup::core::failure::{Class, Failure};
@@ -380,7 +381,7 @@ fn claimed(durable: Option<Durable>, plan: Option<CyclePlan>, root: u8, boot: bo
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: Some(Box::new(FileFailurePersistence::Direct("proptest-regressions/step.txt"))), ..ProptestConfig::default() })]
 
     #[test]
     fn any_sequence_of_events_is_met_well(

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::fcntl::OFlag;
 
 use super::Error;
+use crate::volume::Locked;
 
 /// Where memory is a file system. Paths of sockets are short.
 const MEMORY: &str = "/dev/shm";
@@ -24,7 +25,7 @@ const PREFIX: &str = "gbsup-gpg-";
 #[derive(Debug)]
 pub(super) struct Workplace {
     path: PathBuf,
-    _lock: File,
+    _lock: Locked,
 }
 
 /// Removes what processes left that were killed. An agent that loses its directory ends, and with it what it knows
@@ -42,7 +43,7 @@ fn remove_old(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
         let opened = if is_ours { open(&entry.path()).ok() } else { None };
-        if opened.is_some_and(|directory| directory.try_lock().is_ok()) {
+        if let Some(_locked) = opened.and_then(|directory| Locked::unless_held(directory).ok()) {
             drop(fs::remove_dir_all(entry.path()));
         }
     }
@@ -77,7 +78,7 @@ impl Drop for Workplace {
 }
 
 /// Makes a directory and locks it; nothing when somebody else has that name, or took it for one that was left.
-fn make(path: &Path) -> io::Result<Option<File>> {
+fn make(path: &Path) -> io::Result<Option<Locked>> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
         made => made?,
@@ -86,10 +87,10 @@ fn make(path: &Path) -> io::Result<Option<File>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
-    match directory.try_lock() {
-        Ok(()) => Ok(path.exists().then_some(directory)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
+    match Locked::unless_held(directory) {
+        Ok(locked) => Ok(path.exists().then_some(locked)),
+        Err((_, TryLockError::WouldBlock)) => Ok(None),
+        Err((_, TryLockError::Error(error))) => Err(error),
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{At, Error, NEW, OLD, Releases};
 use crate::core::kept::{self, Kept, Reading};
 use crate::core::release::{Id, Turn};
-use crate::volume::replace;
+use crate::volume::{Locked, replace};
 
 /// `state/releases.json`. One that is lost is made anew from what is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,28 +30,26 @@ pub(super) struct Publisher {
     ledger: Ledger,
     /// What its file holds besides.
     kept: Kept,
-    _lock: File,
+    _lock: Locked,
 }
 
 impl Publisher {
     /// Waits until nobody else does.
     pub(super) fn new(releases: &Releases) -> Result<Self, Error> {
-        let lock = lock_file(releases)?;
-        lock.lock().at(&releases.volume.join(LOCK))?;
+        let lock = Locked::wait(lock_file(releases)?).at(&releases.volume.join(LOCK))?;
         Ok(Self::with(releases, lock))
     }
 
     /// The same, but nothing while somebody else does.
     pub(super) fn unless_busy(releases: &Releases) -> Result<Option<Self>, Error> {
-        let lock = lock_file(releases)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(Self::with(releases, lock))),
-            Err(fs::TryLockError::WouldBlock) => Ok(None),
-            Err(fs::TryLockError::Error(error)) => Err(error).at(&releases.volume.join(LOCK)),
+        match Locked::unless_held(lock_file(releases)?) {
+            Ok(lock) => Ok(Some(Self::with(releases, lock))),
+            Err((_, fs::TryLockError::WouldBlock)) => Ok(None),
+            Err((_, fs::TryLockError::Error(error))) => Err(error).at(&releases.volume.join(LOCK)),
         }
     }
 
-    fn with(releases: &Releases, lock: File) -> Self {
+    fn with(releases: &Releases, lock: Locked) -> Self {
         let (mut ledger, kept) = read(releases);
         // What it does not know of is newer than it: it was lost, or a kill came before it was written.
         let entries = fs::read_dir(releases.directory()).into_iter().flatten().flatten();
