@@ -10,7 +10,7 @@ mod look;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 
@@ -217,6 +217,28 @@ impl Beneath {
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
+    }
+
+    /// Puts a file in the place of one below it, with the owner, the group and the mode of that.
+    pub(crate) fn replace(&self, path: impl AsRef<Path>, text: &[u8]) -> io::Result<()> {
+        let meta = self.file(path.as_ref())?.metadata()?;
+        let (parent, name) = self.parent(path.as_ref())?;
+        let mut new = OsString::from(".");
+        new.push(name);
+        new.push(".new");
+        let _ = unlinkat(&parent, new.as_os_str(), UnlinkatFlags::NoRemoveDir);
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mut file: File = openat(&parent, new.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR)?.into();
+        let written = file.write_all(text).and_then(|()| {
+            fchown(&file, Some(Uid::from_raw(meta.uid())), Some(Gid::from_raw(meta.gid())))?;
+            file.set_permissions(meta.permissions())?;
+            file.sync_all()
+        });
+        let replaced = written.and_then(|()| Ok(renameat(&parent, new.as_os_str(), &parent, name)?));
+        if replaced.is_err() {
+            let _ = unlinkat(&parent, new.as_os_str(), UnlinkatFlags::NoRemoveDir);
+        }
+        replaced
     }
 
     /// Removes what is at a path below it: a file, a link itself, or an empty directory.

@@ -147,6 +147,7 @@ const AMONG_OTHERS: &[&str] = &[
     "supervisor/live.rs",
     "supervisor/places.rs",
     "supervisor/prune.rs",
+    "supervisor/prune/parts.rs",
 ];
 /// Ways there by a path, which whoever may write there can lead elsewhere.
 const BY_PATH: &[&str] =

@@ -307,6 +307,8 @@ impl Walk {
             ("publish", "by") => slot.one(publish::by, &mut config.publish.by),
             ("prune", "logs") => slot.one(values::interval, &mut config.prune.logs),
             ("prune", "log_size") => slot.one(values::size, &mut config.prune.log_size),
+            ("prune", "emerge_log") => slot.one(values::size, &mut config.prune.emerge_log),
+            ("prune", "history") => slot.one(values::retention, &mut config.prune.history),
             ("prune", "distfiles") => slot.one(values::interval, &mut config.prune.distfiles),
             ("prune", "distfile_size") => slot.one(values::size, &mut config.prune.distfile_size),
             ("prune", "leftovers") => slot.one(values::interval, &mut config.prune.leftovers),

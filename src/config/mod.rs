@@ -65,6 +65,8 @@ const KEYS: &[(&str, &[&str])] = &[
         &[
             "logs",
             "log_size",
+            "emerge_log",
+            "history",
             "distfiles",
             "distfile_size",
             "leftovers",
@@ -260,6 +262,12 @@ pub struct Prune {
     /// How many bytes all logs may take together; `None`: as many as there are.
     #[serde(serialize_with = "values::serialize_size")]
     pub log_size: Option<u64>,
+    /// How many bytes Portage's `emerge.log` may have; `None`: as many as there are.
+    #[serde(serialize_with = "values::serialize_size")]
+    pub emerge_log: Option<u64>,
+    /// Cycles in the history.
+    #[serde(serialize_with = "values::serialize_interval")]
+    pub history: Option<Duration>,
     /// Source files to which no Manifest of any repository refers.
     #[serde(serialize_with = "values::serialize_interval")]
     pub distfiles: Option<Duration>,
@@ -404,6 +412,8 @@ impl Default for Prune {
         Self {
             logs: days(90),
             log_size: Some(4 << 30),
+            emerge_log: Some(64 << 20),
+            history: days(730),
             distfiles: days(60),
             distfile_size: None,
             leftovers: days(7),

@@ -96,6 +96,14 @@ pub(super) fn interval(value: &DeValue) -> Read<Option<Duration>> {
     }
 }
 
+/// `prune.history`
+pub(super) fn retention(value: &DeValue) -> Read<Option<Duration>> {
+    match value {
+        DeValue::String(text) if text == "never" => Ok(None),
+        _ => duration_within(value, SECOND, 20 * YEAR).map(Some),
+    }
+}
+
 /// `sync.min_interval`
 pub(super) fn min_interval(value: &DeValue) -> Read<Duration> {
     duration_within(value, Duration::ZERO, YEAR)
@@ -114,7 +122,7 @@ pub(super) fn grace(value: &DeValue) -> Read<Duration> {
 /// The units of a size, the largest first.
 const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
-/// `prune.log_size`, `prune.distfile_size` and `prune.binpkg_size`, in bytes
+/// `prune.log_size`, `prune.emerge_log`, `prune.distfile_size` and `prune.binpkg_size`, in bytes
 pub(super) fn size(value: &DeValue) -> Read<Option<u64>> {
     const WHAT: &str = "\"any\" or a size such as \"4 GiB\" or \"500 MiB\"";
     let DeValue::String(text) = value else { return expected(WHAT, value) };

@@ -36,11 +36,28 @@ pub enum Kind {
     PackageLog,
     /// The log of a step.
     StepLog,
+    /// What a package wanted to have read.
+    Message,
+    /// A file of the state that could not be read and was set aside.
+    Damaged,
+    /// The older half of Portage's `emerge.log`.
+    EmergeLog,
+    /// The oldest cycles of the history.
+    History,
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Leftover, Self::Quarantined, Self::Distfile, Self::Binpkg, Self::PackageLog, Self::StepLog];
+    /// Those that are files or directories which go by their age.
+    const ALL: [Self; 8] = [
+        Self::Leftover,
+        Self::Quarantined,
+        Self::Distfile,
+        Self::Binpkg,
+        Self::PackageLog,
+        Self::StepLog,
+        Self::Message,
+        Self::Damaged,
+    ];
 
     /// How it is called.
     #[must_use]
@@ -53,22 +70,26 @@ impl Kind {
             Self::Release => "release",
             Self::PackageLog => "package log",
             Self::StepLog => "step log",
+            Self::Message => "message",
+            Self::Damaged => "damaged state",
+            Self::EmergeLog => "emerge.log",
+            Self::History => "history",
         }
     }
 
     fn is_log(self) -> bool {
-        matches!(self, Self::PackageLog | Self::StepLog)
+        matches!(self, Self::PackageLog | Self::StepLog | Self::Message)
     }
 
     fn longest(self, policy: &config::Prune) -> Option<Duration> {
         match self {
             Self::Leftover => policy.leftovers,
-            Self::Quarantined => policy.quarantine,
+            Self::Quarantined | Self::Damaged => policy.quarantine,
             Self::Distfile => policy.distfiles,
             Self::Binpkg => policy.binpkgs,
-            // Their number counts, not their age.
-            Self::Release => None,
-            Self::PackageLog | Self::StepLog => policy.logs,
+            Self::PackageLog | Self::StepLog | Self::Message => policy.logs,
+            // Of releases the number counts and not the age, of the others a part of the file goes.
+            Self::Release | Self::EmergeLog | Self::History => None,
         }
     }
 }
@@ -126,6 +147,8 @@ impl Removal {
     pub fn reason(&self) -> &'static str {
         match (self.kind, self.why) {
             (Kind::Binpkg, Why::Old) => "nothing needs it",
+            (Kind::EmergeLog, _) => "its older half: it is longer than [prune] emerge_log",
+            (Kind::History, _) => "its cycles that are older than [prune] history",
             (_, Why::Old) => "old enough",
             (Kind::Binpkg, Why::TooMuch) => "what nothing needs is larger than [prune] binpkg_size",
             (Kind::Distfile, Why::TooMuch) => "what nothing refers to is larger than [prune] distfile_size",
@@ -139,6 +162,9 @@ impl Removal {
     pub fn sentence(&self) -> String {
         let age = in_words(Duration::from_secs(self.age));
         let path = shell_word(&self.path.display().to_string());
+        if matches!(self.kind, Kind::EmergeLog | Kind::History) {
+            return format!("{} {path}: {}", self.kind.name(), self.reason());
+        }
         format!("{} {path}, unchanged for {age}: {}", self.kind.name(), self.reason())
     }
 }
@@ -261,6 +287,8 @@ mod tests {
         config::Prune {
             logs: Some(DAY * 90),
             log_size: None,
+            emerge_log: None,
+            history: None,
             distfiles: Some(DAY * 60),
             distfile_size: None,
             leftovers: Some(DAY * 7),

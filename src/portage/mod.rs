@@ -27,6 +27,7 @@ pub mod leftovers;
 pub mod licence;
 pub mod live;
 pub mod log;
+pub mod log_end;
 pub mod make_conf;
 pub mod makeopts;
 mod markers;

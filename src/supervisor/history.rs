@@ -4,9 +4,9 @@
 //! History is not state: nothing is decided by it, so a damaged file is set aside and a new one
 //! begun, and the last records before a power loss may be missing.
 //!
-//! A cycle of a thousand packages is about 200 kB; at one a day that is 70 MB a year at the very
-//! most, so nothing is pruned yet.
+//! A cycle of a thousand packages is about 200 kB; what is older than `prune.history` goes.
 
+pub(super) mod forget;
 mod rows;
 mod tables;
 

@@ -1,5 +1,7 @@
 //! Looks for what may go, and removes it; what goes is decided by [`prune`](crate::core::prune).
 
+mod parts;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,10 +40,15 @@ pub fn survey(
     if let Some(place) = place(&volume.join(aside::DIRECTORY)) {
         items.extend(items_of(Kind::Quarantined, &place, files(&place, ".")));
     }
+    if let Some(place) = place(&volume.join("state")) {
+        let aside = |entry: &Entry| entry.path.to_string_lossy().contains(".damaged-");
+        items.extend(items_of(Kind::Damaged, &place, files(&place, ".").into_iter().filter(aside)));
+    }
     let logs = volume.join("log");
     items.extend(step_logs(&volume.join(STEPS)));
     let logs = settings.as_ref().and_then(|settings| settings.logdir.clone()).unwrap_or(logs);
     items.extend(package_logs(&logs, &failed_logs(volume)));
+    items.extend(messages(&logs));
     match settings {
         Some(settings) => {
             let repositories = repositories();
@@ -55,6 +62,7 @@ pub fn survey(
         None => problems.push("Portage does not say where its directories are".to_owned()),
     }
     let mut chosen = choose(&items, &config.prune);
+    chosen.extend(parts::survey(volume, &config.prune));
     chosen.extend(releases(config));
     (chosen, problems)
 }
@@ -95,6 +103,7 @@ pub fn remove(
         let path = &removal.path;
         let removed = match removal.kind {
             Kind::Release => release::remove(path),
+            Kind::EmergeLog | Kind::History => parts::remove(removal),
             Kind::Leftover => below(removal).and_then(|(place, path)| place.remove_all(path)),
             _ => below(removal).and_then(|(place, path)| place.remove(path)),
         };
@@ -163,6 +172,17 @@ fn package_logs(logs: &Path, needed: &BTreeSet<PathBuf>) -> Vec<Item> {
     items_of(Kind::PackageLog, &logs, all)
         .map(|item| Item { needed: needed.contains(&item.path), ..item })
         .collect()
+}
+
+/// What packages wanted to have read, as the module `save` of PORTAGE_ELOG_SYSTEM keeps it; with FEATURES=split-elog by category.
+fn messages(logs: &Path) -> Vec<Item> {
+    let Some(elog) = place(&logs.join("elog")) else { return Vec::new() };
+    let split = list(&elog, ".").into_iter().flat_map(|category| files(&elog, category.path));
+    let named = |entry: &Entry| {
+        let name = entry.path.file_name().unwrap_or_default().to_string_lossy();
+        name.contains(':') && name.ends_with(".log")
+    };
+    items_of(Kind::Message, &elog, files(&elog, ".").into_iter().chain(split).filter(named)).collect()
 }
 
 /// What failed builds left, while nothing is built.
@@ -314,6 +334,9 @@ mod tests {
             ("log/build/a/b-3:20250101-000000.log.gz", 100),
             ("log/emerge.log", 100),
             ("log/elog/summary.log", 100),
+            ("log/elog/a:b-1:20250101-000000.log", 100),
+            ("log/elog/a/b-2:20250101-000000.log", 10),
+            ("state/history.db.damaged-20250101T000000Z", 31),
             ("steps/1/build.log", 100),
             ("steps/12/build.log", 100),
             ("quarantine/a_b_b-1-1.gpkg.tar", 31),
@@ -332,6 +355,8 @@ mod tests {
                 "log/a:b-1:20250101-000000.log",
                 "log/build/a/b-3:20250101-000000.log.gz",
                 "steps/1/build.log",
+                "log/elog/a:b-1:20250101-000000.log",
+                "state/history.db.damaged-20250101T000000Z",
             ]
         );
         assert!(!volume.join("steps/1").exists(), "an empty directory goes, too");

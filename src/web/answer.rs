@@ -82,8 +82,9 @@ impl Asked<'_> {
         }
     }
 
-    /// Something of a release; a package that is asked for in the current one and is not in it any more, of the newest
-    /// that has it: a client goes by the index that it read before.
+    /// Something of a release; a package that is asked for in the current one and is not in it any more, of the newest of
+    /// the last ones that has it: a client goes by the index that it read before. What is missing costs the same however many
+    /// releases are kept.
     fn place(&self, id: Id, place: &Place, current: bool, path: &str) -> Response<Answer> {
         let keep = if current { CURRENT } else { FIXED };
         if place.path == PACKAGES && !place.slash {
@@ -91,9 +92,9 @@ impl Asked<'_> {
         }
         let mut found = self.tree.find(id, place);
         if current && place.is_package() && is_missing(&found) {
-            let others = self.tree.ids().unwrap_or_default().into_iter().filter(|other| *other != id);
+            let others = self.tree.recent(id);
             if let Some(elsewhere) =
-                others.map(|id| self.tree.find(id, place)).find(|found| !is_missing(found))
+                others.iter().map(|id| self.tree.find(*id, place)).find(|found| !is_missing(found))
             {
                 found = elsewhere;
             }

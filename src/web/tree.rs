@@ -24,6 +24,10 @@ use crate::core::release::Id;
 /// The most that is read of a file whose text is needed here: `release.json` of tens of thousands of packages.
 const LONGEST_TEXT: u64 = 64 << 20;
 
+/// In so many releases a package is looked for that has left the one on offer. Daily ones are a month; no emerge goes by an index that
+/// is older.
+const RECENT: usize = 32;
+
 /// The name of the index, and of the same compressed.
 pub(super) const PACKAGES: &str = "Packages";
 pub(super) const PACKAGES_GZ: &str = "Packages.gz";
@@ -52,6 +56,8 @@ pub(super) struct Tree {
     index: Kept<Arc<Opened>>,
     /// Pages of releases.
     pages: Kept<Bytes>,
+    /// The newest releases.
+    recent: Kept<Arc<[Id]>>,
 }
 
 impl Tree {
@@ -62,6 +68,7 @@ impl Tree {
             directory: open(directory, flags, Mode::empty())?,
             index: Kept::default(),
             pages: Kept::default(),
+            recent: Kept::default(),
         })
     }
 
@@ -86,6 +93,15 @@ impl Tree {
             self.names(".")?.into_iter().filter_map(|(name, _)| name.parse().ok()).collect();
         ids.sort_unstable_by(|a, b| b.cmp(a));
         Ok(ids)
+    }
+
+    /// The newest releases beside this one.
+    pub(super) fn recent(&self, besides: Id) -> Arc<[Id]> {
+        let list = || {
+            let ids = self.ids()?.into_iter().filter(|id| *id != besides);
+            io::Result::Ok(ids.take(RECENT).collect())
+        };
+        self.recent.get(besides, "recent", Instant::now(), list).unwrap_or_else(|_| Arc::from([]))
     }
 
     /// Something of a release.

@@ -184,3 +184,20 @@ fn what_keeps_it_from_serving_is_said() {
     let (code, words) = run(&["--listen", "127.0.0.1:0", "--parent", "1"]);
     assert_eq!((code, words.as_str()), (Some(1), "gbsup: cannot follow process 1: it has ended\n"));
 }
+
+#[test]
+fn what_has_left_the_offer_is_looked_for_in_the_last_releases_only() {
+    let server = Server::start();
+    for n in 1..=40 {
+        let place = server.releases().join(format!("2026-10-01.{n}/app-misc/old"));
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join(format!("old-{n}-1.gpkg.tar")), "x").unwrap();
+    }
+    // The one of the fixture and 31 of these are the last 32.
+    for (n, status) in [(40, 200), (10, 200), (9, 404), (1, 404)] {
+        let answer = server.get(&format!("/binpkgs/app-misc/old/old-{n}-1.gpkg.tar"));
+        assert_eq!(answer.status, status, "{n}");
+    }
+    // By its own release it is there for ever.
+    assert_eq!(server.get("/releases/2026-10-01.1/app-misc/old/old-1-1.gpkg.tar").status, 200);
+}
