@@ -41,7 +41,7 @@ impl Default for Notify {
     fn default() -> Self {
         Self {
             name: "gbsup".into(),
-            events: vec![News::Paused, News::Recovered, News::Stale, News::Crashed],
+            events: vec![News::Paused, News::Recovered, News::Stale, News::Crashed, News::Attention],
             command: Vec::new(),
             webhook: None,
             webhook_format: Posted::Auto,
@@ -69,6 +69,8 @@ pub enum News {
     Finished,
     /// Clients are offered another release.
     Published,
+    /// Something waits for a person that stops nothing.
+    Attention,
     /// Somebody tries whether messages arrive. Not one of the words of `notify.events`.
     Test,
 }
@@ -84,6 +86,7 @@ impl News {
             Self::Crashed => "crashed",
             Self::Finished => "finished",
             Self::Published => "published",
+            Self::Attention => "attention",
             Self::Test => "test",
         }
     }
@@ -172,8 +175,16 @@ pub(super) fn url(value: &DeValue) -> Read<Option<Url>> {
 
 /// An element of `notify.events`
 pub(super) fn event(value: &DeValue) -> Read<News> {
-    let words = [News::Paused, News::Recovered, News::Stale, News::Crashed, News::Finished, News::Published]
-        .map(|news| (news.name(), news));
+    let words = [
+        News::Paused,
+        News::Recovered,
+        News::Stale,
+        News::Crashed,
+        News::Finished,
+        News::Published,
+        News::Attention,
+    ]
+    .map(|news| (news.name(), news));
     values::choice(value, &words)
 }
 
@@ -252,7 +263,7 @@ name = \"\"
                 "f:2: [notify] webhook: expected a URL: it does not begin with https:// or http://",
                 "f:3: [notify] heartbeat: expected a URL in quotes",
                 "f:4: [notify] command: expected a list in brackets, found \"mail root\"",
-                "f:5: [notify] events: expected \"paused\" or \"recovered\" or \"stale\" or \"crashed\" or \"finished\" or \"published\", found \"loud\"",
+                "f:5: [notify] events: expected \"paused\" or \"recovered\" or \"stale\" or \"crashed\" or \"finished\" or \"published\" or \"attention\", found \"loud\"",
                 "f:6: [notify] webhook_format: expected \"auto\" or \"ntfy\" or \"slack\" or \"discord\" or \"json\", found \"irc\"",
                 "f:7: [notify] cooldown: expected a duration from 0s to 24h, found \"2 days\"",
                 "f:8: [notify] timeout: expected a duration from 1s to 10m, found \"0s\"",

@@ -107,6 +107,9 @@ pub type Wrong = BTreeMap<String, String>;
 pub struct Notices {
     /// What people know to be wrong.
     pub wrong: Wrong,
+    /// What people know to wait for them, by the keys of the warnings.
+    #[serde(default)]
+    pub told: Wrong,
     /// The supervisor died, and nobody was told yet.
     #[serde(default)]
     pub crashed: bool,
@@ -174,6 +177,8 @@ pub(super) enum Found {
     Done {
         /// What is wrong all the same.
         wrong: Wrong,
+        /// What waits for a person and stops nothing.
+        told: Wrong,
         /// The cycle.
         cycle: u64,
         /// It merged packages.
@@ -201,7 +206,13 @@ pub(super) fn found(state: &State) -> Option<Found> {
             let failing = state.durable.known.iter().map(still_failing);
             let wrong = failing.chain(old_tree(state)).collect();
             let release = state.durable.release.as_ref().map(|release| release.id);
-            Some(Found::Done { wrong, cycle: cycle.id, merged: cycle.tally.done() > 0, release })
+            Some(Found::Done {
+                wrong,
+                told: told(state),
+                cycle: cycle.id,
+                merged: cycle.tally.done() > 0,
+                release,
+            })
         }
         Phase::Running(_) | Phase::Paused(_) => None,
     }
@@ -211,6 +222,29 @@ pub(super) fn found(state: &State) -> Option<Found> {
 pub(super) fn is_held(state: &State) -> bool {
     matches!(state.live.volume, Volume::Refused(_))
         || matches!(&state.durable.phase, Phase::Paused(Pause { why: Why::Failure, .. }))
+}
+
+/// The keys of the warnings that a person is to act on: unread news, configuration files that wait to be merged, options that
+/// mean this machine's processor, demands on the kernel that nobody can look up, what a rebuild does not cure.
+const TOLD: [&str; 6] = ["news", "configuration", "native", "compression", "stale", "stale-for-good"];
+
+fn told(state: &State) -> Wrong {
+    let warnings = &state.live.warnings;
+    TOLD.iter().filter_map(|key| Some(((*key).to_owned(), warnings.get(key)?.clone()))).collect()
+}
+
+/// What of it people do not know yet: sentences with a word that the last of their kind lacked. Counts are no words, so that one
+/// of several things is done is no news.
+fn untold<'a>(told: &'a Wrong, known: &Notices) -> Vec<&'a str> {
+    let words = |text: &str| -> BTreeSet<String> {
+        let is_one = |word: &&str| word.contains(char::is_alphabetic);
+        let ends = [',', ';', ':', '.', '(', ')'];
+        text.split_whitespace().filter(is_one).map(|word| word.trim_matches(ends).to_owned()).collect()
+    };
+    let is_new = |(key, text): &(&String, &String)| {
+        known.told.get(*key).is_none_or(|before| !words(text).is_subset(&words(before)))
+    };
+    told.iter().filter(is_new).map(|(_, text)| text.as_str()).collect()
 }
 
 /// A failure by what it is, not by its words: those may count something.
@@ -245,23 +279,33 @@ fn is_new_about_the_tree(wrong: &Wrong, known: &Notices) -> bool {
 impl Found {
     /// What of it is news to people who know this and want to hear of such events.
     pub(super) fn news(&self, known: &Notices, events: &[News]) -> Option<News> {
-        let news = self.any_news(known)?;
-        // One who does not want to hear of a release may want to hear of the packages in it.
-        let other = if news == News::Published { self.finished(known) } else { None };
-        [Some(news), other].into_iter().flatten().find(|news| events.contains(news))
-    }
-
-    fn any_news(&self, known: &Notices) -> Option<News> {
-        match self {
+        let main = match self {
             Self::Held(wrong) => is_new(wrong, known).then_some(News::Paused),
             Self::Done { wrong, .. } if !over(wrong, known).is_empty() => Some(News::Recovered),
             Self::Done { wrong, .. } if is_new_about_the_tree(wrong, known) => Some(News::Stale),
             // It paused for that while nothing could be told, and goes on since somebody has seen it.
             Self::Done { wrong, .. } if is_new(wrong, known) => Some(News::Paused),
+            Self::Done { .. } => None,
+        };
+        // One who does not want to hear of a release may want to hear of the packages in it.
+        let other = |news: Option<News>| news.filter(|_| main.is_none());
+        let all = [main, other(self.published(known)), other(self.finished(known)), self.attention(known)];
+        all.into_iter().flatten().find(|news| events.contains(news))
+    }
+
+    fn attention(&self, known: &Notices) -> Option<News> {
+        match self {
+            Self::Done { told, .. } if !untold(told, known).is_empty() => Some(News::Attention),
+            _ => None,
+        }
+    }
+
+    fn published(&self, known: &Notices) -> Option<News> {
+        match self {
             Self::Done { release, .. } if release.is_some() && *release != known.release => {
                 Some(News::Published)
             }
-            Self::Done { .. } => self.finished(known),
+            _ => None,
         }
     }
 
@@ -272,12 +316,20 @@ impl Found {
         }
     }
 
-    /// People know of it now, or need not.
-    pub(super) fn note_down(self, known: &mut Notices) {
+    /// People know of it now, or need not. `kind` is what they are told; what waits for a person besides is told in a
+    /// message of its own.
+    pub(super) fn note_down(self, kind: Option<News>, known: &mut Notices) {
         match self {
             // What was repaired of a pause is told when all of it is.
             Self::Held(wrong) => known.wrong.extend(wrong),
-            Self::Done { wrong, cycle, release, .. } => {
+            Self::Done { wrong, told, cycle, release, .. } => {
+                // After a restart nobody has looked yet: what is gone is known when a cycle is done.
+                if cycle > known.cycle {
+                    known.told.retain(|key, _| told.contains_key(key));
+                }
+                if matches!(kind, None | Some(News::Attention)) {
+                    known.told.extend(told);
+                }
                 known.wrong = wrong;
                 known.cycle = cycle;
                 known.release = release;
@@ -309,6 +361,10 @@ impl Found {
                 let old =
                     if wrong.contains_key(OLD_TREE) { "the tree is old" } else { "a repository is old" };
                 (Urgency::Normal, old.to_owned(), format!("{words}\n{headline}"))
+            }
+            (News::Attention, Self::Done { told, .. }) => {
+                let text = list("For a person to look at:", untold(told, known));
+                (Urgency::Low, "something waits for you".to_owned(), format!("{text}{headline}"))
             }
             (News::Finished, _) => {
                 let merged = status.progress.done;

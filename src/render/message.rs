@@ -122,6 +122,7 @@ fn tag(kind: News) -> &'static str {
         News::Stale => "hourglass",
         News::Crashed => "boom",
         News::Finished | News::Published => "package",
+        News::Attention => "bell",
         News::Test => "wave",
     }
 }

@@ -44,14 +44,16 @@ impl Turn {
         let Some(found) = notice::found(&self.state) else { return };
         let news = found.news(&self.state.durable.notices, &config.events);
         if let Some(kind) = news {
-            if !self.may_speak() {
+            // What can wait takes the place of no message that has not arrived.
+            let yields = kind == News::Attention && !self.state.durable.notices.owed.is_empty();
+            if !self.may_speak() || yields {
                 return;
             }
             let status = view::status(&self.state, self.now);
             let note = found.note(kind, &self.state.durable.notices, &status, &config.name);
             self.owe(&note, &ways);
         }
-        found.note_down(&mut self.state.durable.notices);
+        found.note_down(news, &mut self.state.durable.notices);
     }
 
     /// Whether the cooldown is over; if not, this is asked again then.
@@ -151,6 +153,7 @@ impl Turn {
     pub(super) fn remember_notices(&mut self, earlier: notice::Notices) {
         let notices = &mut self.state.durable.notices;
         notices.wrong.extend(earlier.wrong);
+        notices.told.extend(earlier.told);
         notices.owed.extend(earlier.owed);
         let cooldown = self.state.live.config.notify.cooldown;
         if let Some(last) = notices.last {
