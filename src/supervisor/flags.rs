@@ -12,6 +12,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::core::request::Request;
+use crate::core::{Asker, Event};
 
 /// The directory and the kernel's watch on it.
 pub(super) struct Flags {
@@ -30,6 +31,15 @@ pub(super) struct Found {
     pub unknown: Vec<String>,
     /// Requests that are not made because their entry cannot be removed, one sentence each.
     pub stuck: Vec<String>,
+}
+
+impl Found {
+    /// What the loop is to know of it.
+    pub(super) fn events(self) -> impl Iterator<Item = Event> {
+        let text = (!self.stuck.is_empty()).then(|| self.stuck.join("; "));
+        let asked = self.requests.into_iter().map(|request| Event::Asked { by: Asker::Flag, request });
+        [Event::Hold(self.hold)].into_iter().chain(asked).chain([Event::Warning { key: "flags", text }])
+    }
 }
 
 impl Flags {

@@ -41,6 +41,25 @@ pub enum HistoryError {
     TooNew(PathBuf, i64, #[source] rusqlite::Error),
 }
 
+impl HistoryError {
+    /// Whether what is there cannot be read by anybody.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Database(_, error) if is_damage(error))
+    }
+}
+
+/// What is wrong inside a history that could be opened. It reads all of it, beside whoever writes.
+#[must_use]
+pub fn damage(path: &Path) -> Option<String> {
+    let verdict = open_to_read(path)
+        .and_then(|database| database.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)));
+    match verdict {
+        Ok(verdict) => (verdict != "ok").then_some(verdict),
+        Err(error) => is_damage(&error).then(|| error.to_string()),
+    }
+}
+
 /// An open history.
 pub struct History {
     path: PathBuf,
@@ -49,18 +68,24 @@ pub struct History {
 
 impl History {
     /// Opens the history for writing, making it if there is none. What cannot be read is set aside
-    /// beside it; the sentence then returned says so.
+    /// beside it; the sentence then returned says so. What is wrong further inside [`damage`] finds.
     pub fn open(path: &Path) -> Result<(Self, Option<String>), HistoryError> {
         let reason = match Self::open_sound(path) {
             Err(HistoryError::Database(_, error)) if is_damage(&error) => error.to_string(),
             other => return other.map(|history| (history, None)),
         };
+        Self::replace(path, &reason).map(|(history, warning)| (history, Some(warning)))
+    }
+
+    /// Sets a history aside that cannot be used, and why, and begins a new one. Nobody of this process may have it open for
+    /// writing. The sentence says so.
+    pub fn replace(path: &Path, reason: &str) -> Result<(Self, String), HistoryError> {
         let aside = set_aside(path)?;
         let warning = format!(
             "the history could not be read ({reason}); it was set aside as {} and a new one begun",
             aside.display()
         );
-        Ok((Self::open_sound(path)?, Some(warning)))
+        Ok((Self::open_sound(path)?, warning))
     }
 
     /// Opens the history for reading; the supervisor may be writing to it.
@@ -93,11 +118,6 @@ impl History {
         // Some network file systems refuse WAL; the old journal does there.
         database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         database.pragma_update(None, "synchronous", "NORMAL")?;
-        let verdict: String = database.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if verdict != "ok" {
-            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-            return Err(rusqlite::Error::SqliteFailure(code, Some(verdict)));
-        }
         let found = version(database)?;
         let known = usize::try_from(found).unwrap_or(usize::MAX);
         if let Some(missing) = VERSIONS.get(known..).filter(|missing| !missing.is_empty()) {

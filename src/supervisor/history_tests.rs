@@ -176,11 +176,14 @@ fn damage_inside_a_page_is_found() {
     }
     let mut bytes = fs::read(&path).unwrap();
     let len = bytes.len();
+    assert_eq!(damage(&path), None);
     bytes[4096..len].fill(0xa5);
     fs::write(&path, bytes).unwrap();
-    let (history, warning) = History::open(&path).unwrap();
-    assert!(warning.is_some());
+    let found = damage(&path).expect("it is damaged");
+    let (history, warning) = History::replace(&path, &found).unwrap();
+    assert!(warning.contains(&found), "{warning}");
     assert_eq!(history.cycles(None).unwrap(), []);
+    assert_eq!(damage(&path), None);
 }
 
 /// A history of the next version.

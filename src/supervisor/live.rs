@@ -9,6 +9,7 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
+use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::places::{self, STATUS_FILES};
@@ -18,7 +19,7 @@ use crate::portage::cpv::Cpv;
 use crate::portage::live::{self, LiveJob, Snapshot};
 
 /// How long emerge may take to answer. Its file, which it may be too busy to write, is then not
-/// much older than two seconds; the loop must not wait for it.
+/// much older than two seconds.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// The longest snapshot worth reading.
 const LONGEST: u64 = 1 << 20;
@@ -28,13 +29,8 @@ pub(super) const BUILDS: &str = "/var/tmp/portage";
 /// The packages in the works, as far as anybody knows more of them than their names: from emerge's
 /// socket, which makes a snapshot of this moment, else from its file; and from what each build has
 /// left in its directory where this Portage has neither (before 3.0.82, or FEATURES=-observability).
-pub(super) async fn jobs(job: &Job) -> Vec<LiveJob> {
-    let directory = Path::new(STATUS_FILES);
-    let mut jobs = Vec::new();
-    for pid in pids(directory) {
-        let Some(snapshot) = snapshot(directory, pid, PATIENCE).await else { continue };
-        jobs.extend(snapshot.jobs);
-    }
+pub(super) fn jobs(job: &Job) -> Vec<LiveJob> {
+    let mut jobs = published(Path::new(STATUS_FILES));
     if jobs.is_empty() {
         let built = job.packages.values().filter(|package| !package.binary && !package.merging);
         jobs.extend(built.filter_map(|package| {
@@ -45,6 +41,16 @@ pub(super) async fn jobs(job: &Job) -> Vec<LiveJob> {
         }));
     }
     jobs
+}
+
+/// What the processes that publish it say of themselves.
+fn published(directory: &Path) -> Vec<LiveJob> {
+    let pids = pids(directory);
+    // Most of the time there are none, and without descriptors nothing can be asked.
+    let runtime = || Builder::new_current_thread().enable_io().enable_time().build().ok();
+    let Some(runtime) = (!pids.is_empty()).then(runtime).flatten() else { return Vec::new() };
+    let ask = |pid| runtime.block_on(snapshot(directory, pid, PATIENCE));
+    pids.into_iter().filter_map(ask).flat_map(|snapshot| snapshot.jobs).collect()
 }
 
 /// Where Portage builds a package, below [`BUILDS`].
@@ -93,7 +99,7 @@ mod tests {
     }
 
     fn phase(directory: &Path, pid: u32, patience: Duration) -> Option<String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(snapshot(directory, pid, patience))?.jobs.pop()?.phase
     }
 

@@ -1,8 +1,8 @@
 //! Performs: one thread selects an event, lets [`core`](crate::core) decide, and performs what
 //! comes back. Nobody else holds the state.
 //!
-//! What takes long (a job, a client) runs beside the loop and reports to it as an event. Children
-//! each have a session of their own and write to our pipes; see `process`.
+//! Whatever may wait runs beside the loop and reports to it: a job and a client, what is written to the volume (`keeping`),
+//! and what is looked at (`watching`). Children each have a session of their own and write to our pipes; see `process`.
 
 mod announce;
 mod attention;
@@ -13,6 +13,7 @@ mod clones;
 mod configuration;
 pub mod console;
 pub(crate) mod delivery;
+mod effects;
 mod engine;
 mod facts;
 mod flags;
@@ -47,6 +48,7 @@ mod task;
 mod temporary_use;
 mod trial;
 mod unusable;
+mod watching;
 
 use std::collections::HashMap;
 use std::io;
@@ -56,18 +58,17 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tracing::{error, info, warn};
+use tokio::time::{sleep, sleep_until};
+use tracing::{error, info};
 
 use crate::children;
 use crate::config::{self, Config};
 use crate::core::request::{Reply, Request};
 use crate::core::state::State;
 use crate::core::status::Mode;
-use crate::core::step::{step, until_wake};
-use crate::core::{Action, Asker, Event, Now, Report, view};
+use crate::core::step::until_wake;
+use crate::core::{Asker, Event, Now};
 use crate::procs;
-use crate::render::{self, Look};
-use crate::volume;
 
 pub(crate) use process::ask_here;
 pub(crate) use publish::known_facts;
@@ -75,14 +76,13 @@ pub(crate) use task::options as build_options;
 
 use announce::announce;
 use console::Console;
-use delivery::Parcel;
-use flags::Flags;
-use history::History;
+use effects::Effects;
+use keeping::{Done, Keeping, Kept, Order};
 use perform::Performer;
 use serving::Serving;
 use signals::{Meaning, Signals};
 use socket::Asked;
-use store::Store;
+use watching::{Eyes, Viewer, Viewers};
 
 /// How long the last lines may take to leave.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -141,8 +141,24 @@ struct Inputs {
     events: UnboundedReceiver<Event>,
     requests: UnboundedReceiver<Asked>,
     flags: UnboundedReceiver<()>,
+    done: UnboundedReceiver<Done>,
+    sights: UnboundedReceiver<Vec<Event>>,
     signals: Signals,
     server: JoinHandle<()>,
+}
+
+/// What has come.
+enum Came {
+    /// Something happened.
+    Event(Event),
+    /// Something was done on the volume.
+    Done(Done),
+    /// A look has come to its end.
+    Seen(Vec<Event>),
+    /// Something on the volume takes long.
+    Slow,
+    /// It was dealt with on the spot.
+    Nothing,
 }
 
 /// The loop's own belongings.
@@ -152,12 +168,13 @@ struct Supervisor {
     console: Console,
     performer: Performer,
     serving: Serving,
+    keeping: Keeping,
+    eyes: Eyes,
+    effects: Effects,
+    viewers: Viewers,
     events: UnboundedSender<Event>,
-    flag_changes: UnboundedSender<()>,
+    sights: UnboundedSender<Vec<Event>>,
     changed: watch::Sender<()>,
-    store: Option<Store>,
-    history: Option<History>,
-    flags: Option<Flags>,
     replies: HashMap<u64, oneshot::Sender<Reply>>,
     requests: u64,
     said: Option<(Mode, String, Option<u64>)>,
@@ -166,40 +183,56 @@ struct Supervisor {
 
 impl Supervisor {
     fn new(config: Config, console: Console) -> io::Result<(Self, Inputs)> {
-        let (events, events_in) = mpsc::unbounded_channel();
         let (requests, requests_in) = mpsc::unbounded_channel();
         let (flag_changes, flags_in) = mpsc::unbounded_channel();
+        let (done, done_in) = mpsc::unbounded_channel();
         let (changed, watching) = watch::channel(());
         let listener = socket::bind(&socket::path())?;
         let server = tokio::spawn(socket::serve(listener, requests, watching));
-        let began = Instant::now();
+        let keeping = Keeping::start(done, flag_changes)?;
+        let (supervisor, events, sights) = Self::made(config, console, keeping, changed)?;
+        let inputs = Inputs {
+            events,
+            requests: requests_in,
+            flags: flags_in,
+            done: done_in,
+            sights,
+            signals: Signals::new()?,
+            server,
+        };
+        Ok((supervisor, inputs))
+    }
+
+    /// A supervisor that has not begun, and where what it waits for arrives.
+    fn made(
+        config: Config,
+        console: Console,
+        keeping: Keeping,
+        changed: watch::Sender<()>,
+    ) -> io::Result<(Self, UnboundedReceiver<Event>, UnboundedReceiver<Vec<Event>>)> {
+        let (events, events_in) = mpsc::unbounded_channel();
+        let (sights, sights_in) = mpsc::unbounded_channel();
         let now = Now { mono: Duration::ZERO, wall: Timestamp::now() };
         let restarts = std::env::var(children::RESTARTS).ok().and_then(|n| n.parse::<u32>().ok());
         let supervisor = Self {
             state: State::new(config, now),
-            began,
+            began: Instant::now(),
             serving: Serving::new(console.clone(), events.clone()),
             performer: Performer::new(console.clone(), events.clone()),
             console,
+            keeping,
+            eyes: Eyes::start()?,
+            effects: Effects::default(),
+            viewers: Viewers::default(),
             events,
-            flag_changes,
+            sights,
             changed,
-            store: None,
-            history: None,
-            flags: None,
             replies: HashMap::new(),
             requests: 0,
             said: None,
             boot: restarts.unwrap_or(0) == 0,
         };
-        let inputs = Inputs {
-            events: events_in,
-            requests: requests_in,
-            flags: flags_in,
-            signals: Signals::new()?,
-            server,
-        };
-        Ok((supervisor, inputs))
+        Ok((supervisor, events_in, sights_in))
     }
 
     fn now(&self) -> Now {
@@ -208,11 +241,24 @@ impl Supervisor {
 
     async fn run(mut self, mut inputs: Inputs) -> u8 {
         info!("gbsup {} begins, volume {}", crate::VERSION, self.state.live.space.path);
-        self.tell_secrets(&self.state.live.config);
+        self.look_for_secrets();
         self.claim();
         loop {
-            let Some(event) = self.select(&mut inputs).await else { continue };
-            if let Some(code) = self.take(event) {
+            let code = match self.select(&mut inputs).await {
+                Came::Event(event) => self.take(event),
+                Came::Done(done) => self.done(done),
+                Came::Seen(sight) => match self.seen(sight) {
+                    // Whoever watches asks because of a change, and must not cause one.
+                    None => continue,
+                    code => code,
+                },
+                Came::Slow => {
+                    self.tell_slow();
+                    None
+                }
+                Came::Nothing => continue,
+            };
+            if let Some(code) = code {
                 self.leave(inputs).await;
                 return code;
             }
@@ -220,195 +266,85 @@ impl Supervisor {
         }
     }
 
-    /// Lets the answers that are on their way reach their clients; nobody is answered after that.
-    async fn leave(self, inputs: Inputs) {
+    /// Lets the answers that are on their way reach their clients; nobody is answered after that. What is open on the volume
+    /// is closed, so that whoever reads it has all of it in one file.
+    async fn leave(self, mut inputs: Inputs) {
         drop(std::fs::remove_file(socket::path()));
         inputs.server.abort();
+        self.keeping.give(Order::Close);
+        let closed = async {
+            while let Some(done) = inputs.done.recv().await {
+                if matches!(done.what, Kept::Closed) {
+                    return;
+                }
+            }
+        };
+        drop(tokio::time::timeout(LAST_WORDS, closed).await);
         drop(inputs);
         drop(self.replies);
         drop(tokio::time::timeout(LAST_WORDS, self.changed.closed()).await);
     }
 
-    /// Lets the core decide and performs what it says. Something: the process is to end.
-    fn take(&mut self, event: Event) -> Option<u8> {
-        let (state, actions) = step(self.state.clone(), event, self.now());
-        self.state = state;
-        actions.into_iter().find_map(|action| self.perform(action))
-    }
-
     // --- Select ---------------------------------------------------------------------------------
 
-    /// Waits for the next event. Nothing: what came was answered on the spot.
-    async fn select(&mut self, inputs: &mut Inputs) -> Option<Event> {
+    /// Waits for what comes next.
+    async fn select(&mut self, inputs: &mut Inputs) -> Came {
         let wake = until_wake(&self.state, self.now());
+        let late = self.viewers.due();
+        let slow = self.effects.until_slow();
         tokio::select! {
-            Some(event) = inputs.events.recv() => Some(event),
-            Some(asked) = inputs.requests.recv() => self.asked(asked).await,
+            Some(event) = inputs.events.recv() => Came::Event(event),
+            Some(done) = inputs.done.recv() => Came::Done(done),
+            Some(sight) = inputs.sights.recv() => Came::Seen(sight),
+            Some(asked) = inputs.requests.recv() => self.asked(asked),
             Some(()) = inputs.flags.recv() => {
                 while inputs.flags.try_recv().is_ok() {}
                 self.look_at_flags();
-                None
+                Came::Nothing
             }
-            meaning = inputs.signals.next() => self.meant(meaning).await,
-            () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => Some(Event::Timer),
+            meaning = inputs.signals.next() => self.meant(meaning),
+            () = sleep(wake.unwrap_or_default()), if wake.is_some() => Came::Event(Event::Timer),
+            () = sleep_until(late.unwrap_or(self.began).into()), if late.is_some() => {
+                self.show_the_late();
+                Came::Nothing
+            }
+            () = sleep(slow.unwrap_or_default()), if slow.is_some() => Came::Slow,
         }
     }
 
-    async fn asked(&mut self, asked: Asked) -> Option<Event> {
+    fn asked(&mut self, asked: Asked) -> Came {
         if matches!(asked.request, Request::Status | Request::Watch) {
-            self.refresh().await;
-            let status = Box::new(view::status(&self.state, self.now()));
-            drop(asked.reply.send(Reply::Status { status }));
-            return None;
+            self.show(Viewer::Client(asked.reply));
+            return Came::Nothing;
         }
         self.requests += 1;
         self.replies.insert(self.requests, asked.reply);
-        Some(Event::Asked { by: Asker::Client(self.requests), request: asked.request })
+        Came::Event(Event::Asked { by: Asker::Client(self.requests), request: asked.request })
     }
 
-    async fn meant(&mut self, meaning: Meaning) -> Option<Event> {
-        let ask = |request| Some(Event::Asked { by: Asker::Signal, request });
+    fn meant(&mut self, meaning: Meaning) -> Came {
+        let ask = |request| Came::Event(Event::Asked { by: Asker::Signal, request });
         match meaning {
-            Meaning::Leave => Some(Event::Terminate),
+            Meaning::Leave => Came::Event(Event::Terminate),
             Meaning::Sync => ask(Request::Sync),
             Meaning::Resume => ask(Request::Resume { skip: Vec::new() }),
             Meaning::Reload => {
-                let loaded = config::load();
-                if let Ok(config) = &loaded {
-                    self.tell_secrets(config);
-                }
-                Some(Event::Reloaded(loaded.map(Box::new).map_err(|problems| problems.to_string())))
+                self.reload();
+                Came::Nothing
             }
             Meaning::Dump => {
-                self.refresh().await;
-                let status = view::status(&self.state, self.now());
-                info!("status:\n{}", render::page(&status, Look::PLAIN));
-                None
+                self.show(Viewer::Log);
+                Came::Nothing
             }
         }
     }
 
-    /// What changes without telling, brought up to date for somebody who looks. It moves nothing.
-    async fn refresh(&mut self) {
-        let space = volume::look(&self.state.live.config.volume.path);
-        self.take(Event::Volume(space));
-        if let Some(event) = self.offered() {
-            self.take(event);
-        }
-        let lost = self.console.lost();
-        if lost > 0 {
-            let text = format!(
-                "{lost} lines of standard output were dropped because nobody read them; the log files have them"
-            );
-            self.take(Event::Warning { key: "stdout", text: Some(text) });
-        }
-        if let Some(job) = self.state.live.job.as_ref().filter(|job| !job.packages.is_empty()) {
-            let jobs = live::jobs(job).await;
-            self.take(Event::Live(jobs));
-        }
-        if self.state.live.warnings.contains_key(repair::OTHER_PORTAGE) && procs::portage_pids().is_empty() {
-            self.take(Event::Warning { key: repair::OTHER_PORTAGE, text: None });
-        }
-        if self.state.live.job.is_some() {
-            let text = self.performer.waits_for();
-            self.take(Event::Warning { key: view::LOCKED, text });
-        }
-    }
-
-    fn send(&self, event: Event) {
-        // The loop holds the receiver, so this cannot fail while it matters.
-        drop(self.events.send(event));
-    }
-
-    fn look_at_flags(&mut self) {
-        let Some(flags) = &self.flags else { return };
-        match flags.look() {
-            Ok(found) => {
-                for name in &found.unknown {
-                    warn!("the flag file control/{name} means nothing; resume, sync, stop and pause do");
-                }
-                if found.hold != self.state.live.hold {
-                    self.send(Event::Hold(found.hold));
-                }
-                for request in found.requests {
-                    self.send(Event::Asked { by: Asker::Flag, request });
-                }
-                let text = (!found.stuck.is_empty()).then(|| found.stuck.join("; "));
-                self.send(Event::Warning { key: "flags", text });
-            }
-            Err(problem) => {
-                let text = Some(format!("the flag files cannot be read: {problem}"));
-                self.send(Event::Warning { key: "flags", text });
-            }
-        }
-    }
-
-    // --- Perform --------------------------------------------------------------------------------
-
-    fn perform(&mut self, action: Action) -> Option<u8> {
-        match action {
-            Action::Persist => self.persist(),
-            Action::PersistPlan => self.persist_plan(),
-            Action::Claim => self.claim(),
-            Action::Start { job, cycle, work } => {
-                if let Some(flags) = &mut self.flags {
-                    drop(flags.renew());
-                }
-                self.look_at_flags();
-                if let Err(failure) = self.keep_volume() {
-                    self.send(Event::Ended { job, report: Report::Failed(failure) });
-                    return None;
-                }
-                self.performer.start(&self.state.live.config, self.store.as_ref(), job, cycle, work);
-            }
-            Action::Signal { job, force } => self.performer.signal(job, force),
-            Action::Look { job } => self.look(job),
-            Action::Examine { job } => self.examine(job),
-            Action::Answer { to, reply } => self.answer(to, reply),
-            Action::Record(record) => self.record(&record),
-            Action::Notify { way, note } => {
-                let status = Box::new(view::status(&self.state, self.now()));
-                self.deliver(Parcel::Message(way, note, Some(status)));
-            }
-            Action::Serve(http) => self.serving.start(&self.state.live.config, &http),
-            Action::StopServing => self.serving.stop(),
-            Action::Beat => self.deliver(Parcel::Beat),
-            Action::Say(text) => info!("{text}"),
-            Action::Exit(code) => {
-                info!("stopped; the next start goes on from here");
-                return Some(code);
-            }
-        }
-        None
-    }
-
-    fn deliver(&self, parcel: Parcel) {
-        delivery::begin(self.state.live.config.notify.clone(), parcel, self.events.clone());
-    }
-
-    fn answer(&mut self, to: Asker, reply: Reply) {
-        match to {
-            Asker::Client(number) => {
-                if let Some(client) = self.replies.remove(&number) {
-                    // The client may have gone; what it asked for is done all the same.
-                    drop(client.send(reply));
-                }
-            }
-            Asker::Signal | Asker::Flag => {
-                let by = if to == Asker::Signal { "signal" } else { "flag file" };
-                match reply {
-                    Reply::Accepted { message } | Reply::Already { message } => info!("{by}: {message}"),
-                    Reply::Denied { message } | Reply::Invalid { message } => warn!("{by}: {message}"),
-                    Reply::Status { .. } => {}
-                }
-            }
-        }
-    }
+    // --- Tell -----------------------------------------------------------------------------------
 
     /// Tells watchers, and the log when the headline is about something else than before.
     fn publish(&mut self) {
         self.changed.send_replace(());
-        let status = view::status(&self.state, self.now());
+        let status = self.status();
         if status.state == Mode::Paused {
             // Whatever is repaired now may be what settings are made of.
             self.performer.forget_settings();

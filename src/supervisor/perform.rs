@@ -1,6 +1,6 @@
 //! What each step does, in a thread of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -10,12 +10,10 @@ use super::attention;
 use super::audit;
 use super::console::Console;
 use super::gauge::Limits;
-use super::locks;
 use super::places;
 use super::preflight;
 use super::process::Handle;
 use super::rebuild;
-use super::store::Store;
 use super::syncing;
 use super::task::{Known, Task, Trouble};
 use crate::config::Config;
@@ -41,14 +39,7 @@ impl Performer {
     }
 
     /// Begins a job. Its end is an [`Event::Ended`], whatever happens.
-    pub(super) fn start(
-        &mut self,
-        config: &Config,
-        store: Option<&Store>,
-        job: JobId,
-        cycle: u64,
-        work: Work,
-    ) {
+    pub(super) fn start(&mut self, config: &Config, job_file: PathBuf, job: JobId, cycle: u64, work: Work) {
         let handle = Handle::default();
         self.running = Some((job, handle.clone()));
         let volume = config.volume.path.clone();
@@ -63,7 +54,7 @@ impl Performer {
             job,
             cycle,
             step: work.step(),
-            job_file: store.map(Store::job_file),
+            job_file: Some(job_file),
             volume,
             log,
             directories: None,
@@ -85,11 +76,10 @@ impl Performer {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
     }
 
-    /// Who holds a lock that the job waits for; see [`locks`].
+    /// The process that leads the job that was begun last, while one of its commands runs.
     #[must_use]
-    pub(super) fn waits_for(&self) -> Option<String> {
-        let (_, handle) = self.running.as_ref()?;
-        locks::wait_of(handle.leader()?)
+    pub(super) fn leads(&self) -> Option<i32> {
+        self.running.as_ref()?.1.leader()
     }
 
     /// The process that leads a job, while one of its commands runs.

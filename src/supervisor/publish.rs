@@ -7,7 +7,6 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::Supervisor;
 use super::inputs;
 use super::places;
 use super::task::{Task, Trouble};
@@ -17,7 +16,7 @@ use crate::config::Publisher;
 use crate::core::failure::{Class, Failure};
 use crate::core::major::Stale;
 use crate::core::offer::Offer;
-use crate::core::release::Origin;
+use crate::core::release::{Id, Origin};
 use crate::core::state::CyclePlan;
 use crate::core::view::UNPUBLISHED;
 use crate::core::{Event, Exit, Report};
@@ -83,13 +82,10 @@ impl Task {
     }
 }
 
-impl Supervisor {
-    /// What clients are offered, when that is another release than the last time.
-    pub(super) fn offered(&self) -> Option<Event> {
-        let releases = Releases::on(&self.state.live.config.volume.path);
-        let known = self.state.durable.release.as_ref().map(|release| release.id);
-        (releases.current() != known).then(|| Event::Offered(releases.offered()))
-    }
+/// What clients are offered, when that is another release than the one that is known.
+pub(super) fn offered(volume: &Path, known: Option<Id>) -> Option<Event> {
+    let releases = Releases::on(volume);
+    (releases.current() != known).then(|| Event::Offered(releases.offered()))
 }
 
 /// That an offer waits for a publisher in another container.

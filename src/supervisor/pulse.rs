@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use super::{Supervisor, live};
+use super::{Supervisor, live, locks};
 use crate::beneath::{self, Beneath};
 use crate::core::job::{Job, Package};
 use crate::core::stall::{self, Process, Pulse};
@@ -19,23 +19,26 @@ impl Supervisor {
     /// Measures a sign of life of the job.
     pub(super) fn look(&self, id: JobId) {
         let Some((job, leader)) = self.at_work(id) else { return };
-        let pulse = Pulse {
-            cpu: cpu(leader, own()),
-            output: written(job, &self.log_of(job), &self.state.live.config.volume.path.join("log")),
-            waits: self.performer.waits_for().is_some(),
-        };
-        self.send(Event::Pulse { job: id, pulse });
+        let (job, log, logs) =
+            (job.clone(), self.log_of(job), self.state.live.config.volume.path.join("log"));
+        self.beside(move |events| {
+            let pulse = Pulse {
+                cpu: cpu(leader, own()),
+                output: written(&job, &log, &logs),
+                waits: leader.and_then(locks::wait_of).is_some(),
+            };
+            // The loop may have ended meanwhile, and nobody wants to know.
+            drop(events.send(Event::Pulse { job: id, pulse }));
+        });
     }
 
-    /// Writes down what the processes of the job are doing. emerge is asked for the phases, so this runs
-    /// beside the loop.
+    /// Writes down what the processes of the job are doing. emerge is asked for the phases.
     pub(super) fn examine(&self, id: JobId) {
         let Some((job, leader)) = self.at_work(id) else { return };
-        let (job, log, events) = (job.clone(), self.log_of(job), self.events.clone());
+        let (job, log) = (job.clone(), self.log_of(job));
         let stall = job.watch.map(|watch| watch.stall()).unwrap_or_default();
-        tokio::spawn(async move {
-            // The loop may have ended meanwhile, and nobody wants to know.
-            drop(events.send(Event::Live(live::jobs(&job).await)));
+        self.beside(move |events| {
+            drop(events.send(Event::Live(live::jobs(&job))));
             let processes = leader.map(processes).unwrap_or_default();
             let mut told = OpenOptions::new().append(true).open(&log);
             if let Ok(log) = &mut told {

@@ -59,14 +59,8 @@ impl Store {
         };
         let store = Self { path: path.to_owned(), lock, kept };
         // A job that an earlier process was in the middle of is gone with it.
-        drop(fs::remove_file(store.job_file()));
+        drop(fs::remove_file(job_file(path)));
         Ok(Taken { store, claimed, warnings })
-    }
-
-    /// Where the number and pid of the running job stand, for PID 1; see [`crate::init`].
-    #[must_use]
-    pub(super) fn job_file(&self) -> PathBuf {
-        self.path.join("state/job")
     }
 
     /// Writes the state, and with it what an earlier one held besides.
@@ -97,6 +91,12 @@ impl Store {
         let there = fs::metadata(self.path.join("state/lock")).map(identity);
         matches!((there, self.lock.metadata().map(identity)), (Ok(a), Ok(b)) if a == b)
     }
+}
+
+/// Where the number and pid of the running job stand, for PID 1; see [`crate::init`].
+#[must_use]
+pub(super) fn job_file(volume: &Path) -> PathBuf {
+    volume.join("state/job")
 }
 
 /// Where the state is on a volume: a [`Durable`], as JSON.

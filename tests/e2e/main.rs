@@ -37,6 +37,7 @@ mod serve;
 mod shapes;
 mod sign;
 mod signals;
+mod slow;
 mod soak;
 mod stall;
 mod stop;

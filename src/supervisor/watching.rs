@@ -1,0 +1,217 @@
+//! Looks for the loop at what changes without telling: the room on the volume, the release on offer, what a running Portage does.
+//!
+//! Any of that may wait, for a disk or for a process that hangs, so one thread does it and tells what it saw as events. Who asks
+//! for the status is answered when it has looked, or, after [`PATIENCE`], with what is known.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::{Supervisor, live, locks, publish, repair};
+use crate::config::{self, Config};
+use crate::core::job::Job;
+use crate::core::release::Id;
+use crate::core::request::Reply;
+use crate::core::{Event, view};
+use crate::portage::command;
+use crate::procs;
+use crate::render::{self, Look};
+use crate::volume;
+
+/// How long somebody who asks for the status waits for a look.
+const PATIENCE: Duration = Duration::from_millis(80);
+
+/// The way to the thread that looks.
+pub(super) struct Eyes {
+    looks: mpsc::Sender<Box<dyn FnOnce() + Send>>,
+}
+
+impl Eyes {
+    /// Starts the thread. What it is given it does in order.
+    pub(super) fn start() -> io::Result<Self> {
+        let (looks, asked) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
+        thread::Builder::new()
+            .name("looks".into())
+            .spawn(move || asked.into_iter().for_each(|look| look()))?;
+        Ok(Self { looks })
+    }
+
+    /// Gives it something to do.
+    pub(super) fn give(&self, look: impl FnOnce() + Send + 'static) {
+        // It lives as long as the loop does.
+        drop(self.looks.send(Box::new(look)));
+    }
+}
+
+/// Who wants to see the status.
+pub(super) enum Viewer {
+    /// A client.
+    Client(oneshot::Sender<Reply>),
+    /// Whoever reads the log.
+    Log,
+}
+
+/// Those who wait for a look, the first one first.
+#[derive(Default)]
+pub(super) struct Viewers {
+    waiting: VecDeque<(Viewer, Instant)>,
+    /// How many of them came before the look that is under way, if one is.
+    looking: Option<usize>,
+}
+
+impl Viewers {
+    /// When somebody has waited long enough.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.waiting.front().map(|(_, until)| *until)
+    }
+}
+
+/// What a look goes by.
+struct Glance {
+    volume: PathBuf,
+    release: Option<Id>,
+    job: Option<Job>,
+    leader: Option<i32>,
+    other_portage: bool,
+}
+
+impl Glance {
+    /// What is to be seen. It moves nothing.
+    fn look(self) -> Vec<Event> {
+        let mut events = vec![Event::Volume(volume::look(&self.volume))];
+        events.extend(publish::offered(&self.volume, self.release));
+        if let Some(job) = self.job.as_ref().filter(|job| !job.packages.is_empty()) {
+            events.push(Event::Live(live::jobs(job)));
+        }
+        if self.other_portage && procs::portage_pids().is_empty() {
+            events.push(Event::Warning { key: repair::OTHER_PORTAGE, text: None });
+        }
+        if self.job.is_some() {
+            events.push(Event::Warning { key: view::LOCKED, text: self.leader.and_then(locks::wait_of) });
+        }
+        events
+    }
+}
+
+impl Supervisor {
+    /// Somebody wants the status.
+    pub(super) fn show(&mut self, to: Viewer) {
+        self.viewers.waiting.push_back((to, Instant::now() + PATIENCE));
+        if self.viewers.looking.is_none() {
+            self.glance();
+        }
+    }
+
+    fn glance(&mut self) {
+        self.viewers.looking = Some(self.viewers.waiting.len());
+        let live = &self.state.live;
+        let glance = Glance {
+            volume: live.config.volume.path.clone(),
+            release: self.state.durable.release.as_ref().map(|release| release.id),
+            job: live.job.clone(),
+            leader: self.performer.leads(),
+            other_portage: live.warnings.contains_key(repair::OTHER_PORTAGE),
+        };
+        let sights = self.sights.clone();
+        self.eyes.give(move || drop(sights.send(glance.look())));
+    }
+
+    /// A look has come to its end.
+    pub(super) fn seen(&mut self, sight: Vec<Event>) -> Option<u8> {
+        let lost = self.console.lost();
+        let lost = (lost > 0).then(|| {
+            let text = format!(
+                "{lost} lines of standard output were dropped because nobody read them; the log files have them"
+            );
+            Event::Warning { key: "stdout", text: Some(text) }
+        });
+        for event in sight.into_iter().chain(lost) {
+            if let Some(code) = self.take(event) {
+                return Some(code);
+            }
+        }
+        for _ in 0..self.viewers.looking.take().unwrap_or_default() {
+            self.show_first();
+        }
+        if !self.viewers.waiting.is_empty() {
+            self.glance();
+        }
+        None
+    }
+
+    /// Shows those who have waited long enough what is known.
+    pub(super) fn show_the_late(&mut self) {
+        let now = Instant::now();
+        while self.viewers.due().is_some_and(|due| due <= now) {
+            self.show_first();
+            if let Some(before) = &mut self.viewers.looking {
+                *before = before.saturating_sub(1);
+            }
+        }
+    }
+
+    fn show_first(&mut self) {
+        let Some((viewer, _)) = self.viewers.waiting.pop_front() else { return };
+        let status = self.status();
+        match viewer {
+            // It may have gone.
+            Viewer::Client(client) => drop(client.send(Reply::Status { status: Box::new(status) })),
+            Viewer::Log => info!("status:\n{}", render::page(&status, Look::PLAIN)),
+        }
+    }
+
+    /// Does something that may wait beside the loop, which gets what comes of it as events.
+    pub(super) fn beside(&self, work: impl FnOnce(&UnboundedSender<Event>) + Send + 'static) {
+        let events = self.events.clone();
+        self.eyes.give(move || work(&events));
+    }
+
+    /// Reads the configuration again.
+    pub(super) fn reload(&self) {
+        let known = self.state.live.warnings.clone();
+        self.beside(move |events| {
+            let loaded = config::load();
+            if let Ok(config) = &loaded {
+                tell_secrets(config, &known, events);
+            }
+            let loaded = loaded.map(Box::new).map_err(|problems| problems.to_string());
+            drop(events.send(Event::Reloaded(loaded)));
+        });
+    }
+
+    /// Tells, once, what of the environment and of the configuration is or would be where others can read it.
+    pub(super) fn look_for_secrets(&self) {
+        let (config, known) = (self.state.live.config.clone(), self.state.live.warnings.clone());
+        self.beside(move |events| tell_secrets(&config, &known, events));
+    }
+}
+
+/// What was told already, by key.
+type Known = std::collections::BTreeMap<&'static str, String>;
+
+fn tell_secrets(config: &Config, known: &Known, events: &UnboundedSender<Event>) {
+    let variables: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .collect();
+    let names = variables.iter().map(|(name, _)| name.as_str());
+    let pairs = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    for (key, text) in [
+        ("environment", command::left_out(names.clone(), &config.build.environment)),
+        ("by-hand", config::in_environment(names)),
+        ("proxy", command::published(pairs)),
+        ("exposed", config::exposed()),
+    ] {
+        if let Some(text) = text.as_ref().filter(|text| known.get(key) != Some(text)) {
+            warn!("{text}");
+        }
+        // The loop may have ended meanwhile.
+        drop(events.send(Event::Warning { key, text }));
+    }
+}
