@@ -123,7 +123,8 @@ pub(crate) fn report(end: End, work: &Work) -> Report {
         match end {
             End::Well => return planned(0, plan(exclude), BTreeMap::new()),
             End::Badly => return planned(1, plan(exclude), BTreeMap::new()),
-            End::Ready => return planned(0, Plan::default(), BTreeMap::new()),
+            // The resolver always answers; there may be nothing in it.
+            End::Ready | End::Nothing => return planned(0, Plan::default(), BTreeMap::new()),
             End::Otherwise => {
                 let (plan, offered) = another_plan(exclude);
                 return planned(0, plan, offered);
