@@ -297,7 +297,9 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
         Step::Audit => {
             owed(state) + &packages("rebuilding", "checking what clients can be offered", live, progress, now)
         }
-        Step::Rebuild => packages("rebuilding", "checking what has to be rebuilt", live, progress, now),
+        Step::Rebuild => {
+            owed(state) + &packages("rebuilding", "checking what has to be rebuilt", live, progress, now)
+        }
     }
 }
 

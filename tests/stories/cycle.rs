@@ -48,6 +48,8 @@ fn a_failure_pauses_and_resume_runs_that_step_again() {
     let failure = Failure { package: Some("app-misc/b-1".into()), ..Failure::new(Class::Compile, "no luck") };
     story.end(Report::Failed(Box::new(failure)));
     // What is built is offered before anybody is waited for.
+    story.expect(Mode::Running, "app-misc/b-1 failed; checking what has to be rebuilt");
+    story.through(Step::Rebuild);
     story.expect(Mode::Running, "app-misc/b-1 failed; checking what clients can be offered");
     story.through(Step::Publish);
     story.expect(Mode::Paused, "app-misc/b-1: no luck; 1 of 3 built. Repair it, then: gbsup resume");

@@ -31,7 +31,9 @@ impl Turn {
             if matches!(at, Step::Plan | Step::Build) && whole && cycle.narrowing.atoms().is_empty() {
                 cycle.passed_over = classify::passed_over(&report, left_out);
             }
-            if succeeded && whole && matches!(at, Step::SelfUpdate | Step::Build | Step::Rebuild) {
+            // The pause for what failed tells of how many.
+            let owes = at == Step::Rebuild && !cycle.owed.is_empty();
+            if succeeded && whole && !owes && matches!(at, Step::SelfUpdate | Step::Build | Step::Rebuild) {
                 cycle.planned = 0;
             }
             for (package, _) in &job.merged {
@@ -106,7 +108,11 @@ impl Turn {
             self.step_ended(&job, Outcome::Failed);
             // A step before the build merges nothing of it, so what is half done stays so.
             if let Some(cycle) = self.state.durable.cycle.as_mut().filter(|_| at >= Step::Build) {
-                cycle.merge_again = classify::half_done(&report);
+                // What the build left half done is still so.
+                if at == Step::Build || cycle.owed.is_empty() {
+                    cycle.merge_again.clear();
+                }
+                cycle.merge_again.extend(classify::half_done(&report));
             }
             let circle = remedy::circle(&report);
             let failures = self.explained(&job, report);

@@ -253,7 +253,19 @@ impl Turn {
                 Work::Rest { targets, exclude, failed }
             }
             (_, Step::Build) => Work::Build { exclude, merge_again: cycle.merge_again.clone() },
-            (_, Step::Rebuild) => Work::Rebuild { merged: cycle.merged.clone(), exclude },
+            (_, Step::Rebuild) => {
+                // What failed in this cycle is not tried again in it.
+                let known = &self.state.durable.known;
+                let failed = cycle.owed.iter().filter_map(|failure| failure.package.as_deref());
+                let failed = failed.filter_map(|package| {
+                    let past = known.iter().find(|past| past.package.as_str() == package);
+                    past.map(KnownFailure::atom)
+                });
+                let mut exclude: Vec<String> = failed.chain(exclude).collect();
+                exclude.sort();
+                exclude.dedup();
+                Work::Rebuild { merged: cycle.merged.clone(), exclude }
+            }
             (_, Step::Audit) => {
                 let tried = [&self.state.durable.broken[..], &cycle.mending.tried].concat();
                 let owed = cycle.owed.iter().filter_map(|failure| failure.package.as_deref());

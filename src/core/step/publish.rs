@@ -1,7 +1,7 @@
 //! Clients are offered a release.
 
 use super::Turn;
-use crate::core::failure::Failure;
+use crate::core::failure::{Class, Failure};
 use crate::core::history::Record;
 use crate::core::release::{Current, Published};
 use crate::core::state::{Phase, Reason, Volume};
@@ -52,18 +52,24 @@ impl Turn {
         self.state.durable.release = current;
     }
 
-    /// When packages failed and others did not, the good ones are published before the builder waits for a person, who
-    /// may be asleep; what failed is told then.
+    /// When packages failed in the build and others did not, what those make necessary is rebuilt, and the good ones are
+    /// published, before the builder waits for a person, who may be asleep; what failed is told then.
     pub(super) fn publishes_first(&mut self, failures: &[Failure], at: Step) -> bool {
         let of_packages = failures.iter().all(|failure| failure.package.is_some());
         let hold_back = self.state.live.config.publish.hold_back;
         let Some(cycle) = &mut self.state.durable.cycle else { return false };
-        if at != Step::Build || !of_packages || !hold_back || cycle.merged.is_empty() {
+        let next = match at {
+            Step::Build if of_packages && !cycle.merged.is_empty() => Step::Rebuild,
+            Step::Rebuild if !cycle.owed.is_empty() => Step::Audit,
+            _ => return false,
+        };
+        if !hold_back {
             return false;
         }
         cycle.owed = Failure::newest(std::mem::take(&mut cycle.owed), failures.to_vec());
+        cycle.owed.sort_by_key(|failure| failure.class == Class::NotTried);
         bounds::keep(&mut cycle.owed);
-        self.set_phase(Phase::Running(Step::Audit));
+        self.set_phase(Phase::Running(next));
         true
     }
 
