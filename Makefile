@@ -39,7 +39,7 @@ resume: ## go on after a repair
 	@scripts/builder ask resume
 sync: ## sync now and begin another cycle
 	@scripts/builder ask sync
-stop: ## stop it; a merge that has begun is let finish
+stop: ## stop it; a merge that has begun finishes first
 	@scripts/builder stop
 snapshot: ## freeze the whole builder as an image with a dated tag
 	@scripts/builder snapshot

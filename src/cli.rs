@@ -159,7 +159,7 @@ Piped, the columns are separated by tabs. --json also has the steps and packages
         #[arg(short = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         number: u32,
     },
-    /// Remove what the configuration lets go: old logs, sources nothing refers to, binary packages nothing needs
+    /// Remove what the configuration does not keep: old logs, sources nothing refers to, binary packages nothing needs
     #[command(after_help = "\
 Examples:
   gbsup prune --dry-run
@@ -174,7 +174,7 @@ end of each cycle, and when no space is left; [prune] of the configuration says 
         /// Only list what would go, and why
         #[arg(short = 'n', long)]
         dry_run: bool,
-        /// Remove all of it, and not only the part that prune.cap lets go at once
+        /// Remove all of it, and not only the part that prune.cap allows at once
         #[arg(long)]
         force: bool,
     },

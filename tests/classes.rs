@@ -137,7 +137,7 @@ const RESOLVER: &[Case] = &[
     ),
     (
         "interrupted", Class::Interrupted,
-        "emerge was told to stop by somebody else (signal 15)",
+        "emerge was told to stop, and not by gbsup (signal 15)",
         "Exiting on signal 15",
         &[],
     ),

@@ -18,14 +18,14 @@ pub(super) fn test(supervisor: &Supervisor) -> Result<Exit, Error> {
     let mut parcels: Vec<Parcel> = Way::of_messages(&config).into_iter().map(message).collect();
     parcels.extend(config.heartbeat.as_ref().map(|_| Parcel::Beat));
     if parcels.is_empty() {
-        let nothing = "nobody is told anything: set command, webhook or heartbeat below [notify]";
+        let nothing = "there is nobody to tell: set command, webhook or heartbeat below [notify]";
         return Err(Error::Failed(nothing.into()));
     }
     let mut problems = Vec::new();
     for parcel in parcels {
         let key = parcel.way().key();
         match parcel.send(&config) {
-            Ok(()) => drop(print(format!("{key}: it went out, and nothing was wrong with it\n"))?),
+            Ok(()) => drop(print(format!("{key}: sent without an error\n"))?),
             Err(problem) => problems.push(format!("{key}: {problem}")),
         }
     }

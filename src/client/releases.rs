@@ -107,7 +107,7 @@ pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exi
     print(if new {
         format!("release {} is published: {changes}\n", current.id)
     } else {
-        format!("nothing to publish: release {} offers just that already\n", current.id)
+        format!("nothing to publish: release {} already offers exactly that\n", current.id)
     })
 }
 

@@ -249,7 +249,7 @@ pub struct Remedy {
     pub stalled: bool,
     /// Set a damaged binary package aside and build it from source.
     pub binpkg_corrupt: bool,
-    /// Remove what `[prune]` lets go when no space is left, and go on if that freed any.
+    /// Remove what `[prune]` does not keep when no space is left, and go on if that freed any.
     pub disk_full: bool,
 }
 

@@ -124,7 +124,7 @@ pub enum Record {
         release: Id,
         /// How many packages it has.
         packages: u64,
-        /// The older release whose packages these are, when somebody went back to it.
+        /// The older release whose packages these are, when somebody rolled back to it.
         again: Option<Id>,
     },
     /// Why a package failed, found out when its step had ended.

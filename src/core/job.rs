@@ -121,7 +121,7 @@ pub struct Halt {
 /// How far a stop is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// A merge is let finish.
+    /// A merge finishes first.
     Merging,
     /// INT was sent.
     Interrupted,

@@ -247,7 +247,7 @@ impl fmt::Display for Proof {
                 write!(f, "has files in {directory}, while {of} has {instead}")
             }
             Self::Library { soname, instead } => {
-                write!(f, "links to {soname}, of which there is only {} now", instead.join(", "))
+                write!(f, "links to {soname}, which now exists only as {}", instead.join(", "))
             }
         }
     }

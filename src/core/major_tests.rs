@@ -48,7 +48,7 @@ fn what_is_stale_and_what_only_looks_like_it() {
         [
             "a/bound-1 was built against dev-lang/perl:0/5.40, which is dev-lang/perl:0/5.42 now",
             "a/module-1 has modules in /usr/lib64/perl5/vendor_perl/5.40, where Perl 5.42 does not look for them",
-            "a/embeds-1 links to libperl.so.5.40, of which there is only libperl.so.5.42 now",
+            "a/embeds-1 links to libperl.so.5.40, which now exists only as libperl.so.5.42",
         ]
     );
     assert_eq!(found[2].atom, "a/embeds:3");
@@ -66,7 +66,7 @@ fn a_library_in_two_versions_is_there() {
     let found = stale(&installed, &BTreeMap::new(), &Directories::new());
     assert_eq!(
         words(&found),
-        ["a/older-1 links to libLLVM-17.so, of which there is only libLLVM.so.18.1, libLLVM.so.19.1 now"]
+        ["a/older-1 links to libLLVM-17.so, which now exists only as libLLVM.so.18.1, libLLVM.so.19.1"]
     );
 }
 

@@ -35,7 +35,7 @@ pub struct Release {
     /// it, since a client takes an index over only when it is newer than the one it has
     /// (`portage/dbapi/bintree.py:_populate_remote`).
     pub published: Timestamp,
-    /// The release whose packages these are, when somebody went back to it.
+    /// The release whose packages these are, when somebody rolled back to it.
     #[serde(default)]
     pub again: Option<Id>,
     /// The version of gbsup that made it.

@@ -223,7 +223,7 @@ fn pause(state: &State, mode: PauseMode, reason: Option<String>) -> (Effect, Rep
     match mode {
         _ if same => already("this pause was asked for already"),
         PauseMode::Now if running => {
-            accepted(Effect::Pause { mode, reason }, "pausing now; a merge that has begun is let finish")
+            accepted(Effect::Pause { mode, reason }, "pausing now; a merge that has begun finishes first")
         }
         PauseMode::AfterPackage if running => {
             accepted(Effect::Pause { mode, reason }, "pausing after the packages that are being built now")

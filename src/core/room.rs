@@ -1,4 +1,4 @@
-//! No space is left: what the policy lets go is removed, and when that freed any, what failed for it is done
+//! No space is left: what the policy does not keep is removed, and when that freed any, what failed for it is done
 //! once more.
 
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ impl Room {
     /// What is going on, in one sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
-        "no space is left; removing what [prune] of the configuration lets go".to_owned()
+        "no space is left; removing what [prune] of the configuration does not keep".to_owned()
     }
 
     /// The packages that found none.

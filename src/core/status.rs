@@ -214,7 +214,7 @@ pub struct ReleaseInfo {
     pub packages: u64,
     /// When it was switched to.
     pub published: Timestamp,
-    /// The older release whose packages these are, when somebody went back to it.
+    /// The older release whose packages these are, when somebody rolled back to it.
     #[serde(default)]
     pub again: Option<String>,
 }

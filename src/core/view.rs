@@ -498,7 +498,7 @@ fn warnings(state: &State) -> Vec<String> {
 fn older(current: &Current) -> Option<String> {
     let again = current.again?;
     Some(format!(
-        "clients are offered what release {again} offered, since somebody went back to it; the next cycle that is done publishes \
+        "clients are offered what release {again} offered, since somebody rolled back to it; the next finished cycle publishes \
          what is new"
     ))
 }

@@ -25,10 +25,10 @@ pub enum Problem {
     #[error(transparent)]
     Atom(#[from] NotAnAtom),
     /// Its parentheses do not match, or something stands before one that may not.
-    #[error("`{0}` stands in a wrong place")]
+    #[error("`{0}` is in the wrong place")]
     Place(String),
     /// Its groups stand deeper in each other than anybody can mean.
-    #[error("its groups stand more than {DEPTH} deep in each other")]
+    #[error("its groups are nested more than {DEPTH} deep")]
     Deep,
 }
 

@@ -12,7 +12,7 @@ use crate::core::status::{in_words, size};
 pub fn prune(removals: &[Removal], bytes: u64, dry_run: bool, look: Look) -> String {
     let verb = if dry_run { "would go" } else { "removed" };
     if removals.is_empty() {
-        return format!("{}\n", if dry_run { "nothing would go" } else { "nothing was to be removed" });
+        return format!("{}\n", if dry_run { "nothing would go" } else { "there is nothing to remove" });
     }
     let rows: Vec<_> = removals.iter().map(cells).collect();
     let table = table(
@@ -62,6 +62,6 @@ mod tests {
              package log\t/l/a:b-1:2.log\t3.0 MiB\t91 d\tthe logs are larger than [prune] log_size\n\
              would go: 2 files, 6.0 MiB\n"
         );
-        assert_eq!(prune(&[], 0, false, Look::PLAIN), "nothing was to be removed\n");
+        assert_eq!(prune(&[], 0, false, Look::PLAIN), "there is nothing to remove\n");
     }
 }

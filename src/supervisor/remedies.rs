@@ -60,7 +60,7 @@ impl Task {
         Ok(Report::Rest { ran: before.map(Box::new), untried: rest.untried() })
     }
 
-    /// Removes what the configuration lets go. It also does when nothing can be logged any more.
+    /// Removes what the configuration does not keep. It also does when nothing can be logged any more.
     pub(super) fn prune(&mut self) -> Pruned {
         let config = self.config.clone();
         let settings = self.settings().ok();

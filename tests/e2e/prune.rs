@@ -27,6 +27,6 @@ fn a_build_that_a_newer_one_took_the_place_of_goes() {
         "t2-1-2.gpkg.tar\nPATH: test-quick/t1/t1-1-1.gpkg.tar\nPATH: test-quick/t2/t2-1-2.gpkg.tar\n"
     );
     builder.sh("emaint --check binhost && emerge --usepkgonly --oneshot --quiet test-quick/t2");
-    assert_eq!(builder.gbsup(&["prune"]).ok(), "nothing was to be removed\n");
+    assert_eq!(builder.gbsup(&["prune"]).ok(), "there is nothing to remove\n");
     builder.assert_tidy();
 }

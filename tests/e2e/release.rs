@@ -110,7 +110,7 @@ fn clients_get_what_each_release_offers() {
     assert_eq!(releases(&builder)[0], format!("3: 2 current, offers {first} again, not signed"));
     let status = builder.status();
     assert_eq!(status.release.expect("it is offered").again, Some(first.clone()));
-    assert!(status.warnings.iter().any(|warning| warning.contains("somebody went back to it")));
+    assert!(status.warnings.iter().any(|warning| warning.contains("somebody rolled back to it")));
     assert_eq!(installs(&client, ""), "t1-1\n");
     assert!(builder.gbsup(&["rollback", &first]).exited(1).contains("offered already"));
 

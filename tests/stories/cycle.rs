@@ -292,7 +292,7 @@ fn a_wait_for_another_portage_is_in_the_headline_and_no_failure() {
     assert!(!story.status().headline.contains("waiting"));
     story.print(completed("a"));
     story.end(Report::Ran(Box::new(Ran { exit: Exit::Signal(15), ..*ran(1) })));
-    story.expect(Mode::Paused, "emerge was told to stop by somebody else (signal 15)");
+    story.expect(Mode::Paused, "emerge was told to stop, and not by gbsup (signal 15)");
     let class = |story: &Story| story.status().pause.unwrap().failures[0].class;
     assert_eq!(class(&story), Class::Interrupted, "it had got on");
 

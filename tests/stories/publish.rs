@@ -64,7 +64,7 @@ fn a_cycle_publishes_before_it_prunes() {
     story.through(Step::Audit);
     let (job, _) = story.job.take().unwrap();
     let actions = story.take(Event::Ended { job, report: published(1, false) });
-    let words = "nothing to publish: release 2026-11-22.1 offers just that already; 1 held back";
+    let words = "nothing to publish: release 2026-11-22.1 already offers exactly that; 1 held back";
     assert_eq!(said(&actions), [words]);
     assert_eq!(released(&story), 1);
 }

@@ -22,7 +22,7 @@ fn what_found_no_space_is_built_again_when_some_was_freed() {
     let mut story = Story::begin(|_| {});
     story.through(Step::Plan);
     story.end(full(Some("a")));
-    story.expect(Mode::Running, "no space is left; removing what [prune] of the configuration lets go");
+    story.expect(Mode::Running, "no space is left; removing what [prune] of the configuration does not keep");
     assert!(matches!(story.job, Some((_, Work::Prune { at: Step::Build }))), "{:?}", story.job);
     // Killed before that was done, it is done again.
     story.restart("one", true);

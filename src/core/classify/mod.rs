@@ -230,7 +230,7 @@ fn out_of_memory(what: &str, machine: &Machine) -> String {
 }
 
 fn stopped(program: &str, signal: i32) -> (Class, String) {
-    (Class::Interrupted, format!("{program} was told to stop by somebody else (signal {signal})"))
+    (Class::Interrupted, format!("{program} was told to stop, and not by gbsup (signal {signal})"))
 }
 
 /// Somebody ended what did nothing but wait for a lock; the sentence says for whose. The wait itself is no

@@ -256,7 +256,7 @@ impl Case<'_> {
         let phase = self.die?.phase.as_deref()?;
         (phase == "unpack" || self.log.may_fetch).then(|| {
             let suggestions = vec![self.build()];
-            let message = format!("the network was not to be reached: {words}");
+            let message = format!("the network could not be reached: {words}");
             let said = self.die.and_then(spoken).map(str::to_owned).into_iter().collect();
             Failure { may_pass: true, ..told(Class::Fetch, Some(phase), message, said, suggestions) }
         })

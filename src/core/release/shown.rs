@@ -24,7 +24,7 @@ pub struct Shown {
     pub current: bool,
     /// They were offered it before.
     pub previous: bool,
-    /// The release whose packages these are, when somebody went back to it.
+    /// The release whose packages these are, when somebody rolled back to it.
     pub again: Option<Id>,
     /// The fingerprint of the key that it is signed with.
     pub signed: Option<String>,

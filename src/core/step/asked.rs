@@ -134,7 +134,7 @@ impl Turn {
     }
 
     /// Stops the job once the packages that a pause waits for have arrived. A job without packages
-    /// in work (a sync, the resolver) is short and is let finish.
+    /// in work (a sync, the resolver) is short and finishes first.
     pub(super) fn reached_package_boundary(&mut self) {
         let Some(job) = &self.state.live.job else { return };
         let arrived = job.awaited.as_ref().is_some_and(std::collections::BTreeSet::is_empty);

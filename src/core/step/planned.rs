@@ -127,7 +127,7 @@ impl Turn {
         }
         for past in repaired {
             let since = past.since.strftime("%Y-%m-%d");
-            self.say(format!("{} is built, which had failed since {since}", past.package));
+            self.say(format!("{} is built; it had failed since {since}", past.package));
         }
     }
 }

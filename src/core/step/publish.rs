@@ -27,7 +27,7 @@ impl Turn {
         self.say(if new {
             format!("release {} is published: {changes}{held}", current.id)
         } else {
-            format!("nothing to publish: release {} offers just that already{held}", current.id)
+            format!("nothing to publish: release {} already offers exactly that{held}", current.id)
         });
         self.offered(Some(current));
     }
