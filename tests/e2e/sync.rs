@@ -136,7 +136,8 @@ fn without_a_least_interval_each_cycle_syncs() {
         assert_eq!(builder.sh(&count), "1\n", "{asked}");
     }
 
-    // git calls a clone up to date whatever became of its files.
+    // git calls a clone up to date whatever became of its files, where Portage does not have it reset.
+    builder.sh("echo volatile = yes >>/etc/portage/repos.conf");
     builder.sh("cd /var/db/repos/pocket && rm -r test-quick test-slow");
     builder.gbsup(&["sync"]).ok();
     wait_synced_cycle(&mut builder, 3);
