@@ -25,7 +25,7 @@ const BELOW: char = '\u{1e}';
 pub(super) struct Shape<'a> {
     /// The columns whose numbers are lined up on the right.
     pub(super) right: &'a [usize],
-    /// The columns that get lines of their own below their row where the whole does not fit side by side.
+    /// The columns that stand below their row where the whole does not fit side by side, the first to go first.
     pub(super) below: &'a [usize],
 }
 
@@ -47,9 +47,16 @@ pub(super) fn table<const N: usize>(
     let all: Vec<usize> = (0..N).filter(filled).collect();
     let natural = |column: &usize| rows.iter().map(|row| columns(&row[*column].0)).max().unwrap_or(0);
     let wide = |column: &usize| natural(column).max(columns(titles[*column]));
-    let needed: usize = all.iter().map(wide).sum::<usize>() + SEPARATOR * all.len().saturating_sub(1);
-    let (beside, below): (Vec<usize>, Vec<usize>) =
-        all.into_iter().partition(|column| needed <= width || !shape.below.contains(column));
+    let mut needed: usize = all.iter().map(wide).sum::<usize>() + SEPARATOR * all.len().saturating_sub(1);
+    let mut below = Vec::new();
+    for column in shape.below.iter().filter(|column| all.contains(column)) {
+        if needed > width {
+            needed = needed.saturating_sub(wide(column) + SEPARATOR);
+            below.push(*column);
+        }
+    }
+    let (below, beside): (Vec<usize>, Vec<usize>) =
+        all.into_iter().partition(|column| below.contains(column));
     let heading = titles.map(|title| (title.to_owned(), LABEL));
     let whole: Vec<&[Cell; N]> = std::iter::once(&heading).chain(rows).collect();
     let untitled = titles.iter().all(|title| title.is_empty());
@@ -128,13 +135,16 @@ fn styled_line<const N: usize>(cells: &[String], row: &[Cell; N], beside: &[usiz
 
 /// What found no place beside the rest of its row.
 fn own_lines<const N: usize>(titles: [&str; N], row: &[Cell; N], below: &[usize], look: Look) -> String {
-    let mut page = Layout::new(look);
+    let mut words = Vec::new();
     for &column in below.iter().filter(|column| !row[**column].0.is_empty()) {
         let (text, style) = &row[column];
-        page.paragraph(
-            6,
-            &[styled(LABEL, format!("    {}: ", titles[column])), styled(*style, text.clone())],
-        );
+        let before = if words.is_empty() { "    " } else { "; " };
+        words.push(styled(LABEL, format!("{before}{}: ", titles[column])));
+        words.push(styled(*style, text.clone()));
+    }
+    let mut page = Layout::new(look);
+    if !words.is_empty() {
+        page.paragraph(6, &words);
     }
     page.finish()
 }
