@@ -65,6 +65,10 @@ pub fn read<T: Serialize + DeserializeOwned>(
     instead: Instead,
 ) -> Result<Reading<T>, serde_json::Error> {
     let mut file = File::new(serde_json::from_slice(text)?, instead);
+    let first = |value: &Value| {
+        let error = serde_path_to_error::deserialize::<_, T>(value).err()?;
+        Some(resolve(error.path(), value))
+    };
     loop {
         match serde_path_to_error::deserialize::<_, T>(&file.understood) {
             Ok(value) => {
@@ -74,7 +78,8 @@ pub fn read<T: Serialize + DeserializeOwned>(
                 return Ok(Reading { value, kept: Kept(kept), foreign });
             }
             Err(error) => {
-                let at = resolve(error.path(), &file.understood);
+                let fault = resolve(error.path(), &file.understood);
+                let at = file.locate(fault, &first);
                 if !file.repair(at) {
                     return Err(error.into_inner());
                 }
@@ -139,6 +144,38 @@ impl File {
         }
     }
 
+    /// Where the fault is: among the entries of a map it is found by trying each alone. `first` tells the first fault of a
+    /// file.
+    fn locate(&mut self, fault: Fault, first: &impl Fn(&Value) -> Option<Fault>) -> Vec<Key> {
+        let Fault { at, among } = fault;
+        if !among {
+            return at;
+        }
+        let Some(Value::Object(entries)) = find(&mut self.understood, &at).map(|map| map.clone()) else {
+            return at;
+        };
+        let mut found = None;
+        for (key, value) in &entries {
+            self.repairs += 1;
+            self.put(&at, Map::from_iter([(key.clone(), value.clone())]));
+            if let Some(fault) = first(&self.understood)
+                && fault.at.len() > at.len()
+                && fault.at.starts_with(&at)
+            {
+                found = Some(self.locate(fault, first));
+                break;
+            }
+        }
+        self.put(&at, entries);
+        found.unwrap_or(at)
+    }
+
+    fn put(&mut self, at: &[Key], entries: Map<String, Value>) {
+        if let Some(map) = find(&mut self.understood, at) {
+            *map = Value::Object(entries);
+        }
+    }
+
     /// Changes something so that the value there may be understood; false when nothing is left to try.
     fn repair(&mut self, mut at: Vec<Key>) -> bool {
         self.repairs += 1;
@@ -198,22 +235,38 @@ impl File {
     }
 }
 
-/// The deepest value that the path leads to.
-fn resolve(path: &serde_path_to_error::Path, value: &Value) -> Vec<Key> {
+/// What a path leads to.
+struct Fault {
+    /// The deepest value that is known to have the fault in it.
+    at: Vec<Key>,
+    /// That is a map, and which of its entries has the fault is not said.
+    among: bool,
+}
+
+/// Where the path leads. In a map whose keys are words of an enum it has no names, neither for a key that is not known nor
+/// for a value behind one that is (`Segment::Unknown`); an only entry is the one that is meant.
+fn resolve(path: &serde_path_to_error::Path, value: &Value) -> Fault {
     let mut at = Vec::new();
     let mut here = value;
+    let mut among = false;
     for segment in path {
-        let (key, deeper) = match segment {
-            Segment::Seq { index } => (Key::Index(*index), here.get(index)),
-            Segment::Map { key } => (Key::Name(key.clone()), here.get(key)),
-            Segment::Enum { variant } => (Key::Name(variant.clone()), here.get(variant)),
-            Segment::Unknown => break,
+        let (key, deeper) = match (segment, here) {
+            (Segment::Seq { index }, _) => (Key::Index(*index), here.get(index)),
+            (Segment::Map { key } | Segment::Enum { variant: key }, _) => {
+                (Key::Name(key.clone()), here.get(key))
+            }
+            (Segment::Unknown, Value::Object(entries)) => {
+                among = entries.len() > 1;
+                let Some((key, deeper)) = entries.iter().next().filter(|_| !among) else { break };
+                (Key::Name(key.clone()), Some(deeper))
+            }
+            (Segment::Unknown, _) => break,
         };
         let Some(deeper) = deeper else { break };
         at.push(key);
         here = deeper;
     }
-    at
+    Fault { at, among }
 }
 
 fn names(at: &[Key]) -> Vec<&str> {

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Kind {
     Red,
@@ -27,6 +27,8 @@ struct Thing {
     one: Option<Part>,
     #[serde(default)]
     by_name: BTreeMap<String, Part>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    by_kind: BTreeMap<Kind, Part>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     rare: bool,
 }
@@ -94,6 +96,31 @@ fn what_is_changed_is_written_as_it_is_with_what_was_beside_it() {
     value.one = None;
     expected["one"] = Value::Null;
     assert_eq!(kept.restore(&value).unwrap(), expected);
+}
+
+#[test]
+fn a_key_that_is_not_known_costs_no_other_entry() {
+    let part = |count: u32| json!({ "package": "a/b", "kind": "red", "count": count });
+    let mut file = json!({ "schema": 1, "parts": [], "one": null, "by_name": {} });
+    file["by_kind"] = json!({
+        "plaid": part(1),
+        "red": { "package": "a/b", "kind": "tartan", "count": 2, "colour": "green" },
+        "striped": 17,
+        "unknown": part(3),
+    });
+    let Reading { mut value, mut kept, mut foreign } = reading(&file);
+    let counts: Vec<_> = value.by_kind.iter().map(|(kind, part)| (kind, part.count)).collect();
+    assert_eq!(counts, [(&Kind::Red, 2), (&Kind::Unknown, 3)]);
+    foreign.sort();
+    assert_eq!(foreign, ["by_kind.plaid", "by_kind.red.kind", "by_kind.striped"]);
+    assert_eq!(kept.restore(&value).unwrap(), file);
+    value.by_kind.remove(&Kind::Unknown);
+    value.by_kind.get_mut(&Kind::Red).unwrap().count = 20;
+    file["by_kind"].as_object_mut().unwrap().remove("unknown");
+    file["by_kind"]["red"]["count"] = 20.into();
+    for _ in 0..2 {
+        assert_eq!(kept.restore(&value).unwrap(), file);
+    }
 }
 
 #[test]

@@ -104,19 +104,17 @@ pub type Wrong = BTreeMap<String, String>;
 
 /// What survives a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Notices {
     /// What people know to be wrong.
     pub wrong: Wrong,
     /// What people know to wait for them, by the keys of the warnings.
-    #[serde(default)]
     pub told: Wrong,
     /// The supervisor died, and nobody was told yet.
-    #[serde(default)]
     pub crashed: bool,
     /// The newest cycle whose end was looked at.
     pub cycle: u64,
     /// The release that people know of.
-    #[serde(default)]
     pub release: Option<Id>,
     /// When the newest message was made.
     pub last: Option<Timestamp>,

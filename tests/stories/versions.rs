@@ -5,6 +5,7 @@ use gbsup::core::Step;
 use gbsup::core::failure::Class;
 use gbsup::core::foreign::in_state;
 use gbsup::core::kept::{self, Reading};
+use gbsup::core::notice::Way;
 use gbsup::core::request::{Reply, Request};
 use gbsup::core::state::{Durable, Phase};
 use gbsup::core::status::{Mode, Why};
@@ -91,6 +92,8 @@ fn a_newer_volume_keeps_what_a_person_decided_and_what_is_known() {
     for part in ["why", "reason", "temper"] {
         assert_eq!(left["phase"]["paused"][part], before["phase"]["paused"][part], "{part}");
     }
+    // What people were told is known, and what they are owed is sent.
+    assert_eq!(left["notices"]["wrong"], before["notices"]["wrong"]);
     assert_eq!(left["notices"]["owed"]["pigeon"], before["notices"]["owed"]["pigeon"]);
 
     let reply = story.ask(Request::Resume { skip: Vec::new() });
@@ -110,6 +113,27 @@ fn a_newer_volume_that_nothing_happens_to_is_as_it_was() {
     for what in expected {
         assert!(foreign.iter().any(|foreign| foreign == what), "{what} is not in {foreign:?}");
     }
+}
+
+#[test]
+fn a_way_of_messages_that_is_not_known_leaves_the_others_as_they_are() {
+    let Reading { value: mut durable, mut kept, foreign } = read(NEWER);
+    let mut expected = value(NEWER);
+    assert!(foreign.iter().any(|foreign| foreign == "notices.owed.pigeon"), "{foreign:?}");
+    assert!(foreign.iter().all(|foreign| foreign != "notices" && foreign != "notices.owed"), "{foreign:?}");
+    assert_eq!((durable.notices.wrong.len(), durable.notices.cycle), (1, 1));
+    assert_eq!(durable.notices.owed.keys().collect::<Vec<_>>(), [&Way::Webhook]);
+
+    durable.notices.cycle = 2;
+    durable.notices.owed.get_mut(&Way::Webhook).unwrap().failed = 3;
+    expected["notices"]["cycle"] = 2.into();
+    expected["notices"]["owed"]["webhook"]["failed"] = 3.into();
+    assert!(is_in(&expected["notices"], &kept.restore(&durable).unwrap()["notices"]));
+    durable.notices.owed.clear();
+    expected["notices"]["owed"].as_object_mut().unwrap().remove("webhook");
+    let restored = kept.restore(&durable).unwrap();
+    assert!(is_in(&expected["notices"], &restored["notices"]));
+    assert_eq!(restored["notices"]["owed"], expected["notices"]["owed"]);
 }
 
 /// Does something with each value in turn.
@@ -158,6 +182,16 @@ fn whatever_a_newer_one_puts_where_it_is_written_back() {
             };
             read_at_all += 1;
             assert_eq!(reading.kept.restore(&reading.value).unwrap(), file, "{version}");
+            // So it is when what is beside it has changed.
+            if file["notices"]["cycle"] == old["notices"]["cycle"] {
+                let cycle = reading.value.notices.cycle;
+                assert_eq!(old["notices"]["cycle"], cycle, "{file:#}");
+                reading.value.notices.cycle += 1;
+                let mut changed = file.clone();
+                changed["notices"]["cycle"] = reading.value.notices.cycle.into();
+                let restored = reading.kept.restore(&reading.value).unwrap();
+                assert!(is_in(&changed, &restored), "{version}: {restored:#}");
+            }
             // What does not concern it is understood as ever, and a pause is one.
             if file["skips"] == old["skips"] {
                 assert_eq!(reading.value.skips.len(), 1);
