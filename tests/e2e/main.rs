@@ -47,5 +47,6 @@ mod survival;
 mod sync;
 mod verbs;
 mod verify;
+mod versions;
 mod volume;
 mod whole;
