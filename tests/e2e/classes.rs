@@ -243,7 +243,7 @@ fn people() {
     let status = builder.wait_paused();
     let failure = only(&status);
     assert_eq!(failure.class, Class::Interrupted, "{failure:#?}");
-    assert!(status.headline.contains("told to stop by somebody else (signal 15)"), "{}", status.headline);
+    assert!(status.headline.contains("told to stop, and not by gbsup (signal 15)"), "{}", status.headline);
 
     builder.sh("ln -sfn /nowhere /etc/portage/make.profile");
     builder.resume();
