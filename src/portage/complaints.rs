@@ -210,19 +210,32 @@ impl Complaint {
     }
 }
 
-/// Where a variable of make.conf is set last, of files in the order in which Portage reads them.
+/// Where a variable of make.conf is set to something that a sentence is about, of files in the order in which Portage reads
+/// them: the last line that has a word of the sentence, as FEATURES adds up over all files, else the last one.
 #[must_use]
-pub fn assignment<'a>(files: &'a [(String, String)], name: &str) -> Option<(&'a str, usize)> {
-    let sets = |line: &str| {
+pub fn assignment<'a>(files: &'a [(String, String)], name: &str, about: &str) -> Option<(&'a str, usize)> {
+    let value = |line: &'a str| {
         let line = line.trim_start();
         let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-        line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='))
+        line.strip_prefix(name)?.trim_start().strip_prefix('=')
     };
-    let of = |(file, text): &'a (String, String)| {
-        let at = text.lines().enumerate().filter(|(_, line)| sets(line)).last()?.0;
-        Some((file.as_str(), at + 1))
+    let is_meant = |value: &str| {
+        let mut words = value.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+        words.any(|word| !word.is_empty() && about.split_whitespace().any(|of| is_said(of, name, word)))
     };
-    files.iter().rev().find_map(of)
+    let lines = files.iter().flat_map(|(file, text)| {
+        text.lines().enumerate().map(move |(at, line)| (file.as_str(), at + 1, line))
+    });
+    let all: Vec<_> = lines.filter_map(|(file, at, line)| Some((file, at, value(line)?))).collect();
+    let meant = all.iter().rev().find(|(.., value)| is_meant(value)).or(all.last());
+    meant.map(|(file, at, _)| (*file, *at))
+}
+
+/// Whether a word of a sentence is this word of a value, by itself or as `NAME=WORD`.
+fn is_said(of: &str, name: &str, word: &str) -> bool {
+    let of = of.trim_matches(|c: char| matches!(c, '(' | ')' | ',' | ':' | ';' | '.' | '`' | '"'));
+    let of = of.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')).unwrap_or(of);
+    of.trim_matches('"') == word
 }
 
 /// The files of `/etc/portage/env` that package.env (portage(5)) names, each with its line: `cat/pkg one two`.
@@ -350,9 +363,18 @@ mod tests {
         let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
         let files =
             [file("a", "FOO=1\n# BAR=2\n export BAR = 3\nBAR=\"4\"\n"), file("b", "FOOBAR=1\nFOO='2'\n")];
-        assert_eq!(assignment(&files, "FOO"), Some(("b", 2)));
-        assert_eq!(assignment(&files, "BAR"), Some(("a", 4)));
-        assert_eq!(assignment(&files, "BAZ"), None);
+        assert_eq!(assignment(&files, "FOO", ""), Some(("b", 2)));
+        assert_eq!(assignment(&files, "BAR", ""), Some(("a", 4)));
+        assert_eq!(assignment(&files, "BAZ", ""), None);
+        // What adds up is the fault of the file that brings it in.
+        let features = [
+            file("a", "FEATURES=\"ccache binpkg-signing\"\n"),
+            file("b", "FEATURES='buildpkg'\nFEATURES=\"${FEATURES} parallel-fetch\"\n"),
+        ];
+        let about = "Portage is to sign (FEATURES=binpkg-signing), and has no key";
+        assert_eq!(assignment(&features, "FEATURES", about), Some(("a", 1)));
+        assert_eq!(assignment(&features, "FEATURES", "buildpkg is wanted"), Some(("b", 1)));
+        assert_eq!(assignment(&features, "FEATURES", "something else"), Some(("b", 2)));
         let named = env_files("# x\ncat/a one two # three\n\ncat/b one\n");
         assert_eq!(named, [(2, "one".to_owned()), (2, "two".to_owned()), (4, "one".to_owned())]);
     }

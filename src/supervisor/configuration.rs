@@ -76,7 +76,8 @@ pub(super) fn check(
         let mut failure = Failure::new(Class::Config, located(first, &files));
         failure.evidence = findings.iter().map(|finding| located(finding, &files)).collect();
         failure.suggestions.clone_from(&first.suggestions);
-        if let (true, Some((file, line))) = (first.suggestions.is_empty(), assignment(&files, first.variable))
+        if first.suggestions.is_empty()
+            && let Some((file, line)) = assignment(&files, first.variable, &first.words)
         {
             failure.suggestions = vec![format!("sed -n {line}p {}", shell_quote(file))];
         }
@@ -256,7 +257,7 @@ fn build_directory(settings: &Settings) -> Result<(), Trouble> {
     let place = settings.tmpdir.display();
     if !settings.tmpdir.is_dir() {
         let files = make_conf_files();
-        let set = assignment(&files, "PORTAGE_TMPDIR");
+        let set = assignment(&files, "PORTAGE_TMPDIR", "");
         let set = set.map(|(file, line)| format!(" ({file}, line {line})")).unwrap_or_default();
         let message =
             format!("PORTAGE_TMPDIR is {place}, which is not a directory{set}: nothing can be built");
@@ -314,7 +315,7 @@ fn own_key(
 
 /// A finding, with the place where it can be changed.
 fn located(finding: &Finding, files: &[(String, String)]) -> String {
-    match assignment(files, finding.variable) {
+    match assignment(files, finding.variable, &finding.words) {
         Some((file, line)) => format!("{file}, line {line}: {}", finding.words),
         None => finding.words.clone(),
     }
