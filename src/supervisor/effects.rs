@@ -60,7 +60,8 @@ enum Effect {
 }
 
 impl Effects {
-    fn is_settled(&self) -> bool {
+    /// Whether nothing waits for the disk.
+    pub(super) fn is_settled(&self) -> bool {
         self.queue.is_empty() && self.under_way == 0
     }
 

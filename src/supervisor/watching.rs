@@ -1,7 +1,7 @@
 //! Looks for the loop at what changes without telling: the room on the volume, the release on offer, what a running Portage does.
 //!
 //! Any of that may wait, for a disk or for a process that hangs, so one thread does it and tells what it saw as events. Who asks
-//! for the status is answered when it has looked, or, after [`PATIENCE`], with what is known.
+//! for the status is answered when it has looked, or, after [`PATIENCE`] or [`HASTE`], with what is known.
 
 use std::collections::VecDeque;
 use std::io;
@@ -26,7 +26,10 @@ use crate::render::{self, Look};
 use crate::volume;
 
 /// How long somebody who asks for the status waits for a look.
-const PATIENCE: Duration = Duration::from_millis(80);
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The same while something on the volume waits for the disk, which a look may do as well.
+const HASTE: Duration = Duration::from_millis(80);
 
 /// The way to the thread that looks.
 pub(super) struct Eyes {
@@ -103,7 +106,12 @@ impl Glance {
 impl Supervisor {
     /// Somebody wants the status.
     pub(super) fn show(&mut self, to: Viewer) {
-        self.viewers.waiting.push_back((to, Instant::now() + PATIENCE));
+        let until = Instant::now() + if self.effects.is_settled() { PATIENCE } else { HASTE };
+        // They are answered in order.
+        for (_, earlier) in &mut self.viewers.waiting {
+            *earlier = until.min(*earlier);
+        }
+        self.viewers.waiting.push_back((to, until));
         if self.viewers.looking.is_none() {
             self.glance();
         }
