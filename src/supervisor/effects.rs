@@ -169,6 +169,7 @@ impl Supervisor {
         let effects = &mut self.effects;
         if effects.is_settled() {
             effects.shown = None;
+            self.show_what_was_seen();
         } else if !effects.queue.iter().any(|effect| matches!(effect, Effect::Show(_))) {
             effects.queue.push_back(Effect::Show(Box::new(self.state.clone())));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use super::super::Supervisor;
 use super::super::console::Console;
@@ -77,8 +77,11 @@ impl Scene {
         let (client, mut answer) = oneshot::channel();
         self.supervisor.show(Viewer::Client(client));
         loop {
-            let sight = timeout(LONG, self.sights.recv()).await.unwrap().unwrap();
-            self.supervisor.seen(sight);
+            let late = self.supervisor.viewers.due().unwrap();
+            match timeout_at(late.into(), self.sights.recv()).await {
+                Ok(sight) => drop(self.supervisor.seen(sight.unwrap())),
+                Err(_) => self.supervisor.show_the_late(),
+            }
             match answer.try_recv() {
                 Ok(Reply::Status { status }) => return *status,
                 Ok(other) => panic!("{other:?}"),

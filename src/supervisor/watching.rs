@@ -65,7 +65,9 @@ pub(super) enum Viewer {
 #[derive(Default)]
 pub(super) struct Viewers {
     waiting: VecDeque<(Viewer, Instant)>,
-    /// How many of them came before the look that is under way, if one is.
+    /// How many of the first have had their look, and wait until what it saw is written down.
+    looked: usize,
+    /// How many of the next ones came before the look that is under way, if one is.
     looking: Option<usize>,
 }
 
@@ -118,7 +120,7 @@ impl Supervisor {
     }
 
     fn glance(&mut self) {
-        self.viewers.looking = Some(self.viewers.waiting.len());
+        self.viewers.looking = Some(self.viewers.waiting.len() - self.viewers.looked);
         let live = &self.state.live;
         let glance = Glance {
             volume: live.config.volume.path.clone(),
@@ -145,13 +147,26 @@ impl Supervisor {
                 return Some(code);
             }
         }
-        for _ in 0..self.viewers.looking.take().unwrap_or_default() {
-            self.show_first();
+        let viewers = &mut self.viewers;
+        viewers.looked += viewers.looking.take().unwrap_or_default();
+        let until = Instant::now() + HASTE;
+        for (_, earlier) in viewers.waiting.iter_mut().take(viewers.looked) {
+            *earlier = until.min(*earlier);
         }
-        if !self.viewers.waiting.is_empty() {
+        self.show_what_was_seen();
+        if self.viewers.waiting.len() > self.viewers.looked {
             self.glance();
         }
         None
+    }
+
+    /// Answers those who have had their look, once all that is known has happened.
+    pub(super) fn show_what_was_seen(&mut self) {
+        if self.effects.is_settled() {
+            for _ in 0..std::mem::take(&mut self.viewers.looked) {
+                self.show_first();
+            }
+        }
     }
 
     /// Shows those who have waited long enough what is known.
@@ -159,8 +174,11 @@ impl Supervisor {
         let now = Instant::now();
         while self.viewers.due().is_some_and(|due| due <= now) {
             self.show_first();
-            if let Some(before) = &mut self.viewers.looking {
-                *before = before.saturating_sub(1);
+            let viewers = &mut self.viewers;
+            match &mut viewers.looking {
+                _ if viewers.looked > 0 => viewers.looked -= 1,
+                Some(before) => *before = before.saturating_sub(1),
+                None => {}
             }
         }
     }
