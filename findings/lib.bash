@@ -83,3 +83,20 @@ run() {
     code=0
     "$@" >"$to" 2>&1 </dev/null || code=$?
 }
+
+# commit MESSAGE: makes a commit of all that is in the repository, which is one of git's from the first time on.
+commit() {
+    local git=(git -c user.name=finding -c user.email=finding@localhost -c init.defaultBranch=main -C "$tree")
+    if ! [ -e "$tree/.git" ]; then
+        git config --global --add safe.directory '*'
+        "${git[@]}" init --quiet
+    fi
+    "${git[@]}" add .
+    "${git[@]}" commit --quiet --message "$1"
+}
+
+# synced LINE...: has Portage sync $work/copy from the repository by git, with these lines in repos.conf besides.
+synced() {
+    printf '%s\n' '[DEFAULT]' 'main-repo = finding' '[finding]' "location = $work/copy" 'sync-type = git' "sync-uri = file://$tree" "$@" \
+        >"$prefix/etc/portage/repos.conf/finding.conf"
+}

@@ -10,23 +10,11 @@ set -eu
 . "$(dirname -- "$0")/lib.bash"
 portage
 package x-1
-git=(git -c user.name=finding -c user.email=finding@localhost -c init.defaultBranch=main)
-git config --global --add safe.directory '*'
-"${git[@]}" -C "$tree" init --quiet
-"${git[@]}" -C "$tree" add .
-"${git[@]}" -C "$tree" commit --quiet --message tree
+commit tree
 mkdir -p "$work"/local/{profiles,metadata}
 echo local >"$work/local/profiles/repo_name"
 echo 'masters =' >"$work/local/metadata/layout.conf"
-cat >"$prefix/etc/portage/repos.conf/finding.conf" <<END
-[DEFAULT]
-main-repo = finding
-[finding]
-location = $work/copy
-sync-type = git
-sync-uri = file://$tree
-auto-sync = yes
-END
+synced 'auto-sync = yes'
 printf '[local]\nlocation = %s\nsync-type = git\nauto-sync = yes\n' "$work/local" >"$prefix/etc/portage/repos.conf/local.conf"
 run "$work/out" emaint sync --auto
 ended 1 "$code"

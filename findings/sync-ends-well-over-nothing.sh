@@ -10,24 +10,10 @@ set -eu
 . "$(dirname -- "$0")/lib.bash"
 portage
 package x-1
-git=(git -c user.name=finding -c user.email=finding@localhost -c init.defaultBranch=main)
-git config --global --add safe.directory '*'
-"${git[@]}" -C "$tree" init --quiet
-"${git[@]}" -C "$tree" add .
-"${git[@]}" -C "$tree" commit --quiet --message tree
+commit tree
 # What a clone is when it is cut off there.
 git clone --quiet --no-checkout "file://$tree" "$work/copy"
-cat >>"$prefix/etc/portage/repos.conf/copy.conf" <<END
-[finding]
-location = $work/copy
-sync-type = git
-sync-uri = file://$tree
-sync-depth = 0
-auto-sync = yes
-volatile = no
-END
-rm "$prefix/etc/portage/repos.conf/finding.conf"
-printf '[DEFAULT]\nmain-repo = finding\n' >"$prefix/etc/portage/repos.conf/0.conf"
+synced 'auto-sync = yes' 'sync-depth = 0' 'volatile = no'
 run "$work/out" emaint sync --auto
 
 ended 0 "$code"

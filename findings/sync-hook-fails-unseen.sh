@@ -10,20 +10,8 @@ set -eu
 . "$(dirname -- "$0")/lib.bash"
 portage
 package x-1
-git=(git -c user.name=finding -c user.email=finding@localhost -c init.defaultBranch=main)
-git config --global --add safe.directory '*'
-"${git[@]}" -C "$tree" init --quiet
-"${git[@]}" -C "$tree" add .
-"${git[@]}" -C "$tree" commit --quiet --message tree
-cat >"$prefix/etc/portage/repos.conf/finding.conf" <<END
-[DEFAULT]
-main-repo = finding
-[finding]
-location = $work/copy
-sync-type = git
-sync-uri = file://$tree
-auto-sync = yes
-END
+commit tree
+synced 'auto-sync = yes'
 # hook DIRECTORY STATUS: what emaint ends with when the one hook, which is there, fails.
 hook() {
     mkdir -p "$prefix/etc/portage/$1"

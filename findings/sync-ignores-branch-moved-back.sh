@@ -9,13 +9,8 @@ set -eu
 . "$(dirname -- "$0")/lib.bash"
 portage
 package x-1
-git=(git -c user.name=finding -c user.email=finding@localhost -c init.defaultBranch=main)
-git config --global --add safe.directory '*'
-"${git[@]}" -C "$tree" init --quiet
-commit() { "${git[@]}" -C "$tree" add . && "${git[@]}" -C "$tree" commit --quiet --message "$1"; }
 commit good
-printf '[DEFAULT]\nmain-repo = finding\n[finding]\nlocation = %s\nsync-type = git\nsync-uri = file://%s\nsync-depth = 0\nclone-depth = 0\nauto-sync = yes\n' \
-    "$work/copy" "$tree" >"$prefix/etc/portage/repos.conf/finding.conf"
+synced 'auto-sync = yes' 'sync-depth = 0' 'clone-depth = 0'
 run "$work/out" emaint sync --auto
 ended 0 "$code"
 package x-2
