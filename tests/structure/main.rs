@@ -1,27 +1,10 @@
 //! Rules of the source tree that the compiler does not know.
 
+mod layers;
+mod source;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// What the deciding and showing parts may not touch.
-const IMPURE: &[&str] = &[
-    "tokio",
-    "nix",
-    "duct",
-    "notify",
-    "axum",
-    "hyper",
-    "rusqlite",
-    "rustls",
-    "ureq",
-    "std::fs",
-    "std::process",
-    "std::net",
-    "std::thread",
-];
-/// The clock, the environment and the file system behind innocent names.
-const HIDDEN: &[&str] =
-    &["Instant::now", "SystemTime", "Timestamp::now", "env::var", ".exists()", ".is_dir()", ".metadata()"];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -43,41 +26,6 @@ fn code(path: &Path) -> String {
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
     let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Names the paths of a grouped import: `use std::{fs, io}` holds `std::fs`.
-fn holds(code: &str, path: &str) -> bool {
-    let word = |text: &str, at: usize| {
-        let before = text[..at].chars().next_back();
-        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
-    };
-    let direct = code.match_indices(&format!("{path}::")).any(|(at, _)| word(code, at))
-        || code.match_indices(&format!("use {path};")).next().is_some();
-    let grouped = path.split_once("::").is_some_and(|(root, module)| {
-        code.split("use ").filter_map(|import| import.strip_prefix(&format!("{root}::{{"))).any(|group| {
-            let group = group.split(';').next().unwrap_or_default();
-            group.split(|c: char| !c.is_alphanumeric() && c != '_').any(|name| name == module)
-        })
-    });
-    direct || grouped
-}
-
-#[test]
-fn what_decides_and_what_shows_does_no_io() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut broken = Vec::new();
-    for part in ["core", "portage", "render"] {
-        for file in sources(&root.join(part)) {
-            if file.file_stem().is_some_and(|name| name == "tests") {
-                continue;
-            }
-            let code = code(&file);
-            let impure = IMPURE.iter().filter(|path| holds(&code, path));
-            let hidden = HIDDEN.iter().filter(|call| code.contains(**call));
-            broken.extend(impure.chain(hidden).map(|what| format!("{} uses {what}", file.display())));
-        }
-    }
-    assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
 /// Init's own two children get the container's environment: the supervisor is configured by it, and a person's command is
@@ -174,16 +122,6 @@ fn places_of_others_are_looked_into_through_one_module() {
         );
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
-}
-
-#[test]
-fn the_rule_is_noticed_when_broken() {
-    assert!(holds("use std::fs;", "std::fs"));
-    assert!(holds("use std::{fs, io};", "std::fs"));
-    assert!(holds("    std::fs::read(path)", "std::fs"));
-    assert!(holds("use tokio::sync::mpsc;", "tokio"));
-    assert!(!holds("use std::fmt;", "std::fs"));
-    assert!(!holds("let my_nix::x = 1", "nix"));
 }
 
 #[test]

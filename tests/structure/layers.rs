@@ -1,0 +1,283 @@
+//! The rooms of the house: which may stand on which.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use super::source::{self, Source};
+
+/// Each room, from the ground up, and what it imports.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("sys", &[]),
+    ("portage", &[]),
+    ("procs", &["sys"]),
+    ("beneath", &["sys"]),
+    ("children", &["portage", "sys"]),
+    ("emerge_log", &["beneath", "portage"]),
+    ("config", &["portage"]),
+    ("core", &["config", "portage"]),
+    ("volume", &["beneath", "config", "core", "portage", "procs", "sys"]),
+    ("render", &["config", "core", "portage"]),
+    ("binhost", &["beneath", "children", "config", "core", "portage", "procs", "render", "sys", "volume"]),
+    (
+        "supervisor",
+        &[
+            "beneath",
+            "binhost",
+            "children",
+            "config",
+            "core",
+            "emerge_log",
+            "portage",
+            "procs",
+            "render",
+            "sys",
+            "volume",
+        ],
+    ),
+    ("init", &["children", "config", "core", "procs", "sys", "volume"]),
+    ("web", &["beneath", "config", "core", "procs", "sys"]),
+    ("cli", &["config", "core", "portage"]),
+    (
+        "client",
+        &[
+            "beneath",
+            "binhost",
+            "children",
+            "cli",
+            "config",
+            "core",
+            "emerge_log",
+            "portage",
+            "procs",
+            "render",
+            "sys",
+            "volume",
+            "web",
+        ],
+    ),
+    ("main", &["binhost", "cli", "client", "init", "supervisor"]),
+    ("lib", &[]),
+];
+
+/// What imports what it may not, today. The list only shrinks.
+const AGAINST_THE_RULE: &[(&str, &str)] = &[
+    ("binhost/examine.rs", "web"),
+    ("client/audit.rs", "supervisor"),
+    ("client/logs/failed.rs", "supervisor"),
+    ("client/notify.rs", "supervisor"),
+    ("client/plan.rs", "supervisor"),
+    ("client/prune.rs", "supervisor"),
+    ("client/records.rs", "supervisor"),
+    ("client/releases.rs", "supervisor"),
+    ("client/verify.rs", "supervisor"),
+    ("procs.rs", "children"),
+    ("render/verified.rs", "binhost"),
+    ("web/mod.rs", "supervisor"),
+];
+
+/// Files that depend on each other, today. The list only shrinks.
+const CIRCLES: &[&[&str]] = &[
+    &["beneath.rs", "beneath/empty.rs"],
+    &["binhost/gpg.rs", "binhost/gpg/workplace.rs"],
+    &[
+        "client/audit.rs",
+        "client/client_config.rs",
+        "client/compare.rs",
+        "client/key.rs",
+        "client/logs/elog.rs",
+        "client/logs/failed.rs",
+        "client/logs/follow.rs",
+        "client/logs/mod.rs",
+        "client/logs/package.rs",
+        "client/mod.rs",
+        "client/notify.rs",
+        "client/plan.rs",
+        "client/prune.rs",
+        "client/records.rs",
+        "client/releases.rs",
+        "client/serve.rs",
+        "client/skip.rs",
+        "client/socket.rs",
+        "client/status.rs",
+        "client/verify.rs",
+        "client/webhook.rs",
+    ],
+    &[
+        "config/check.rs",
+        "config/http.rs",
+        "config/mod.rs",
+        "config/notify.rs",
+        "config/publish.rs",
+        "config/rebuild.rs",
+        "config/values.rs",
+    ],
+    &["core/audit/fate.rs", "core/audit/linked.rs", "core/audit/mod.rs"],
+    &[
+        "core/classify/mod.rs",
+        "core/classify/package.rs",
+        "core/classify/resolver.rs",
+        "core/classify/stalled.rs",
+    ],
+    &[
+        "core/cycle.rs",
+        "core/job.rs",
+        "core/major.rs",
+        "core/mod.rs",
+        "core/notice.rs",
+        "core/remedy.rs",
+        "core/repositories.rs",
+        "core/request.rs",
+        "core/rest.rs",
+        "core/room.rs",
+        "core/state.rs",
+        "core/untangle.rs",
+        "core/view.rs",
+        "core/view/failing.rs",
+        "core/work.rs",
+    ],
+    &["init/command.rs", "init/degraded.rs", "init/mod.rs", "init/supervise.rs", "init/sweep.rs"],
+    &["portage/buildlog.rs", "portage/signs.rs"],
+    &["portage/gpkg/mod.rs", "portage/gpkg/sign.rs", "portage/gpkg/signed.rs"],
+    &["portage/markers.rs", "portage/problem.rs"],
+    &["render/layout.rs", "render/mod.rs"],
+    &["supervisor/binpkgs.rs", "supervisor/prune.rs", "supervisor/prune/parts.rs"],
+    &[
+        "supervisor/configuration.rs",
+        "supervisor/facts.rs",
+        "supervisor/inputs.rs",
+        "supervisor/live.rs",
+        "supervisor/places.rs",
+        "supervisor/task.rs",
+        "supervisor/unusable.rs",
+    ],
+    &["supervisor/effects.rs", "supervisor/mod.rs", "supervisor/watching.rs"],
+];
+
+/// The rooms that decide and show.
+const PURE: &[&str] = &["core", "portage", "render"];
+/// What they may not touch.
+const IMPURE: &[&str] = &[
+    "tokio",
+    "nix",
+    "duct",
+    "notify",
+    "hyper",
+    "rusqlite",
+    "rustls",
+    "ureq",
+    "std::fs",
+    "std::process",
+    "std::net",
+    "std::thread",
+    // The clock, the environment and the file system behind innocent names.
+    "std::env",
+    "std::time::SystemTime",
+    "std::time::Instant",
+    "jiff::Timestamp::now",
+    "Timestamp::now",
+    "jiff::Zoned::now",
+    ".exists",
+    ".try_exists",
+    ".is_dir",
+    ".metadata",
+    ".canonicalize",
+    ".read_dir",
+];
+
+/// Read once for all tests.
+static SOURCE: LazyLock<Source> =
+    LazyLock::new(|| Source::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")));
+
+fn room(file: &str) -> &str {
+    let first = file.split('/').next().unwrap_or_default();
+    first.strip_suffix(".rs").unwrap_or(first)
+}
+
+#[test]
+fn every_room_stands_on_those_below_it() {
+    let mut against = BTreeSet::new();
+    for (file, targets) in SOURCE.graph() {
+        let (_, below) = ROOMS
+            .iter()
+            .find(|(name, _)| *name == room(&file))
+            .unwrap_or_else(|| panic!("{file} is in no room that is known"));
+        for target in targets {
+            let to = room(&target);
+            // What the root of the crate defines is known everywhere.
+            if to != room(&file) && to != "lib" && !below.contains(&to) {
+                against.insert((file.clone(), to.to_owned()));
+            }
+        }
+    }
+    let known = AGAINST_THE_RULE.iter().map(|(file, to)| ((*file).to_owned(), (*to).to_owned()));
+    let known: BTreeSet<_> = known.collect();
+    let new: Vec<_> = against.difference(&known).collect();
+    let gone: Vec<_> = known.difference(&against).collect();
+    assert!(new.is_empty(), "imports against the rule: {new:#?}");
+    assert!(gone.is_empty(), "put right, so the list need not have them any more: {gone:#?}");
+}
+
+#[test]
+fn the_table_is_from_the_ground_up() {
+    let at =
+        |name: &str| ROOMS.iter().position(|(room, _)| *room == name).unwrap_or_else(|| panic!("{name}"));
+    for (n, (room, below)) in ROOMS.iter().enumerate() {
+        assert!(below.iter().all(|other| at(other) < n), "{room} stands on what is above it");
+    }
+}
+
+#[test]
+fn no_files_depend_on_each_other_in_a_circle() {
+    let found = source::circles(&SOURCE.graph());
+    let known: Vec<Vec<&str>> = CIRCLES.iter().map(|circle| circle.to_vec()).collect();
+    assert_eq!(found, known, "circles of files, as they are and as the list has them");
+}
+
+#[test]
+fn what_decides_and_what_shows_does_no_io() {
+    let mut broken = Vec::new();
+    for file in SOURCE.files().filter(|file| PURE.contains(&room(file))) {
+        let named = SOURCE.foreign(file);
+        let is_in = |what: &str| named.iter().any(|way| way == what || way.starts_with(&format!("{what}::")));
+        broken.extend(IMPURE.iter().filter(|what| is_in(what)).map(|what| format!("{file} uses {what}")));
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// A house of a few files, in which each rule is broken.
+#[test]
+fn the_rules_are_noticed_when_broken() {
+    let house = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = house.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("lib.rs", "mod low; mod high; mod facade;");
+    write(
+        "low.rs",
+        "use crate::high::{self, Thing};\nuse std::{fs, io};\n\
+         pub struct Base;\nfn f(path: &Path) { let _ = std::thread::spawn(g); path.exists(); format!(\"{}\", crate::facade::shown()); }\n\
+         #[cfg(test)]\nmod tests { use crate::unseen::Never; fn t() { tokio::spawn(); } }",
+    );
+    write("high.rs", "use crate::low::Base;\npub struct Thing;\nfn g(base: Base) {}");
+    write("facade/mod.rs", "mod inner;\nmod other;\npub use inner::shown;\n#[cfg(test)]\nmod tests;");
+    write("facade/inner.rs", "pub fn shown() { let _ = super::other::X; }");
+    write("facade/other.rs", "use super::shown;\npub const X: u8 = 1;\nfn h() { shown() }");
+    write("facade/tests.rs", "use crate::low::Base;");
+    let source = Source::read(house.path());
+    let graph = source.graph();
+    let on = |file: &str| graph[file].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(on("low.rs"), ["facade/inner.rs", "high.rs"]);
+    assert_eq!(on("high.rs"), ["low.rs"]);
+    assert_eq!(on("facade/mod.rs"), [""; 0]);
+    assert!(!graph.contains_key("facade/tests.rs"));
+    let circles = source::circles(&graph);
+    assert_eq!(circles, [vec!["facade/inner.rs", "facade/other.rs"], vec!["high.rs", "low.rs"]]);
+    let foreign = source.foreign("low.rs");
+    for seen in ["std::fs", "std::io", "std::thread::spawn", ".exists"] {
+        assert!(foreign.contains(seen), "{seen} in {foreign:?}");
+    }
+    assert!(!foreign.iter().any(|way| way.starts_with("tokio")));
+}
