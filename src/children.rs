@@ -16,6 +16,9 @@ pub(crate) const MARK: &str = "SUPERVISED_JOB";
 /// Set by PID 1: how often the supervisor was started again in this container.
 pub(crate) const RESTARTS: &str = "GBSUP_RESTARTS";
 
+/// Set by PID 1: how the supervisor before this one ended, such as `died by signal 9`.
+pub(crate) const ENDED: &str = "GBSUP_ENDED";
+
 /// The whole environment of a child, with these variables of its own.
 pub(crate) fn environment(
     inherits: Inherits<'_>,

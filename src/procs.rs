@@ -5,8 +5,18 @@ use std::ffi::CStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use nix::libc;
+
 use crate::children;
 use crate::sys;
+
+/// By which a client tells init that it waited for the supervisor in vain. Whoever does not know of it ignores it, as the
+/// two that follow.
+pub(crate) const COMPLAINT: i32 = libc::SIGURG;
+/// By which init asks the supervisor for a sign of life.
+pub(crate) const QUESTION: i32 = libc::SIGURG;
+/// By which the supervisor gives its parent one.
+pub(crate) const ANSWER: i32 = libc::SIGCONT;
 
 /// What this program is for as long as it runs, unlike a command that somebody typed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,7 +70,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Reads the process `pid`; none when it is gone.
-    fn read(pid: i32) -> Option<Process> {
+    pub(crate) fn read(pid: i32) -> Option<Process> {
         let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
         Process::parse(&String::from_utf8_lossy(&stat))
     }
@@ -154,6 +164,21 @@ pub(crate) fn descendants(all: &[Process]) -> Vec<Process> {
     let mut tree = trees(all, &HashSet::from([own]));
     tree.retain(|process| process.pid != own);
     tree
+}
+
+/// Whether a process shows that it is this.
+pub(crate) fn is(pid: i32, role: Role) -> bool {
+    /// Of a name the kernel keeps so many bytes.
+    const KEPT: usize = 15;
+    let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    role.title().to_bytes().chunks(KEPT).next() == name.strip_suffix(b"\n")
+}
+
+/// The process that traces this one, such as a debugger.
+pub(crate) fn tracer(pid: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?.trim().parse().ok()?;
+    (tracer != 0).then_some(tracer)
 }
 
 /// When a process began; none when it is gone. See [`Process::started`].

@@ -8,12 +8,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, socket};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, socket, sockopt};
 
 use super::Error;
 use crate::config;
 use crate::core::request::{Reply, Request};
 use crate::core::status::{Mode, Status};
+use crate::procs::{self, Process, Role};
+use crate::sys;
 
 /// Where the supervisor listens when `GBSUP_SOCKET` says nothing else.
 const DEFAULT_SOCKET: &str = "/run/gbsup/control.sock";
@@ -26,6 +28,9 @@ const ASIDE: Duration = Duration::from_secs(2);
 
 /// How long to wait before another attempt at a supervisor that takes no connection.
 const BREATH: Duration = Duration::from_millis(20);
+
+/// How long a watcher may be shown nothing. It is shown the time that has passed every second.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// How long a supervisor that went away is waited for: longer than init's longest back-off.
 const PATIENCE: usize = 90;
@@ -44,14 +49,13 @@ impl Supervisor {
     /// The one answer to a request.
     pub(super) fn ask(&self, request: &Request, deadline: Duration) -> Result<Reply, Error> {
         let until = Instant::now() + deadline;
-        let late =
-            || Error::Silent(self.path.clone(), format!("it said nothing within {} s", deadline.as_secs()));
-        let in_time = |error| match error {
-            Error::Silent(..) if Instant::now() >= until => late(),
+        let in_time = |error, whom| match error {
+            Error::Silent(..) if Instant::now() >= until => hangs(&self.path, deadline, whom),
             error => error,
         };
-        let mut stream = connect(&self.path, request, Some(until)).map_err(in_time)?;
-        read(&self.path, &mut stream, Some(until)).map_err(in_time)
+        let mut stream = connect(&self.path, request, Some(until)).map_err(|error| in_time(error, None))?;
+        let reply = read(&self.path, &mut stream, until);
+        reply.map_err(|error| in_time(error, listener(stream.get_ref())))
     }
 
     /// The status, once.
@@ -90,7 +94,7 @@ pub(super) enum Seen {
 }
 
 impl Watch {
-    /// What comes next, however long it takes.
+    /// What comes next, whatever the builder does meanwhile.
     pub(super) fn next(&mut self) -> Result<Seen, Error> {
         match self.read() {
             Ok(status) => Ok(Seen::Status(Box::new(status))),
@@ -129,10 +133,42 @@ impl Watch {
     }
 
     fn read(&mut self) -> Result<Status, Error> {
-        let status = status(read(&self.path, &mut self.stream, None)?)?;
+        let until = Instant::now() + SILENCE;
+        let reply = read(&self.path, &mut self.stream, until).map_err(|error| match error {
+            Error::Silent(..) if Instant::now() >= until => {
+                hangs(&self.path, SILENCE, listener(self.stream.get_ref()))
+            }
+            error => error,
+        });
+        let status = status(reply?)?;
         self.last = Some(status.state);
         Ok(status)
     }
+}
+
+/// The process that listens at the other end (unix(7), SO_PEERCRED).
+fn listener(stream: &UnixStream) -> Option<i32> {
+    getsockopt(stream, sockopt::PeerCredentials).ok().map(|peer| peer.pid())
+}
+
+/// It gave no answer for so long: init is told, and whoever asked what comes of that.
+fn hangs(path: &Path, waited: Duration, listener: Option<i32>) -> Error {
+    let waited = waited.as_secs();
+    Error::Silent(path.into(), format!("it said nothing within {waited} s{}", complain(listener)))
+}
+
+/// Tells init that the supervisor gave no answer; returns what will come of it, to be added to that sentence.
+fn complain(listener: Option<i32>) -> &'static str {
+    let supervisor = listener.and_then(Process::read);
+    // It takes no connection either: then PID 1 is asked, which init mostly is.
+    let init = supervisor.map_or(1, |supervisor| supervisor.parent);
+    if !procs::is(init, Role::Init) || sys::kill(init, procs::COMPLAINT).is_err() {
+        return "";
+    }
+    if supervisor.is_some_and(|supervisor| supervisor.state == 'T') {
+        return "; it is stopped, and init tells it to go on in a minute at most";
+    }
+    "; init was told, and starts it again if it gives no sign of life for a minute"
 }
 
 fn status(reply: Reply) -> Result<Status, Error> {
@@ -193,15 +229,13 @@ fn reason(error: &io::Error) -> String {
 
 /// The next answer: a line, however long. A builder has as much to say as happened to it, so only time bounds it: `until`
 /// then all of it has to be here.
-fn read(path: &Path, stream: &mut BufReader<UnixStream>, until: Option<Instant>) -> Result<Reply, Error> {
+fn read(path: &Path, stream: &mut BufReader<UnixStream>, until: Instant) -> Result<Reply, Error> {
     let silent = |error: &io::Error| Error::Silent(path.into(), reason(error));
     let mut line = Vec::new();
     loop {
-        if let Some(until) = until {
-            let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
-            let left = left.ok_or_else(|| silent(&io::ErrorKind::TimedOut.into()))?;
-            stream.get_ref().set_read_timeout(Some(left)).map_err(|error| silent(&error))?;
-        }
+        let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
+        let left = left.ok_or_else(|| silent(&io::ErrorKind::TimedOut.into()))?;
+        stream.get_ref().set_read_timeout(Some(left)).map_err(|error| silent(&error))?;
         let piece = match stream.fill_buf() {
             Ok([]) => return Err(silent(&io::ErrorKind::BrokenPipe.into())),
             Ok(piece) => piece,

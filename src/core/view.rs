@@ -23,6 +23,8 @@ use super::{Now, Step, Work};
 /// The warning that a job waits for a lock of another Portage: that is no failure, but the reason why
 /// nothing moves, so it is in the headline as well.
 pub const LOCKED: &str = "portage-locked";
+/// The warning that the supervisor before this one died, or that this one was stopped: until the next cycle begins.
+pub const ENDED: &str = "ended";
 /// The warning while an offer waits for a publisher in another container; clients are offered something older
 /// meanwhile, so it is in the headline as well.
 pub const UNPUBLISHED: &str = "publisher";

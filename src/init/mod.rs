@@ -28,6 +28,7 @@ mod say;
 mod supervise;
 mod sweep;
 mod tell;
+mod watch;
 
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;

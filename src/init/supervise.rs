@@ -6,20 +6,26 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::libc;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
 
 use super::deaths::{Deaths, LIMIT, Verdict};
 use super::degraded::{Degraded, Wish};
 use super::job::{self, Clearing, Progress};
 use super::say::say;
 use super::sweep::{HURRY, sweep};
+use super::watch::{Doubt, Next, Stands, Watch};
 use super::{exit_code, prepare, rehearse, settings, sleep};
 use crate::children;
+use crate::procs::{self, Process};
 use crate::sys::{self, Child, SignalSet, Signals, Waited, isolate};
 
 /// The signals that mean something to the supervisor, and to it only: SIGUSR1 would drop an emerge
 /// into its debugger.
 const MEANT_FOR_IT: SignalSet =
     SignalSet::of(&[libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2]);
+/// Those that are about the supervisor and meant for init.
+const ABOUT_IT: SignalSet = SignalSet::of(&[procs::COMPLAINT, procs::ANSWER]);
 
 /// The supervisor's exit code after a stop that was asked for, by signal or through it.
 const STOPPED: i32 = 0;
@@ -35,10 +41,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often to look whether it does, while there is a signal for it.
 const TICK: Duration = Duration::from_millis(20);
 
+/// Names a program to start in the supervisor's place. It is there for tests of init, which need supervisors that die.
+const PROGRAM: &str = "GBSUP_SUPERVISOR";
+
 /// Keeps a supervisor running until a stop is asked for, and returns the code it left.
 pub(super) fn run() -> u8 {
     const FAILED: u8 = 1;
-    match prepare(MEANT_FOR_IT) {
+    match prepare(MEANT_FOR_IT.union(ABOUT_IT)) {
         Ok(signals) => {
             let _ = std::env::set_current_dir("/");
             Init::new(signals).run()
@@ -57,6 +66,12 @@ struct Init {
     restarts: u32,
     /// Signals that came for the supervisor and that it has not been sent.
     held: SignalSet,
+    /// The supervisor that runs has been asked for a sign of life.
+    watch: Option<Watch>,
+    /// It was killed for this.
+    condemned: Option<String>,
+    /// How the one before it ended.
+    ended: Option<String>,
 }
 
 enum State {
@@ -93,7 +108,16 @@ struct Exit {
 impl Init {
     fn new(signals: Signals) -> Init {
         let state = State::Waiting { until: Instant::now() };
-        Init { signals, state, deaths: Deaths::none(), restarts: 0, held: SignalSet::EMPTY }
+        Init {
+            signals,
+            state,
+            deaths: Deaths::none(),
+            restarts: 0,
+            held: SignalSet::EMPTY,
+            watch: None,
+            condemned: None,
+            ended: None,
+        }
     }
 
     fn run(mut self) -> u8 {
@@ -113,7 +137,9 @@ impl Init {
         let tick = (!self.held.is_empty()).then_some(TICK);
         let until = |at: Instant| Some(at.saturating_duration_since(Instant::now()));
         match &self.state {
-            State::Running(_) => sleep(&self.signals, &[], tick),
+            State::Running(_) => {
+                sleep(&self.signals, &[], tick.or(self.watch.as_ref().and_then(|watch| until(watch.next()))));
+            }
             State::Stopping { deadline, .. } => sleep(&self.signals, &[], tick.or(until(*deadline))),
             State::Clearing { .. } => sleep(&self.signals, &[], Some(job::TICK)),
             State::Waiting { until: start } => sleep(&self.signals, &[], until(*start)),
@@ -128,6 +154,7 @@ impl Init {
             self.signalled(signal, now)?;
         }
         self.deliver(now);
+        self.notice_stop(now);
         if let Some(status) = self.reap() {
             self.ended(status, now)?;
         }
@@ -137,10 +164,22 @@ impl Init {
     /// A signal has come.
     fn signalled(&mut self, signal: i32, now: Instant) -> ControlFlow<Exit> {
         match (signal, &mut self.state) {
+            (procs::COMPLAINT, State::Running(_)) => self.doubt(Doubt::Client, now),
+            (procs::ANSWER, State::Running(_)) => {
+                if let Some(relief) = self.watch.take().and_then(Watch::answered) {
+                    say(relief);
+                }
+            }
+            (procs::COMPLAINT | procs::ANSWER, _) => {}
             (libc::SIGTERM | libc::SIGINT, State::Running(supervisor)) => {
+                let supervisor = *supervisor;
                 let deadline = now + settings().stop.grace;
-                self.state = State::Stopping { supervisor: *supervisor, deadline };
+                self.state = State::Stopping { supervisor, deadline };
                 self.held = self.held.with(signal);
+                // One that was stopped has to go on to obey.
+                if self.watch.take().is_some() && stands(supervisor.pid) == Stands::Stopped {
+                    let _ = sys::kill(supervisor.pid, libc::SIGCONT);
+                }
             }
             (libc::SIGTERM | libc::SIGINT, State::Stopping { deadline, .. }) => {
                 *deadline = (*deadline).min(now + HURRY);
@@ -168,12 +207,83 @@ impl Init {
         if self.held.is_empty() {
             return;
         }
+        let supervisor = *supervisor;
         let patient = now.duration_since(supervisor.since) < PATIENCE;
         let ready = if patient { caught_by(supervisor.pid) } else { None };
         for signal in self.held.iter() {
             if ready.is_none_or(|caught| caught.contains(signal)) {
                 let _ = sys::kill(supervisor.pid, signal);
                 self.held = self.held.without(signal);
+                self.doubt(Doubt::Signal(signal), now);
+            }
+        }
+    }
+
+    // --- Does it still answer? ------------------------------------------------------------------
+
+    /// Asks the supervisor for a sign of life, unless that was done. One that stops has its grace instead.
+    fn doubt(&mut self, doubt: Doubt, now: Instant) {
+        let State::Running(supervisor) = &self.state else { return };
+        if self.watch.is_some() || self.condemned.is_some() || !answers(supervisor.pid) {
+            return;
+        }
+        match doubt {
+            Doubt::Signal(_) => {}
+            Doubt::Client => {
+                say("a client got no answer from the supervisor, which is asked for a sign of life");
+            }
+            Doubt::Stopped(signal) => {
+                say(&format!(
+                    "the supervisor was stopped by signal {signal}; in a minute it is told to go on"
+                ));
+            }
+        }
+        self.watch = Some(Watch::begin(doubt, now));
+        let _ = sys::kill(supervisor.pid, procs::QUESTION);
+    }
+
+    /// Looks whether the supervisor was stopped. What a debugger does to it is no stop.
+    fn notice_stop(&mut self, now: Instant) {
+        let (State::Running(supervisor) | State::Stopping { supervisor, .. }) = &self.state else { return };
+        let pid = supervisor.pid;
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
+        let Ok(WaitStatus::Stopped(_, signal)) = waitid(Id::Pid(Pid::from_raw(pid)), flags) else { return };
+        if matches!(self.state, State::Stopping { .. }) {
+            say("the supervisor was stopped while it stops the builder; it is told to go on");
+            let _ = sys::kill(pid, libc::SIGCONT);
+        } else {
+            self.doubt(Doubt::Stopped(signal as i32), now);
+        }
+    }
+
+    /// Looks at a supervisor that owes a sign of life.
+    fn look(&mut self, pid: i32, now: Instant) {
+        let Some(watch) = &mut self.watch else { return };
+        let mut found = Stands::Free;
+        let look = || {
+            found = stands(pid);
+            found
+        };
+        match watch.look(look, now) {
+            None | Some(Next::Excuse { first: false }) => {}
+            // It may not have been listening before.
+            Some(Next::Ask) => drop(sys::kill(pid, procs::QUESTION)),
+            Some(Next::GoOn) => {
+                say("the supervisor is stopped; telling it to go on");
+                let _ = sys::kill(pid, libc::SIGCONT);
+            }
+            Some(Next::Excuse { first: true }) => match found {
+                Stands::Traced(tracer) => say(&format!(
+                    "the supervisor gives no sign of life; process {tracer} traces it, so it is left alone"
+                )),
+                _ => say(
+                    "the supervisor gives no sign of life; it waits in the kernel, mostly for a disk, and a new one would too",
+                ),
+            },
+            Some(Next::Kill) => {
+                self.condemned = Some(watch.in_words());
+                self.watch = None;
+                let _ = sys::kill(pid, libc::SIGKILL);
             }
         }
     }
@@ -211,7 +321,9 @@ impl Init {
             }
             _ => {}
         }
-        let how = in_words(status);
+        let how = self.condemned.take().unwrap_or_else(|| in_words(status));
+        self.watch = None;
+        self.ended = Some(how.clone());
         let then = match self.deaths.record(ran, now) {
             Verdict::Again { nth, delay } => {
                 let delay_in_words = delay.as_secs();
@@ -231,7 +343,10 @@ impl Init {
     /// Does what the time has come for.
     fn due(&mut self, now: Instant) -> ControlFlow<Exit> {
         match &mut self.state {
-            State::Running(_) => {}
+            State::Running(supervisor) => {
+                let pid = supervisor.pid;
+                self.look(pid, now);
+            }
             State::Stopping { deadline, .. } if now < *deadline => {}
             State::Stopping { .. } => {
                 say("the supervisor did not stop in time");
@@ -269,7 +384,7 @@ impl Init {
     /// tried again and counts as no death.
     fn start(&mut self) {
         let now = Instant::now();
-        self.state = match spawn(self.restarts) {
+        self.state = match spawn(self.restarts, self.ended.as_deref()) {
             Ok(pid) => {
                 sys::let_go_of_program();
                 rehearse(pid);
@@ -296,15 +411,18 @@ fn exit(now: Instant) -> Exit {
     Exit { code: 0, deadline: now + settings().stop.grace }
 }
 
-/// Starts the supervisor, which learns from `GBSUP_RESTARTS` how many came before it. It gets the container's environment
-/// whole: it is configured by that, and hands on to its own children what is meant for them (`children`).
+/// Starts the supervisor, which learns from `GBSUP_RESTARTS` how many came before it, and from `GBSUP_ENDED` how the last of
+/// them ended. It gets the container's environment whole: it is configured by that, and hands on to its own children what is meant for them (`children`).
 ///
-/// `GBSUP_SUPERVISOR` names another program to start, with the same argument. It is there for tests
-/// of init, which need supervisors that die.
-fn spawn(restarts: u32) -> std::io::Result<i32> {
-    let program = std::env::var_os("GBSUP_SUPERVISOR").unwrap_or_else(|| "/proc/self/exe".into());
+/// [`PROGRAM`] names another program to start, with the same argument.
+fn spawn(restarts: u32, ended: Option<&str>) -> std::io::Result<i32> {
+    let program = std::env::var_os(PROGRAM).unwrap_or_else(|| "/proc/self/exe".into());
     let mut command = Command::new(program);
     command.arg("supervisor").env(children::RESTARTS, restarts.to_string()).stdin(Stdio::null());
+    match ended {
+        Some(how) => command.env(children::ENDED, how),
+        None => command.env_remove(children::ENDED),
+    };
     isolate(&mut command, Child { session: true, oom_score_adj: Some(OOM_SCORE_ADJ), ..Child::default() });
     let child = command.spawn()?;
     i32::try_from(child.id()).map_err(std::io::Error::other)
@@ -317,6 +435,22 @@ fn spawn(restarts: u32) -> std::io::Result<i32> {
 fn caught_by(pid: i32) -> Option<SignalSet> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     SignalSet::from_hex(status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?)
+}
+
+/// Whether a supervisor knows that a sign of life is asked of it. One of a test may not.
+fn answers(pid: i32) -> bool {
+    std::env::var_os(PROGRAM).is_none()
+        || caught_by(pid).is_some_and(|caught| caught.contains(procs::QUESTION))
+}
+
+fn stands(pid: i32) -> Stands {
+    match (procs::tracer(pid), Process::read(pid).map(|process| process.state)) {
+        (Some(tracer), _) => Stands::Traced(tracer),
+        (None, Some('D')) => Stands::InKernel,
+        (None, Some('T')) => Stands::Stopped,
+        (None, None | Some('Z' | 'X')) => Stands::Gone,
+        (None, Some(_)) => Stands::Free,
+    }
 }
 
 /// `died by signal 9` or `exited with code 101`.

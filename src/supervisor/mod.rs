@@ -55,11 +55,12 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use nix::unistd::getppid;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::children;
 use crate::config::{self, Config};
@@ -67,8 +68,8 @@ use crate::core::request::{Reply, Request};
 use crate::core::state::State;
 use crate::core::status::Mode;
 use crate::core::step::until_wake;
-use crate::core::{Asker, Event, Now};
-use crate::procs;
+use crate::core::{Asker, Event, Now, view};
+use crate::{procs, sys};
 
 pub(crate) use process::ask_here;
 pub(crate) use publish::known_facts;
@@ -242,6 +243,7 @@ impl Supervisor {
     async fn run(mut self, mut inputs: Inputs) -> u8 {
         info!("gbsup {} begins, volume {}", crate::VERSION, self.state.live.space.path);
         self.look_for_secrets();
+        self.tell_of_the_one_before();
         self.claim();
         loop {
             let code = match self.select(&mut inputs).await {
@@ -336,10 +338,23 @@ impl Supervisor {
                 self.show(Viewer::Log);
                 Came::Nothing
             }
+            Meaning::Alive => {
+                // To somebody else's shell, which it may be, this does nothing.
+                drop(sys::kill(getppid().as_raw(), procs::ANSWER));
+                Came::Nothing
+            }
+            Meaning::GoOn => Came::Event(of_itself("was stopped for a while and goes on")),
         }
     }
 
     // --- Tell -----------------------------------------------------------------------------------
+
+    /// Tells why there had to be another supervisor after the one before this.
+    fn tell_of_the_one_before(&mut self) {
+        if let Some(how) = std::env::var(children::ENDED).ok().filter(|_| !self.boot) {
+            self.take(of_itself(&format!("{how}; it was started again")));
+        }
+    }
 
     /// Tells watchers, and the log when the headline is about something else than before.
     fn publish(&mut self) {
@@ -355,4 +370,11 @@ impl Supervisor {
             announce(&status);
         }
     }
+}
+
+/// What became of the supervisor, as of now: in the log and until the next cycle begins in the status.
+fn of_itself(what: &str) -> Event {
+    let text = format!("the supervisor {what} ({})", Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC"));
+    warn!("{text}");
+    Event::Warning { key: view::ENDED, text: Some(text) }
 }

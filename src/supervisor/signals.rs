@@ -2,7 +2,10 @@
 
 use std::io;
 
+use nix::libc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::procs;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +20,10 @@ pub(super) enum Meaning {
     Reload,
     /// QUIT: write the full status to the log.
     Dump,
+    /// URG: give PID 1 a sign of life.
+    Alive,
+    /// CONT: this process was stopped, and goes on.
+    GoOn,
 }
 
 /// The signals of this process.
@@ -27,6 +34,8 @@ pub(super) struct Signals {
     user2: Signal,
     hangup: Signal,
     quit: Signal,
+    question: Signal,
+    go_on: Signal,
 }
 
 impl Signals {
@@ -39,6 +48,8 @@ impl Signals {
             user2: signal(SignalKind::user_defined2())?,
             hangup: signal(SignalKind::hangup())?,
             quit: signal(SignalKind::quit())?,
+            question: signal(SignalKind::from_raw(procs::QUESTION))?,
+            go_on: signal(SignalKind::from_raw(libc::SIGCONT))?,
         })
     }
 
@@ -51,6 +62,8 @@ impl Signals {
             _ = self.user2.recv() => Meaning::Resume,
             _ = self.hangup.recv() => Meaning::Reload,
             _ = self.quit.recv() => Meaning::Dump,
+            _ = self.question.recv() => Meaning::Alive,
+            _ = self.go_on.recv() => Meaning::GoOn,
         }
     }
 }

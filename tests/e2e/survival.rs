@@ -1,8 +1,10 @@
-//! What dies, is frozen or is replaced under a build, and how it goes on.
+//! What dies, hangs, is frozen or is replaced under a build, and how it goes on.
+
+use std::os::unix::fs::FileExt;
 
 use gbsup::core::status::Mode;
 
-use crate::support::{Builder, QUICK, Recipe, docker};
+use crate::support::{Builder, QUICK, Recipe, docker, host_wait};
 
 /// Kills the supervisor as a defect or the kernel short of memory would.
 fn kill_supervisor(builder: &Builder) {
@@ -46,7 +48,7 @@ fn a_supervisor_that_keeps_dying_is_let_lie_and_init_answers() {
             5 => "degraded: the supervisor keeps dying".to_owned(),
             _ => format!("death {death} of 5"),
         };
-        crate::support::host_wait(&said, || builder.logs().contains(&said));
+        host_wait(&said, || builder.logs().contains(&said));
         if death < 5 {
             builder.wait_for("the next one answers", |status| status.state == Mode::Waiting);
             builder.look_away();
@@ -59,6 +61,98 @@ fn a_supervisor_that_keeps_dying_is_let_lie_and_init_answers() {
     builder.gbsup(&["resume"]).ok();
     builder.wait_for("the supervisor is back", |status| status.state == Mode::Waiting);
     assert_eq!(builder.stop().1, 0);
+}
+
+/// The supervisor's pid on this machine.
+fn supervisor(builder: &Builder) -> String {
+    let init = builder.pid();
+    let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).expect("it runs");
+    let is_it = |pid: &&str| {
+        std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"gbsup: supervisor"))
+    };
+    children.split_whitespace().find(is_it).expect("the supervisor is a child of init").to_owned()
+}
+
+#[test]
+fn a_supervisor_that_is_stopped_goes_on_with_its_build() {
+    let mut builder = Builder::with_world(&["test-slow/compile"]);
+    builder.wait_at("compile");
+    builder.look_away();
+    builder.sh("kill -STOP $(pgrep -f '^gbsup: supervisor')");
+    let said = builder.gbsup(&["status"]);
+    assert!(
+        said.err.contains("it is stopped, and init tells it to go on in a minute at most"),
+        "{}",
+        said.err
+    );
+    said.exited(3);
+    assert!(builder.logs().contains("the supervisor was stopped by signal 19"), "{}", builder.logs());
+    let status = builder.wait_for("it goes on", |status| !status.warnings.is_empty());
+    assert!(status.warnings[0].contains("was stopped for a while and goes on"), "{:?}", status.warnings);
+    assert_eq!(status.state, Mode::Running);
+    builder.go("compile");
+    builder.wait_waiting();
+    assert_eq!(builder.emerges().len(), 1, "{:?}", builder.emerges());
+    let logs = builder.logs();
+    assert!(logs.contains("gbsup[1]: the supervisor goes on") && !logs.contains("death"), "{logs}");
+    builder.signal("USR1");
+    builder.wait_cycle(2);
+    assert_eq!(builder.wait_waiting().warnings, [""; 0]);
+    builder.assert_tidy();
+}
+
+/// Makes the supervisor's loop turn on the spot: where it waits for what comes next, it finds a jump to itself.
+fn hang(builder: &Builder) {
+    let jump: &[u8] = if cfg!(target_arch = "x86_64") { &[0xeb, 0xfe] } else { &[0, 0, 0, 0x14] };
+    let pid = supervisor(builder);
+    // Busy with something, it shows nothing of it.
+    host_wait("the supervisor waits", || {
+        let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).expect("this is root");
+        let next = call
+            .split_whitespace()
+            .last()
+            .and_then(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+        let memory = std::fs::File::options().write(true).open(format!("/proc/{pid}/mem"));
+        next.is_some_and(|next| memory.expect("this is root").write_all_at(jump, next).is_ok())
+    });
+}
+
+#[test]
+fn a_supervisor_that_hangs_is_started_again_and_goes_on() {
+    let world = [QUICK, &["test-slow/compile"]].concat();
+    let mut builder = Recipe::new(&world).config("[build]\njobs = 1\n").start();
+    builder.wait_at("compile");
+    builder.sh("rm /run/test/at-compile");
+    builder.look_away();
+    hang(&builder);
+    let said = builder.gbsup(&["status"]);
+    assert!(said.err.contains("init was told, and starts it again if"), "{}", said.err);
+    said.exited(3);
+    let hung = "supervisor hung and gave no sign of life for a minute, and was killed";
+    host_wait("init notices", || builder.logs().contains(hung));
+    builder.wait_at("compile");
+    // Of the old build nothing is left; of the new one there is one.
+    let emerges = builder.emerges();
+    assert_eq!(emerges.len(), 2, "{emerges:?}");
+    assert_eq!(builder.sh("pgrep -c -f '^python /usr/bin/emerge'"), "1\n");
+    builder.go("compile");
+    let status = builder.wait_waiting();
+    assert_eq!(status.cycle.map(|cycle| cycle.id), Some(1), "the cycle goes on");
+    assert!(status.warnings.iter().any(|warning| warning.contains(hung)), "{:?}", status.warnings);
+    let mut compiled = builder.compiled();
+    compiled.retain(|package| package != "test-slow/compile-1");
+    compiled.sort();
+    assert_eq!(compiled, ["test-quick/t1-1", "test-quick/t2-1", "test-quick/t3-1", "test-quick/t4-1"]);
+
+    // While it waits, a signal that is not taken is enough.
+    builder.look_away();
+    hang(&builder);
+    builder.signal("USR1");
+    let hung = "supervisor hung and gave no sign of life for a minute after signal 10, and was killed";
+    host_wait("init notices", || builder.logs().contains(hung));
+    builder.wait_for("it waits again", |status| status.warnings.iter().any(|warning| warning.contains(hung)));
+    builder.assert_nothing_runs();
+    builder.assert_tidy();
 }
 
 /// A frozen copy of a paused builder, run with the same volume, is the same builder.

@@ -12,3 +12,4 @@ mod stop;
 mod supervise;
 mod support;
 mod terminal;
+mod watch;

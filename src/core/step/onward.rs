@@ -15,7 +15,7 @@ use crate::core::stall::Watch;
 use crate::core::state::{Cycle, Mending, Pause, PendingPause, Phase, Reason, State, Tally, Volume};
 use crate::core::status::Why;
 use crate::core::untangle::Untangling;
-use crate::core::{Action, JobId, Step, Work, cycle, known};
+use crate::core::{Action, JobId, Step, Work, cycle, known, view};
 use crate::portage::cpv::Cpv;
 use crate::portage::output::Listed;
 use crate::portage::plan::Planned;
@@ -62,6 +62,7 @@ impl Turn {
         self.state.durable.sync.again = Vec::new();
         self.state.live.next = None;
         self.state.live.retry = None;
+        self.state.live.warnings.remove(view::ENDED);
         self.actions.push(Action::Record(Record::CycleStarted {
             cycle: id,
             at: self.now.wall,
