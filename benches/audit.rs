@@ -15,7 +15,7 @@ use std::fs;
 use std::time::Instant;
 
 use gbsup::core::audit::{Facts, audit};
-use gbsup::portage::index::Index;
+use gbsup::portage::files::index::Index;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();

@@ -17,9 +17,9 @@ use std::fs;
 use std::io::{self, Read};
 
 use gbsup::core::eta::{Estimates, Task};
-use gbsup::portage::cpv::Cpv;
-use gbsup::portage::durations::Durations;
-use gbsup::portage::index;
+use gbsup::portage::files::durations::Durations;
+use gbsup::portage::files::index;
+use gbsup::portage::names::cpv::Cpv;
 
 const PACKAGES: u64 = 700;
 /// One package of so many belongs to the system.

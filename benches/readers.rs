@@ -7,15 +7,17 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use gbsup::config;
-use gbsup::portage::cpv::{Cpv, excludes};
-use gbsup::portage::durations::Durations;
-use gbsup::portage::index::{self, Binary, Index};
-use gbsup::portage::output::Scanner;
-use gbsup::portage::plan::Reader;
-use gbsup::portage::repository::Repositories;
-use gbsup::portage::settings::values;
-use gbsup::portage::sync::Heard;
-use gbsup::portage::{advice, buildlog, circular, complaints, depend, elog, gpg, licence, log, vdb, xpak};
+use gbsup::portage::files::durations::Durations;
+use gbsup::portage::files::index::{self, Binary, Index};
+use gbsup::portage::files::repository::Repositories;
+use gbsup::portage::files::settings::values;
+use gbsup::portage::files::{log, vdb, xpak};
+use gbsup::portage::names::cpv::{Cpv, excludes};
+use gbsup::portage::names::{depend, licence};
+use gbsup::portage::output::plan::Reader;
+use gbsup::portage::output::scanner::Scanner;
+use gbsup::portage::output::sync::Heard;
+use gbsup::portage::output::{advice, buildlog, circular, complaints, elog, gpg};
 
 /// As much as each reader gets first, of whatever its input is made of.
 const N: usize = 4000;

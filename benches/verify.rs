@@ -11,7 +11,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use blake2::Blake2b512;
-use gbsup::portage::gpkg::digests::{Whole, hex};
+use gbsup::portage::files::gpkg::digests::{Whole, hex};
 use sha2::{Digest, Sha512};
 
 fn main() -> Result<(), Box<dyn Error>> {

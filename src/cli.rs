@@ -13,7 +13,7 @@ use clap_complete::Shell;
 pub use serve::{ClientConfigArgs, ServeArgs};
 
 use crate::core::request::PauseMode;
-use crate::portage::cpv::exclude_atom;
+use crate::portage::names::cpv::exclude_atom;
 
 pub use key::KeyVerb;
 pub use release::{DiffArgs, PublishArgs, RollbackArgs, VerifyArgs};

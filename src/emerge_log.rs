@@ -5,8 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::beneath::Beneath;
-use crate::portage::durations::Durations;
-use crate::portage::index;
+use crate::portage::files::durations::Durations;
+use crate::portage::files::index;
 
 /// How much is read at a time.
 const PIECE: usize = 256 << 10;

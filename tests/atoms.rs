@@ -4,9 +4,9 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use gbsup::portage::atom::{Atom, Candidate};
-use gbsup::portage::cpv::Cpv;
-use gbsup::portage::version::compare;
+use gbsup::portage::names::atom::{Atom, Candidate};
+use gbsup::portage::names::cpv::Cpv;
+use gbsup::portage::names::version::compare;
 
 #[test]
 fn versions_are_ordered_as_portage_orders_them() {

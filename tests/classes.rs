@@ -10,8 +10,8 @@ use gbsup::core::failure::{Class, Failure};
 use gbsup::core::job::Job;
 use gbsup::core::machine::{Machine, Place, Purpose};
 use gbsup::core::{Exit, JobId, Ran, Report, Work};
-use gbsup::portage::buildlog;
-use gbsup::portage::output::{Evidence, Scanner};
+use gbsup::portage::output::buildlog;
+use gbsup::portage::output::scanner::{Evidence, Scanner};
 
 const STEP_LOG: &str = "/var/lib/gbsup/steps/1/build.log";
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use gbsup::binhost::examine::{self, Examiner};
-use gbsup::portage::gpkg::digests::Whole;
+use gbsup::portage::files::gpkg::digests::Whole;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

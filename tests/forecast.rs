@@ -18,9 +18,9 @@ use gbsup::core::state::State;
 use gbsup::core::status::{Eta, Status};
 use gbsup::core::step::step;
 use gbsup::core::{Action, Asker, Claimed, Event, JobId, Now, Report, Step, view};
-use gbsup::portage::cpv::Cpv;
-use gbsup::portage::durations::Durations;
-use gbsup::portage::output::{How, Listed, Progress};
+use gbsup::portage::files::durations::Durations;
+use gbsup::portage::names::cpv::Cpv;
+use gbsup::portage::output::scanner::{How, Listed, Progress};
 
 /// A builder that has just begun to build.
 struct Story {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use gbsup::portage::output::{Evidence, How, Progress, Scanner};
-use gbsup::portage::problem::ProblemKind;
+use gbsup::portage::output::problem::ProblemKind;
+use gbsup::portage::output::scanner::{Evidence, How, Progress, Scanner};
 
 /// Feeds a transcript and lists what was said about it, one short word per event.
 fn scan(text: &[u8]) -> (String, Evidence) {

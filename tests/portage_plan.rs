@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
-use gbsup::portage::index;
-use gbsup::portage::plan::{Action, Plan, Planned, Reader, Reason, Totals};
+use gbsup::portage::files::index;
+use gbsup::portage::output::plan::{Action, Plan, Planned, Reader, Reason, Totals};
 
 fn read(text: &str, packages: &str) -> Plan {
     let mut reader = Reader::new();
@@ -41,7 +41,7 @@ fn line(package: &Planned) -> String {
 }
 
 fn reason(reason: &Reason) -> String {
-    let names = |packages: &[gbsup::portage::cpv::Cpv]| {
+    let names = |packages: &[gbsup::portage::names::cpv::Cpv]| {
         packages.iter().map(ToString::to_string).collect::<Vec<_>>().join(" < ")
     };
     match reason {

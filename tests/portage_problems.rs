@@ -1,7 +1,7 @@
 //! Every marker line through the scanner.
 
-use gbsup::portage::output::Scanner;
-use gbsup::portage::problem::ProblemKind as K;
+use gbsup::portage::output::problem::ProblemKind as K;
+use gbsup::portage::output::scanner::Scanner;
 
 /// Marker line as Portage 3.0.83 prints it, what it means, whom it concerns.
 #[test]

@@ -11,9 +11,9 @@ use std::time::Instant;
 use gbsup::binhost::release::Releases;
 use gbsup::core::offer::{Offer, Offered};
 use gbsup::core::release::Id;
-use gbsup::portage::cpv::Cpv;
-use gbsup::portage::gpkg::digests::Whole;
-use gbsup::portage::index::Index;
+use gbsup::portage::files::gpkg::digests::Whole;
+use gbsup::portage::files::index::Index;
+use gbsup::portage::names::cpv::Cpv;
 use jiff::Timestamp;
 
 /// Enough that making a release of them takes a while.

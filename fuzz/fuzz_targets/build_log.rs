@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::buildlog;
+use gbsup::portage::output::buildlog;
 
 fuzz_target!(|data: &[u8]| {
     let log = buildlog::examine(data);

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::circular;
+use gbsup::portage::output::circular;
 
 fuzz_target!(|data: &[u8]| {
     if let Some(circle) = circular::from_json(data) {

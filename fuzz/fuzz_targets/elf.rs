@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::elf;
+use gbsup::portage::files::elf;
 
 fuzz_target!(|data: &[u8]| {
     drop(elf::demanded(data));

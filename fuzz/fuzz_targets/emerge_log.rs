@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::durations::Durations;
-use gbsup::portage::index;
+use gbsup::portage::files::durations::Durations;
+use gbsup::portage::files::index;
 
 fuzz_target!(|data: &[u8]| {
     let mut durations = Durations::default();

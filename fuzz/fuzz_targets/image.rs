@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 
 use std::io::{Read, repeat};
 
-use gbsup::portage::gpkg::image;
+use gbsup::portage::files::gpkg::image;
 
 const ENDINGS: [&str; 7] = ["", ".bz2", ".gz", ".lz", ".lz4", ".xz", ".zst"];
 

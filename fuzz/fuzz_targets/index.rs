@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::index::{self, Index};
+use gbsup::portage::files::index::{self, Index};
 
 fuzz_target!(|data: &[u8]| {
     drop(index::whole(data));

@@ -3,9 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::atom::{Atom, Provided};
-use gbsup::portage::cpv::{Cpv, exclude_atom, excludes};
-use gbsup::portage::{binpkg, version};
+use gbsup::portage::names::atom::{Atom, Provided};
+use gbsup::portage::names::cpv::{Cpv, exclude_atom, excludes};
+use gbsup::portage::files::binpkg;
+use gbsup::portage::names::version;
 
 fuzz_target!(|data: &[u8]| {
     drop(Cpv::parse_built(data));

@@ -3,9 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::advice;
-use gbsup::portage::circular;
-use gbsup::portage::output::Scanner;
+use gbsup::portage::output::advice;
+use gbsup::portage::output::circular;
+use gbsup::portage::output::scanner::Scanner;
 
 fuzz_target!(|data: &[u8]| {
     let mut scanner = Scanner::new();

@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::index;
-use gbsup::portage::plan::Reader;
+use gbsup::portage::files::index;
+use gbsup::portage::output::plan::Reader;
 
 fuzz_target!(|data: &[u8]| {
     let (plan, packages) = match data.windows(2).position(|two| two == b"\0\0") {

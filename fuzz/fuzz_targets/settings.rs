@@ -3,8 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::settings::Settings;
-use gbsup::portage::{command, complaints, makeopts, probe, repository, world};
+use gbsup::portage::files::settings::Settings;
+use gbsup::portage::output::complaints;
+use gbsup::portage::files::{makeopts, repository, world};
+use gbsup::portage::command::{self, probe};
 
 fuzz_target!(|data: &[u8]| {
     let settings = Settings::parse(data);

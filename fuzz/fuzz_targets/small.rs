@@ -3,8 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::cpv::Cpv;
-use gbsup::portage::{attention, elog, glsa, gpg, live};
+use gbsup::portage::names::cpv::Cpv;
+use gbsup::portage::files::{attention, live};
+use gbsup::portage::output::{elog, glsa, gpg};
 
 fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);

@@ -4,8 +4,8 @@
 use libfuzzer_sys::fuzz_target;
 
 use gbsup::portage::command::Syncer;
-use gbsup::portage::repository;
-use gbsup::portage::sync::{self, Heard};
+use gbsup::portage::files::repository;
+use gbsup::portage::output::sync::{self, Heard};
 
 fuzz_target!(|data: &[u8]| {
     let repositories = repository::configured(data).unwrap_or_default();

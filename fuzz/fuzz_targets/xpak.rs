@@ -5,6 +5,6 @@ use libfuzzer_sys::fuzz_target;
 
 use std::io::Cursor;
 
-use gbsup::portage::xpak;
+use gbsup::portage::files::xpak;
 
 fuzz_target!(|data: &[u8]| drop(xpak::check(Cursor::new(data), data.len() as u64)));

@@ -7,8 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::portage::binpkg;
-use crate::portage::cpv::Cpv;
+use crate::portage::files::binpkg;
+use crate::portage::names::cpv::Cpv;
 
 /// The directory on the volume.
 pub const DIRECTORY: &str = "quarantine";

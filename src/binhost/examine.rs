@@ -20,10 +20,10 @@ use serde::de::DeserializeOwned;
 
 use crate::children;
 use crate::portage::command::Inherits;
-use crate::portage::gpkg::digests::Whole;
-use crate::portage::gpkg::image::{self, Demand};
-use crate::portage::gpkg::{self, Damage, Reading};
-use crate::portage::xpak;
+use crate::portage::files::gpkg::digests::Whole;
+use crate::portage::files::gpkg::image::{self, Demand};
+use crate::portage::files::gpkg::{self, Damage, Reading};
+use crate::portage::files::xpak;
 use crate::procs::Role;
 use crate::sys;
 use crate::web::confine;

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use crate::children;
 use crate::portage::command::Inherits;
-use crate::portage::gpg::{self, Key};
-use crate::portage::gpkg::sign::Signer;
+use crate::portage::files::gpkg::sign::Signer;
+use crate::portage::output::gpg::{self, Key};
 use crate::sys;
 
 pub use ring::Ring;

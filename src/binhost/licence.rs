@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::core::offer::{Held, Offer, Why};
-use crate::portage::index::{Index, Package};
-use crate::portage::licence::{self, Groups, REDISTRIBUTABLE};
+use crate::portage::files::index::{Index, Package};
+use crate::portage::names::licence::{self, Groups, REDISTRIBUTABLE};
 
 /// The groups of licences of these repositories.
 #[must_use]

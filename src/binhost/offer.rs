@@ -13,9 +13,9 @@ use super::trust::Trust;
 use super::verify::{self, Finding};
 use crate::core::audit::{self, Broken, Facts, Fate, Linked};
 use crate::core::offer::{Offer, Offered};
-use crate::portage::atom::Provided;
-use crate::portage::index::{Index, Package};
-use crate::portage::vdb::Installed;
+use crate::portage::files::index::{Index, Package};
+use crate::portage::files::vdb::Installed;
+use crate::portage::names::atom::Provided;
 use crate::volume::replace;
 
 /// Where an offer is on a volume, as JSON.
@@ -101,7 +101,7 @@ pub fn read(volume: &Path) -> io::Result<Option<Offer>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portage::gpkg::digests::Whole;
+    use crate::portage::files::gpkg::digests::Whole;
 
     const GOOD: &[u8] = include_bytes!("../../tests/captured/t1-1-1.gpkg.tar");
 

@@ -8,7 +8,7 @@ use super::gpg::{self, Gpg, KeySigner};
 use super::release::Releases;
 use crate::config::{Config, SignKey};
 use crate::core::signing::{self, Unusable};
-use crate::portage::gpg::Key;
+use crate::portage::output::gpg::Key;
 
 /// Who signs a release.
 #[derive(Debug)]

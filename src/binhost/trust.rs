@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::gpg::{Error, Ring};
-use crate::portage::gpkg::digests::hex;
-use crate::portage::signatures::{Demand, Signatures};
+use crate::portage::files::gpkg::digests::hex;
+use crate::portage::files::signatures::{Demand, Signatures};
 
 /// What is made of signatures.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ mod tests {
     use super::super::gpg::ring::tests::{Keys, package};
     use super::super::verify::{Finding, Known, Verified, verify};
     use super::*;
-    use crate::portage::gpkg::digests::Whole;
+    use crate::portage::files::gpkg::digests::Whole;
 
     #[test]
     fn a_key_that_is_revoked_or_demanded_means_another_look() {

@@ -19,10 +19,10 @@ use serde::{Deserialize, Serialize};
 use super::examine::Examiner;
 use super::trust::Trust;
 use crate::beneath::Beneath;
-use crate::portage::gpg::Doubt;
-use crate::portage::gpkg::digests::Whole;
-use crate::portage::gpkg::{Damage, Sound};
-use crate::portage::index::{self, File, Index, Package};
+use crate::portage::files::gpkg::digests::Whole;
+use crate::portage::files::gpkg::{Damage, Sound};
+use crate::portage::files::index::{self, File, Index, Package};
+use crate::portage::output::gpg::Doubt;
 use crate::volume::replace;
 
 /// [`Known`], as JSON.
@@ -253,8 +253,8 @@ mod tests {
 
     use super::*;
     use crate::binhost::gpg::Ring;
-    use crate::portage::gpkg::sign::tests as signing;
-    use crate::portage::signatures::{Demand, Signatures};
+    use crate::portage::files::gpkg::sign::tests as signing;
+    use crate::portage::files::signatures::{Demand, Signatures};
 
     const GOOD: &[u8] = include_bytes!("../../tests/captured/t1-1-1.gpkg.tar");
 

@@ -10,7 +10,7 @@ use crate::cli::Exit;
 use crate::config;
 use crate::core::audit::{Broken, Fate, Fates, Linked};
 use crate::core::offer::Held;
-use crate::portage::cpv::Cpv;
+use crate::portage::names::cpv::Cpv;
 use crate::render;
 use crate::supervisor::installed;
 use crate::volume;

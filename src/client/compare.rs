@@ -12,9 +12,9 @@ use crate::binhost::offer;
 use crate::cli::Exit;
 use crate::core::compare::{Difference, compare};
 use crate::core::offer::Held;
-use crate::portage::index::{self, Index};
-use crate::portage::output::Scanner;
-use crate::portage::plan::{Plan, Reader};
+use crate::portage::files::index::{self, Index};
+use crate::portage::output::plan::{Plan, Reader};
+use crate::portage::output::scanner::Scanner;
 use crate::render;
 
 /// No plan is longer.

@@ -8,7 +8,7 @@ use crate::binhost::gpg::{self, Gpg};
 use crate::cli::{Exit, KeyVerb};
 use crate::config::{self, Config};
 use crate::core::signing;
-use crate::portage::gpg::Key;
+use crate::portage::output::gpg::Key;
 use crate::render;
 use crate::render::client_config;
 

@@ -7,8 +7,8 @@ use crate::cli::Exit;
 use crate::config;
 use crate::core::prune::Removal;
 use crate::portage::command::{self, Command};
-use crate::portage::repository;
-use crate::portage::settings::{self, Settings};
+use crate::portage::files::repository;
+use crate::portage::files::settings::{self, Settings};
 use crate::render;
 use crate::supervisor::{ask_here, prune};
 

@@ -19,7 +19,7 @@ use crate::cli::{DiffArgs, Exit, PublishArgs, RollbackArgs};
 use crate::config;
 use crate::core::release::{Current, Diff, Published, Release, Shown};
 use crate::core::request::Request;
-use crate::portage::elf::Kernel;
+use crate::portage::files::elf::Kernel;
 use crate::render;
 use crate::supervisor::known_facts;
 use crate::volume;

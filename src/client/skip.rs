@@ -10,7 +10,7 @@ use crate::config;
 use crate::core::request::Request;
 use crate::core::skip::ToSkip;
 use crate::portage::command::{self, Inherits};
-use crate::portage::cpv::Cpv;
+use crate::portage::names::cpv::Cpv;
 use crate::render;
 
 pub(super) fn skip(supervisor: &Supervisor, packages: &[String], as_json: bool) -> Result<Exit, Error> {

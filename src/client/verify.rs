@@ -12,7 +12,7 @@ use crate::cli::{Exit, VerifyArgs};
 use crate::config;
 use crate::core::release::Id;
 use crate::portage::command;
-use crate::portage::settings::{self, Settings};
+use crate::portage::files::settings::{self, Settings};
 use crate::render;
 use crate::supervisor::ask_here;
 use crate::volume;

@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 use toml::de::DeValue;
 
 use super::values::{self, Read};
-use crate::portage::atom::Provided;
-use crate::portage::elf::Kernel;
+use crate::portage::files::elf::Kernel;
+use crate::portage::names::atom::Provided;
 
 /// `[publish]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 use toml::de::DeValue;
 
-use crate::portage::atom::Provided;
 use crate::portage::command;
-use crate::portage::elf::Kernel;
+use crate::portage::files::elf::Kernel;
+use crate::portage::names::atom::Provided;
 
 use super::{Format, Jobs, Level, LoadAverage, OnFailure};
 

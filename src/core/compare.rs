@@ -4,9 +4,9 @@
 use serde::Serialize;
 
 use super::offer::Held;
-use crate::portage::cpv::Cpv;
-use crate::portage::index::{Index, Package};
-use crate::portage::plan::{Plan, Planned};
+use crate::portage::files::index::{Index, Package};
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::plan::{Plan, Planned};
 
 /// A package that the client would build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -78,7 +78,7 @@ fn why(planned: &Planned, offered: &Index, held: &[Held]) -> Why {
 mod tests {
     use super::*;
     use crate::core::offer;
-    use crate::portage::plan::Reader;
+    use crate::portage::output::plan::Reader;
 
     #[test]
     fn each_package_that_is_built_has_its_reason() {

@@ -10,9 +10,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::status::Eta;
-use crate::portage::cpv::Cpv;
-use crate::portage::durations::Durations;
-use crate::portage::plan::Plan;
+use crate::portage::files::durations::Durations;
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::plan::Plan;
 
 /// How long a package takes, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

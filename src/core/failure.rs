@@ -1,7 +1,7 @@
 //! What went wrong: class, package, phase, one sentence, and what to do about it.
 //!
 //! Portage's exit code says nothing (it is 1 for everything), so a failure is made from what was
-//! printed: the evidence of [`crate::portage::output`] and the `die` of a build log. What is not
+//! printed: the evidence of [`crate::portage::output::scanner`] and the `die` of a build log. What is not
 //! recognised stays [`Class::Unknown`], with the last lines of the right log.
 
 use std::collections::HashSet;

@@ -14,9 +14,9 @@ use super::history::{PackageOutcome, Record};
 use super::stall::{Stalled, Watch};
 use super::state::Tally;
 use super::{Force, JobId, Now, Work};
-use crate::portage::cpv::Cpv;
-use crate::portage::live::LiveJob;
-use crate::portage::output::{Listed, Progress};
+use crate::portage::files::live::LiveJob;
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::scanner::{Listed, Progress};
 
 /// A merge that a pause waits for has this long at least; a stop has only its grace.
 const PAUSE_PATIENCE: Duration = Duration::from_mins(10);

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Class, Failure};
-use crate::portage::cpv::{self, Cpv};
-use crate::portage::plan::{Plan, Planned};
+use crate::portage::names::cpv::{self, Cpv};
+use crate::portage::output::plan::{Plan, Planned};
 
 /// A package that failed and was not merged since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -253,7 +253,7 @@ pub fn ask_again(known: &mut [KnownFailure], cycle: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portage::plan::Reader;
+    use crate::portage::output::plan::Reader;
 
     fn plan(lines: &[&str]) -> Plan {
         let mut reader = Reader::new();

@@ -16,11 +16,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Exit, Ran};
-use crate::portage::cpv::{Cpv, is_version};
-use crate::portage::index::Binary;
-use crate::portage::output::Evidence;
-use crate::portage::problem::{Problem, ProblemKind};
-use crate::portage::vdb::{Installed, Slot, Soname, Versioned};
+use crate::portage::files::index::Binary;
+use crate::portage::files::vdb::{Installed, Slot, Soname, Versioned};
+use crate::portage::names::cpv::{Cpv, is_version};
+use crate::portage::output::problem::{Problem, ProblemKind};
+use crate::portage::output::scanner::Evidence;
 
 /// The package whose modules lie in directories that are named after its version.
 const PERL: &str = "dev-lang/perl";

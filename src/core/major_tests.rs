@@ -1,7 +1,7 @@
 use super::*;
 use crate::core::machine::Machine;
-use crate::portage::output::Scanner;
-use crate::portage::vdb;
+use crate::portage::files::vdb;
+use crate::portage::output::scanner::Scanner;
 
 /// A package with these dependencies, required and provided libraries.
 fn package(cpv: &str, slot: &str, values: &[(&str, &str)]) -> Installed {

@@ -64,14 +64,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Http};
-use crate::portage::buildlog::BuildLog;
-use crate::portage::circular::Circle;
-use crate::portage::cpv::Cpv;
-use crate::portage::live::LiveJob;
-use crate::portage::output::{Evidence, Progress};
-use crate::portage::plan::Plan;
-use crate::portage::problem::{Problem, ProblemKind};
-use crate::portage::sync::Synced;
+use crate::portage::files::live::LiveJob;
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::buildlog::BuildLog;
+use crate::portage::output::circular::Circle;
+use crate::portage::output::plan::Plan;
+use crate::portage::output::problem::{Problem, ProblemKind};
+use crate::portage::output::scanner::{Evidence, Progress};
+use crate::portage::output::sync::Synced;
 
 use audit::Broken;
 use eta::Estimates;
@@ -356,7 +356,7 @@ pub enum Event {
         /// The packages.
         packages: Vec<Stale>,
     },
-    /// Portage was asked what it is doing; see [`crate::portage::live`].
+    /// Portage was asked what it is doing; see [`crate::portage::files::live`].
     Live(Vec<LiveJob>),
     /// A job was looked at, as [`Action::Look`] asked.
     Pulse {

@@ -25,8 +25,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::known;
-use crate::portage::cpv::{self, Cpv};
-use crate::portage::plan::{Action, Plan, Planned};
+use crate::portage::names::cpv::{self, Cpv};
+use crate::portage::output::plan::{Action, Plan, Planned};
 
 /// After so many plans the next one is taken as it is.
 const ROUNDS: u32 = 6;

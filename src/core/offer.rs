@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::portage::cpv::Cpv;
+use crate::portage::names::cpv::Cpv;
 
 /// What the audit found good, and what not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

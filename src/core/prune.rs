@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::status::in_words;
 use crate::config;
 use crate::portage::command::shell_word;
-use crate::portage::cpv::Cpv;
-use crate::portage::index::Package;
+use crate::portage::files::index::Package;
+use crate::portage::names::cpv::Cpv;
 
 /// Of each kind so many files may go at once, however few there are of it.
 const AT_LEAST: usize = 10;
@@ -268,7 +268,7 @@ fn too_much<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portage::index::Index;
+    use crate::portage::files::index::Index;
 
     const DAY: Duration = Duration::from_hours(24);
 

@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::offer::{Held, Offer};
-use crate::portage::cpv::Cpv;
-use crate::portage::elf::Kernel;
-use crate::portage::glsa::Advisory;
-use crate::portage::gpkg::image::Demand;
+use crate::portage::files::elf::Kernel;
+use crate::portage::files::gpkg::image::Demand;
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::glsa::Advisory;
 
 pub use diff::{Change, Diff};
 pub use id::{Id, NotAnId};

@@ -15,8 +15,8 @@ use super::status::in_words;
 use super::untangle::Untangling;
 use super::{Now, Report, cycle};
 use crate::config::Config;
-use crate::portage::circular::Solution;
-use crate::portage::problem::ProblemKind;
+use crate::portage::output::circular::Solution;
+use crate::portage::output::problem::ProblemKind;
 
 /// No wait for an attempt is longer, whatever the clock says.
 pub const LONGEST: Duration = Duration::from_hours(24);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::state::{RepositoryRecord, SyncRecord};
-use crate::portage::sync::{self, Synced};
+use crate::portage::output::sync::{self, Synced};
 
 impl SyncRecord {
     /// Writes down what came of an attempt. True when the tree is in step with its source: the main repository, or

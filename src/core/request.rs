@@ -9,7 +9,7 @@ use super::skip::ToSkip;
 use super::state::{Pause, Phase, State, Volume};
 use super::status::{Status, Why};
 use super::{Now, Step, view};
-use crate::portage::cpv;
+use crate::portage::names::cpv;
 
 /// When a pause takes effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

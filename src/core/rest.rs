@@ -13,9 +13,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Exit, Ran, known};
-use crate::portage::advice;
-use crate::portage::cpv::{self, Cpv};
-use crate::portage::output::How;
+use crate::portage::names::cpv::{self, Cpv};
+use crate::portage::output::advice;
+use crate::portage::output::scanner::How;
 
 /// No more attempts than these are made; each costs a run of the resolver at least.
 const MOST: u32 = 200;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::SignKey;
-use crate::portage::gpg::Key;
+use crate::portage::output::gpg::Key;
 
 /// How long before a key expires people are told.
 const SOON: Duration = Duration::from_hours(24 * 60);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::portage::cpv::Cpv;
+use crate::portage::names::cpv::Cpv;
 
 /// A package that is not built.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ use super::status::{VolumeInfo, Why};
 use super::untangle::Untangled;
 use super::{JobId, Now, Step};
 use crate::config::Config;
-use crate::portage::plan::Plan;
+use crate::portage::output::plan::Plan;
 
 /// The version of `state.json`. It counts up when something in it means something else than before; a field or a word more
 /// is no new version. A file of a higher one is read all the same ([`super::kept`]), unless it forbids that

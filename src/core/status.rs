@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Class, Failure};
-use crate::portage::plan::Totals;
+use crate::portage::output::plan::Totals;
 
 /// The version of the status format; it changes when a key changes its meaning.
 pub const SCHEMA: u32 = 1;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Step;
 use super::failure::Failure;
 use super::state::Cycle;
-use crate::portage::circular::{Circle, Solution};
+use crate::portage::output::circular::{Circle, Solution};
 
 /// How many circles one cycle may have. Each is met once, unless there is another within it.
 const MOST: u32 = 10;

@@ -5,7 +5,7 @@ use super::audit::Broken;
 use super::major::Stale;
 use super::remedy::Change;
 use super::rest::Target;
-use crate::portage::circular::Solution;
+use crate::portage::output::circular::Solution;
 
 /// One step's work, with everything the performer needs that only the core knows.
 #[derive(Clone, Debug, PartialEq, Eq)]

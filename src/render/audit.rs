@@ -62,7 +62,7 @@ fn parts(counts: Fates) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::core::offer::Why;
-    use crate::portage::cpv::Cpv;
+    use crate::portage::names::cpv::Cpv;
 
     #[test]
     fn what_is_held_back_and_what_to_type() {

@@ -6,7 +6,7 @@ use super::Look;
 use super::clean;
 use super::layout::{Layout, plain, styled};
 use super::style::{BAD, CAREFUL, LABEL, STRONG};
-use crate::portage::elog::{Class, Entry};
+use crate::portage::output::elog::{Class, Entry};
 
 /// The messages by package, in the order in which they came.
 #[must_use]

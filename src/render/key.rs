@@ -6,7 +6,7 @@ use super::clean;
 use super::client_config::{self, trust};
 use crate::core::signing::day;
 use crate::core::status::in_words;
-use crate::portage::gpg::Key;
+use crate::portage::output::gpg::Key;
 
 /// Each key in a few lines, and what to type on a client. `signs` is the one that releases are signed with.
 #[must_use]

@@ -13,8 +13,8 @@ use crate::core::eta::Estimates;
 use crate::core::major::Stale;
 use crate::core::state::CyclePlan;
 use crate::core::status::{Progress, in_words};
-use crate::portage::cpv::Cpv;
-use crate::portage::plan::{Action, Plan, Planned, Reason, Totals};
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::plan::{Action, Plan, Planned, Reason, Totals};
 
 const TITLES: [&str; 7] = ["", "package", "before", "from", "download", "takes", "why"];
 const SHAPE: Shape = Shape { right: &[4, 5], below: &[] };
@@ -235,9 +235,9 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::portage::durations::Durations;
-    use crate::portage::index;
-    use crate::portage::plan::Reader;
+    use crate::portage::files::durations::Durations;
+    use crate::portage::files::index;
+    use crate::portage::output::plan::Reader;
 
     const WIDE: Look = Look { colour: false, unicode: true, width: Some(100) };
 

@@ -8,7 +8,7 @@ use super::table::{Cell, Shape, table};
 use super::{Look, clean, count, size};
 use crate::core::offer::Held;
 use crate::core::release::{Change, Demanding, Diff, Release, Shown};
-use crate::portage::glsa::Advisory;
+use crate::portage::output::glsa::Advisory;
 
 /// The releases as a table, the newest first. A pipe gets the same columns, separated by tabs.
 #[must_use]
@@ -170,7 +170,7 @@ fn time(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portage::cpv::Cpv;
+    use crate::portage::names::cpv::Cpv;
 
     const WIDE: Look = Look { width: Some(100), ..Look::PLAIN };
 

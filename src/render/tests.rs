@@ -7,7 +7,7 @@ use crate::core::history::Outcome;
 use crate::core::status::{
     CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, SyncInfo, VolumeInfo,
 };
-use crate::portage::plan::Totals;
+use crate::portage::output::plan::Totals;
 
 mod history;
 mod known;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::places::{found, names};
 use super::task::Task;
-use crate::portage::attention::{self, Attention, NEWS};
 use crate::portage::command;
-use crate::portage::settings::Settings;
+use crate::portage::files::attention::{self, Attention, NEWS};
+use crate::portage::files::settings::Settings;
 
 /// Where repositories are unless repos.conf says otherwise; news of others are told by their names.
 const REPOSITORIES: &str = "/var/db/repos";

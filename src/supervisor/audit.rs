@@ -15,8 +15,8 @@ use crate::core::audit::{Broken, outdated, to_rebuild};
 use crate::core::failure::{Class, Failure};
 use crate::core::{Exit, Report};
 use crate::portage::command::{self, Binaries};
-use crate::portage::repository;
-use crate::portage::settings::Settings;
+use crate::portage::files::repository;
+use crate::portage::files::settings::Settings;
 
 /// Builds what is to be built anew, then audits. An offer is written down when nothing more is to be built,
 /// and Portage itself would install it.

@@ -9,8 +9,8 @@ use super::places::INSTALLED;
 use super::prune::{item, place};
 use crate::binhost::offer;
 use crate::core::prune::{self, Item, Kind};
-use crate::portage::cpv::Cpv;
-use crate::portage::index::{self, Index, Package};
+use crate::portage::files::index::{self, Index, Package};
+use crate::portage::names::cpv::Cpv;
 
 /// Every binary package of the index, needed or not. Repositories without an ebuild for any of them are not
 /// believed.

@@ -14,8 +14,8 @@ use super::task::{Task, Trouble};
 use crate::beneath::digested;
 use crate::core::Exit;
 use crate::portage::command;
-use crate::portage::repository::Repository;
-use crate::portage::sync::Synced;
+use crate::portage::files::repository::Repository;
+use crate::portage::output::sync::Synced;
 use crate::procs;
 
 /// Makes a repository ready for a sync; one sentence for each thing done. Nothing goes that a person may have made:

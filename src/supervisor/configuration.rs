@@ -17,10 +17,10 @@ use crate::config::Config;
 use crate::core::classify::PROFILE_COMMANDS;
 use crate::core::failure::{Class, Failure};
 use crate::portage::command::{self, Command, shell_quote};
-use crate::portage::complaints::{self, Complaint, Weight, assignment};
-use crate::portage::make_conf::{self, Deed, Finding, Machine};
-use crate::portage::settings::{self, Settings};
-use crate::portage::shlex;
+use crate::portage::files::make_conf::{self, Deed, Finding, Machine};
+use crate::portage::files::settings::{self, Settings};
+use crate::portage::files::shlex;
+use crate::portage::output::complaints::{self, Complaint, Weight, assignment};
 
 const ETC: &str = "/etc/portage";
 /// The files that Portage reads as make.conf, in this order (`portage/package/ebuild/config.py`).

@@ -9,8 +9,8 @@ use flate2::read::MultiGzDecoder;
 
 use super::live::BUILDS;
 use crate::beneath;
-use crate::portage::buildlog::{self, BuildLog};
-use crate::portage::output::{Evidence, FailedPackage};
+use crate::portage::output::buildlog::{self, BuildLog};
+use crate::portage::output::scanner::{Evidence, FailedPackage};
 
 /// How much of a package's log is read for the ebuild's last words.
 const LOG_TAIL: u64 = 256 << 10;

@@ -15,8 +15,8 @@ use nix::sys::statvfs::statvfs;
 
 use super::cgroup;
 use crate::core::machine::{Machine, Place, Purpose, UserLimit};
-use crate::portage::output::Progress;
-use crate::portage::settings::Settings;
+use crate::portage::files::settings::Settings;
+use crate::portage::output::scanner::Progress;
 use crate::procs;
 
 /// How often the room is looked at.
@@ -252,7 +252,7 @@ fn most_processes_of_a_user() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portage::cpv::Cpv;
+    use crate::portage::names::cpv::Cpv;
 
     #[test]
     fn what_is_measured_of_a_package_begins_with_it() {
@@ -263,7 +263,11 @@ mod tests {
             |package: &Cpv| Progress::Emerging { n: 1, total: 1, package: package.clone(), binary: false };
         gauge.places[0].free = 0;
         gauge.note(&emerging(&package));
-        gauge.note(&Progress::Failed { package, how: crate::portage::output::How::Build, log: None });
+        gauge.note(&Progress::Failed {
+            package,
+            how: crate::portage::output::scanner::How::Build,
+            log: None,
+        });
         let (machine, moments) = gauge.finish();
         let build = machine.place(Purpose::Build).unwrap();
         assert_eq!((build.path.as_str(), build.directory.as_str()), ("/", "/no/such/place/portage"));

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::places;
 use crate::beneath::digested;
-use crate::portage::gpkg::digests::hex;
-use crate::portage::plan::{Plan, Planned};
+use crate::portage::files::gpkg::digests::hex;
+use crate::portage::output::plan::{Plan, Planned};
 
 /// Portage's configuration, below the root, like everything here.
 const CONFIG: &str = "etc/portage";
@@ -191,7 +191,7 @@ fn lines(file: &Path, beginning: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portage::plan::Reader;
+    use crate::portage::output::plan::Reader;
 
     const REPO: &str = "var/db/repos/r";
 

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::places::{INSTALLED, names, two_deep};
 use crate::core::major::{self, Directories, Settled, Stale};
-use crate::portage::atom::Provided;
-use crate::portage::cpv::Cpv;
-use crate::portage::vdb::{self, Installed};
+use crate::portage::files::vdb::{self, Installed};
+use crate::portage::names::atom::Provided;
+use crate::portage::names::cpv::Cpv;
 use crate::volume;
 
 /// Where Perl looks for modules, below `/usr/lib`, `/usr/lib64` and the like: in directories there that are

@@ -17,7 +17,7 @@ use crate::core::Asker;
 use crate::core::request::{Reply, Request};
 use crate::core::skip::ToSkip;
 use crate::core::status::{Mode, Status};
-use crate::portage::cpv::Cpv;
+use crate::portage::names::cpv::Cpv;
 
 /// Longer than anything takes that does not wait.
 const LONG: Duration = Duration::from_mins(1);

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use super::places::{self, STATUS_FILES};
 use crate::beneath::Beneath;
 use crate::core::job::Job;
-use crate::portage::cpv::Cpv;
-use crate::portage::live::{self, LiveJob, Snapshot};
+use crate::portage::files::live::{self, LiveJob, Snapshot};
+use crate::portage::names::cpv::Cpv;
 
 /// How long emerge may take to answer. Its file, which it may be too busy to write, is then not
 /// much older than two seconds.

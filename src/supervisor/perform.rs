@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::core::failure::{Class, Failure};
 use crate::core::{Event, Exit, Force, JobId, Report, Work, classify, cycle};
 use crate::portage::command::{self, Host};
-use crate::portage::cpv::Cpv;
+use crate::portage::names::cpv::Cpv;
 
 /// Starts jobs and signals them.
 pub(super) struct Performer {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::task::{Task, Trouble};
 use crate::beneath::{Beneath, digested};
-use crate::portage::leftovers::Entry;
-use crate::portage::repository::{self, Repositories};
+use crate::portage::files::leftovers::Entry;
+use crate::portage::files::repository::{self, Repositories};
 
 /// Where a running emerge shows what it does (FEATURES=observability).
 pub(super) const STATUS_FILES: &str = "/run/portage";

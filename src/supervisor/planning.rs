@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use super::task::{Task, Trouble, binaries};
 use super::{inputs, installed, rebuild};
 use crate::core::{Report, classify};
-use crate::portage::cpv::Cpv;
-use crate::portage::plan::{Plan, Reader};
-use crate::portage::{command, repository};
+use crate::portage::command;
+use crate::portage::files::repository;
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::plan::{Plan, Reader};
 
 impl Task {
     pub(super) fn plan(&mut self, exclude: &[String], skips: &[String]) -> Result<Report, Trouble> {

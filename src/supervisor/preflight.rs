@@ -19,7 +19,7 @@ use crate::core::classify::PROFILE_COMMANDS;
 use crate::core::cycle::STEPS;
 use crate::core::failure::{Class, Failure};
 use crate::portage::command::shell_word;
-use crate::portage::settings::{self, ProfileEntry, Settings};
+use crate::portage::files::settings::{self, ProfileEntry, Settings};
 use crate::volume;
 
 /// Below this nothing useful can be built; Portage guards its own build directory.

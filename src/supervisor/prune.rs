@@ -19,8 +19,8 @@ use crate::config::Config;
 use crate::core::cycle::STEPS;
 use crate::core::prune::{Item, Kind, Pruned, Removal, Why, choose};
 use crate::portage::command::{self, Command, shell_word};
-use crate::portage::repository;
-use crate::portage::settings::Settings;
+use crate::portage::files::repository;
+use crate::portage::files::settings::Settings;
 use crate::procs;
 
 /// No Manifest is longer.

@@ -21,9 +21,9 @@ use crate::core::state::CyclePlan;
 use crate::core::view::UNPUBLISHED;
 use crate::core::{Event, Exit, Report};
 use crate::portage::command;
-use crate::portage::cpv::Cpv;
-use crate::portage::glsa;
-use crate::portage::gpkg::sign::Unsigned;
+use crate::portage::files::gpkg::sign::Unsigned;
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::glsa;
 use crate::render;
 use crate::volume::{pkgdir, replace};
 

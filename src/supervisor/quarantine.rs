@@ -13,11 +13,11 @@ use crate::binhost::offer::Audited;
 use crate::binhost::verify::{Finding, Kind};
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
-use crate::portage::binpkg;
 use crate::portage::command;
-use crate::portage::cpv::Cpv;
-use crate::portage::gpkg::{self, Damage};
-use crate::portage::settings::Settings;
+use crate::portage::files::binpkg;
+use crate::portage::files::gpkg::{self, Damage};
+use crate::portage::files::settings::Settings;
+use crate::portage::names::cpv::Cpv;
 
 /// Sets aside a file of PKGDIR; says so in one sentence. `what` is wrong with it, in words that follow its name.
 pub(super) fn one(task: &Task, settings: &Settings, path: &Path, what: &str) -> Result<String, Trouble> {

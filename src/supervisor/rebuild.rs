@@ -8,9 +8,9 @@ use crate::config;
 use crate::core::major::{self, Change, Settled, Stale};
 use crate::core::{Event, Exit, Report};
 use crate::portage::command::{self, Binaries};
-use crate::portage::cpv::Cpv;
-use crate::portage::settings::Settings;
-use crate::portage::vdb::Installed;
+use crate::portage::files::settings::Settings;
+use crate::portage::files::vdb::Installed;
+use crate::portage::names::cpv::Cpv;
 
 /// How often what is stale is looked for and merged again within one step: a binary package may turn out to
 /// be as stale, and a rebuilt library may make others so. No package is rebuilt twice for the same reason.

@@ -16,12 +16,12 @@ use crate::core::failure::{Class, Failure};
 use crate::core::job::Job;
 use crate::core::machine::Machine;
 use crate::core::{Exit, JobId, Ran, Report, Work, classify, remedy, untangle};
-use crate::portage::circular::{self, Circle};
+use crate::portage::command::probe::Capabilities;
 use crate::portage::command::{self, Command, Host, Inherits};
-use crate::portage::output::Scanner;
-use crate::portage::plan::{Plan, Reader};
-use crate::portage::probe::Capabilities;
-use crate::portage::repository;
+use crate::portage::files::repository;
+use crate::portage::output::circular::{self, Circle};
+use crate::portage::output::plan::{Plan, Reader};
+use crate::portage::output::scanner::Scanner;
 
 /// Where everything is that Portage says.
 const LOG: &str = "/run/gbsup/plan-now.log";

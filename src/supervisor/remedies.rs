@@ -11,10 +11,10 @@ use crate::core::Report;
 use crate::core::prune::Pruned;
 use crate::core::remedy::{Change, Fewer};
 use crate::core::rest::{Rest, Target, Tried};
-use crate::portage::circular::{self, Solution};
 use crate::portage::command;
-use crate::portage::cpv::Cpv;
-use crate::portage::{makeopts, repository};
+use crate::portage::files::{makeopts, repository};
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::circular::{self, Solution};
 
 impl Task {
     pub(super) fn again(

@@ -272,7 +272,7 @@ mod tests {
     use crate::config::Config;
     use crate::core::Now;
     use crate::core::state::State;
-    use crate::portage::plan::Plan;
+    use crate::portage::output::plan::Plan;
     use std::time::{Duration, Instant};
 
     /// Takes the volume once more. A child that another test is just starting holds a copy of the lock

@@ -7,8 +7,8 @@ use super::places;
 use super::task::{Task, Trouble};
 use crate::core::{Exit, Ran, Report};
 use crate::portage::command::{self, Syncer};
-use crate::portage::repository::{Repositories, Repository};
-use crate::portage::sync::{self, Heard};
+use crate::portage::files::repository::{Repositories, Repository};
+use crate::portage::output::sync::{self, Heard};
 
 /// Where Portage writes down which revision each sync brought, newest first
 /// (`portage/util/_repo_revisions` of Portage 3.0.65 and later).

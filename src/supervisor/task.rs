@@ -23,12 +23,12 @@ use crate::core::eta::Estimates;
 use crate::core::failure::{Class, Failure};
 use crate::core::{Event, Exit, JobId, Ran, Step};
 use crate::emerge_log;
-use crate::portage::buildlog::BuildLog;
+use crate::portage::command::probe::Capabilities;
 use crate::portage::command::{self, BuildOptions, Command, Host, Inherits, Sandbox};
-use crate::portage::index::{self, Binary};
-use crate::portage::output::{Progress, Scanner};
-use crate::portage::probe::Capabilities;
-use crate::portage::settings::{self, Settings};
+use crate::portage::files::index::{self, Binary};
+use crate::portage::files::settings::{self, Settings};
+use crate::portage::output::buildlog::BuildLog;
+use crate::portage::output::scanner::{Progress, Scanner};
 use crate::volume;
 
 /// One job.

@@ -21,12 +21,12 @@ use super::task::{Task, Trouble};
 use crate::binhost::offer::Audited;
 use crate::core::failure::{Class, Failure};
 use crate::core::{Exit, Ran, Report};
-use crate::portage::atom::Provided;
 use crate::portage::command::{self, TRIAL, TRIAL_AGAIN, TRIAL_PKGDIR, TRIAL_ROOT, Wanted};
-use crate::portage::cpv::Cpv;
-use crate::portage::index::Index;
-use crate::portage::vdb::Installed;
-use crate::portage::world;
+use crate::portage::files::index::Index;
+use crate::portage::files::vdb::Installed;
+use crate::portage::files::world;
+use crate::portage::names::atom::Provided;
+use crate::portage::names::cpv::Cpv;
 
 /// Of an installed package, what is of no use to the resolver, and large.
 const CONTENTS: [&str; 2] = ["CONTENTS", "environment.bz2"];

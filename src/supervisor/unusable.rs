@@ -1,5 +1,5 @@
 //! What Portage calls an invalid binary package is looked at once more: only what gbsup's own verifier finds damaged is
-//! damaged. Why it cannot be used otherwise is told with what to type; see [`unusable`](crate::portage::unusable).
+//! damaged. Why it cannot be used otherwise is told with what to type; see [`unusable`](crate::portage::files::unusable).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,15 +10,15 @@ use crate::beneath::Beneath;
 use crate::binhost::examine::Examiner;
 use crate::binhost::trust::Trust;
 use crate::core::failure::{Class, Failure};
-use crate::portage::buildlog::BuildLog;
-use crate::portage::gpg::Doubt;
-use crate::portage::gpkg::{self, Damage, Reading};
-use crate::portage::make_conf::decompressor;
-use crate::portage::output::Evidence;
-use crate::portage::problem::{Problem, ProblemKind};
-use crate::portage::settings::Settings;
-use crate::portage::signatures::Signatures;
-use crate::portage::unusable::{Advice, Reason, advice, sentence};
+use crate::portage::files::gpkg::{self, Damage, Reading};
+use crate::portage::files::make_conf::decompressor;
+use crate::portage::files::settings::Settings;
+use crate::portage::files::signatures::Signatures;
+use crate::portage::files::unusable::{Advice, Reason, advice, sentence};
+use crate::portage::output::buildlog::BuildLog;
+use crate::portage::output::gpg::Doubt;
+use crate::portage::output::problem::{Problem, ProblemKind};
+use crate::portage::output::scanner::Evidence;
 
 /// Packages shown of those that cannot be used.
 const SHOWN: usize = 20;
@@ -139,8 +139,8 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::portage::gpkg::sign::tests as signing;
-    use crate::portage::signatures::Demand;
+    use crate::portage::files::gpkg::sign::tests as signing;
+    use crate::portage::files::signatures::Demand;
 
     const GOOD: &[u8] = include_bytes!("../../tests/captured/t1-1-1.gpkg.tar");
 

@@ -17,8 +17,8 @@ use gbsup::core::state::{CyclePlan, State};
 use gbsup::core::status::{Eta, Mode, Skipped, Status, StillFailing, Why};
 use gbsup::core::step::step;
 use gbsup::core::{Claimed, Event, Now};
-use gbsup::portage::cpv::Cpv;
-use gbsup::portage::plan::Reader;
+use gbsup::portage::names::cpv::Cpv;
+use gbsup::portage::output::plan::Reader;
 use gbsup::supervisor::history::History;
 use jiff::Timestamp;
 

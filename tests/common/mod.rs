@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gbsup::core::machine::Machine;
 use gbsup::core::{Exit, Ran};
-use gbsup::portage::output::Evidence;
+use gbsup::portage::output::scanner::Evidence;
 
 /// An emerge that ended so and left nothing remarkable.
 pub(crate) fn ran(code: i32) -> Box<Ran> {

@@ -2,7 +2,7 @@
 
 use gbsup::core::failure::{Class, Failure};
 use gbsup::core::status::{Mode, Status};
-use gbsup::portage::{complaints, problem};
+use gbsup::portage::output::{complaints, problem};
 
 use crate::sign::KEYS;
 use crate::support::{Builder, Recipe, feed, image};

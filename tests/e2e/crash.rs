@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use gbsup::binhost::release::Releases;
 use gbsup::core::release::{Entry, Id, Release};
-use gbsup::portage::index::Index;
+use gbsup::portage::files::index::Index;
 
 use crate::support::{Builder, Client, Home, Random, Recipe, catch, command};
 

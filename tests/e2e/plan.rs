@@ -2,7 +2,7 @@
 
 use gbsup::core::failure::Class;
 use gbsup::core::state::CyclePlan;
-use gbsup::portage::plan::{Action, Plan, Planned, Reason};
+use gbsup::portage::output::plan::{Action, Plan, Planned, Reason};
 
 use crate::support::{Builder, Recipe};
 

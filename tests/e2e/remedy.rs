@@ -2,7 +2,7 @@
 
 use gbsup::core::failure::Class;
 use gbsup::core::status::Mode;
-use gbsup::portage::index;
+use gbsup::portage::files::index;
 
 use crate::support::{Builder, Recipe};
 

@@ -10,11 +10,11 @@ use gbsup::core::offer::{Held, Why};
 use gbsup::core::prune::Pruned;
 use gbsup::core::release::{Current, Published};
 use gbsup::core::{Report, Step, Work};
-use gbsup::portage::cpv::{Cpv, excludes};
-use gbsup::portage::durations::Durations;
-use gbsup::portage::output::{How, Listed, Progress};
-use gbsup::portage::plan::{Plan, Reader};
-use gbsup::portage::sync::{Outcome, Synced};
+use gbsup::portage::files::durations::Durations;
+use gbsup::portage::names::cpv::{Cpv, excludes};
+use gbsup::portage::output::plan::{Plan, Reader};
+use gbsup::portage::output::scanner::{How, Listed, Progress};
+use gbsup::portage::output::sync::{Outcome, Synced};
 
 use jiff::Timestamp;
 

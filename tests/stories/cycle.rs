@@ -9,8 +9,8 @@ use gbsup::core::machine::{Machine, Place, Purpose};
 use gbsup::core::request::{PauseMode, Reply, Request};
 use gbsup::core::status::Mode;
 use gbsup::core::{Action, Event, Exit, Ran, Report, Step, Work, view};
-use gbsup::portage::output::{FailedPackage, How, Progress};
-use gbsup::portage::plan::Plan;
+use gbsup::portage::output::plan::Plan;
+use gbsup::portage::output::scanner::{FailedPackage, How, Progress};
 
 use crate::story::{Story, completed, cpv, emerging, evidence, pause, planned, ran, resume, unreachable};
 

@@ -8,9 +8,9 @@ use gbsup::core::skip::ToSkip;
 use gbsup::core::state::Durable;
 use gbsup::core::status::Mode;
 use gbsup::core::{Event, Exit, Ran, Report, Step, Work};
-use gbsup::portage::plan::Plan;
+use gbsup::portage::output::plan::Plan;
 
-use gbsup::portage::output::{How, Progress};
+use gbsup::portage::output::scanner::{How, Progress};
 
 use crate::story::{Story, completed, cpv, emerging, evidence, planned, ran, resume, untried};
 

@@ -8,7 +8,7 @@ use gbsup::core::request::{PauseMode, Request};
 use gbsup::core::state::{State, Volume};
 use gbsup::core::status::Mode;
 use gbsup::core::{Action, Asker, Claimed, Event, Report, Step, Work};
-use gbsup::portage::output::{FailedPackage, How};
+use gbsup::portage::output::scanner::{FailedPackage, How};
 use jiff::Timestamp;
 
 use crate::story::{Story, completed, cpv, emerging, pause, planned, ran, resume, unreachable};

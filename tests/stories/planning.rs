@@ -6,8 +6,8 @@ use gbsup::core::failure::Class;
 use gbsup::core::request::Request;
 use gbsup::core::status::Mode;
 use gbsup::core::{Ran, Report, Step};
-use gbsup::portage::output::Progress;
-use gbsup::portage::plan::Plan;
+use gbsup::portage::output::plan::Plan;
+use gbsup::portage::output::scanner::Progress;
 
 use crate::story::{Story, completed, emerging, evidence, planned, ran, resume};
 

@@ -9,8 +9,8 @@ use gbsup::core::release::{Current, Demanding, Published};
 use gbsup::core::request::{Reply, Request};
 use gbsup::core::status::Mode;
 use gbsup::core::{Action, Event, Report, Step, Work, view};
-use gbsup::portage::cpv::Cpv;
-use gbsup::portage::gpkg::image::Demand;
+use gbsup::portage::files::gpkg::image::Demand;
+use gbsup::portage::names::cpv::Cpv;
 use jiff::Timestamp;
 
 use crate::story::{Story, completed, emerging, resume};

@@ -7,12 +7,12 @@ use gbsup::core::remedy::{Change, Fewer};
 use gbsup::core::request::Reply;
 use gbsup::core::status::Mode;
 use gbsup::core::{Report, Step, Work};
-use gbsup::portage::buildlog::BuildLog;
-use gbsup::portage::circular::{Circle, Solution};
-use gbsup::portage::fetch::Trouble;
-use gbsup::portage::output::{FailedPackage, How};
-use gbsup::portage::plan::Plan;
-use gbsup::portage::problem::{Problem, ProblemKind};
+use gbsup::portage::output::buildlog::BuildLog;
+use gbsup::portage::output::circular::{Circle, Solution};
+use gbsup::portage::output::fetch::Trouble;
+use gbsup::portage::output::plan::Plan;
+use gbsup::portage::output::problem::{Problem, ProblemKind};
+use gbsup::portage::output::scanner::{FailedPackage, How};
 
 use crate::story::{Story, completed, cpv, emerging, ran, resume};
 

@@ -11,10 +11,10 @@ use gbsup::core::state::{CyclePlan, State};
 use gbsup::core::status::{Mode, Status};
 use gbsup::core::step::step;
 use gbsup::core::{Action, Asker, Claimed, Event, Force, JobId, Now, Report, Step, Work, view};
-use gbsup::portage::cpv::Cpv;
-use gbsup::portage::output::{Evidence, Progress, Scanner};
-use gbsup::portage::plan::{Action as Merge, Plan, Planned, Reason};
-use gbsup::portage::sync::{Outcome, Synced};
+use gbsup::portage::names::cpv::Cpv;
+use gbsup::portage::output::plan::{Action as Merge, Plan, Planned, Reason};
+use gbsup::portage::output::scanner::{Evidence, Progress, Scanner};
+use gbsup::portage::output::sync::{Outcome, Synced};
 use jiff::Timestamp;
 
 pub(crate) use crate::common::ran;

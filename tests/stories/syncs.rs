@@ -8,8 +8,8 @@ use gbsup::core::request::Request;
 use gbsup::core::state::Durable;
 use gbsup::core::status::Mode;
 use gbsup::core::{Report, Step, Work};
-use gbsup::portage::repository::Repository;
-use gbsup::portage::sync::{Lack, Synced};
+use gbsup::portage::files::repository::Repository;
+use gbsup::portage::output::sync::{Lack, Synced};
 
 use crate::story::{Story, ran, repositories, resume, synced};
 

@@ -137,9 +137,9 @@ const CIRCLES: &[&[&str]] = &[
         "core/work.rs",
     ],
     &["init/command.rs", "init/degraded.rs", "init/mod.rs", "init/supervise.rs", "init/sweep.rs"],
-    &["portage/buildlog.rs", "portage/signs.rs"],
-    &["portage/gpkg/mod.rs", "portage/gpkg/sign.rs", "portage/gpkg/signed.rs"],
-    &["portage/markers.rs", "portage/problem.rs"],
+    &["portage/output/buildlog.rs", "portage/output/signs.rs"],
+    &["portage/files/gpkg/mod.rs", "portage/files/gpkg/sign.rs", "portage/files/gpkg/signed.rs"],
+    &["portage/output/markers.rs", "portage/output/problem.rs"],
     &["render/layout.rs", "render/mod.rs"],
     &["supervisor/binpkgs.rs", "supervisor/prune.rs", "supervisor/prune/parts.rs"],
     &[
@@ -230,7 +230,8 @@ fn the_table_is_from_the_ground_up() {
 #[test]
 fn no_files_depend_on_each_other_in_a_circle() {
     let found = source::circles(&SOURCE.graph());
-    let known: Vec<Vec<&str>> = CIRCLES.iter().map(|circle| circle.to_vec()).collect();
+    let mut known: Vec<Vec<&str>> = CIRCLES.iter().map(|circle| circle.to_vec()).collect();
+    known.sort();
     assert_eq!(found, known, "circles of files, as they are and as the list has them");
 }
 

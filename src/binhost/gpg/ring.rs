@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Error, Gpg};
-use crate::portage::gpg::{self, Doubt};
-use crate::portage::gpkg::signed::Judge;
-use crate::portage::signatures::OwnKey;
+use crate::portage::files::gpkg::signed::Judge;
+use crate::portage::files::signatures::OwnKey;
+use crate::portage::output::gpg::{self, Doubt};
 
 /// What of a home a ring is made of: public keys, and how far they are trusted. `public-keys.d` and `common.conf` are
 /// those of a keyboxd.
@@ -170,9 +170,9 @@ pub(in crate::binhost) mod tests {
 
     use super::super::{KeySigner, Running, generate};
     use super::*;
-    use crate::portage::gpkg::sign::tests::PACKAGE;
-    use crate::portage::gpkg::sign::{Signer, sign};
-    use crate::portage::gpkg::{Damage, signed};
+    use crate::portage::files::gpkg::sign::tests::PACKAGE;
+    use crate::portage::files::gpkg::sign::{Signer, sign};
+    use crate::portage::files::gpkg::{Damage, signed};
 
     /// A home of GnuPG with one key, and another one that has its public part.
     pub(in crate::binhost) struct Keys {

@@ -35,8 +35,8 @@ use super::verify::{self, Finding, Kind, Verified};
 use crate::core::foreign;
 use crate::core::kept::{self, Reading};
 use crate::core::release::{Current, Id, Release};
-use crate::portage::gpkg::digests::hex;
-use crate::portage::gpkg::sign::Unsigned;
+use crate::portage::files::gpkg::digests::hex;
+use crate::portage::files::gpkg::sign::Unsigned;
 
 pub use publish::{Facts, publish, roll_back, running};
 pub use tidy::{Retired, expired, remove, sweep};

@@ -15,10 +15,10 @@ use crate::binhost::signing::Signatory;
 use crate::binhost::verify;
 use crate::core::offer::{Held, Offer, Offered};
 use crate::core::release::{Current, Demanding, Diff, Entry, Id, Origin, Published, Release};
-use crate::portage::cpv::Cpv;
-use crate::portage::elf::Kernel;
-use crate::portage::gpkg::sign::Signer;
-use crate::portage::index::{Block, Index, Package};
+use crate::portage::files::elf::Kernel;
+use crate::portage::files::gpkg::sign::Signer;
+use crate::portage::files::index::{Block, Index, Package};
+use crate::portage::names::cpv::Cpv;
 use crate::render;
 
 /// What a release tells beside its packages.

@@ -12,10 +12,10 @@ use sha2::{Digest, Sha512};
 use super::{At, CHANGES, Error, PACKAGES, PACKAGES_GZ, RELEASE};
 use crate::binhost::examine::Examiner;
 use crate::core::release::{Entry, IndexFile, Release};
-use crate::portage::gpkg::Damage;
-use crate::portage::gpkg::digests::{Whole, hex};
-use crate::portage::gpkg::image::Demand;
-use crate::portage::index::{Index, Package};
+use crate::portage::files::gpkg::Damage;
+use crate::portage::files::gpkg::digests::{Whole, hex};
+use crate::portage::files::gpkg::image::Demand;
+use crate::portage::files::index::{Index, Package};
 
 /// A package on its way into a release.
 pub(super) struct Part {

@@ -10,11 +10,11 @@ use super::*;
 use crate::binhost::signing::Signatory;
 use crate::core::offer::{Held, Offer, Offered, Why};
 use crate::core::release::{Origin, Published};
-use crate::portage::cpv::Cpv;
-use crate::portage::gpkg::digests::{Whole, hex};
-use crate::portage::gpkg::sign::{Signer, Unsigned, tests as signing};
-use crate::portage::gpkg::verify;
-use crate::portage::index::Index;
+use crate::portage::files::gpkg::digests::{Whole, hex};
+use crate::portage::files::gpkg::sign::{Signer, Unsigned, tests as signing};
+use crate::portage::files::gpkg::verify;
+use crate::portage::files::index::Index;
+use crate::portage::names::cpv::Cpv;
 
 mod damage;
 

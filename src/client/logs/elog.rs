@@ -9,7 +9,7 @@ use crate::beneath::Beneath;
 use crate::cli::Exit;
 use crate::client::{Error, json, print, records, terminal};
 use crate::core::history::CycleRow;
-use crate::portage::elog;
+use crate::portage::output::elog;
 use crate::render;
 
 /// No ebuild has more to say.

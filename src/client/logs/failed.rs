@@ -7,7 +7,7 @@ use crate::cli::Exit;
 use crate::client::{DEADLINE, Error, print, records, sentence};
 use crate::core::history::FailedRow;
 use crate::core::status::Status;
-use crate::portage::cpv::Cpv;
+use crate::portage::names::cpv::Cpv;
 use crate::supervisor::history::History;
 
 /// The log of each failure that holds the builder, and of what still fails; when nothing does, of those in the newest cycle.

@@ -19,7 +19,7 @@ use crate::client::socket::Supervisor;
 use crate::client::{DEADLINE, Error, print, terminal};
 use crate::core::cycle::STEPS;
 use crate::core::status::{JobInfo, Mode};
-use crate::portage::cpv::Cpv;
+use crate::portage::names::cpv::Cpv;
 use crate::procs;
 
 /// Follows the running step, whatever comes after it, and the cycles after that.

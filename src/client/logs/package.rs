@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::beneath::{Beneath, Kind};
 use crate::client::Error;
-use crate::portage::cpv::Cpv;
+use crate::portage::names::cpv::Cpv;
 
 /// The newest log of the package that a person calls by this name.
 pub(super) fn find(logs: &Path, name: &str) -> Result<PathBuf, Error> {

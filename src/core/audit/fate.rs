@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Choice;
-use crate::portage::index::Index;
+use crate::portage::files::index::Index;
 
 /// What becomes of one build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::portage::atom::{Atom, Candidate};
-use crate::portage::cpv::Cpv;
-use crate::portage::depend::{self, Need};
-use crate::portage::index::{Block, Package};
-use crate::portage::vdb::{Soname, sonames};
+use crate::portage::files::index::{Block, Package};
+use crate::portage::files::vdb::{Soname, sonames};
+use crate::portage::names::atom::{Atom, Candidate};
+use crate::portage::names::cpv::Cpv;
+use crate::portage::names::depend::{self, Need};
 
 /// The dependencies without which a package does not work on a client. DEPEND and BDEPEND are for
 /// whoever builds it.

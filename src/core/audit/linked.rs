@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::instance::Instance;
 use super::{Broken, Slot};
-use crate::portage::cpv::Cpv;
-use crate::portage::depend;
-use crate::portage::vdb::{Installed, Soname};
+use crate::portage::files::vdb::{Installed, Soname};
+use crate::portage::names::cpv::Cpv;
+use crate::portage::names::depend;
 
 /// A package that is offered, and a library that it links to and names in DEPEND.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -22,11 +22,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::offer::{Held, Why};
-use crate::portage::atom::{Atom, Provided};
-use crate::portage::cpv::{self, Cpv};
-use crate::portage::index::{Index, Package};
-use crate::portage::vdb::{Installed, Soname};
-use crate::portage::version;
+use crate::portage::files::index::{Index, Package};
+use crate::portage::files::vdb::{Installed, Soname};
+use crate::portage::names::atom::{Atom, Provided};
+use crate::portage::names::cpv::{self, Cpv};
+use crate::portage::names::version;
 use instance::{Instance, implicit};
 
 pub use fate::{Fate, Fates};

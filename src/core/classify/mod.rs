@@ -9,13 +9,13 @@ use super::failure::{Class, Failure};
 use super::job::Job;
 use super::machine::Machine;
 use super::{Exit, Ran, Report, Step};
-use crate::portage::advice;
 use crate::portage::command::shell_word;
-use crate::portage::output::How;
-use crate::portage::plan::Unread;
-use crate::portage::problem::{Problem, ProblemKind};
-use crate::portage::signs;
-use crate::portage::sync::{self, Lack, Synced};
+use crate::portage::output::advice;
+use crate::portage::output::plan::Unread;
+use crate::portage::output::problem::{Problem, ProblemKind};
+use crate::portage::output::scanner::How;
+use crate::portage::output::signs;
+use crate::portage::output::sync::{self, Lack, Synced};
 
 /// What shows where the profile leads, and where it may lead.
 pub const PROFILE_COMMANDS: [&str; 2] = ["ls -l /etc/portage/make.profile", "eselect profile list"];

@@ -7,13 +7,13 @@ use super::{EXPLANATION, paste};
 use crate::core::Ran;
 use crate::core::failure::{Class, Failure};
 use crate::core::machine::{Machine, Place, Purpose};
-use crate::portage::advice;
-use crate::portage::buildlog::BuildLog;
 use crate::portage::command::shell_word;
-use crate::portage::die::Die;
-use crate::portage::fetch::Trouble;
-use crate::portage::output::{FailedPackage, How};
-use crate::portage::problem::{Problem, ProblemKind};
+use crate::portage::output::advice;
+use crate::portage::output::buildlog::BuildLog;
+use crate::portage::output::die::Die;
+use crate::portage::output::fetch::Trouble;
+use crate::portage::output::problem::{Problem, ProblemKind};
+use crate::portage::output::scanner::{FailedPackage, How};
 
 /// What stopped this package.
 pub(super) fn failure(failed: &FailedPackage, ran: &Ran) -> Failure {

@@ -2,7 +2,7 @@
 
 use crate::core::Ran;
 use crate::portage::command::shell_word;
-use crate::portage::cpv::Cpv;
+use crate::portage::names::cpv::Cpv;
 
 /// A line for one of Portage's settings for packages, such as `package.use` (portage(5)): into a file
 /// named after the package, or into the one file where the setting is no directory.

@@ -5,10 +5,10 @@ use super::{EXPLANATION, PROFILE_COMMANDS, brief, last, out_of_memory, paste};
 use crate::core::Ran;
 use crate::core::failure::{Class, Failure};
 use crate::core::machine::{Machine, Place};
-use crate::portage::advice::{self, Mask};
-use crate::portage::circular;
-use crate::portage::cpv::Cpv;
-use crate::portage::problem::{Problem, ProblemKind};
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::advice::{self, Mask};
+use crate::portage::output::circular;
+use crate::portage::output::problem::{Problem, ProblemKind};
 
 /// Bytes of a list of USE flags that has room in a sentence.
 const SHORT: usize = 40;

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{Entry, Id, Release};
 use crate::core::offer::Held;
-use crate::portage::glsa::Advisory;
-use crate::portage::version;
+use crate::portage::names::version;
+use crate::portage::output::glsa::Advisory;
 
 /// How a release differs from another one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -11,7 +11,7 @@ use crate::core::request::PauseMode;
 use crate::core::state::{Pause, Phase};
 use crate::core::status::Why;
 use crate::core::{Action, Exit, JobId, Report, Step, Work, bounds, classify, remedy, view};
-use crate::portage::problem::ProblemKind;
+use crate::portage::output::problem::ProblemKind;
 
 impl Turn {
     pub(super) fn ended(&mut self, id: JobId, report: Report) {

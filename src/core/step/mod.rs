@@ -26,7 +26,7 @@ use crate::core::remedy::{self, Remedy};
 use crate::core::state::{Pause, Phase, Reason, State, Volume};
 use crate::core::status::Why;
 use crate::core::{Action, Claimed, Event, JobId, Now, Step, cycle, view};
-use crate::portage::output::Progress;
+use crate::portage::output::scanner::Progress;
 
 /// Takes one event in. Total: every event is legal in every state, and one that makes no sense
 /// there changes nothing.

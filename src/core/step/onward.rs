@@ -16,9 +16,9 @@ use crate::core::state::{Cycle, Mending, Pause, PendingPause, Phase, Reason, Sta
 use crate::core::status::Why;
 use crate::core::untangle::Untangling;
 use crate::core::{Action, JobId, Step, Work, cycle, known, view};
-use crate::portage::cpv::Cpv;
-use crate::portage::output::Listed;
-use crate::portage::plan::Planned;
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::plan::Planned;
+use crate::portage::output::scanner::Listed;
 
 impl Turn {
     pub(super) fn new_cycle(&mut self, reason: Reason, forced: bool) {

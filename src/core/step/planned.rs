@@ -9,8 +9,8 @@ use crate::core::job::Job;
 use crate::core::narrowing::{Cause, Narrowing};
 use crate::core::state::{CyclePlan, State};
 use crate::core::{Action, Report, Step, Work, known, skip};
-use crate::portage::advice;
-use crate::portage::plan::Plan;
+use crate::portage::output::advice;
+use crate::portage::output::plan::Plan;
 
 impl Turn {
     /// Keeps the plan; returns the step that is done with it, or nothing when there has to be another plan. A

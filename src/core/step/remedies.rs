@@ -8,7 +8,7 @@ use crate::core::remedy::{self, Remedy};
 use crate::core::state::Phase;
 use crate::core::untangle::{self, Untangled, Untangling};
 use crate::core::{Action, Report, Step, Work, classify};
-use crate::portage::circular::{Circle, Solution};
+use crate::portage::output::circular::{Circle, Solution};
 
 impl Turn {
     /// Begins a remedy, or pauses. `circle` are Portage's words where a circular dependency was met, and

@@ -9,7 +9,7 @@ use crate::core::known;
 use crate::core::rest::{Leftover, Target, Untried};
 use crate::core::state::{Phase, State};
 use crate::core::{Report, Step, classify};
-use crate::portage::cpv::Cpv;
+use crate::portage::names::cpv::Cpv;
 
 /// How a line of evidence begins that names what was not tried.
 const UNTRIED: &str = "not tried: ";

@@ -1,5 +1,5 @@
 use super::*;
-use crate::portage::probe::Version;
+use crate::portage::command::probe::Version;
 
 fn new_host() -> Host {
     Host { capabilities: Capabilities::of(Version::new(3, 0, 83, 0)), ..Host::default() }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::cpv::Cpv;
 use super::line::{Command, environment, set};
 use super::{EMERGE, Host, features};
+use crate::portage::names::cpv::Cpv;
 
 /// Where Portage looks for the set `@selected`, below a root directory.
 pub const WORLD: &str = "var/lib/portage/world";

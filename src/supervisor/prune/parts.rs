@@ -10,7 +10,7 @@ use super::below;
 use crate::beneath::Beneath;
 use crate::config;
 use crate::core::prune::{Kind, Removal, Why};
-use crate::portage::log_end;
+use crate::portage::files::log_end;
 use crate::procs;
 use crate::supervisor::history::History;
 use crate::supervisor::history::forget::forget;

@@ -1,0 +1,402 @@
+//! Package names: `category/package-version`, the key of everything Portage logs.
+//!
+//! Source: the Package Manager Specification, chapter 3 (names and versions), and Portage's
+//! `portage.versions`. Only what the parsers need: taking a name apart and reducing an atom to the
+//! form that `--exclude` accepts.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One version of one package, `category/pf`, known to be well formed.
+///
+/// It orders by text, which groups the versions of a package; it is not Gentoo's version order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Cpv {
+    text: String,
+    /// Offset of the `/`.
+    slash: usize,
+    /// Offset of the `-` before the version.
+    dash: usize,
+}
+
+/// A text that is not `category/package-version`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not category/package-version")]
+pub struct NotACpv(pub String);
+
+impl Cpv {
+    /// Takes `category/pf` apart; `None` when it is not one, so that a damaged line is skipped.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let slash = text.find('/')?;
+        let (category, pf) = (&text[..slash], &text[slash + 1..]);
+        if !is_name(category, b"+_.-") || !is_name(pf, b"+_.-") {
+            return None;
+        }
+        let dash = version_start(pf)?;
+        let pn = &pf[..dash];
+        // A name does not end in something like a version: `t1-1-1` is a binary package of `t1-1`.
+        let second_version = pn.rsplit_once('-').is_some_and(|(_, end)| is_version(end));
+        if !is_name(pn, b"+_-") || second_version {
+            return None;
+        }
+        Some(Self { text: text.to_owned(), slash, dash: slash + 1 + dash })
+    }
+
+    /// The same for a name that may end in the number of a build, as binary packages have it:
+    /// `category/pf-3`. There is no doubt: nothing that ends in a version is a package's name.
+    #[must_use]
+    pub fn parse_built(text: &[u8]) -> Option<Self> {
+        let dash = text.iter().rposition(|&b| b == b'-')?;
+        let is_number = text[dash + 1..].iter().all(u8::is_ascii_digit);
+        let bare = if is_number { Self::parse(&text[..dash]) } else { None };
+        bare.or_else(|| Self::parse(text))
+    }
+
+    /// `category/package-version`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// `category`.
+    #[must_use]
+    pub fn category(&self) -> &str {
+        &self.text[..self.slash]
+    }
+
+    /// `package`, without version.
+    #[must_use]
+    pub fn pn(&self) -> &str {
+        &self.text[self.slash + 1..self.dash]
+    }
+
+    /// `package-version`.
+    #[must_use]
+    pub fn pf(&self) -> &str {
+        &self.text[self.slash + 1..]
+    }
+
+    /// `version`, with the revision.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.text[self.dash + 1..]
+    }
+
+    /// `category/package`.
+    #[must_use]
+    pub fn cp(&self) -> &str {
+        &self.text[..self.dash]
+    }
+
+    /// Whether a person means it by `name`, `category/name`, `name-version`, `category/name-version` or
+    /// `=category/name-version`.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        [self.pn(), self.pf(), self.cp(), self.as_str()].contains(&name.trim_start_matches('='))
+    }
+
+    /// The atom that means exactly this version: `=category/package-version`.
+    #[must_use]
+    pub fn atom(&self) -> String {
+        format!("={}", self.text)
+    }
+}
+
+impl fmt::Display for Cpv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<Cpv> for String {
+    fn from(cpv: Cpv) -> Self {
+        cpv.text
+    }
+}
+
+impl TryFrom<String> for Cpv {
+    type Error = NotACpv;
+
+    fn try_from(text: String) -> Result<Self, NotACpv> {
+        Self::parse(text.as_bytes()).ok_or(NotACpv(text))
+    }
+}
+
+/// The most bytes of a name. Portage makes files and directories of categories, packages and versions (`NAME_MAX`).
+const LONGEST: usize = 255;
+
+/// Letters, digits and `also`, not starting with `-`, `.` or `+`, not empty, and no longer than the name of a file.
+pub(crate) fn is_name(name: &str, also: &[u8]) -> bool {
+    !name.starts_with(['-', '.', '+'])
+        && (1..=LONGEST).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || also.contains(&b))
+}
+
+/// Offset of the `-` before the version of a `package-version`.
+///
+/// The first `-` after which everything is a version; a package name that ends in something like a
+/// version is not allowed, so there is no second candidate. What is too long for a name has none.
+pub(crate) fn version_start(pf: &str) -> Option<usize> {
+    if pf.len() > LONGEST {
+        return None;
+    }
+    pf.match_indices('-').map(|(at, _)| at).find(|&at| at > 0 && is_version(&pf[at + 1..]))
+}
+
+/// Whether the text is a version: `1.2.3b_rc1_p2-r3`.
+#[must_use]
+pub fn is_version(text: &str) -> bool {
+    let (text, revision) = match text.rsplit_once("-r") {
+        Some((text, revision)) => (text, Some(revision)),
+        None => (text, None),
+    };
+    if revision.is_some_and(|r| !is_number(r)) {
+        return false;
+    }
+    let mut parts = text.split('_');
+    let Some(numbers) = parts.next() else { return false };
+    let numbers = numbers.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(numbers);
+    numbers.split('.').all(is_number)
+        && parts.all(|suffix| {
+            let name = suffix.trim_end_matches(|c: char| c.is_ascii_digit());
+            matches!(name, "alpha" | "beta" | "pre" | "rc" | "p")
+        })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+impl Cpv {
+    /// Whether it is a live ebuild by the convention of its version: `9999`, `1.9999`, `99999999`.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        let bare = self.version().split(['-', '_']).next().unwrap_or_default();
+        bare.rsplit('.').next().is_some_and(|last| last.len() >= 4 && last.bytes().all(|byte| byte == b'9'))
+    }
+}
+
+/// Reduces what a person may call a package to what `--exclude` accepts: `category/package` or
+/// `category/package:slot`. Wildcards are kept. `None` when nothing usable is left.
+///
+/// emerge refuses operators, versions, USE dependencies and repositories there and ends with a
+/// usage error (`_emerge.main:_find_bad_atoms`).
+#[must_use]
+pub fn exclude_atom(atom: &str) -> Option<String> {
+    let atom = atom.trim();
+    let bare = atom.trim_start_matches(['!', '<', '>', '=', '~']);
+    let versioned = bare.len() < atom.len();
+    let bare = bare.split('[').next()?.split("::").next()?;
+    let (name, slot) = match bare.split_once(':') {
+        Some((name, slot)) => (name, Some(slot.trim_end_matches(['=', '*']))),
+        None => (bare, None),
+    };
+    let (category, package) = name.split_once('/')?;
+    let package = package.strip_suffix('*').filter(|_| versioned).unwrap_or(package);
+    let package = match version_start(package) {
+        // What is left of a pattern would mean more packages.
+        Some(_) if package.contains('*') => return None,
+        Some(at) => &package[..at],
+        None => package,
+    };
+    // `portage.dep.Atom`: no wildcard of two.
+    if category.contains("**")
+        || package.contains("**")
+        || !is_name(category, b"+_.-*")
+        || !is_name(package, b"+_-*")
+    {
+        return None;
+    }
+    match slot.map(|slot| slot.split('/').next().unwrap_or(slot)) {
+        Some(slot) if is_name(slot, b"+_.-") => Some(format!("{category}/{package}:{slot}")),
+        _ => Some(format!("{category}/{package}")),
+    }
+}
+
+/// Whether `--exclude` with this atom, as a person wrote it, leaves out a package, `category/name`, in this slot.
+#[must_use]
+pub fn excludes(atom: &str, cp: &str, slot: &str) -> bool {
+    let Some(atom) = exclude_atom(atom) else { return false };
+    let (name, only) = match atom.split_once(':') {
+        Some((name, only)) => (name, Some(only)),
+        None => (atom.as_str(), None),
+    };
+    only.is_none_or(|only| only == slot) && matches(name.as_bytes(), cp.as_bytes())
+}
+
+/// Whether a text is like a pattern in which `*` stands for anything. Only the last `*` ever has to take more: what stands
+/// before it is found as early as it can be.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut in_pattern, mut in_text) = (0, 0);
+    // Where the last `*` stands, and up to where it stands for the text.
+    let mut star = None;
+    while let Some(byte) = text.get(in_text) {
+        match (pattern.get(in_pattern), star) {
+            (Some(b'*'), _) => {
+                star = Some((in_pattern, in_text));
+                in_pattern += 1;
+            }
+            (Some(wanted), _) if wanted == byte => {
+                in_pattern += 1;
+                in_text += 1;
+            }
+            (_, Some((at, end))) => {
+                star = Some((at, end + 1));
+                (in_pattern, in_text) = (at + 1, end + 1);
+            }
+            (_, None) => return false,
+        }
+    }
+    pattern[in_pattern..].iter().all(|&byte| byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exclusions_mean_packages() {
+        for (atom, cp, slot, want) in [
+            ("sys-libs/zlib", "sys-libs/zlib", "0", true),
+            (">=sys-libs/zlib-1.3", "sys-libs/zlib", "0", true),
+            ("sys-libs/zlib", "sys-libs/zlib-ng", "0", false),
+            ("dev-lang/python:3.12", "dev-lang/python", "3.12", true),
+            ("dev-lang/python:3.12", "dev-lang/python", "3.13", false),
+            ("dev-qt/*", "dev-qt/qtbase", "6", true),
+            ("*/*base", "dev-qt/qtbase", "6", true),
+            ("dev-qt/*", "dev-qtx/qtbase", "6", false),
+            ("dev-*/*b*e", "dev-qt/qtbase", "6", true),
+            ("dev-*/*b*x", "dev-qt/qtbase", "6", false),
+            ("zlib", "sys-libs/zlib", "0", false),
+        ] {
+            assert_eq!(excludes(atom, cp, slot), want, "{atom} {cp}:{slot}");
+        }
+    }
+
+    /// With each `*` that is tried on its own this would take longer than the universe lasts.
+    #[test]
+    fn patterns_of_many_stars_are_matched() {
+        let pattern = format!("a/{}b", "*a".repeat(60));
+        assert!(!excludes(&pattern, &format!("a/{}", "a".repeat(200)), "0"));
+        assert!(excludes(&pattern, &format!("a/{}b", "a".repeat(200)), "0"));
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_file_is_no_name() {
+        let named = |length: usize| format!("a/{}-1", "b".repeat(length - 2));
+        assert!(Cpv::parse(named(255).as_bytes()).is_some());
+        assert_eq!(Cpv::parse(named(256).as_bytes()), None);
+        // Each `-1` would be the begin of a version if what follows were one.
+        let long = format!("a/b{}-x", "-1".repeat(500_000));
+        assert_eq!((Cpv::parse(long.as_bytes()), exclude_atom(&long)), (None, None));
+    }
+
+    #[test]
+    fn names_are_taken_apart() {
+        for (text, parts) in [
+            ("dev-lang/rust-1.84.1", Some(("dev-lang", "rust", "1.84.1"))),
+            ("sys-libs/zlib-1.3.1-r1", Some(("sys-libs", "zlib", "1.3.1-r1"))),
+            ("media-libs/libpng-1.6.40_pre2", Some(("media-libs", "libpng", "1.6.40_pre2"))),
+            (
+                "app-text/texlive-core-2024_p20240311-r2",
+                Some(("app-text", "texlive-core", "2024_p20240311-r2")),
+            ),
+            ("media-libs/openssl-1.0.2u", Some(("media-libs", "openssl", "1.0.2u"))),
+            ("media-libs/x264-0.0.20231114", Some(("media-libs", "x264", "0.0.20231114"))),
+            ("media-fonts/font-adobe-100dpi-1.0.4", Some(("media-fonts", "font-adobe-100dpi", "1.0.4"))),
+            ("dev-util/gtk+-2.24.33-r3", Some(("dev-util", "gtk+", "2.24.33-r3"))),
+            (
+                "virtual/perl-Scalar-List-Utils-1.630.0",
+                Some(("virtual", "perl-Scalar-List-Utils", "1.630.0")),
+            ),
+            ("sys-devel/gcc-9999", Some(("sys-devel", "gcc", "9999"))),
+            ("test-quick/t1-1-1", None),
+            ("sys-devel/gcc", None),
+            ("gcc-13.2.0", None),
+            ("a/b/c-1", None),
+            ("/x-1", None),
+            ("a/-1", None),
+            ("a/b-1 c", None),
+            ("a/b-1\0", None),
+            ("a/b-", None),
+            ("a/b-1-r", None),
+            ("a/b-1_bogus1", None),
+            ("", None),
+        ] {
+            let got = Cpv::parse(text.as_bytes());
+            let got = got.as_ref().map(|c| (c.category(), c.pn(), c.version()));
+            assert_eq!(got, parts, "{text}");
+        }
+        assert_eq!(Cpv::parse(b"a/b\xff-1"), None);
+    }
+
+    #[test]
+    fn numbers_of_builds_are_left_out() {
+        for (text, want) in [
+            ("media-libs/freetype-2.12.1-1", Some("media-libs/freetype-2.12.1")),
+            ("media-libs/freetype-2.12.1", Some("media-libs/freetype-2.12.1")),
+            ("test-quick/t1-2-13", Some("test-quick/t1-2")),
+            ("test-quick/t1-2", Some("test-quick/t1-2")),
+            ("a/b-1-r2-3", Some("a/b-1-r2")),
+            ("a/b-1-r2", Some("a/b-1-r2")),
+            ("media-fonts/font-adobe-100dpi-1", Some("media-fonts/font-adobe-100dpi-1")),
+            ("a/b-", None),
+            ("a/b", None),
+        ] {
+            assert_eq!(Cpv::parse_built(text.as_bytes()).as_ref().map(Cpv::as_str), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn versions_of_nines_are_live() {
+        for (text, live) in [
+            ("a/b-9999", true),
+            ("a/b-1.9999-r1", true),
+            ("a/b-99999999", true),
+            ("a/b-1.999", false),
+            ("a/b-9999.1", false),
+            ("a/b-2.19999", false),
+        ] {
+            assert_eq!(Cpv::parse(text.as_bytes()).expect("well formed").is_live(), live, "{text}");
+        }
+    }
+
+    #[test]
+    fn serde_is_the_text_and_checks_it() {
+        let cpv = Cpv::parse(b"a/b-1").expect("well formed");
+        assert_eq!(serde_json::to_string(&cpv).expect("serialises"), r#""a/b-1""#);
+        assert_eq!(serde_json::from_str::<Cpv>(r#""a/b-1""#).expect("reads"), cpv);
+        assert!(serde_json::from_str::<Cpv>(r#""b-1""#).is_err());
+    }
+
+    #[test]
+    fn exclusions_are_what_emerge_accepts() {
+        for (atom, want) in [
+            ("sys-libs/zlib", Some("sys-libs/zlib")),
+            ("=sys-libs/zlib-1.3.1-r1", Some("sys-libs/zlib")),
+            (">=sys-libs/zlib-1.3:0/1=", Some("sys-libs/zlib:0")),
+            ("sys-libs/zlib-1.3.1", Some("sys-libs/zlib")),
+            ("=dev-lang/python-3.12*", Some("dev-lang/python")),
+            ("dev-lang/python:3.12::gentoo", Some("dev-lang/python:3.12")),
+            ("media-libs/freetype[harfbuzz]", Some("media-libs/freetype")),
+            ("dev-qt/*", Some("dev-qt/*")),
+            ("*/*base:6", Some("*/*base:6")),
+            ("*/****b", None),
+            ("a/**", None),
+            ("**/b", None),
+            ("*/*-1", None),
+            ("-a/b", None),
+            ("a/-b", None),
+            ("a/é", None),
+            ("zlib", None),
+            ("@world", None),
+            ("", None),
+        ] {
+            assert_eq!(exclude_atom(atom).as_deref(), want, "{atom}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What Portage, its packages' builds and its helpers print.
+
+pub mod advice;
+pub mod buildlog;
+pub mod circular;
+pub mod complaints;
+pub mod die;
+pub mod elog;
+pub mod fetch;
+pub mod glsa;
+pub mod gpg;
+mod markers;
+pub mod plan;
+pub mod problem;
+pub mod progress;
+pub mod scanner;
+pub mod signs;
+pub mod sync;
