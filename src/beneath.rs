@@ -21,13 +21,16 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, linkat, unlinkat};
 
 use empty::empty;
 pub(crate) use look::look;
+use look::{look_within, refused};
 
 /// Links of root in the place of the directory itself that are followed one after the other.
 const LINKS: usize = 8;
+/// What is only digested or compared is looked at as far as this.
+const DIGESTED: u64 = 16 << 20;
 /// How deep a tree is walked with all its directories open. Deeper ones are brought up before they are removed, and
 /// what is in them is not counted.
 const DEPTH: usize = 64;
@@ -198,6 +201,36 @@ impl Beneath {
         size
     }
 
+    /// The content of a regular file, through links that stay below the directory, and no more of it than 16 MiB: for what is
+    /// only digested or compared.
+    pub(crate) fn digested(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
+        digest(look_within(self.directory.as_fd(), path.as_ref(), flags)?.into())
+    }
+
+    /// Gives a regular file below it a second name, which is in a place of ours.
+    pub(crate) fn link_to(&self, path: impl AsRef<Path>, to: &Path) -> io::Result<()> {
+        let (parent, name) = self.parent(path.as_ref())?;
+        linkat(&parent, name, AT_FDCWD, to, AtFlags::empty())?;
+        Self::ours(to)
+    }
+
+    /// Moves a regular file below it to a place of ours, on the same file system.
+    pub(crate) fn move_to(&self, path: impl AsRef<Path>, to: &Path) -> io::Result<()> {
+        let (parent, name) = self.parent(path.as_ref())?;
+        renameat(&parent, name, AT_FDCWD, to)?;
+        Self::ours(to)
+    }
+
+    /// Nobody can change any more what came to a place of ours, so it can be told now what it is.
+    fn ours(to: &Path) -> io::Result<()> {
+        if std::fs::symlink_metadata(to)?.is_file() {
+            return Ok(());
+        }
+        std::fs::remove_file(to)?;
+        Err(refused("is not a regular file"))
+    }
+
     /// Every regular file below it.
     pub(crate) fn files(&self) -> io::Result<Vec<Entry>> {
         let mut found = Vec::new();
@@ -288,15 +321,19 @@ pub(crate) fn log(path: &Path, roots: &[&Path]) -> io::Result<File> {
     Beneath::open(root)?.file(rest)
 }
 
-/// The content of a regular file, through links too: for what is only digested or compared, by whoever must not wait at a pipe.
+/// The content of a regular file, through links too, and no more of it than 16 MiB: for what is only digested or compared, by
+/// whoever must not wait at a pipe.
 pub(crate) fn digested(path: &Path) -> io::Result<Vec<u8>> {
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let mut file: File = openat(AT_FDCWD, path, flags, Mode::empty())?.into();
+    digest(openat(AT_FDCWD, path, flags, Mode::empty())?.into())
+}
+
+fn digest(file: File) -> io::Result<Vec<u8>> {
     if !file.metadata()?.is_file() {
         return Err(refused("is not a regular file"));
     }
     let mut text = Vec::new();
-    file.read_to_end(&mut text)?;
+    file.take(DIGESTED).read_to_end(&mut text)?;
     Ok(text)
 }
 
@@ -353,10 +390,6 @@ fn is_borrowed(meta: &Metadata) -> bool {
 
 fn relative(path: &Path) -> &Path {
     path.strip_prefix(".").unwrap_or(path)
-}
-
-fn refused(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, format!("not read or changed, since it {why}"))
 }
 
 #[cfg(test)]

@@ -43,6 +43,11 @@ pub(crate) fn replace(file: &Path, value: &impl Serialize) -> io::Result<()> {
     File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
+/// Makes an empty file whose time is now.
+pub(crate) fn stamp(file: &Path) -> io::Result<()> {
+    File::create(file).map(drop)
+}
+
 /// A file that is locked as long as the value lives.
 ///
 /// It is unlocked and not only closed: a child that was forked for another command has the same open file until it executes

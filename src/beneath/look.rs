@@ -9,17 +9,23 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
 
-use super::refused;
-
 /// Opens what is at a path below a directory, through no link and out of it by none.
 pub(crate) fn look(directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
+    open(directory, path, flags | OFlag::O_NOFOLLOW, ResolveFlag::RESOLVE_NO_SYMLINKS)
+}
+
+/// The same through links that stay below it. Without the kernel's rule there is no such link.
+pub(super) fn look_within(directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
+    open(directory, path, flags, ResolveFlag::empty())
+}
+
+fn open(directory: BorrowedFd<'_>, path: &Path, flags: OFlag, more: ResolveFlag) -> io::Result<OwnedFd> {
     if path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err(refused("leads out of its place"));
     }
-    let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-    let how = OpenHow::new().flags(flags).resolve(
-        ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-    );
+    let flags = flags | OFlag::O_CLOEXEC;
+    let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS | more;
+    let how = OpenHow::new().flags(flags).resolve(resolve);
     let mut opened = openat2(directory, path, how);
     // Another process moved something meanwhile: openat2(2) asks to try again.
     for _ in 0..8 {
@@ -30,7 +36,7 @@ pub(crate) fn look(directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> io::
     }
     match opened {
         // A kernel before 5.6, or a filter of the container engine that does not know the call.
-        Err(Errno::ENOSYS | Errno::EPERM) => step_by_step(directory, path, flags),
+        Err(Errno::ENOSYS | Errno::EPERM) => step_by_step(directory, path, flags | OFlag::O_NOFOLLOW),
         Err(Errno::ELOOP | Errno::EXDEV) => Err(refused("leads through a link or out of its place")),
         // What cannot be opened to be read is no regular file: a socket, a device without a driver.
         Err(Errno::ENXIO | Errno::ENODEV) => Err(refused("is not a regular file")),
@@ -59,4 +65,8 @@ pub(super) fn step_by_step(directory: BorrowedFd<'_>, path: &Path, flags: OFlag)
         Err(Errno::ENXIO | Errno::ENODEV) => Err(refused("is not a regular file")),
         opened => Ok(opened?),
     }
+}
+
+pub(super) fn refused(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, format!("not read or changed, since it {why}"))
 }

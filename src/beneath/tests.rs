@@ -143,3 +143,32 @@ fn a_directory_that_is_made_is_no_link() {
     assert_eq!((meta.mode() & 0o7777, meta.uid(), meta.gid()), (0o3775, 0, PORTAGE_ID));
     assert_eq!(theirs.read("new/file", 1).unwrap(), b"x");
 }
+
+#[test]
+fn what_gets_a_second_name_or_moves_is_a_file() {
+    let (place, theirs) = planted();
+    let to = place.path().join("new");
+    for name in ["link.log", "pipe.log", "directory/secret.log", "../ours/secret.log"] {
+        assert!(theirs.link_to(name, &to).is_err(), "{name}");
+        assert!(fs::symlink_metadata(&to).is_err(), "nothing of {name} is left");
+    }
+    theirs.link_to("plain.log", &to).unwrap();
+    assert_eq!(fs::read(&to).unwrap(), b"plain");
+    fs::remove_file(&to).unwrap();
+    assert!(theirs.move_to("link.log", &to).is_err());
+    assert!(fs::symlink_metadata(&to).is_err() && theirs.entry("link.log").is_err(), "it is gone from both");
+    theirs.move_to("plain.log", &to).unwrap();
+    assert!(theirs.entry("plain.log").is_err() && to.exists());
+}
+
+#[test]
+fn what_is_digested_is_below_and_has_an_end() {
+    let (place, theirs) = planted();
+    symlink("plain.log", theirs.path().join("inside.log")).unwrap();
+    assert_eq!(theirs.digested("inside.log").unwrap(), b"plain");
+    for name in ["link.log", "pipe.log", "directory/secret.log", "../ours/secret.log"] {
+        assert!(theirs.digested(name).is_err(), "{name}");
+    }
+    File::create(place.path().join("long")).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(digested(&place.path().join("long")).unwrap().len(), 16 << 20);
+}

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::beneath::Beneath;
 use crate::portage::files::binpkg;
 use crate::portage::names::cpv::Cpv;
 
@@ -15,23 +16,28 @@ pub const DIRECTORY: &str = "quarantine";
 /// How the name of a text ends.
 const REASON: &str = ".reason";
 
-/// Moves a file of PKGDIR out of the way; returns where it is now. `name` is its path below PKGDIR, `what` is what is
+/// Moves a file of PKGDIR out of the way; returns where it is now. `name` is its path below that, `what` is what is
 /// wrong with it, in words that follow its name. Of an empty one only the text is kept.
 ///
 /// # Errors
 /// When something cannot be written or moved.
-pub fn set_aside(volume: &Path, path: &Path, name: &Path, what: &str) -> io::Result<PathBuf> {
+pub(crate) fn set_aside(volume: &Path, pkgdir: &Beneath, name: &Path, what: &str) -> io::Result<PathBuf> {
     let quarantine = volume.join(DIRECTORY);
     let flat = name.to_string_lossy().replace('/', "_");
     let aside = quarantine.join(&flat);
     let reason = quarantine.join(format!("{flat}{REASON}"));
     fs::create_dir_all(&quarantine)?;
     fs::write(&reason, format!("{} {what}\n", name.display()))?;
-    if fs::metadata(path)?.len() == 0 {
-        fs::remove_file(path)?;
+    let file = pkgdir.linked(name)?;
+    if file.metadata()?.len() == 0 {
+        pkgdir.remove(name)?;
         return Ok(reason);
     }
-    fs::rename(path, &aside).or_else(|_| fs::copy(path, &aside).and_then(|_| fs::remove_file(path)))?;
+    // On another file system it is copied.
+    pkgdir.move_to(name, &aside).or_else(|_| {
+        io::copy(&mut &file, &mut fs::File::create(&aside)?)?;
+        pkgdir.remove(name)
+    })?;
     // A file keeps its time of change when it moves; in here the age since it was moved counts.
     let moved = fs::File::options().append(true).open(&aside);
     moved.and_then(|file| file.set_modified(SystemTime::now()))?;
@@ -63,13 +69,15 @@ mod tests {
         let volume = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
             let path = volume.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, text).unwrap();
             path
         };
         assert!(reasons(volume.path()).is_empty());
         let aside = |name: &str, text: &str, what: &str| {
-            let from = file("file", text);
-            let to = set_aside(volume.path(), &from, Path::new(name), what).unwrap();
+            let from = file(&format!("binpkgs/{name}"), text);
+            let pkgdir = Beneath::open(&volume.path().join("binpkgs")).unwrap();
+            let to = set_aside(volume.path(), &pkgdir, Path::new(name), what).unwrap();
             assert!(!from.exists() && to.exists(), "{}", to.display());
             to.strip_prefix(volume.path().join(DIRECTORY)).unwrap().display().to_string()
         };

@@ -1,9 +1,9 @@
 //! What an offer leaves out because it may not be handed on, for a binhost that is open to everybody.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::PathBuf;
 
+use crate::beneath::Beneath;
 use crate::core::offer::{Held, Offer, Why};
 use crate::portage::files::index::{Index, Package};
 use crate::portage::names::licence::{self, Groups, REDISTRIBUTABLE};
@@ -13,7 +13,8 @@ use crate::portage::names::licence::{self, Groups, REDISTRIBUTABLE};
 pub fn groups(repositories: &[PathBuf]) -> Groups {
     let mut groups = Groups::default();
     for repository in repositories {
-        groups.read(&fs::read_to_string(repository.join("profiles/license_groups")).unwrap_or_default());
+        let text = Beneath::open(repository).and_then(|place| place.digested("profiles/license_groups"));
+        groups.read(&String::from_utf8_lossy(&text.unwrap_or_default()));
     }
     groups
 }

@@ -2,11 +2,11 @@
 //! [`attention`].
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::places::{found, names};
 use super::task::Task;
+use crate::beneath::{Beneath, Kind};
 use crate::portage::command;
 use crate::portage::files::attention::{self, Attention, NEWS};
 use crate::portage::files::settings::Settings;
@@ -16,6 +16,9 @@ const REPOSITORIES: &str = "/var/db/repos";
 
 /// So many entries of protected directories are looked at; one that is mounted from elsewhere may have any number.
 const MOST: usize = 200_000;
+
+/// No item of news is longer. They come from whoever syncs the repository.
+const LONGEST: u64 = 1 << 20;
 
 /// Looks at everything. Nothing here is a reason to stop.
 pub(super) fn look(task: &mut Task, settings: &Settings) {
@@ -52,16 +55,17 @@ fn titles(unread: &Path, repositories: &Path) -> Vec<String> {
     files.sort();
     let mut titles = Vec::new();
     for file in files {
-        let Some(repository) = file.strip_prefix("news-").and_then(|file| file.strip_suffix(".unread"))
-        else {
+        let repository = file.strip_prefix("news-").and_then(|file| file.strip_suffix(".unread"));
+        let Some(repository) = repository.filter(|name| ![".", ".."].contains(name)) else {
             continue;
         };
-        let text = fs::read_to_string(unread.join(&file)).unwrap_or_default();
-        for name in attention::unread(&text) {
-            let item =
-                repositories.join(repository).join("metadata/news").join(name).join(format!("{name}.en.txt"));
-            let item = fs::read_to_string(item).unwrap_or_default();
-            titles.push(attention::title(&item).unwrap_or(name).to_owned());
+        let Ok(text) = Beneath::open(unread).and_then(|place| place.read(&file, LONGEST)) else { continue };
+        let repository = Beneath::open(&repositories.join(repository));
+        for name in attention::unread(&String::from_utf8_lossy(&text)) {
+            let item = Path::new("metadata/news").join(name).join(format!("{name}.en.txt"));
+            let item = repository.as_ref().ok().and_then(|place| place.read(item, LONGEST).ok());
+            let item = item.unwrap_or_default();
+            titles.push(attention::title(&String::from_utf8_lossy(&item)).unwrap_or(name).to_owned());
         }
     }
     titles
@@ -83,17 +87,16 @@ fn waiting(attention: &Attention) -> Vec<PathBuf> {
             files.extend(waits.then(|| root.clone()));
         }
         while let Some(directory) = directories.pop() {
-            let Ok(entries) = fs::read_dir(&directory) else { continue };
+            let entries = Beneath::open(&directory).and_then(|place| place.list("."));
             let masked = attention::is_masked(&directory, protect, mask);
-            for entry in entries.flatten() {
+            for entry in entries.unwrap_or_default() {
                 let Some(rest) = left.checked_sub(1) else { return files.into_iter().collect() };
                 left = rest;
                 // Links are not followed.
-                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    directories.push(entry.path());
-                } else if let (false, Some(name)) =
-                    (masked, entry.file_name().to_str().and_then(attention::waits_for))
-                {
+                let name = entry.path.to_str();
+                if entry.kind == Kind::Directory {
+                    directories.push(directory.join(&entry.path));
+                } else if let (false, Some(name)) = (masked, name.and_then(attention::waits_for)) {
                     files.insert(directory.join(name));
                 }
             }
@@ -104,6 +107,8 @@ fn waiting(attention: &Attention) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -116,6 +121,11 @@ mod tests {
         };
         write("news/news-gentoo.unread", "2026-05-03-binpkg\n2026-06-01-gone\n");
         write("news/news-gentoo.skip", "2025-01-01-old\n");
+        // Whoever writes there gets nothing of root's shown by that, and nobody waits.
+        write("secret.en.txt", "Title: shadow\n");
+        write("news/news-...unread", "../../../secret\n");
+        nix::unistd::mkfifo(&place.path().join("news/news-a.unread"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink("../secret.en.txt", place.path().join("news/news-b.unread")).unwrap();
         write(
             "repos/gentoo/metadata/news/2026-05-03-binpkg/2026-05-03-binpkg.en.txt",
             "Title: Signed packages\n\nText\n",

@@ -7,16 +7,15 @@ use std::path::{Path, PathBuf};
 
 use super::places::INSTALLED;
 use super::prune::{item, place};
-use crate::binhost::offer;
+use crate::binhost::{offer, verify};
 use crate::core::prune::{self, Item, Kind};
-use crate::portage::files::index::{self, Index, Package};
+use crate::portage::files::index::{Index, Package};
 use crate::portage::names::cpv::Cpv;
 
 /// Every binary package of the index, needed or not. Repositories without an ebuild for any of them are not
 /// believed.
 pub(super) fn items(volume: &Path, pkgdir: &Path, repositories: &[PathBuf]) -> Vec<Item> {
-    let Ok(text) = fs::read(pkgdir.join("Packages")) else { return Vec::new() };
-    let Ok(Index { packages, .. }) = index::whole(&text) else { return Vec::new() };
+    let Ok(Index { packages, .. }) = verify::read_index(pkgdir) else { return Vec::new() };
     let has_ebuild = |cpv: &Cpv| {
         let ebuild = Path::new(cpv.cp()).join(format!("{}.ebuild", cpv.pf()));
         repositories.iter().any(|repository| repository.join(&ebuild).is_file())

@@ -4,19 +4,21 @@
 //! (`portage/sync/modules/git/git.py`). So what a kill in the middle of the first clone leaves is refused at every sync
 //! from then on, and with `sync-depth = 0` a clone without files is even called up to date.
 
-use std::fs;
 use std::path::Path;
 
 use super::places::{is_there, listing, names};
 use super::quarantine::unreadable;
 use super::repair;
 use super::task::{Task, Trouble};
-use crate::beneath::digested;
+use crate::beneath::Beneath;
 use crate::core::Exit;
 use crate::portage::command;
 use crate::portage::files::repository::Repository;
 use crate::portage::output::sync::Synced;
 use crate::procs;
+
+/// No file that is read here is longer: the longest has a line for each branch and tag.
+const LONGEST: u64 = 16 << 20;
 
 /// Makes a repository ready for a sync; one sentence for each thing done. Nothing goes that a person may have made:
 /// a clone is removed only if it has neither a commit nor a file, and files are written only where none is.
@@ -31,7 +33,8 @@ pub(super) fn mend(task: &mut Task, repository: &Repository, done: &mut Vec<Stri
     let has_files = names(location).iter().any(|name| name != ".git");
     let has_commits = has_references(&git);
     if !has_commits && !has_files && is_clone_of(&git, &repository.sync_uri) {
-        fs::remove_dir_all(&git).map_err(|problem| unreadable(&git, &problem))?;
+        let removed = Beneath::open(location).and_then(|place| place.remove_all(".git"));
+        removed.map_err(|problem| unreadable(&git, &problem))?;
         done.push(format!(
             "the clone of {} in {} was cut short and holds nothing: removed, so that it is cloned again",
             repository.name,
@@ -81,14 +84,15 @@ fn lost_files(task: &mut Task, path: &str) -> Result<usize, Trouble> {
 
 /// When the files of a repository were put together that is no clone (`metadata/timestamp.chk`).
 pub(super) fn timestamp(location: &Path) -> Option<String> {
-    let text = digested(&location.join("metadata/timestamp.chk")).ok()?;
+    let text = Beneath::open(location).ok()?.read("metadata/timestamp.chk", LONGEST).ok()?;
     Some(String::from_utf8_lossy(&text).trim().to_owned())
 }
 
 /// The commit that is checked out, of a git repository.
 pub(super) fn head(location: &Path) -> Option<String> {
-    let git = location.join(".git");
-    let read = |name: &str| fs::read_to_string(git.join(name)).ok();
+    let git = Beneath::open(&location.join(".git")).ok()?;
+    // A reference is a path that somebody wrote there, and what it leads to is shown.
+    let read = |name: &str| String::from_utf8(git.read(name, LONGEST).ok()?).ok();
     let head = read("HEAD")?;
     let Some(reference) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
     let packed = || {
@@ -107,7 +111,8 @@ fn has_references(git: &Path) -> bool {
 
 /// Whether it was made to fetch from there, or not yet told from where.
 fn is_clone_of(git: &Path, uri: &str) -> bool {
-    let config = fs::read_to_string(git.join("config")).unwrap_or_default();
+    let config = Beneath::open(git).and_then(|git| git.read("config", LONGEST)).unwrap_or_default();
+    let config = String::from_utf8_lossy(&config);
     // git is given a path where repos.conf has a file:// (`git.py:new`).
     let path = |uri: &str| uri.strip_prefix("file://").unwrap_or(uri).to_owned();
     let url = |line: &str| {
@@ -119,6 +124,8 @@ fn is_clone_of(git: &Path, uri: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -140,6 +147,12 @@ mod tests {
         fs::write(git.join("packed-refs"), "# pack-refs with: peeled\nba5 refs/heads/main\n").unwrap();
         assert!(has_references(&git));
         assert_eq!(head(&git.join("clone")).as_deref(), Some("ba5"));
+        // What it is is shown, and whoever syncs the repository may have written it.
+        for reference in ["../../../../../../etc/passwd", "/etc/passwd", "refs/heads/link"] {
+            drop(std::os::unix::fs::symlink("/etc/passwd", git.join("refs/heads/link")));
+            fs::write(git.join("HEAD"), format!("ref: {reference}\n")).unwrap();
+            assert_eq!(head(&git.join("clone")), None, "{reference}");
+        }
         fs::remove_dir_all(&git).unwrap();
     }
 }

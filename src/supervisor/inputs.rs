@@ -5,13 +5,12 @@
 //! settings, `bin/phase-helpers.sh:eapply_user` for the places of user patches.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::places;
-use crate::beneath::digested;
+use super::places::names;
+use crate::beneath::{Beneath, Kind, digested};
 use crate::portage::files::gpkg::digests::hex;
 use crate::portage::output::plan::{Plan, Planned};
 
@@ -22,6 +21,8 @@ const CONFIG: &str = "etc/portage";
 const SETTINGS: &[&str] = &["make.conf", "bashrc", "package.bashrc", "package.env", "env", "profile"];
 /// Portage's cache of what ebuilds say of themselves, by the path of their repository.
 const CACHE: &str = "var/cache/edb/dep";
+/// How deep the files of a package are looked at. Ebuilds have them in a directory or two.
+const DEPTH: usize = 16;
 /// Installed packages.
 const INSTALLED: &str = "var/db/pkg";
 /// What compiles and links, as `category/name`.
@@ -63,7 +64,7 @@ fn tools(root: &Path) -> String {
     for name in TOOLCHAIN {
         let (category, package) = name.split_once('/').unwrap_or((name, ""));
         let directory = root.join(INSTALLED).join(category);
-        for version in places::names(&directory) {
+        for version in names(&directory) {
             let number = version.strip_prefix(package).and_then(|rest| rest.strip_prefix('-'));
             if number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit())) {
                 parts.push(format!("{category}/{version}"));
@@ -71,7 +72,7 @@ fn tools(root: &Path) -> String {
         }
     }
     for directory in CHOSEN.iter().map(|directory| root.join(directory)) {
-        for file in places::names(&directory).iter().filter(|name| name.starts_with("config-")) {
+        for file in names(&directory).iter().filter(|name| name.starts_with("config-")) {
             let chosen = digested(&directory.join(file)).unwrap_or_default();
             let chosen = String::from_utf8_lossy(&chosen);
             parts.extend(chosen.lines().find_map(|line| line.strip_prefix("CURRENT=")).map(str::to_owned));
@@ -81,23 +82,30 @@ fn tools(root: &Path) -> String {
 }
 
 fn inputs(package: &Planned, repo: &Path, settings: &str, root: &Path) -> String {
+    // Whoever syncs the repository, mostly the user portage, may have put anything there.
+    let place = Beneath::open(repo).ok();
     let cpv = &package.cpv;
     let mut digest = Sums::default();
     digest.text(settings);
     let mut flags = package.flags.clone();
     flags.sort();
     digest.text(&flags.join(" "));
-    let directory = repo.join(cpv.cp());
-    digest.file(&directory.join(format!("{}.ebuild", cpv.pf())));
-    digest.tree(&directory.join("files"));
+    let directory = Path::new(cpv.cp());
+    let text = |path: &Path| place.as_ref().and_then(|place| place.digested(path).ok()).unwrap_or_default();
+    digest.bytes(&text(&directory.join(format!("{}.ebuild", cpv.pf()))));
+    match &place {
+        Some(place) => digest.below(place, &directory.join("files"), DEPTH),
+        None => digest.bytes(&[]),
+    }
     // The sources; the rest of a Manifest is about the files above and those of other versions.
-    for line in lines(&directory.join("Manifest"), "DIST ") {
+    for line in lines(&text(&directory.join("Manifest")), "DIST ") {
         digest.text(&line);
     }
     // The eclasses with their digests, from the repository's own cache, and from that of Portage when it found
     // the former out of date.
-    let own = repo.join("metadata/md5-cache").join(cpv.as_str());
-    let portages = root.join(CACHE).join(repo.strip_prefix("/").unwrap_or(repo)).join(cpv.as_str());
+    let own = text(&Path::new("metadata/md5-cache").join(cpv.as_str()));
+    let portages = Beneath::open(&root.join(CACHE).join(repo.strip_prefix("/").unwrap_or(repo)));
+    let portages = portages.and_then(|place| place.digested(cpv.as_str())).unwrap_or_default();
     for cache in [own, portages] {
         for line in lines(&cache, "_eclasses_=") {
             digest.text(&line);
@@ -119,7 +127,7 @@ fn inputs(package: &Planned, repo: &Path, settings: &str, root: &Path) -> String
 /// A digest of the settings that reach every build.
 fn settings(root: &Path) -> String {
     let mut digest = Sums::default();
-    let profile = fs::read_link(root.join(CONFIG).join("make.profile")).unwrap_or_default();
+    let profile = root.join(CONFIG).join("make.profile").read_link().unwrap_or_default();
     digest.text(&profile.to_string_lossy());
     for setting in SETTINGS {
         digest.tree(&root.join(CONFIG).join(setting));
@@ -146,7 +154,28 @@ impl Sums {
         self.bytes(&digested(path).unwrap_or_default());
     }
 
-    /// A file, or a directory with everything below it.
+    /// A file, or a directory with everything below it, where others may write. A link counts by what it says, and by the
+    /// file that it leads to if that is there as well.
+    fn below(&mut self, place: &Beneath, path: &Path, depth: usize) {
+        let Ok(entries) = place.list(path) else {
+            return self.bytes(&place.digested(path).unwrap_or_default());
+        };
+        for entry in entries {
+            self.text(&entry.path.file_name().unwrap_or_default().to_string_lossy());
+            match entry.kind {
+                Kind::Directory if depth > 0 => self.below(place, &entry.path, depth - 1),
+                Kind::Directory => {}
+                Kind::File => self.bytes(&place.digested(&entry.path).unwrap_or_default()),
+                Kind::Other => {
+                    let target = place.link(&entry.path).unwrap_or_default();
+                    self.text(&target.to_string_lossy());
+                    self.bytes(&place.digested(&entry.path).unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// A file, or a directory with everything below it. It is root's.
     fn tree(&mut self, path: &Path) {
         if !path.is_dir() {
             return self.file(path);
@@ -156,7 +185,7 @@ impl Sums {
             let below = path.join(&name);
             // A link that leads up again would have no end.
             if below.is_symlink() {
-                let target = fs::read_link(&below).unwrap_or_default();
+                let target = below.read_link().unwrap_or_default();
                 self.text(&target.to_string_lossy());
                 if !below.is_dir() {
                     self.file(&below);
@@ -172,24 +201,16 @@ impl Sums {
     }
 }
 
-/// What is in a directory, in order; nothing where there is none.
-fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
-}
-
-/// The lines of a file that begin so, in order.
-fn lines(file: &Path, beginning: &str) -> Vec<String> {
-    let text = digested(file).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
+/// The lines of a text that begin so, in order.
+fn lines(text: &[u8], beginning: &str) -> Vec<String> {
+    let text = String::from_utf8_lossy(text);
     text.lines().filter(|line| line.starts_with(beginning)).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::portage::output::plan::Reader;
 
@@ -249,6 +270,32 @@ mod tests {
         // Marks are about what is installed, not about what is built.
         assert_eq!(look(&line.replace("-y", "-y*")), before);
         assert_ne!(look(&line.replace("-y", "y")), before);
+    }
+
+    /// They are written by whoever syncs them.
+    #[test]
+    fn the_files_of_a_repository_lead_nowhere_else() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let look = || inputs(&planned("[ebuild  N     ] a/b-1::r  12 KiB"), &root.join(REPO), "", root);
+        let link = |to: &str, from: &str| {
+            std::os::unix::fs::symlink(to, root.join(REPO).join("a/b").join(from)).unwrap();
+        };
+        write(root, "var/db/repos/r/a/b/b-9999.ebuild", "EAPI=8");
+        write(root, "outside/file", "1");
+        // A way up and a tree with no end, to which there is nothing like it below.
+        write(root, "var/db/repos/r/a/b/files/x.patch", "+");
+        link("../../../../../../../../proc/self", "files/everything");
+        link("/", "files/root");
+        link("../../../../../../../outside/file", "files/outside");
+        link("b-9999.ebuild", "b-1.ebuild");
+        let long = fs::File::create(root.join(REPO).join("a/b/files/long")).unwrap();
+        long.set_len(1 << 40).unwrap();
+        let before = look();
+        write(root, "outside/file", "2");
+        assert_eq!(look(), before, "what lies outside has no part in it");
+        write(root, "var/db/repos/r/a/b/b-9999.ebuild", "EAPI=8 # repaired");
+        assert_ne!(look(), before, "a link to another version of itself has");
     }
 
     #[test]

@@ -2,12 +2,12 @@
 //! volume, each with a text beside it that says why ([`aside`]), and taken out of the index.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use super::places;
 use super::task::{Task, Trouble, own_features};
+use crate::beneath::Beneath;
 use crate::binhost::aside;
 use crate::binhost::offer::Audited;
 use crate::binhost::verify::{Finding, Kind};
@@ -16,14 +16,15 @@ use crate::core::failure::{Class, Failure};
 use crate::portage::command;
 use crate::portage::files::binpkg;
 use crate::portage::files::gpkg::{self, Damage};
+use crate::portage::files::leftovers::Entry;
 use crate::portage::files::settings::Settings;
 use crate::portage::names::cpv::Cpv;
 
-/// Sets aside a file of PKGDIR; says so in one sentence. `what` is wrong with it, in words that follow its name.
-pub(super) fn one(task: &Task, settings: &Settings, path: &Path, what: &str) -> Result<String, Trouble> {
-    let name = path.strip_prefix(&settings.pkgdir).unwrap_or(path);
-    let aside =
-        aside::set_aside(&task.volume, path, name, what).map_err(|problem| unreadable(path, &problem))?;
+/// Sets aside a file of PKGDIR; says so in one sentence. `name` is its path there, and `what` is wrong with it, in words that
+/// follow its name.
+pub(super) fn one(task: &Task, pkgdir: &Beneath, name: &Path, what: &str) -> Result<String, Trouble> {
+    let aside = aside::set_aside(&task.volume, pkgdir, name, what)
+        .map_err(|problem| unreadable(&pkgdir.path().join(name), &problem))?;
     Ok(format!("the binary package {} {what}; it is set aside as {}", name.display(), aside.display()))
 }
 
@@ -35,8 +36,9 @@ pub(super) fn packages(task: &mut Task, packages: &[Cpv]) -> Result<(), Trouble>
     let mut moved = 0;
     for entry in &listing {
         if binpkg::package_of(&entry.path).is_some_and(|found| packages.contains(&found)) {
-            let what = what_is_wrong(&pkgdir.join(&entry.path), entry.size);
-            move_one(task, &pkgdir, &entry.path, &what)?;
+            let place = open(&pkgdir)?;
+            let what = what_is_wrong(&place, entry);
+            move_one(task, &place, &entry.path, &what)?;
             moved += 1;
         }
     }
@@ -48,8 +50,9 @@ pub(super) fn packages(task: &mut Task, packages: &[Cpv]) -> Result<(), Trouble>
 }
 
 /// What is told of a file that Portage refused.
-fn what_is_wrong(path: &Path, size: u64) -> String {
-    let looked = File::open(path).map_err(Damage::from).and_then(|file| gpkg::check(file, size));
+fn what_is_wrong(pkgdir: &Beneath, entry: &Entry) -> String {
+    let looked =
+        pkgdir.linked(&entry.path).map_err(Damage::from).and_then(|file| gpkg::check(file, entry.size));
     match looked {
         Err(damage @ Damage::Uncompressed) => damage.told(),
         // Its digests are told by nobody but the index, or it is of the older format.
@@ -71,18 +74,19 @@ pub(super) fn audited(task: &mut Task, settings: &Settings, audited: &Audited) -
     };
     let going: Vec<&Finding> = audited.findings.iter().filter(goes).collect();
     for finding in &going {
-        move_one(task, &settings.pkgdir, Path::new(&finding.path), &finding.what)?;
+        move_one(task, &open(&settings.pkgdir)?, Path::new(&finding.path), &finding.what)?;
     }
     // Should that be cut short, the next preflight does it.
     if going.is_empty() { Ok(()) } else { task.capture(&command::fix_binhost(&own_features())).map(|_| ()) }
 }
 
-fn move_one(task: &Task, pkgdir: &Path, name: &Path, what: &str) -> Result<(), Trouble> {
-    let path = pkgdir.join(name);
-    let aside = aside::set_aside(&task.volume, &path, name, what);
-    let aside = aside.map_err(|problem| unreadable(&path, &problem))?;
-    tracing::info!("the binary package {} {what}; it is set aside as {}", name.display(), aside.display());
+fn move_one(task: &Task, pkgdir: &Beneath, name: &Path, what: &str) -> Result<(), Trouble> {
+    tracing::info!("{}", one(task, pkgdir, name, what)?);
     Ok(())
+}
+
+fn open(pkgdir: &Path) -> Result<Beneath, Trouble> {
+    Beneath::open(pkgdir).map_err(|problem| unreadable(pkgdir, &problem))
 }
 
 /// That a directory with something to repair cannot be read or written.

@@ -12,7 +12,7 @@ use super::task::{Task, Trouble, binaries, own_features};
 use super::temporary_use;
 use super::trial;
 use super::unusable;
-use crate::beneath::Beneath;
+use crate::beneath::{Beneath, digested};
 use crate::core::Exit;
 use crate::core::failure::{Class, Failure};
 use crate::portage::command;
@@ -25,6 +25,10 @@ use crate::portage::files::unusable::Reason;
 use crate::portage::names::cpv::Cpv;
 use crate::procs;
 use crate::render::clean;
+use crate::volume;
+
+/// No record of one number is longer.
+const LONGEST: u64 = 4096;
 
 /// How much a binpkg's time of change may lie before the moment it was written: Portage sets it.
 const SLACK: Duration = Duration::from_hours(24);
@@ -103,10 +107,9 @@ fn set_aside_unreadable(task: &Task, settings: &Settings, done: &mut Vec<String>
     let listing = listing(&settings.pkgdir).map_err(|problem| unreadable(&settings.pkgdir, &problem))?;
     let Ok(place) = Beneath::open(&settings.pkgdir) else { return Ok(()) };
     for entry in listing.iter().filter(|entry| is_gpkg(&entry.path)) {
-        let path = settings.pkgdir.join(&entry.path);
         let Ok(file) = place.linked(&entry.path) else { continue };
         if let Err(damage) = gpkg::check(file, entry.size) {
-            done.push(quarantine::one(task, settings, &path, &damage.told())?);
+            done.push(quarantine::one(task, &place, &entry.path, &damage.told())?);
         }
     }
     Ok(())
@@ -124,11 +127,11 @@ fn set_aside_damaged(
     let stamp = task.volume.join("state/checked");
     let since = changed(&stamp).and_then(|at| at.checked_sub(SLACK));
     for entry in listing {
-        let path = settings.pkgdir.join(&entry.path);
         let damage = if binpkg::has_wrong_digest(&entry.path) {
             "is damaged: Portage found its digest wrong".to_owned()
         } else if entry.size > 0 && is_gpkg(&entry.path) {
-            if since.is_some_and(|since| changed(&path).is_some_and(|at| at < since)) {
+            let at = place.entry(&entry.path).map(|entry| entry.modified).ok();
+            if since.is_some_and(|since| at.is_some_and(|at| at < since)) {
                 continue;
             }
             let Ok(file) = place.linked(&entry.path) else { continue };
@@ -140,10 +143,10 @@ fn set_aside_damaged(
         } else {
             continue;
         };
-        done.push(quarantine::one(task, settings, &path, &damage)?);
+        done.push(quarantine::one(task, &place, &entry.path, &damage)?);
     }
     // Without the stamp the next look is a longer one.
-    drop(fs::write(stamp, ""));
+    drop(volume::stamp(&stamp));
     Ok(())
 }
 
@@ -199,16 +202,21 @@ fn unfinished(
         .iter()
         .map(PathBuf::as_path)
         .filter(|path| !failed.iter().any(|failed| path.as_os_str() == failed.as_str()));
+    let place = Beneath::open(&root).ok();
     let builds = |package: &Cpv| {
-        let work = root.join(package.as_str()).join("build-info/BUILD_TIME");
-        (text(&work), text(&Path::new(INSTALLED).join(package.as_str()).join("BUILD_TIME")))
+        let work = Path::new(package.as_str()).join("build-info/BUILD_TIME");
+        let work = place.as_ref().and_then(|place| place.read(work, LONGEST).ok()).unwrap_or_default();
+        (
+            String::from_utf8_lossy(&work).into_owned(),
+            text(&Path::new(INSTALLED).join(package.as_str()).join("BUILD_TIME")),
+        )
     };
     let repairs = leftovers::work(directories, builds, running);
     take(&root, repairs, done)
 }
 
 fn text(file: &Path) -> String {
-    fs::read_to_string(file).unwrap_or_default()
+    String::from_utf8_lossy(&digested(file).unwrap_or_default()).into_owned()
 }
 
 /// Removes what was left, and names the packages that have to be merged again for it.
@@ -240,14 +248,19 @@ fn index(
         }
     }
     let mut whole = Vec::new();
+    let mut set_aside = |path: &Path, damage: &Damage| {
+        let place =
+            Beneath::open(&settings.pkgdir).map_err(|problem| unreadable(&settings.pkgdir, &problem))?;
+        let name = path.strip_prefix(&settings.pkgdir).unwrap_or(path);
+        done.push(quarantine::one(task, &place, name, &damage.told())?);
+        Ok::<(), Trouble>(())
+    };
     for (path, reason) in binpkg::invalid(&text) {
         match unusable::examine(&path, &reason, &settings.signatures) {
             // No program and no key helps; a build from source does, and the next audit asks for one.
-            Ok(Reason::Uncompressed) => {
-                done.push(quarantine::one(task, settings, &path, &Damage::Uncompressed.told())?);
-            }
+            Ok(Reason::Uncompressed) => set_aside(&path, &Damage::Uncompressed)?,
             Ok(why) => whole.push((path, why)),
-            Err(damage) => done.push(quarantine::one(task, settings, &path, &damage.told())?),
+            Err(damage) => set_aside(&path, &damage)?,
         }
     }
     if let Some(failure) = unusable::failure(&whole, settings) {

@@ -1,10 +1,11 @@
 //! The sync step: the repositories, each with what came of it.
 
-use std::fs;
+use std::path::Path;
 
 use super::clones;
 use super::places;
 use super::task::{Task, Trouble};
+use crate::beneath::digested;
 use crate::core::{Exit, Ran, Report};
 use crate::portage::command::{self, Syncer};
 use crate::portage::files::repository::{Repositories, Repository};
@@ -52,7 +53,8 @@ pub(super) fn run(task: &mut Task, only: &[String]) -> Result<Report, Trouble> {
         }
         let there = |one: &Repository| (one.name.clone(), places::is_there(&one.location));
         let there = repositories.all.iter().map(there).collect();
-        let mut revisions = fs::read(REVISIONS).map(|text| sync::revisions(&text)).unwrap_or_default();
+        let mut revisions =
+            digested(Path::new(REVISIONS)).map(|text| sync::revisions(&text)).unwrap_or_default();
         // Portage writes down nothing of a repository that others may change (`volatile`).
         let heads = chosen.iter().filter_map(|one| Some((one.name.clone(), clones::head(&one.location)?)));
         revisions.extend(heads);

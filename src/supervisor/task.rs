@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -18,6 +18,7 @@ use super::gauge::{self, Directory, Gauge};
 use super::inputs;
 use super::process::{Capture, Handle, Launch, Sink};
 use super::unusable;
+use crate::beneath::Beneath;
 use crate::config::{self, Config};
 use crate::core::eta::Estimates;
 use crate::core::failure::{Class, Failure};
@@ -326,7 +327,12 @@ pub(crate) fn options(config: &Config, exclude: &[String]) -> BuildOptions {
 
 /// What lies in PKGDIR; nothing as long as there is no index.
 pub(super) fn binaries(settings: &Settings) -> Vec<Binary> {
-    fs::read(settings.pkgdir.join("Packages")).map(|text| index::binaries(&text)).unwrap_or_default()
+    let read = || {
+        let mut text = Vec::new();
+        Beneath::open(&settings.pkgdir)?.linked("Packages")?.read_to_end(&mut text)?;
+        io::Result::Ok(text)
+    };
+    read().map(|text| index::binaries(&text)).unwrap_or_default()
 }
 
 /// The output of a step's command.

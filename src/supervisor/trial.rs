@@ -18,6 +18,7 @@ use std::path::Path;
 
 use super::places::{INSTALLED, names};
 use super::task::{Task, Trouble};
+use crate::beneath::digested;
 use crate::binhost::offer::Audited;
 use crate::core::failure::{Class, Failure};
 use crate::core::{Exit, Ran, Report};
@@ -125,10 +126,12 @@ fn prepare<'a>(
 
 /// The atoms of the builder's own world; nothing of a file that cannot be read, as Portage has it.
 fn world() -> BTreeSet<String> {
-    let text = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    // Its directory belongs to the group portage.
+    let read = |path: &Path| String::from_utf8(digested(path).ok()?).ok();
+    let text = |path: &Path| read(path).unwrap_or_default();
     let root = Path::new("/");
     world::atoms(&text(&root.join(command::WORLD)), &text(&root.join(command::WORLD_SETS)), |name| {
-        fs::read_to_string(Path::new(world::SETS).join(name)).ok()
+        read(&Path::new(world::SETS).join(name))
     })
 }
 

@@ -36,6 +36,7 @@ src_compile() {
 	ln -s /var/db/pkg/test-quick virtual
 	mkdir -p test-left/over-1 && ln -s /srv/victim test-left/over-1/out && mkfifo test-left/over-1/pipe
 	ln -s /srv/victim test-left/link-1
+	mkdir -p test-left/pipe-1/build-info && mkfifo test-left/pipe-1/build-info/BUILD_TIME
 	${old} test-left/* test-left
 }
 src_install() { test_file; }

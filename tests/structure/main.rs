@@ -84,22 +84,40 @@ fn nothing_takes_it_for_granted_that_a_thread_can_be_made() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// What looks into places that others may write: `log/`, `distfiles/`, the build directory, `/run/portage`, the repositories.
+/// What looks into places that others may write: `log/`, `distfiles/`, the build directory, `/run/portage`, the repositories,
+/// the news, what Portage keeps in directories of its group; and what takes binary packages as they come.
 const AMONG_OTHERS: &[&str] = &[
+    "binhost/licence.rs",
     "client/logs/mod.rs",
     "client/logs/elog.rs",
     "client/logs/failed.rs",
     "client/logs/follow.rs",
     "client/logs/package.rs",
+    "supervisor/attention.rs",
+    "supervisor/clones.rs",
     "supervisor/facts.rs",
+    "supervisor/inputs.rs",
     "supervisor/live.rs",
     "supervisor/places.rs",
     "supervisor/prune.rs",
     "supervisor/prune/parts.rs",
+    "supervisor/quarantine.rs",
+    "supervisor/repair.rs",
+    "supervisor/syncing.rs",
+    "supervisor/unusable.rs",
 ];
 /// Ways there by a path, which whoever may write there can lead elsewhere.
-const BY_PATH: &[&str] =
-    &["fs::read", "fs::remove", "fs::rename", "fs::write", "File::open", "File::create", "OpenOptions"];
+const BY_PATH: &[&str] = &[
+    "fs::read",
+    "fs::remove",
+    "fs::rename",
+    "fs::write",
+    "fs::copy",
+    "fs::hard_link",
+    "File::open",
+    "File::create",
+    "OpenOptions",
+];
 /// Names of such places; nobody else may build a path to them.
 const THEIRS: &[&str] = &["\"log/", "join(\"log\")", "\"/var/tmp/", "tmpdir.join"];
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::ledger::Publisher;
 use super::stage::{self, Need, Part};
 use super::{At, Error, LINK, NEW, PACKAGES, Releases, sign};
+use crate::beneath::Beneath;
 use crate::binhost::signing::Signatory;
 use crate::binhost::verify;
 use crate::core::offer::{Held, Offer, Offered};
@@ -124,10 +126,11 @@ pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Id, P
     let path = place.join(PACKAGES);
     let index = verify::read_index(&place).at(&path)?;
     let mut packages = by_path(index.packages);
+    let files = beneath(&place)?;
     let part = |entry: &Entry| {
         let missing = || Error::Incomplete { id, path: entry.path.clone(), what: "is not in its index" };
         let package = packages.remove(&entry.path).ok_or_else(missing)?;
-        Ok(Part { entry: entry.clone(), package, source: place.join(&entry.path), need: Need::Nothing })
+        Ok(Part { entry: entry.clone(), package, place: Arc::clone(&files), need: Need::Nothing })
     };
     let parts = target.packages.iter().map(part).collect::<Result<Vec<_>, Error>>()?;
     let again = Some(target.again.unwrap_or(id));
@@ -149,6 +152,10 @@ fn published(release: &Release, new: bool, changes: String) -> Published {
     let held = u64::try_from(release.held.len()).unwrap_or(u64::MAX);
     let (current, kernel) = (Current::from(release), release.kernel.clone());
     Published { current, new, changes, held, kernel, running: running() }
+}
+
+fn beneath(directory: &Path) -> Result<Arc<Beneath>, Error> {
+    Beneath::open(directory).at(directory).map(Arc::new)
 }
 
 fn by_path(packages: Vec<Package>) -> BTreeMap<String, Package> {
@@ -173,20 +180,25 @@ fn parts(
         .flat_map(|before| &before.packages)
         .map(|entry| ((entry.path.as_str(), entry.source()), entry))
         .collect();
+    let place = beneath(pkgdir)?;
+    let mut there = None;
     let part = |offered: &Offered| {
         let changed = |what| Error::Changed { path: offered.path.clone(), what };
         let package =
             packages.remove(&offered.path).ok_or_else(|| changed("the index does not name it any more"))?;
-        let source = pkgdir.join(&offered.path);
-        let meta = fs::metadata(&source).at(&source)?;
+        let file = place.linked(&offered.path).and_then(|file| file.metadata());
+        let meta = file.at(&pkgdir.join(&offered.path))?;
         if meta.len() != offered.size {
             return Err(changed("its size is another one"));
         }
         let untouched = package.get("MTIME").parse().is_ok_and(|time: i64| time == meta.mtime());
         let earlier = known.get(&(offered.path.as_str(), offered.sha1.as_str())).filter(|_| untouched);
         if let (Some(earlier), Some(before)) = (earlier, before) {
-            let source = releases.place(before.id).join(&earlier.path);
-            return Ok(Part { entry: (*earlier).clone(), package, source, need: Need::Nothing });
+            let place = match &there {
+                Some(place) => Arc::clone(place),
+                None => Arc::clone(there.insert(beneath(&releases.place(before.id))?)),
+            };
+            return Ok(Part { entry: (*earlier).clone(), package, place, need: Need::Nothing });
         }
         let entry = Entry {
             cpv: offered.cpv.clone(),
@@ -204,7 +216,7 @@ fn parts(
         // Only this format has signatures.
         let need =
             if signed.is_some() && entry.path.ends_with(".gpkg.tar") { Need::Signing } else { Need::Reading };
-        Ok(Part { entry, package, source, need })
+        Ok(Part { entry, package, place: Arc::clone(&place), need })
     };
     offer.packages.iter().map(part).collect()
 }

@@ -1,6 +1,6 @@
 //! Signs packages on their way into a release, several at a time.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::BufWriter;
 use std::num::NonZero;
 use std::os::unix::fs::OpenOptionsExt;
@@ -80,8 +80,8 @@ fn one<S: Signer>(
 ) -> Result<Entry, Error> {
     let path = directory.join(&part.entry.path);
     path.parent().map_or(Ok(()), stage::make)?;
-    let source = File::open(&part.source).at(&part.source)?;
-    let size = source.metadata().at(&part.source)?.len();
+    let source = part.open()?;
+    let size = source.metadata().at(&path)?.len();
     let copy = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path).at(&path)?;
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
     let whole = sign::sign(source, size, BufWriter::new(copy), signer, seconds)

@@ -4,12 +4,14 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::{Compression, GzBuilder};
 use jiff::Timestamp;
 use sha2::{Digest, Sha512};
 
 use super::{At, CHANGES, Error, PACKAGES, PACKAGES_GZ, RELEASE};
+use crate::beneath::Beneath;
 use crate::binhost::examine::Examiner;
 use crate::core::release::{Entry, IndexFile, Release};
 use crate::portage::files::gpkg::Damage;
@@ -23,8 +25,8 @@ pub(super) struct Part {
     pub(super) entry: Entry,
     /// What the index says of it.
     pub(super) package: Package,
-    /// Where its file is.
-    pub(super) source: PathBuf,
+    /// In which directory it is, at the path of the entry.
+    pub(super) place: Arc<Beneath>,
     /// What has to be done with it.
     pub(super) need: Need,
 }
@@ -61,7 +63,7 @@ pub(super) fn packages(
             parent.clone_into(&mut made);
         }
         if part.need != Need::Signed {
-            place(&part.source, &to).at(&to)?;
+            part.place(&to).at(&to)?;
         }
         if part.need == Need::Reading {
             read(part, &to)?;
@@ -86,20 +88,31 @@ pub(super) fn make(directory: &Path) -> Result<(), Error> {
     fs::DirBuilder::new().recursive(true).mode(0o755).create(directory).at(directory)
 }
 
-/// A file in two places: as one file where that goes. A format that Portage changes in place when a package
-/// moves (`portage/dbapi/bintree.py:update_ents` does with xpak) is copied, and so is what a file system refuses to link.
-fn place(from: &Path, to: &Path) -> io::Result<()> {
-    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
-    if from.extension().is_some_and(|format| format == "tar") {
-        match fs::hard_link(from, to) {
-            Err(error)
-                if [CrossesDevices, PermissionDenied, TooManyLinks, Unsupported].contains(&error.kind()) => {}
-            linked => return linked,
-        }
+impl Part {
+    /// Its file.
+    pub(super) fn open(&self) -> Result<File, Error> {
+        self.place.linked(&self.entry.path).at(&self.place.path().join(&self.entry.path))
     }
-    fs::copy(from, to)?;
-    let time = fs::metadata(from)?.modified()?;
-    File::options().write(true).open(to)?.set_modified(time)
+
+    /// A file in two places: as one file where that goes. A format that Portage changes in place when a package
+    /// moves (`portage/dbapi/bintree.py:update_ents` does with xpak) is copied, and so is what a file system refuses to link.
+    fn place(&self, to: &Path) -> io::Result<()> {
+        use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+        if to.extension().is_some_and(|format| format == "tar") {
+            match self.place.link_to(&self.entry.path, to) {
+                Err(error)
+                    if [CrossesDevices, PermissionDenied, TooManyLinks, Unsupported]
+                        .contains(&error.kind()) => {}
+                linked => return linked,
+            }
+        }
+        let mut from = self.place.linked(&self.entry.path)?;
+        let mut copy = File::create(to)?;
+        io::copy(&mut from, &mut copy)?;
+        let meta = from.metadata()?;
+        copy.set_permissions(meta.permissions())?;
+        copy.set_modified(meta.modified()?)
+    }
 }
 
 /// Reads a file, which has to be the one that was found good.
