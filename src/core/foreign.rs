@@ -14,7 +14,21 @@ pub fn in_state(names: &str, value: &Value) -> Option<Value> {
         ("phase", _) => return Some(json!({ "paused": pause(value) })),
         // What the step did is done again, with all that comes before it.
         ("phase.running" | "phase.paused.at", _) => "preflight",
-        ("phase.waiting", _) => "1970-01-01T00:00:00Z",
+        ("phase.waiting" | "since" | "cycle.started" | "known.since" | "known.last", _) => {
+            "1970-01-01T00:00:00Z"
+        }
+        // Half a tree may have been left, so that one is fetched before anything else.
+        ("sync.cut_short", _) => return Some(1.into()),
+        ("last_job" | "sync.failures" | "cycle.circles", _) | (_, "binary" | "source") => {
+            return Some(0.into());
+        }
+        // Tried from the beginning, or counted so.
+        (_, "failed") => return Some(0.into()),
+        ("phase.paused.by_flag" | "pending.sync" | "cycle.forced" | "cycle.over", _) => {
+            return Some(false.into());
+        }
+        ("known.message" | "cycle.owed.message", _) => return Some(said(value)),
+        (_, "title" | "text") if names.starts_with("notices.") => return Some(said(value)),
         // Somebody holds it. A failure would be tried again in a new container.
         ("phase.paused.why", _) => "operator",
         ("pending.pause.mode", _) => "after-package",
@@ -36,6 +50,12 @@ pub fn in_release(names: &str, _: &Value) -> Option<Value> {
         "held.why.is" => Some("file".into()),
         _ => None,
     }
+}
+
+/// A sentence for people, whatever it is made of there.
+fn said(value: &Value) -> Value {
+    let text = words(value).unwrap_or("what is said of it is not understood by this version of gbsup");
+    text.into()
 }
 
 /// A pause until somebody says `resume`, with whatever words there are.

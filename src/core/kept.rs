@@ -280,8 +280,8 @@ fn names(at: &[Key]) -> Vec<&str> {
 /// Puts another value in the place of this one wherever these names lead to it, through whatever lists.
 fn everywhere(value: &mut Value, names: &[&str], this: &Value, other: &Value) {
     match (value, names) {
-        (Value::Array(list), _) => list.iter_mut().for_each(|value| everywhere(value, names, this, other)),
         (value, []) if value == this => *value = other.clone(),
+        (Value::Array(list), _) => list.iter_mut().for_each(|value| everywhere(value, names, this, other)),
         (Value::Object(fields), [name, rest @ ..]) => {
             if let Some(value) = fields.get_mut(*name) {
                 everywhere(value, rest, this, other);

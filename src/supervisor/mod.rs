@@ -36,6 +36,8 @@ mod pulse;
 mod quarantine;
 mod rebuild;
 pub mod rehearse;
+#[cfg(test)]
+mod released_tests;
 mod remedies;
 mod repair;
 mod serving;

@@ -247,3 +247,56 @@ fn what_a_person_holds_stays_held_in_a_new_container() {
     story.ask(Request::Resume { skip: Vec::new() });
     assert_eq!(story.running(), Step::Preflight);
 }
+
+/// Whatever a newer one puts in the place of a number, a word or a time, a person's pause holds, messages are sent, and
+/// what is known stays known.
+#[test]
+fn a_value_that_is_not_known_takes_little_with_it() {
+    fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                fields.iter().for_each(|(name, value)| {
+                    leaves(value, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), found);
+                });
+            }
+            Value::Array(list) => list
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| leaves(value, &format!("{at}/{index}"), found)),
+            _ => found.push(at.to_owned()),
+        }
+    }
+    /// What a state is of no use without, and what tells one thing from another.
+    const NEEDED: &[&str] = &[
+        "/schema",
+        "/known/0/package",
+        "/known/0/inputs/package",
+        "/known/0/inputs/toolchain",
+        "/known/0/slot",
+    ];
+    let old = value(RELEASED[0].1);
+    let mut found = Vec::new();
+    leaves(&old, "", &mut found);
+    found.retain(|path| !NEEDED.contains(&path.as_str()));
+    assert!(found.len() > 80, "{}", found.len());
+    for path in found {
+        for odd in [json!("unheard-of"), json!({ "why": ["not"] }), json!(-1), json!([])] {
+            let mut file = old.clone();
+            *file.pointer_mut(&path).unwrap() = odd;
+            let read = kept::read::<Durable>(file.to_string().as_bytes(), in_state);
+            let Reading { value: durable, mut kept, foreign } =
+                read.unwrap_or_else(|error| panic!("{path}: {error}"));
+            let path = format!("{path}, {} so {foreign:?} is not understood", file.pointer(&path).unwrap());
+            assert!(matches!(durable.phase, Phase::Paused(_)), "{path}: {:?}", durable.phase);
+            assert_eq!(durable.known.len(), 1, "{path}");
+            assert_eq!(durable.notices.owed.keys().collect::<Vec<_>>(), [&Way::Webhook], "{path}");
+            assert!(
+                durable.cycle.is_some()
+                    || path.starts_with("/cycle/id")
+                    || path.starts_with("/cycle/started"),
+                "{path}"
+            );
+            assert_eq!(kept.restore(&durable).unwrap(), file, "{path}");
+        }
+    }
+}

@@ -278,6 +278,14 @@ fn what_a_newer_version_wrote_beside_the_turns_stays() {
 }
 
 #[test]
+fn what_a_released_version_remembers_of_the_turns_is_read() {
+    let volume = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/volume/0.1.0");
+    let turns = ledger::turns(&Releases::on(&volume));
+    let ids: Vec<String> = turns.iter().map(|turn| turn.id.to_string()).collect();
+    assert_eq!(ids, ["2026-11-28.1"]);
+}
+
+#[test]
 fn a_release_of_a_newer_version_is_read_and_its_packages_are_never_guessed() {
     let mut place = Place::new();
     place.add("a-1", 1, "one");
