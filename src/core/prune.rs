@@ -42,6 +42,8 @@ pub enum Kind {
     Damaged,
     /// The older half of Portage's `emerge.log`.
     EmergeLog,
+    /// The older half of the file in which Portage has the messages of all packages, one after the other.
+    Messages,
     /// The oldest cycles of the history.
     History,
 }
@@ -73,6 +75,7 @@ impl Kind {
             Self::Message => "message",
             Self::Damaged => "damaged state",
             Self::EmergeLog => "emerge.log",
+            Self::Messages => "messages",
             Self::History => "history",
         }
     }
@@ -89,7 +92,7 @@ impl Kind {
             Self::Binpkg => policy.binpkgs,
             Self::PackageLog | Self::StepLog | Self::Message => policy.logs,
             // Of releases the number counts and not the age, of the others a part of the file goes.
-            Self::Release | Self::EmergeLog | Self::History => None,
+            Self::Release | Self::EmergeLog | Self::Messages | Self::History => None,
         }
     }
 }
@@ -147,7 +150,7 @@ impl Removal {
     pub fn reason(&self) -> &'static str {
         match (self.kind, self.why) {
             (Kind::Binpkg, Why::Old) => "nothing needs it",
-            (Kind::EmergeLog, _) => "its older half: it is longer than [prune] emerge_log",
+            (Kind::EmergeLog | Kind::Messages, _) => "its older half: it is longer than [prune] emerge_log",
             (Kind::History, _) => "its cycles that are older than [prune] history",
             (_, Why::Old) => "old enough",
             (Kind::Binpkg, Why::TooMuch) => "what nothing needs is larger than [prune] binpkg_size",
@@ -162,7 +165,7 @@ impl Removal {
     pub fn sentence(&self) -> String {
         let age = in_words(Duration::from_secs(self.age));
         let path = shell_word(&self.path.display().to_string());
-        if matches!(self.kind, Kind::EmergeLog | Kind::History) {
+        if matches!(self.kind, Kind::EmergeLog | Kind::Messages | Kind::History) {
             return format!("{} {path}: {}", self.kind.name(), self.reason());
         }
         format!("{} {path}, unchanged for {age}: {}", self.kind.name(), self.reason())

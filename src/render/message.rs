@@ -6,9 +6,10 @@
 
 use http::Uri;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::clean;
+use super::fit::fit;
 use crate::config::{News, Posted, Url};
 use crate::core::notice::{Note, Urgency};
 use crate::core::status::Status;
@@ -18,6 +19,8 @@ const SCHEMA: u32 = 1;
 /// ntfy makes a file of what is longer than 4096 bytes, Discord refuses more than 2000 characters, and Slack cuts
 /// at some place of its own. In bytes, title and all the rest not counted.
 const LONGEST: usize = 1800;
+/// How long what is posted as JSON may be: servers refuse long bodies, many from 1 MiB on.
+const POSTED: usize = 256 << 10;
 
 /// An HTTP request: POST with a body of JSON, GET without one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,10 @@ pub struct Request {
 /// The message and the whole status, as a program reads it.
 #[must_use]
 pub fn message(note: &Note, status: Option<&Status>) -> String {
+    whole(note, status).to_string()
+}
+
+fn whole(note: &Note, status: Option<&Status>) -> Value {
     json!({
         "schema": SCHEMA,
         "kind": note.kind.name(),
@@ -39,7 +46,6 @@ pub fn message(note: &Note, status: Option<&Status>) -> String {
         "text": text(note),
         "status": status,
     })
-    .to_string()
 }
 
 /// The message as variables of a command, as a shell script likes it.
@@ -73,7 +79,7 @@ pub fn request(url: &Url, format: Posted, note: &Note, status: Option<&Status>) 
         Posted::Discord => {
             json!({ "content": format!("**{title}**\n```\n{}\n```", fenced(&text)), "allowed_mentions": { "parse": [] } })
         }
-        Posted::Json | Posted::Auto => return Request { url: target, body: Some(message(note, status)) },
+        Posted::Json | Posted::Auto => fit(whole(note, status), POSTED),
     };
     Request { url: target, body: Some(body.to_string()) }
 }
@@ -155,7 +161,7 @@ mod tests {
         Note { kind: News::Paused, urgency: Urgency::High, title, text: text.to_owned() }
     }
 
-    fn posted(url: &str, format: Posted, text: &str) -> (String, serde_json::Value) {
+    fn posted(url: &str, format: Posted, text: &str) -> (String, Value) {
         let request = request(&Url::try_from(url).unwrap(), format, &note(text), None);
         (request.url, serde_json::from_str(&request.body.unwrap()).unwrap())
     }

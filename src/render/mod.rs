@@ -16,6 +16,7 @@ pub mod client_config;
 mod compare;
 mod elog;
 mod failures;
+mod fit;
 mod history;
 mod key;
 mod known;

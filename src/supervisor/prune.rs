@@ -103,7 +103,7 @@ pub fn remove(
         let path = &removal.path;
         let removed = match removal.kind {
             Kind::Release => release::remove(path),
-            Kind::EmergeLog | Kind::History => parts::remove(removal),
+            Kind::EmergeLog | Kind::Messages | Kind::History => parts::remove(removal),
             Kind::Leftover => below(removal).and_then(|(place, path)| place.remove_all(path)),
             _ => below(removal).and_then(|(place, path)| place.remove(path)),
         };
