@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Instant;
 
-use gbsup::core::audit::{Facts, audit};
+use gbsup::decide::audit::{Facts, audit};
 use gbsup::portage::files::index::Index;
 
 fn main() -> Result<(), Box<dyn Error>> {

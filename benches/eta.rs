@@ -16,7 +16,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read};
 
-use gbsup::core::eta::{Estimates, Task};
+use gbsup::decide::eta::Task;
+use gbsup::model::estimates::Estimates;
 use gbsup::portage::files::durations::Durations;
 use gbsup::portage::files::index;
 use gbsup::portage::names::cpv::Cpv;

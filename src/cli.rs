@@ -12,7 +12,7 @@ use clap_complete::Shell;
 
 pub use serve::{ClientConfigArgs, ServeArgs};
 
-use crate::core::request::PauseMode;
+use crate::model::request::PauseMode;
 use crate::portage::names::cpv::exclude_atom;
 
 pub use key::KeyVerb;

@@ -2,8 +2,8 @@
 //!
 //! gbsup is one static binary with three roles: PID 1 ([`init`]), the [`supervisor`] that decides
 //! and performs the build loop, and the [`client`] that asks it. What is decided is decided in
-//! [`core`]; what is known about Portage is in [`portage`]; what people read is made in [`render`].
-//! These three do no I/O, and a test keeps it so. What clients are offered is looked into by [`binhost`], and
+//! [`decide`], on the data of [`model`]; what is known about Portage is in [`portage`]; what people read is made in
+//! [`render`]. These four do no I/O, and a test keeps it so. What is on the volume is read and written by [`volume`]. What clients are offered is looked into by [`binhost`], and
 //! handed out by [`web`].
 
 mod beneath;
@@ -12,15 +12,16 @@ mod children;
 pub mod cli;
 pub mod client;
 pub mod config;
-pub mod core;
+pub mod decide;
 mod emerge_log;
 pub mod init;
+pub mod model;
 pub mod portage;
 mod procs;
 pub mod render;
 pub mod supervisor;
 pub mod sys;
-mod volume;
+pub mod volume;
 pub mod web;
 
 /// The version of this build.

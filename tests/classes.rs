@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use gbsup::core::classify;
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::job::Job;
-use gbsup::core::machine::{Machine, Place, Purpose};
-use gbsup::core::{Exit, JobId, Ran, Report, Work};
+use gbsup::decide::classify;
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::job::Job;
+use gbsup::model::machine::{Machine, Place, Purpose};
+use gbsup::model::{Exit, JobId, Ran, Report, Work};
 use gbsup::portage::output::buildlog;
 use gbsup::portage::output::scanner::{Evidence, Scanner};
 
@@ -372,7 +372,7 @@ fn a_limit_of_processes_is_named() {
         )
     );
     assert!(failure.suggestions[0].starts_with("docker update --pids-limit 4096 c0ffee"), "{failure:#?}");
-    assert!(!gbsup::core::known::is_remembered(&failure));
+    assert!(!gbsup::model::known::is_remembered(&failure));
     assert_eq!(only(ran("no-process")).class, Class::Compile);
     // What the kernel refused to others is no excuse for an error in the sources.
     for (name, class) in [
@@ -467,7 +467,7 @@ fn the_network_is_of_the_machine_where_an_ebuild_may_use_it() {
         (Class::Fetch, Some("unpack"), true)
     );
     assert!(failure.message.contains("Could not resolve host: git.example"), "{}", failure.message);
-    assert!(!gbsup::core::known::is_remembered(&failure));
+    assert!(!gbsup::model::known::is_remembered(&failure));
 
     // In a phase that builds only of an ebuild that is given the network.
     let cargo = "error: failed to download\n\nCaused by:\n  [7] Could not connect to server (Failed to connect to index.example)\n";
@@ -481,7 +481,7 @@ fn the_network_is_of_the_machine_where_an_ebuild_may_use_it() {
     let mut ran = died("compile", "emake failed", test);
     ran.logs.get_mut("app-misc/live-9999").expect("it is there").may_fetch = true;
     let failure = only(ran);
-    assert_eq!((failure.class, gbsup::core::known::is_remembered(&failure)), (Class::Compile, true));
+    assert_eq!((failure.class, gbsup::model::known::is_remembered(&failure)), (Class::Compile, true));
 }
 
 /// The last lines before say what the ebuild does not.

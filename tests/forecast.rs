@@ -1,4 +1,4 @@
-//! How long it will take, and what has been done: stories of the core.
+//! How long it will take, and what has been done: stories of the decisions.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -10,14 +10,15 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
 use gbsup::config::Config;
-use gbsup::core::eta::Estimates;
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::history::{Outcome, Record};
-use gbsup::core::request::{PauseMode, Request};
-use gbsup::core::state::State;
-use gbsup::core::status::{Eta, Status};
-use gbsup::core::step::step;
-use gbsup::core::{Action, Asker, Claimed, Event, JobId, Now, Report, Step, view};
+use gbsup::decide::step::step;
+use gbsup::decide::view;
+use gbsup::model::estimates::Estimates;
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::records::{Outcome, Record};
+use gbsup::model::request::{PauseMode, Request};
+use gbsup::model::state::State;
+use gbsup::model::status::{Eta, Status};
+use gbsup::model::{Action, Asker, Claimed, Event, JobId, Now, Report, Step};
 use gbsup::portage::files::durations::Durations;
 use gbsup::portage::names::cpv::Cpv;
 use gbsup::portage::output::scanner::{How, Listed, Progress};
@@ -119,7 +120,7 @@ impl Story {
     }
 }
 
-fn claimed(durable: Option<gbsup::core::state::Durable>) -> Event {
+fn claimed(durable: Option<gbsup::model::state::Durable>) -> Event {
     Event::Claimed(Box::new(Claimed { durable, plan: None, last_cycle: 0, root: "one".into(), boot: true }))
 }
 

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Instant;
 
 use gbsup::binhost::release::Releases;
-use gbsup::core::offer::{Offer, Offered};
-use gbsup::core::release::Id;
+use gbsup::model::offer::{Offer, Offered};
+use gbsup::model::release::Id;
 use gbsup::portage::files::gpkg::digests::Whole;
 use gbsup::portage::files::index::Index;
 use gbsup::portage::names::cpv::Cpv;

@@ -244,7 +244,7 @@ fn files_that_the_pages_name_exist() {
 
 #[test]
 fn every_class_is_in_the_manual() {
-    let source = page("src/core/failure.rs");
+    let source = page("src/model/failure.rs");
     let names = source.split("Self::").filter_map(|arm| arm.split_once("=> \"")?.1.split_once('"'));
     // What the world file lacks is a warning.
     let names: Vec<_> = names.map(|(name, _)| name).filter(|name| *name != "world-atom-gone").collect();
@@ -361,10 +361,10 @@ fn the_page_of_formats_lists_what_there_is() {
             rows.iter().find(|row| row[0].contains(&format!("`{path}`"))).unwrap_or_else(|| panic!("{path}"));
         row[1].to_owned()
     };
-    assert_eq!(version("state/state.json"), format!("`schema` {}", gbsup::core::state::SCHEMA));
-    assert_eq!(version("state/offer.json"), format!("`schema` {}", gbsup::core::offer::Offer::SCHEMA));
-    assert_eq!(version("release.json"), format!("`schema` {}", gbsup::core::release::Release::SCHEMA));
-    assert_eq!(version("status --json"), format!("`schema` {}", gbsup::core::status::SCHEMA));
+    assert_eq!(version("state/state.json"), format!("`schema` {}", gbsup::model::state::SCHEMA));
+    assert_eq!(version("state/offer.json"), format!("`schema` {}", gbsup::model::offer::Offer::SCHEMA));
+    assert_eq!(version("release.json"), format!("`schema` {}", gbsup::model::release::Release::SCHEMA));
+    assert_eq!(version("status --json"), format!("`schema` {}", gbsup::model::status::SCHEMA));
     let tables = page("src/supervisor/history/tables.rs");
     let tables = tables.split("SCHEMA: i64 = ").nth(1).and_then(|rest| rest.split(';').next()).unwrap();
     assert_eq!(version("state/history.db"), format!("`user_version` {tables}"));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::beneath::Beneath;
-use crate::core::offer::{Held, Offer, Why};
+use crate::model::offer::{Held, Offer, Why};
 use crate::portage::files::index::{Index, Package};
 use crate::portage::names::licence::{self, Groups, REDISTRIBUTABLE};
 
@@ -56,7 +56,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::core::offer::Offered;
+    use crate::model::offer::Offered;
 
     #[test]
     fn what_may_not_be_handed_on_is_held_back_and_named() {

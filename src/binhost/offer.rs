@@ -1,18 +1,17 @@
-//! What clients are to be offered: the files are verified, [`crate::core::audit`] decides, and the outcome is
+//! What clients are to be offered: the files are verified, [`crate::decide::audit`] decides, and the outcome is
 //! written to the volume for whoever publishes it.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
 use jiff::Timestamp;
 
 use super::aside;
 use super::trust::Trust;
 use super::verify::{self, Finding};
-use crate::core::audit::{self, Broken, Facts, Fate, Linked};
-use crate::core::offer::{Offer, Offered};
+use crate::decide::audit::{self, Facts, Fate, Linked};
+use crate::model::offer::{Broken, Offer, Offered};
 use crate::portage::files::index::{Index, Package};
 use crate::portage::files::vdb::Installed;
 use crate::portage::names::atom::Provided;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::gpg::{self, Gpg, KeySigner};
 use super::release::Releases;
 use crate::config::{Config, SignKey};
-use crate::core::signing::{self, Unusable};
+use crate::decide::signing::{self, Unusable};
 use crate::portage::output::gpg::Key;
 
 /// Who signs a release.

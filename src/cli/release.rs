@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::core::release::Id;
+use crate::model::release::Id;
 
 /// `gbsup diff`
 #[derive(Args, Debug)]

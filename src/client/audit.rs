@@ -7,13 +7,11 @@ use super::verify::{no_index, trust};
 use super::{Error, json, print};
 use crate::binhost::offer;
 use crate::cli::Exit;
-use crate::config;
-use crate::core::audit::{Broken, Fate, Fates, Linked};
-use crate::core::offer::Held;
+use crate::decide::audit::{Fate, Fates, Linked};
+use crate::model::offer::{Broken, Held};
 use crate::portage::names::cpv::Cpv;
-use crate::render;
 use crate::supervisor::installed;
-use crate::volume;
+use crate::{config, render, volume};
 
 /// What `gbsup audit --json` says.
 #[derive(Serialize)]

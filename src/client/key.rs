@@ -7,10 +7,9 @@ use super::{Error, json, print};
 use crate::binhost::gpg::{self, Gpg};
 use crate::cli::{Exit, KeyVerb};
 use crate::config::{self, Config};
-use crate::core::signing;
+use crate::decide::signing;
 use crate::portage::output::gpg::Key;
-use crate::render;
-use crate::render::client_config;
+use crate::render::{self, client_config};
 
 /// What `gbsup key show --json` says.
 #[derive(Serialize)]

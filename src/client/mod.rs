@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::binhost::examine;
 use crate::cli::{Cli, ConfigArgs, ConfigVerb, Exit, PauseArgs, Verb};
 use crate::config::{self, Problems};
-use crate::core::request::{Reply, Request};
-use crate::core::status::{Mode, Status, Why};
+use crate::model::request::{Reply, Request};
+use crate::model::status::{Mode, Status, Why};
 use socket::{Seen, Supervisor};
 
 mod audit;

@@ -4,12 +4,13 @@ use super::socket::Supervisor;
 use super::{DEADLINE, Error, print};
 use crate::cli::Exit;
 use crate::config;
-use crate::core::notice::{self, Way};
+use crate::decide::news;
+use crate::model::notice::Way;
 use crate::supervisor::delivery::Parcel;
 
 pub(super) fn test(supervisor: &Supervisor) -> Result<Exit, Error> {
     let config = config::load()?.notify;
-    let note = notice::test(&config.name);
+    let note = news::test(&config.name);
     // A message has a status where there is one.
     let status = supervisor.status(DEADLINE).ok();
     let message = |way| {

@@ -11,19 +11,16 @@ use serde::Serialize;
 use super::socket::Supervisor;
 use super::{Error, json, print, sentence, terminal};
 use crate::cli::{Exit, PlanArgs};
-use crate::config;
-use crate::core::eta::Estimates;
-use crate::core::failure::Failure;
-use crate::core::major::Stale;
-use crate::core::state::{CyclePlan, Durable};
-use crate::core::status::{Eta, Status};
-use crate::emerge_log;
+use crate::model::estimates::Estimates;
+use crate::model::failure::Failure;
+use crate::model::rebuilds::Stale;
+use crate::model::state::{CyclePlan, Durable};
+use crate::model::status::{Eta, Status};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::plan::{Plan, Planned, Totals};
-use crate::render;
-use crate::supervisor::build_options;
 use crate::supervisor::rehearse::rehearse;
-use crate::supervisor::store;
+use crate::supervisor::{build_options, store};
+use crate::{config, emerge_log, render};
 
 /// A plan as `gbsup plan --json` has it.
 #[derive(Serialize)]

@@ -4,13 +4,12 @@ use serde::Serialize;
 
 use super::{Error, json, print, terminal};
 use crate::cli::Exit;
-use crate::config;
-use crate::core::prune::Removal;
+use crate::model::prune::Removal;
 use crate::portage::command::{self, Command};
 use crate::portage::files::repository;
 use crate::portage::files::settings::{self, Settings};
-use crate::render;
 use crate::supervisor::{ask_here, prune};
+use crate::{config, render};
 
 /// What `gbsup prune --json` says.
 #[derive(Serialize)]

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::socket::Supervisor;
 use super::{DEADLINE, Error, json, print, sentence, terminal};
 use crate::cli::Exit;
-use crate::core::failure::Failure;
-use crate::core::history::CycleRow;
-use crate::core::status::{Mode, Status, StillFailing, Why};
+use crate::model::failure::Failure;
+use crate::model::records::CycleRow;
+use crate::model::status::{Mode, Status, StillFailing, Why};
 use crate::render;
 use crate::supervisor::history::{History, HistoryError};
 

@@ -12,17 +12,14 @@ use serde::Serialize;
 
 use super::socket::Supervisor;
 use super::{Error, json, print, terminal};
-use crate::binhost::offer;
 use crate::binhost::release::{self, Releases};
-use crate::binhost::signing;
+use crate::binhost::{offer, signing};
 use crate::cli::{DiffArgs, Exit, PublishArgs, RollbackArgs};
-use crate::config;
-use crate::core::release::{Current, Diff, Published, Release, Shown};
-use crate::core::request::Request;
+use crate::model::release::{Current, Diff, Published, Release, Shown};
+use crate::model::request::Request;
 use crate::portage::files::elf::Kernel;
-use crate::render;
 use crate::supervisor::known_facts;
-use crate::volume;
+use crate::{config, render, volume};
 
 pub(super) fn releases(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     let releases = Releases::on(&supervisor.volume().0);

@@ -4,14 +4,12 @@ use std::process::Command;
 
 use super::socket::Supervisor;
 use super::{DEADLINE, Error, json, print, request, sentence, terminal};
-use crate::children;
 use crate::cli::Exit;
-use crate::config;
-use crate::core::request::Request;
-use crate::core::skip::ToSkip;
+use crate::model::request::Request;
+use crate::model::skip::ToSkip;
 use crate::portage::command::{self, Inherits};
 use crate::portage::names::cpv::Cpv;
-use crate::render;
+use crate::{children, config, render};
 
 pub(super) fn skip(supervisor: &Supervisor, packages: &[String], as_json: bool) -> Result<Exit, Error> {
     if packages.is_empty() {

@@ -11,11 +11,10 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, socket, sockopt};
 
 use super::Error;
-use crate::config;
-use crate::core::request::{Reply, Request};
-use crate::core::status::{Mode, Status};
+use crate::model::request::{Reply, Request};
+use crate::model::status::{Mode, Status};
 use crate::procs::{self, Process, Role};
-use crate::sys;
+use crate::{config, sys};
 
 /// Where the supervisor listens when `GBSUP_SOCKET` says nothing else.
 const DEFAULT_SOCKET: &str = "/run/gbsup/control.sock";

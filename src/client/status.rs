@@ -9,7 +9,7 @@ use super::socket::{Seen, Supervisor, Watch};
 use super::terminal::{self, Screen};
 use super::{DEADLINE, Error, json, print};
 use crate::cli::{Exit, StatusArgs};
-use crate::core::status::{Mode, Status};
+use crate::model::status::{Mode, Status};
 use crate::render;
 
 pub(super) fn run(supervisor: &Supervisor, args: StatusArgs) -> Result<Exit, Error> {

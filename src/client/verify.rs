@@ -9,13 +9,11 @@ use crate::binhost::release::{self, Releases};
 use crate::binhost::trust::Trust;
 use crate::binhost::verify;
 use crate::cli::{Exit, VerifyArgs};
-use crate::config;
-use crate::core::release::Id;
+use crate::model::release::Id;
 use crate::portage::command;
 use crate::portage::files::settings::{self, Settings};
-use crate::render;
 use crate::supervisor::ask_here;
-use crate::volume;
+use crate::{config, render, volume};
 
 pub(super) fn run(supervisor: &Supervisor, args: &VerifyArgs) -> Result<Exit, Error> {
     let volume = supervisor.volume().0;

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::stat::{Mode as FileMode, umask};
 
 use super::say::say;
 use super::settings;
-use crate::core::request::{Reply, Request};
-use crate::core::status::{Mode, Progress, SCHEMA, Status, SyncInfo};
+use crate::model::request::{Reply, Request};
+use crate::model::status::{Mode, Progress, SCHEMA, Status, SyncInfo};
 use crate::volume;
 
 /// Where the control socket is, unless `GBSUP_SOCKET` says otherwise.

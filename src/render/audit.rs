@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{clean, count};
-use crate::core::audit::{Broken, Fates, Linked};
-use crate::core::offer::Held;
+use crate::decide::audit::{Fates, Linked};
+use crate::model::offer::{Broken, Held};
 
 /// One line about all of them, one for each that is held back, what to type, each command once, and a note on what is no
 /// fault.
@@ -61,7 +61,7 @@ fn parts(counts: Fates) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::offer::Why;
+    use crate::model::offer::Why;
     use crate::portage::names::cpv::Cpv;
 
     #[test]

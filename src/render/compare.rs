@@ -4,7 +4,7 @@ use anstyle::Style;
 
 use super::table::{Cell, Shape, table};
 use super::{Look, clean, count};
-use crate::core::compare::{Difference, Why};
+use crate::decide::compare::{Difference, Why};
 use crate::portage::names::cpv::Cpv;
 
 /// How many of a client's packages are built there and why, as a table with the sum below it. A pipe gets the same

@@ -1,12 +1,11 @@
 //! `gbsup failures`: what failed, in full.
 
-use super::Look;
 use super::known::in_full;
 use super::layout::{Layout, plain, styled};
 use super::style::{BAD, LABEL, STRONG};
-use super::{clean, count};
-use crate::core::failure::Failure;
-use crate::core::status::StillFailing;
+use super::{Look, clean, count};
+use crate::model::failure::Failure;
+use crate::model::status::StillFailing;
 
 /// Failures with the ebuild's words, the evidence, the log and what to type, and then what still fails.
 #[must_use]

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::style::{BAD, CAREFUL, GOOD, LABEL};
 use super::table::{Cell, Shape, table};
 use super::{Look, clean, count, reason};
-use crate::core::history::{CycleRow, Outcome};
-use crate::core::status::in_words;
+use crate::model::records::{CycleRow, Outcome};
+use crate::model::status::in_words;
 
 const TITLES: [&str; 11] = [
     "cycle",

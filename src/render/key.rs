@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::clean;
 use super::client_config::{self, trust};
-use crate::core::signing::day;
-use crate::core::status::in_words;
+use crate::decide::signing::day;
+use crate::model::status::in_words;
 use crate::portage::output::gpg::Key;
 
 /// Each key in a few lines, and what to type on a client. `signs` is the one that releases are signed with.

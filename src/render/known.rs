@@ -7,7 +7,7 @@ use super::layout::{Layout, plain, styled};
 use super::style::{CAREFUL, LABEL, STRONG, instruction};
 use super::table::{Shape, table};
 use super::{Look, clean, count};
-use crate::core::status::{Mode, Skipped, Status, StillFailing, kind};
+use crate::model::status::{Mode, Skipped, Status, StillFailing, kind};
 
 /// How many packages of a kind the page shows before it refers to `gbsup failures` or `gbsup skip`.
 const SHOWN: usize = 5;

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::clean;
 use super::fit::fit;
 use crate::config::{News, Posted, Url};
-use crate::core::notice::{Note, Urgency};
-use crate::core::status::Status;
+use crate::model::notice::{Note, Urgency};
+use crate::model::status::Status;
 
 /// The version of the JSON format; it changes when a key changes its meaning.
 const SCHEMA: u32 = 1;

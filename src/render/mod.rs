@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::core::status::{Mode, Status, Why, size};
+use crate::model::status::{Mode, Status, Why, size};
 
 mod audit;
 pub mod client_config;

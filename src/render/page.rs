@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::known;
 use super::layout::{Layout, Span, columns, pad, plain, styled};
 use super::plan::totals;
 use super::style::{BAD, CAREFUL, GOOD, LABEL, STRONG, ago, instruction, since_then};
-use super::{Look, clean, headline, reason, size, state_style};
-use crate::core::bounds::cut;
-use crate::core::failure::Failure;
-use crate::core::status::{JobInfo, Mode, Progress, Status, in_words};
+use super::{Look, clean, headline, known, reason, size, state_style};
+use crate::model::bounds::cut;
+use crate::model::failure::Failure;
+use crate::model::status::{JobInfo, Mode, Progress, Status, in_words};
 
 /// How many failures the page shows before it refers to `gbsup failures`.
 const SHOWN_FAILURES: usize = 5;

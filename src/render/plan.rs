@@ -9,10 +9,10 @@ use super::layout::{Layout, plain, styled};
 use super::style::{CAREFUL, GOOD, LABEL, STRONG, ago};
 use super::table::{Cell, Shape, table};
 use super::{Look, clean, count, size};
-use crate::core::eta::Estimates;
-use crate::core::major::Stale;
-use crate::core::state::CyclePlan;
-use crate::core::status::{Progress, in_words};
+use crate::model::estimates::Estimates;
+use crate::model::rebuilds::Stale;
+use crate::model::state::CyclePlan;
+use crate::model::status::{Progress, in_words};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::plan::{Action, Plan, Planned, Reason, Totals};
 

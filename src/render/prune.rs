@@ -4,8 +4,8 @@ use anstyle::Style;
 
 use super::table::{Cell, Shape, table};
 use super::{Look, clean, count};
-use crate::core::prune::Removal;
-use crate::core::status::{in_words, size};
+use crate::model::prune::Removal;
+use crate::model::status::{in_words, size};
 
 /// What goes, and why, as a table with a sum below it. A pipe gets the same columns, separated by tabs.
 #[must_use]
@@ -39,7 +39,7 @@ fn cells(removal: &Removal) -> [Cell; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::prune::{Kind, Why};
+    use crate::model::prune::{Kind, Why};
 
     #[test]
     fn what_goes_and_the_sum() {

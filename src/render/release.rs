@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use super::style::{CAREFUL, GOOD, LABEL};
 use super::table::{Cell, Shape, table};
 use super::{Look, clean, count, size};
-use crate::core::offer::Held;
-use crate::core::release::{Change, Demanding, Diff, Release, Shown};
+use crate::model::offer::Held;
+use crate::model::release::{Change, Demanding, Diff, Release, Shown};
 use crate::portage::output::glsa::Advisory;
 
 /// The releases as a table, the newest first. A pipe gets the same columns, separated by tabs.
@@ -199,7 +199,7 @@ mod tests {
             held: vec![Held {
                 cpv: Cpv::parse(b"dev-libs/b-1").unwrap(),
                 slot: "0".into(),
-                why: crate::core::offer::Why::File,
+                why: crate::model::offer::Why::File,
                 what: "is damaged".into(),
             }],
             fixes: vec![Advisory {

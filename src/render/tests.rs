@@ -2,9 +2,9 @@ use insta::assert_snapshot;
 use jiff::Timestamp;
 
 use super::*;
-use crate::core::failure::{Class, Failure};
-use crate::core::history::Outcome;
-use crate::core::status::{
+use crate::model::failure::{Class, Failure};
+use crate::model::records::Outcome;
+use crate::model::status::{
     CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, SyncInfo, VolumeInfo,
 };
 use crate::portage::output::plan::Totals;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{clean, count, size};
 use crate::binhost::verify::{Finding, Kind, Verified};
-use crate::core::release::Id;
+use crate::model::release::Id;
 
 /// One line about all of them, one for each that something is wrong with, and what to type.
 #[must_use]

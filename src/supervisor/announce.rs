@@ -2,8 +2,8 @@
 
 use tracing::{error, info};
 
-use crate::core::failure::Failure;
-use crate::core::status::{Status, Why};
+use crate::model::failure::Failure;
+use crate::model::status::{Status, Why};
 use crate::render::{self, clean};
 
 /// So many failures are explained.

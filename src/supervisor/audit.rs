@@ -1,19 +1,18 @@
 //! The audit step: what is broken is built anew, what is good is written down as what clients are offered; see
-//! [`crate::core::audit`].
+//! [`crate::decide::audit`].
 
-use super::installed;
-use super::quarantine;
 use super::task::{Task, Trouble};
 use super::trial::{self, trouble};
-use super::unusable;
+use super::{installed, quarantine, unusable};
 use crate::binhost::licence;
 use crate::binhost::offer::{self, Audited};
 use crate::binhost::trust::Trust;
 use crate::binhost::verify::Kind;
 use crate::config::Linked;
-use crate::core::audit::{Broken, outdated, to_rebuild};
-use crate::core::failure::{Class, Failure};
-use crate::core::{Exit, Report};
+use crate::decide::audit::{outdated, to_rebuild};
+use crate::model::failure::{Class, Failure};
+use crate::model::offer::Broken;
+use crate::model::{Exit, Report};
 use crate::portage::command::{self, Binaries};
 use crate::portage::files::repository;
 use crate::portage::files::settings::Settings;

@@ -1,5 +1,5 @@
 //! Which binary packages of PKGDIR nothing needs any more, as far as it takes looking; what goes is decided by
-//! [`prune`](crate::core::prune).
+//! [`prune`](crate::decide::prune).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use super::places::INSTALLED;
 use super::prune::{item, place};
 use crate::binhost::{offer, verify};
-use crate::core::prune::{self, Item, Kind};
+use crate::decide::prune;
+use crate::model::prune::{Item, Kind};
 use crate::portage::files::index::{Index, Package};
 use crate::portage::names::cpv::Cpv;
 

@@ -11,7 +11,7 @@ use super::quarantine::unreadable;
 use super::repair;
 use super::task::{Task, Trouble};
 use crate::beneath::Beneath;
-use crate::core::Exit;
+use crate::model::Exit;
 use crate::portage::command;
 use crate::portage::files::repository::Repository;
 use crate::portage::output::sync::Synced;

@@ -4,19 +4,18 @@
 //! ([`crate::client`], `webhook`), which has no privileges and gets the URL where no `ps` shows it: on standard
 //! input.
 
-use std::io;
 use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 
 use super::process::{Handle, Launch, Sink};
 use crate::config::Notify;
-use crate::core::notice::{Note, Way};
-use crate::core::status::{Status, in_words};
-use crate::core::{Event, Exit, Force};
+use crate::model::notice::{Note, Way};
+use crate::model::status::{Status, in_words};
+use crate::model::{Event, Exit, Force};
 use crate::portage::command::{Command, Inherits};
 use crate::render::clean;
 use crate::render::message::{self, Request};
@@ -140,12 +139,12 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::core::notice;
+    use crate::decide::news;
 
     fn tell(script: &str, timeout: Duration) -> Result<(), String> {
         let command = ["bash", "-c", script].map(str::to_owned).to_vec();
         let config = Notify { command, timeout, ..Notify::default() };
-        Parcel::Message(Way::Command, Box::new(notice::test("x")), None).send(&config)
+        Parcel::Message(Way::Command, Box::new(news::test("x")), None).send(&config)
     }
 
     #[test]

@@ -14,16 +14,16 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use super::Supervisor;
 use super::delivery::{self, Parcel};
 use super::keeping::{Done, Kept, Order};
-use super::store;
-use crate::core::failure::Failure;
-use crate::core::request::Reply;
-use crate::core::state::State;
-use crate::core::status::{Status, in_words};
-use crate::core::step::step;
-use crate::core::{Action, Asker, Event, JobId, Report, Work, view};
+use super::{Supervisor, store};
+use crate::decide::step::step;
+use crate::decide::view;
+use crate::model::failure::Failure;
+use crate::model::request::Reply;
+use crate::model::state::State;
+use crate::model::status::{Status, in_words};
+use crate::model::{Action, Asker, Event, JobId, Report, Work};
 
 /// How long a disk may take before it is told.
 const SLOW: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! What this container may do, looked up for [`crate::core::engine`].
+//! What this container may do, looked up for [`crate::decide::engine`].
 
 use std::fs;
 use std::path::Path;
@@ -8,8 +8,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{AccessFlags, access, geteuid};
 use tracing::debug;
 
-use crate::core::engine::{self, Rights};
-use crate::core::failure::Failure;
+use crate::decide::engine::{self, Rights};
+use crate::model::failure::Failure;
 
 /// Where every build writes, whatever the configuration of Portage says.
 const WRITTEN: &[&str] = &["/run", "/tmp", "/usr", "/var/db/pkg", "/var/lib/portage", "/var/tmp"];

@@ -1,4 +1,4 @@
-//! What a command leaves behind besides its output: facts for [`Ran`](crate::core::Ran).
+//! What a command leaves behind besides its output: facts for [`Ran`](crate::model::Ran).
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -4,15 +4,14 @@
 //! tells when something changes, so nothing polls; every notice, of whatever kind, leads to one
 //! look at the directory, and so does a queue that ran over.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::core::request::Request;
-use crate::core::{Asker, Event};
+use crate::model::request::Request;
+use crate::model::{Asker, Event};
 
 /// The directory and the kernel's watch on it.
 pub(super) struct Flags {

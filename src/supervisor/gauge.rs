@@ -14,7 +14,7 @@ use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::sys::statvfs::statvfs;
 
 use super::cgroup;
-use crate::core::machine::{Machine, Place, Purpose, UserLimit};
+use crate::model::machine::{Machine, Place, Purpose, UserLimit};
 use crate::portage::files::settings::Settings;
 use crate::portage::output::scanner::Progress;
 use crate::procs;

@@ -17,7 +17,7 @@ use std::{fs, io};
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
-use crate::core::history::{CycleRow, FailedRow, Outcome, Record};
+use crate::model::records::{CycleRow, FailedRow, Outcome, Record};
 use rows::{failed, logs_of_failures, maybe_time, packages, predictions, releases, remedies, steps, time};
 use tables::{SCHEMA, VERSIONS};
 

@@ -1,8 +1,8 @@
 use std::thread;
 
 use super::*;
-use crate::core::history::{PackageOutcome, ReleaseRow};
-use crate::core::status::Eta;
+use crate::model::records::{PackageOutcome, ReleaseRow};
+use crate::model::status::Eta;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()

@@ -54,7 +54,7 @@ pub(super) fn configuration() -> String {
     settings(Path::new("/"))
 }
 
-/// See [`Ran::toolchain`](crate::core::Ran::toolchain).
+/// See [`Ran::toolchain`](crate::model::Ran::toolchain).
 pub(super) fn toolchain() -> String {
     tools(Path::new("/"))
 }

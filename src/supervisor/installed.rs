@@ -2,12 +2,12 @@
 //! decided in [`major`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::places::{INSTALLED, names, two_deep};
-use crate::core::major::{self, Directories, Settled, Stale};
+use crate::decide::rebuilds;
+use crate::model::rebuilds::{Directories, Settled, Stale};
 use crate::portage::files::vdb::{self, Installed};
 use crate::portage::names::atom::Provided;
 use crate::portage::names::cpv::Cpv;
@@ -49,7 +49,7 @@ pub(crate) fn packages() -> Vec<Installed> {
 
 /// What of it has to be rebuilt.
 pub(super) fn stale(installed: &[Installed]) -> Vec<Stale> {
-    major::stale(installed, &modules(installed), &directories(installed))
+    rebuilds::stale(installed, &modules(installed), &directories(installed))
 }
 
 /// The directories named after versions of all that depends on something without a slot, and of what that is.
@@ -67,7 +67,7 @@ fn directories(installed: &[Installed]) -> Directories {
 /// The packages with modules of a Perl that is not installed, and where they are. Lists of files are read
 /// only when there are such directories at all.
 fn modules(installed: &[Installed]) -> BTreeMap<Cpv, String> {
-    let directories = major::of_another_perl(module_directories(), installed);
+    let directories = rebuilds::of_another_perl(module_directories(), installed);
     if directories.is_empty() {
         return BTreeMap::new();
     }

@@ -4,11 +4,9 @@
 //! The loop goes on meanwhile; what depends on an order is performed when its end is reported (`effects`).
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread;
+use std::sync::{Arc, mpsc};
+use std::{io, thread};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::warn;
@@ -18,10 +16,11 @@ use super::history::{self, History};
 use super::store::{Store, Taken};
 use super::{engine, publish};
 use crate::config::Publisher;
-use crate::core::failure::Failure;
-use crate::core::history::Record;
-use crate::core::state::{CyclePlan, Durable};
-use crate::core::{Event, view};
+use crate::decide::view;
+use crate::model::Event;
+use crate::model::failure::Failure;
+use crate::model::records::Record;
+use crate::model::state::{CyclePlan, Durable};
 use crate::volume;
 
 /// Something to do on the volume. Each is reported once.
@@ -30,7 +29,7 @@ pub(super) enum Order {
     Take {
         /// Where it is.
         path: PathBuf,
-        /// See [`Claimed::boot`](crate::core::Claimed::boot).
+        /// See [`Claimed::boot`](crate::model::Claimed::boot).
         boot: bool,
         /// Who publishes.
         by: Publisher,

@@ -13,10 +13,10 @@ use super::super::store::state_file;
 use super::super::watching::Viewer;
 use super::*;
 use crate::config::Config;
-use crate::core::Asker;
-use crate::core::request::{Reply, Request};
-use crate::core::skip::ToSkip;
-use crate::core::status::{Mode, Status};
+use crate::model::Asker;
+use crate::model::request::{Reply, Request};
+use crate::model::skip::ToSkip;
+use crate::model::status::{Mode, Status};
 use crate::portage::names::cpv::Cpv;
 
 /// Longer than anything takes that does not wait.

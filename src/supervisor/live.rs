@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::places::{self, STATUS_FILES};
 use crate::beneath::Beneath;
-use crate::core::job::Job;
+use crate::model::job::Job;
 use crate::portage::files::live::{self, LiveJob, Snapshot};
 use crate::portage::names::cpv::Cpv;
 

@@ -1,4 +1,4 @@
-//! Performs: one thread selects an event, lets [`core`](crate::core) decide, and performs what
+//! Performs: one thread selects an event, asks [`decide`](crate::decide) what follows, and performs what
 //! comes back. Nobody else holds the state.
 //!
 //! Whatever may wait runs beside the loop and reports to it: a job and a client, what is written to the volume (`keeping`),
@@ -66,11 +66,12 @@ use tracing::{error, info, warn};
 
 use crate::children;
 use crate::config::{self, Config};
-use crate::core::request::{Reply, Request};
-use crate::core::state::State;
-use crate::core::status::Mode;
-use crate::core::step::until_wake;
-use crate::core::{Asker, Event, Now, view};
+use crate::decide::step::until_wake;
+use crate::decide::view;
+use crate::model::request::{Reply, Request};
+use crate::model::state::State;
+use crate::model::status::Mode;
+use crate::model::{Asker, Event, Now};
 use crate::{procs, sys};
 
 pub(crate) use process::ask_here;

@@ -6,19 +6,15 @@ use std::thread;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::attention;
-use super::audit;
 use super::console::Console;
 use super::gauge::Limits;
-use super::places;
-use super::preflight;
 use super::process::Handle;
-use super::rebuild;
-use super::syncing;
 use super::task::{Known, Task, Trouble};
+use super::{attention, audit, places, preflight, rebuild, syncing};
 use crate::config::Config;
-use crate::core::failure::{Class, Failure};
-use crate::core::{Event, Exit, Force, JobId, Report, Work, classify, cycle};
+use crate::decide::classify;
+use crate::model::failure::{Class, Failure};
+use crate::model::{Event, Exit, Force, JobId, Report, Work, step};
 use crate::portage::command::{self, Host};
 use crate::portage::names::cpv::Cpv;
 
@@ -43,7 +39,7 @@ impl Performer {
         let handle = Handle::default();
         self.running = Some((job, handle.clone()));
         let volume = config.volume.path.clone();
-        let log = cycle::step_log(&volume, cycle, work.step());
+        let log = step::step_log(&volume, cycle, work.step());
         let mut task = Task {
             config: config.clone(),
             console: self.console.clone(),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::task::{Task, Trouble, binaries};
 use super::{inputs, installed, rebuild};
-use crate::core::{Report, classify};
+use crate::decide::classify;
+use crate::model::Report;
 use crate::portage::command;
 use crate::portage::files::repository;
 use crate::portage::names::cpv::Cpv;

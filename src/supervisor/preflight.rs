@@ -1,23 +1,16 @@
 //! The preflight: the volume and the system are fit to build, and what a killed container left
 //! behind is repaired.
 
-use std::fs;
-use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
+use std::{fs, io};
 
-use super::attention;
-use super::configuration;
-use super::engine;
-use super::places;
-use super::publish;
-use super::repair;
-use super::step_logs;
 use super::task::{Task, Trouble};
+use super::{attention, configuration, engine, places, publish, repair, step_logs};
 use crate::beneath::{Beneath, PORTAGE_ID};
-use crate::core::classify::PROFILE_COMMANDS;
-use crate::core::cycle::STEPS;
-use crate::core::failure::{Class, Failure};
+use crate::decide::classify::PROFILE_COMMANDS;
+use crate::model::failure::{Class, Failure};
+use crate::model::step::STEPS;
 use crate::portage::command::shell_word;
 use crate::portage::files::settings::{self, ProfileEntry, Settings};
 use crate::volume;

@@ -19,11 +19,9 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
-use crate::children;
-use crate::core::{Exit, Force};
+use crate::model::{Exit, Force};
 use crate::portage::command::{Command, Inherits};
-use crate::procs;
-use crate::sys;
+use crate::{children, procs, sys};
 
 /// Raised in every job, so that the kernel short of memory takes a compiler and not the builder.
 const OOM_SCORE_ADJ: i16 = 400;

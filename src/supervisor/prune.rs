@@ -1,4 +1,4 @@
-//! Looks for what may go, and removes it; what goes is decided by [`prune`](crate::core::prune).
+//! Looks for what may go, and removes it; what goes is decided by [`prune`](crate::decide::prune).
 
 mod parts;
 
@@ -16,8 +16,9 @@ use crate::beneath::{self, Beneath, Entry};
 use crate::binhost::aside;
 use crate::binhost::release;
 use crate::config::Config;
-use crate::core::cycle::STEPS;
-use crate::core::prune::{Item, Kind, Pruned, Removal, Why, choose};
+use crate::decide::prune::choose;
+use crate::model::prune::{Item, Kind, Pruned, Removal, Why};
+use crate::model::step::STEPS;
 use crate::portage::command::{self, Command, shell_word};
 use crate::portage::files::repository;
 use crate::portage::files::settings::Settings;

@@ -1,25 +1,23 @@
 //! The publish step: what the audit found good becomes a release.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
 use jiff::Timestamp;
 
-use super::inputs;
-use super::places;
 use super::task::{Task, Trouble};
+use super::{inputs, places};
 use crate::binhost::release::{self, Error, Facts, Releases};
 use crate::binhost::{gpg, offer, signing};
 use crate::config::Publisher;
-use crate::core::failure::{Class, Failure};
-use crate::core::major::Stale;
-use crate::core::offer::Offer;
-use crate::core::release::{Id, Origin};
-use crate::core::state::CyclePlan;
-use crate::core::view::UNPUBLISHED;
-use crate::core::{Event, Exit, Report};
+use crate::decide::view::UNPUBLISHED;
+use crate::model::failure::{Class, Failure};
+use crate::model::offer::Offer;
+use crate::model::rebuilds::Stale;
+use crate::model::release::{Id, Origin};
+use crate::model::state::CyclePlan;
+use crate::model::{Event, Exit, Report};
 use crate::portage::command;
 use crate::portage::files::gpkg::sign::Unsigned;
 use crate::portage::names::cpv::Cpv;

@@ -1,5 +1,5 @@
 //! Looks at the running job, when the core wants to know whether it still works; see
-//! [`stall`](crate::core::stall).
+//! [`stall`](crate::model::stall).
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -10,9 +10,9 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use super::{Supervisor, live, locks};
 use crate::beneath::{self, Beneath};
-use crate::core::job::{Job, Package};
-use crate::core::stall::{self, Process, Pulse};
-use crate::core::{Event, JobId, cycle};
+use crate::model::job::{Job, Package};
+use crate::model::stall::{self, Process, Pulse};
+use crate::model::{Event, JobId, step};
 use crate::procs;
 
 impl Supervisor {
@@ -55,7 +55,7 @@ impl Supervisor {
     }
 
     fn log_of(&self, job: &Job) -> PathBuf {
-        cycle::step_log(&self.state.live.config.volume.path, job.cycle, job.work.step())
+        step::step_log(&self.state.live.config.volume.path, job.cycle, job.work.step())
     }
 }
 

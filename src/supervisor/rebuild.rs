@@ -1,12 +1,12 @@
 //! The rebuild step: what the changes of a cycle make necessary; see [`major`].
 
-use super::attention;
-use super::installed;
 use super::places::found;
 use super::task::{Task, Trouble, binaries};
+use super::{attention, installed};
 use crate::config;
-use crate::core::major::{self, Change, Settled, Stale};
-use crate::core::{Event, Exit, Report};
+use crate::decide::rebuilds;
+use crate::model::rebuilds::{Change, Settled, Stale};
+use crate::model::{Event, Exit, Report};
 use crate::portage::command::{self, Binaries};
 use crate::portage::files::settings::Settings;
 use crate::portage::files::vdb::Installed;
@@ -33,11 +33,11 @@ pub(super) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Res
             return Ok(last);
         }
         let todo;
-        (todo, gone) = by_ebuild(task, major::to_rebuild(stale(), &before.left, &tried))?;
+        (todo, gone) = by_ebuild(task, rebuilds::to_rebuild(stale(), &before.left, &tried))?;
         if todo.is_empty() {
             break;
         }
-        let ready = major::built_since(&todo, &binaries(&settings), &taken);
+        let ready = rebuilds::built_since(&todo, &binaries(&settings), &taken);
         let (todo, how, done) = match ready.as_slice() {
             [] => (todo, Binaries::Ignore, &mut tried),
             _ => (ready, Binaries::Use, &mut taken),
@@ -61,10 +61,10 @@ pub(super) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Res
 
     attention::look(task, &settings);
     let now = installed::packages();
-    let left = major::unchanged(installed::stale(&now), &before.left, &tried);
+    let left = rebuilds::unchanged(installed::stale(&now), &before.left, &tried);
     task.warn("stale", left_over(&left, &preserved));
     task.warn("stale-for-good", without_ebuild(&gone));
-    let settled = Settled { slots: major::slots(&now), targets: settings.targets, left, preserved };
+    let settled = Settled { slots: rebuilds::slots(&now), targets: settings.targets, left, preserved };
     let kept = installed::keep(&task.volume, &settled);
     let unkept = |problem| format!("what is installed could not be written down: {problem}");
     task.warn("installed", kept.err().map(unkept));
@@ -74,7 +74,7 @@ pub(super) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Res
 /// Says what changed since the last cycle that was done.
 pub(super) fn tell_changes(task: &Task, before: Option<&Settled>, now: &[Installed], settings: &Settings) {
     let changes: Vec<Change> = before
-        .map(|before| major::changes(before, &major::slots(now), &settings.targets))
+        .map(|before| rebuilds::changes(before, &rebuilds::slots(now), &settings.targets))
         .unwrap_or_default();
     task.tell(Event::Changed { job: task.job, changes });
 }
@@ -91,7 +91,7 @@ fn follow_ups(task: &mut Task, merged: &[String], exclude: &[String]) -> Result<
         if wanted(&follow_up, merged) && follow_up.run.first().is_some_and(|program| found(program)) {
             let command = command::follow_up(&follow_up.run, &host, &options);
             let ran = task.run(&command)?;
-            match major::refused(&ran) {
+            match rebuilds::refused(&ran) {
                 Some(sentence) => refused.push(sentence),
                 None => last = Report::Ran(Box::new(ran)),
             }

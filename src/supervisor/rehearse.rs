@@ -6,16 +6,15 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::configuration;
-use super::facts;
-use super::places;
 use super::process::{Capture, Handle, Launch, Sink};
 use super::task::{binaries, options, own_features};
+use super::{configuration, facts, places};
 use crate::config::Config;
-use crate::core::failure::{Class, Failure};
-use crate::core::job::Job;
-use crate::core::machine::Machine;
-use crate::core::{Exit, JobId, Ran, Report, Work, classify, remedy, untangle};
+use crate::decide::{classify, remedy};
+use crate::model::failure::{Class, Failure};
+use crate::model::job::Job;
+use crate::model::machine::Machine;
+use crate::model::{Exit, JobId, Ran, Report, Work};
 use crate::portage::command::probe::Capabilities;
 use crate::portage::command::{self, Command, Host, Inherits};
 use crate::portage::files::repository;
@@ -76,11 +75,8 @@ pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
         return Ok(Rehearsal { plan, passed_over: classify::passed_over(&report, false), circle: None });
     }
     if let Some(text) = remedy::circle(&report).filter(|_| config.remedy.circular) {
-        let circle = untangle::ahead(&circle(
-            &text,
-            || rehearsing.ask(&command::circle(None, &host, &options)),
-            &host,
-        ));
+        let circle =
+            remedy::ahead(&circle(&text, || rehearsing.ask(&command::circle(None, &host, &options)), &host));
         if circle.is_some() {
             return Ok(Rehearsal { plan: Plan::default(), passed_over: Vec::new(), circle });
         }

@@ -12,8 +12,8 @@ use super::known_facts;
 use super::store::{Store, plan_file};
 use crate::binhost::release::Releases;
 use crate::binhost::{offer, verify};
-use crate::core::release::Id;
-use crate::core::state::CyclePlan;
+use crate::model::release::Id;
+use crate::model::state::CyclePlan;
 
 /// What a version had on its volume; the packages are not among it.
 fn released() -> Vec<PathBuf> {

@@ -1,16 +1,16 @@
-//! What the remedies of [`core`](crate::core::remedy) do to the system.
+//! What the remedies of [`core`](crate::decide::remedy) do to the system.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 
-use super::prune;
-use super::quarantine;
 use super::task::{Task, Trouble, cpus};
 use super::temporary_use::TemporaryUse;
-use crate::core::Report;
-use crate::core::prune::Pruned;
-use crate::core::remedy::{Change, Fewer};
-use crate::core::rest::{Rest, Target, Tried};
+use super::{prune, quarantine};
+use crate::decide::rest::{Rest, Tried};
+use crate::model::Report;
+use crate::model::prune::Pruned;
+use crate::model::remedy::{Change, Fewer};
+use crate::model::work::Target;
 use crate::portage::command;
 use crate::portage::files::{makeopts, repository};
 use crate::portage::names::cpv::Cpv;
@@ -36,7 +36,7 @@ impl Task {
         self.run(&command).map(|ran| Report::Ran(Box::new(ran)))
     }
 
-    /// Builds what a build left untried, attempt by attempt; see [`crate::core::rest`].
+    /// Builds what a build left untried, attempt by attempt; see [`crate::decide::rest`].
     pub(super) fn rest(
         &mut self,
         targets: &[Target],

@@ -1,20 +1,17 @@
 //! Repairs what a killed container left in Portage's directories. What is a leftover is decided by
 //! [`leftovers`] and [`gpkg`]; here is the looking and the removing.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
 use super::places::{INSTALLED, STATUS_FILES, listing, missing, names, two_deep};
 use super::quarantine::{self, unreadable};
 use super::task::{Task, Trouble, binaries, own_features};
-use super::temporary_use;
-use super::trial;
-use super::unusable;
+use super::{temporary_use, trial, unusable};
 use crate::beneath::{Beneath, digested};
-use crate::core::Exit;
-use crate::core::failure::{Class, Failure};
+use crate::model::Exit;
+use crate::model::failure::{Class, Failure};
 use crate::portage::command;
 use crate::portage::files::binpkg;
 use crate::portage::files::gpkg::{self, Damage};

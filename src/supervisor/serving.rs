@@ -3,15 +3,14 @@
 //! The supervisor never touches the network. What listens there has a process of its own ([`crate::web`]), which gives up
 //! its rights itself, once it has its socket, and which ends with the supervisor, whatever becomes of that.
 
-use std::io;
-use std::thread;
+use std::{io, thread};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::console::Console;
 use super::process::{Handle, Launch, Sink};
 use crate::config::{Config, Http};
-use crate::core::{Event, Exit, Force};
+use crate::model::{Event, Exit, Force};
 use crate::portage::command::{Command, Inherits};
 use crate::render::clean;
 

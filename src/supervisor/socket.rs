@@ -3,11 +3,10 @@
 //! Only root may connect (mode 0600 and the peer's uid). A client that is slow, mute or talkative
 //! costs a small task and a deadline, and never reaches the loop.
 
-use std::fs;
-use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -15,7 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::core::request::{Reply, Request};
+use crate::model::request::{Reply, Request};
 
 /// Where clients find the supervisor, and PID 1 in its place when it is degraded.
 pub const SOCKET: &str = "/run/gbsup/control.sock";

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::step_logs;
-use crate::core::Claimed;
-use crate::core::failure::{Class, Failure};
-use crate::core::foreign;
-use crate::core::kept::{self, Kept, Reading};
-use crate::core::state::{CyclePlan, Durable, Format, SCHEMA};
-use crate::volume::{Locked, replace};
+use crate::model::Claimed;
+use crate::model::failure::{Class, Failure};
+use crate::model::state::{CyclePlan, Durable, Format, SCHEMA};
+use crate::volume::kept::{self, Kept, Reading};
+use crate::volume::{Locked, foreign, replace};
 
 /// The identity of this root file system, on it and not on the volume: it stays through
 /// `docker stop` and `start` and goes along with `docker commit`; a new container has none.
@@ -270,8 +269,8 @@ fn root_id(warnings: &mut Vec<(&'static str, String)>) -> String {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::core::Now;
-    use crate::core::state::State;
+    use crate::model::Now;
+    use crate::model::state::State;
     use crate::portage::output::plan::Plan;
     use std::time::{Duration, Instant};
 

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use super::clones;
-use super::places;
 use super::task::{Task, Trouble};
+use super::{clones, places};
 use crate::beneath::digested;
-use crate::core::{Exit, Ran, Report};
+use crate::model::{Exit, Ran, Report};
 use crate::portage::command::{self, Syncer};
 use crate::portage::files::repository::{Repositories, Repository};
 use crate::portage::output::sync::{self, Heard};

@@ -11,26 +11,22 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::configuration;
 use super::console::Console;
-use super::facts;
 use super::gauge::{self, Directory, Gauge};
-use super::inputs;
 use super::process::{Capture, Handle, Launch, Sink};
-use super::unusable;
+use super::{configuration, facts, inputs, unusable};
 use crate::beneath::Beneath;
 use crate::config::{self, Config};
-use crate::core::eta::Estimates;
-use crate::core::failure::{Class, Failure};
-use crate::core::{Event, Exit, JobId, Ran, Step};
-use crate::emerge_log;
+use crate::model::estimates::Estimates;
+use crate::model::failure::{Class, Failure};
+use crate::model::{Event, Exit, JobId, Ran, Step};
 use crate::portage::command::probe::Capabilities;
 use crate::portage::command::{self, BuildOptions, Command, Host, Inherits, Sandbox};
 use crate::portage::files::index::{self, Binary};
 use crate::portage::files::settings::{self, Settings};
 use crate::portage::output::buildlog::BuildLog;
 use crate::portage::output::scanner::{Progress, Scanner};
-use crate::volume;
+use crate::{emerge_log, volume};
 
 /// One job.
 pub(super) struct Task {

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::core::failure::{Class, Failure};
+use crate::model::failure::{Class, Failure};
 use crate::portage::output::circular::Solution;
 
 /// `package.use` of portage(5), here as a directory: its files are read in the order of their names, and

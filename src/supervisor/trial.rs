@@ -12,16 +12,15 @@
 //! for without it. What of it is offered is among the versions.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
 use super::places::{INSTALLED, names};
 use super::task::{Task, Trouble};
 use crate::beneath::digested;
 use crate::binhost::offer::Audited;
-use crate::core::failure::{Class, Failure};
-use crate::core::{Exit, Ran, Report};
+use crate::model::failure::{Class, Failure};
+use crate::model::{Exit, Ran, Report};
 use crate::portage::command::{self, TRIAL, TRIAL_AGAIN, TRIAL_PKGDIR, TRIAL_ROOT, Wanted};
 use crate::portage::files::index::Index;
 use crate::portage::files::vdb::Installed;

@@ -9,7 +9,7 @@ use super::places::found;
 use crate::beneath::Beneath;
 use crate::binhost::examine::Examiner;
 use crate::binhost::trust::Trust;
-use crate::core::failure::{Class, Failure};
+use crate::model::failure::{Class, Failure};
 use crate::portage::files::gpkg::{self, Damage, Reading};
 use crate::portage::files::make_conf::decompressor;
 use crate::portage::files::settings::Settings;

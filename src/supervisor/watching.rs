@@ -4,11 +4,10 @@
 //! for the status is answered when it has looked, or, after [`PATIENCE`] or [`HASTE`], with what is known.
 
 use std::collections::VecDeque;
-use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -16,14 +15,14 @@ use tracing::{info, warn};
 
 use super::{Supervisor, live, locks, publish, repair};
 use crate::config::{self, Config};
-use crate::core::job::Job;
-use crate::core::release::Id;
-use crate::core::request::Reply;
-use crate::core::{Event, view};
+use crate::decide::view;
+use crate::model::Event;
+use crate::model::job::Job;
+use crate::model::release::Id;
+use crate::model::request::Reply;
 use crate::portage::command;
-use crate::procs;
 use crate::render::{self, Look};
-use crate::volume;
+use crate::{procs, volume};
 
 /// How long somebody who asks for the status waits for a look.
 const PATIENCE: Duration = Duration::from_secs(1);

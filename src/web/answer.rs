@@ -13,7 +13,7 @@ use super::conditional::{Part, part, to_http};
 use super::pages;
 use super::path::{self, Place, Refused, Target};
 use super::tree::{Found, Opened, PACKAGES, PACKAGES_GZ, Tree};
-use crate::core::release::{Id, Release};
+use crate::model::release::{Id, Release};
 
 /// Something below `/releases/ID/` never changes.
 const FIXED: &str = "public, max-age=31536000, immutable";

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::core::release::Id;
+use crate::model::release::Id;
 
 /// How long something is kept. A release never changes; when a person changes or removes it all the same, that shows
 /// after so long.

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::core::offer::Held;
-use crate::core::release::{Id, Release};
-use crate::core::status::size;
+use crate::model::offer::Held;
+use crate::model::release::{Id, Release};
+use crate::model::status::size;
 
 /// How they look.
 pub(super) const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color-scheme:light dark}\

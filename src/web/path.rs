@@ -3,7 +3,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::core::release::Id;
+use crate::model::release::Id;
 
 /// Bytes of the longest path that is looked at, as it comes; the longest of Gentoo has some 150.
 const LONGEST: usize = 1024;

@@ -19,7 +19,7 @@ use super::conditional::{Version, time};
 use super::kept::Kept;
 use super::path::Place;
 use crate::beneath;
-use crate::core::release::Id;
+use crate::model::release::Id;
 
 /// The most that is read of a file whose text is needed here: `release.json` of tens of thousands of packages.
 const LONGEST_TEXT: u64 = 64 << 20;

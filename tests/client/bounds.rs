@@ -1,7 +1,7 @@
 //! A builder to which more happened than anybody reads.
 
-use gbsup::core::failure::Failure;
-use gbsup::core::status::{Mode, Skipped, Status, Why};
+use gbsup::model::failure::Failure;
+use gbsup::model::status::{Mode, Skipped, Status, Why};
 
 use super::fake::{Builder, failure, paused};
 

@@ -7,8 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gbsup::core::request::{Reply, Request};
-use gbsup::core::status::{Mode, Why};
+use gbsup::model::request::{Reply, Request};
+use gbsup::model::status::{Mode, Why};
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 
@@ -82,7 +82,7 @@ fn watching_survives_a_supervisor_that_is_started_again() {
 
 #[test]
 fn a_pause_is_waited_for() {
-    let answers = |last: gbsup::core::status::Status| {
+    let answers = |last: gbsup::model::status::Status| {
         Builder::answering(move |request| match request {
             Request::Watch => {
                 let (send, statuses) = std::sync::mpsc::channel();

@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::request::{Reply, Request};
-use gbsup::core::status::{CycleInfo, Mode, PauseInfo, Progress, SCHEMA, Status, SyncInfo, VolumeInfo, Why};
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::request::{Reply, Request};
+use gbsup::model::status::{CycleInfo, Mode, PauseInfo, Progress, SCHEMA, Status, SyncInfo, VolumeInfo, Why};
 use jiff::Timestamp;
 use tempfile::TempDir;
 

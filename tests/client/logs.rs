@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use gbsup::core::history::{Outcome, PackageOutcome, Record};
-use gbsup::core::request::Reply;
-use gbsup::core::status::{CycleInfo, JobInfo, Mode, Why};
+use gbsup::model::records::{Outcome, PackageOutcome, Record};
+use gbsup::model::request::Reply;
+use gbsup::model::status::{CycleInfo, JobInfo, Mode, Why};
 use gbsup::supervisor::history::History;
 use jiff::Timestamp;
 

@@ -1,9 +1,9 @@
-//! What the stories and the random tests of the core both tell of a command.
+//! What the stories and the random tests of the decisions both tell of a command.
 
 use std::collections::BTreeMap;
 
-use gbsup::core::machine::Machine;
-use gbsup::core::{Exit, Ran};
+use gbsup::model::machine::Machine;
+use gbsup::model::{Exit, Ran};
 use gbsup::portage::output::scanner::Evidence;
 
 /// An emerge that ended so and left nothing remarkable.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::offer::Offer;
-use gbsup::core::status::Status;
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::offer::Offer;
+use gbsup::model::status::Status;
 
 use crate::support::{Builder, Recipe};
 

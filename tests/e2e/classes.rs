@@ -1,8 +1,8 @@
 //! Every class of failure that can be provoked, provoked: what it is called, what it shows, and that what
 //! it suggests works when it is pasted into a shell of the container.
 
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::status::Status;
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::status::Status;
 
 use crate::support::{Builder, Recipe, command};
 

@@ -1,7 +1,7 @@
 //! Configuration that Portage cannot read, and packages that are whole and cannot be used here.
 
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::status::{Mode, Status};
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::status::{Mode, Status};
 use gbsup::portage::output::{complaints, problem};
 
 use crate::sign::KEYS;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gbsup::binhost::release::Releases;
-use gbsup::core::release::{Entry, Id, Release};
+use gbsup::model::release::{Entry, Id, Release};
 use gbsup::portage::files::index::Index;
 
 use crate::support::{Builder, Client, Home, Random, Recipe, catch, command};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gbsup::core::failure::Class;
+use gbsup::model::failure::Class;
 
 use crate::support::{Builder, QUICK, Recipe, docker, image};
 

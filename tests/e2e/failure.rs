@@ -1,7 +1,7 @@
 //! A package that fails among good ones, and the repair.
 
-use gbsup::core::failure::Class;
-use gbsup::core::status::{Mode, Why};
+use gbsup::model::failure::Class;
+use gbsup::model::status::{Mode, Why};
 
 use crate::support::{Builder, QUICK, Recipe};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use gbsup::core::status::{Mode, Why};
+use gbsup::model::status::{Mode, Why};
 
 use crate::support::{Builder, host_wait};
 

@@ -2,7 +2,7 @@
 //! something. Either clients are offered the new release, or the old one and it is said why not; and the agent, which
 //! has the key in its memory, never stays.
 
-use gbsup::core::failure::{Class, Failure};
+use gbsup::model::failure::{Class, Failure};
 
 use crate::support::{Builder, Home, KEY, Ran, Recipe, docker, host_wait};
 

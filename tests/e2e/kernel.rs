@@ -1,6 +1,6 @@
 //! Packages that demand another kernel than there is.
 
-use gbsup::core::release::Release;
+use gbsup::model::release::Release;
 
 use crate::support::{Builder, Recipe};
 

@@ -1,7 +1,7 @@
 //! Packages that are known to fail, and packages that are skipped.
 
-use gbsup::core::failure::Class;
-use gbsup::core::status::Status;
+use gbsup::model::failure::Class;
+use gbsup::model::status::Status;
 
 use crate::support::{Builder, Recipe};
 

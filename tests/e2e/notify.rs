@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use gbsup::core::status::Mode;
+use gbsup::model::status::Mode;
 use serde_json::Value;
 
 use crate::support::{Builder, Recipe};

@@ -1,6 +1,6 @@
 //! `gbsup pause`, in each of its ways.
 
-use gbsup::core::status::Mode;
+use gbsup::model::status::Mode;
 
 use crate::support::{Builder, Recipe};
 

@@ -1,7 +1,7 @@
 //! What a build will do is known before it begins, and why.
 
-use gbsup::core::failure::Class;
-use gbsup::core::state::CyclePlan;
+use gbsup::model::failure::Class;
+use gbsup::model::state::CyclePlan;
 use gbsup::portage::output::plan::{Action, Plan, Planned, Reason};
 
 use crate::support::{Builder, Recipe};

@@ -1,6 +1,6 @@
 //! What a build plants where the user portage may write, root neither follows nor waits for.
 
-use gbsup::core::status::Mode;
+use gbsup::model::status::Mode;
 
 use crate::support::{Builder, Recipe};
 

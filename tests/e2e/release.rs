@@ -1,7 +1,7 @@
 //! Releases: made by cycles, compared, gone back to, and installed from by a client that knows nothing of gbsup.
 
-use gbsup::core::failure::Class;
-use gbsup::core::release::Release;
+use gbsup::model::failure::Class;
+use gbsup::model::release::Release;
 
 use crate::support::{Builder, Client, Recipe};
 

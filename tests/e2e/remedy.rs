@@ -1,7 +1,7 @@
 //! What gbsup does about a failure by itself, and where it stops.
 
-use gbsup::core::failure::Class;
-use gbsup::core::status::Mode;
+use gbsup::model::failure::Class;
+use gbsup::model::status::Mode;
 use gbsup::portage::files::index;
 
 use crate::support::{Builder, Recipe};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use gbsup::core::failure::Class;
+use gbsup::model::failure::Class;
 
 use crate::support::{Builder, Recipe};
 

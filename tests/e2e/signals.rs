@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gbsup::core::status::{Mode, Status};
+use gbsup::model::status::{Mode, Status};
 use jiff::Timestamp;
 
 use crate::support::{Builder, Recipe, host_wait};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use gbsup::core::status::Mode;
+use gbsup::model::status::Mode;
 
 use crate::support::Recipe;
 

@@ -1,6 +1,6 @@
 //! Builds and syncs that give no sign of life.
 
-use gbsup::core::failure::Class;
+use gbsup::model::failure::Class;
 
 use crate::support::Recipe;
 

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use gbsup::core::status::{Mode, Status};
+use gbsup::model::status::{Mode, Status};
 
 use crate::support::{Builder, QUICK, Recipe, docker};
 

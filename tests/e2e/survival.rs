@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::FileExt;
 
-use gbsup::core::status::Mode;
+use gbsup::model::status::Mode;
 
 use crate::support::{Builder, QUICK, Recipe, docker, host_wait};
 

@@ -1,7 +1,7 @@
 //! Syncing: real repositories, unreachable ones, and how often.
 
-use gbsup::core::failure::Class;
-use gbsup::core::status::{Mode, Status};
+use gbsup::model::failure::Class;
+use gbsup::model::status::{Mode, Status};
 
 use crate::support::{Builder, Recipe};
 

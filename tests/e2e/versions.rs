@@ -1,7 +1,7 @@
 //! A volume that a newer gbsup has written to.
 
-use gbsup::core::failure::Class;
-use gbsup::core::status::Mode;
+use gbsup::model::failure::Class;
+use gbsup::model::status::Mode;
 use serde_json::Value;
 
 use crate::support::{Builder, Recipe, VOLUME};

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::status::{Mode, Status};
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::status::{Mode, Status};
 
 use crate::support::{Builder, QUICK, Recipe, VOLUME, docker, remove};
 

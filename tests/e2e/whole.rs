@@ -1,7 +1,7 @@
 //! Packages that are whole and cannot be used: found so while a cycle runs, or packed as no client can read them.
 
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::status::Mode;
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::status::Mode;
 
 use crate::sign::KEYS;
 use crate::support::{Builder, Recipe};

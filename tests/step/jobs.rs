@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use gbsup::core::audit::Broken;
-use gbsup::core::eta::Estimates;
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::major::{Change, Proof, Stale};
-use gbsup::core::offer::{Held, Why};
-use gbsup::core::prune::Pruned;
-use gbsup::core::release::{Current, Published};
-use gbsup::core::{Report, Step, Work};
+use gbsup::model::estimates::Estimates;
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::offer::Broken;
+use gbsup::model::offer::{Held, Why};
+use gbsup::model::prune::Pruned;
+use gbsup::model::rebuilds::{Change, Proof, Stale};
+use gbsup::model::release::{Current, Published};
+use gbsup::model::{Report, Step, Work};
 use gbsup::portage::files::durations::Durations;
 use gbsup::portage::names::cpv::{Cpv, excludes};
 use gbsup::portage::output::plan::{Plan, Reader};

@@ -14,16 +14,17 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
 use gbsup::config::{Config, News, OnFailure, Url};
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::job::{Job, Stage};
-use gbsup::core::notice::Way;
-use gbsup::core::request::{PauseMode, Reply, Request};
-use gbsup::core::skip::ToSkip;
-use gbsup::core::stall::Pulse;
-use gbsup::core::state::{CyclePlan, Durable, Phase, State, Volume};
-use gbsup::core::status::{Mode, Status, Why};
-use gbsup::core::step::step;
-use gbsup::core::{Action, Asker, Claimed, Event, JobId, Now, Report, Step, Work, known, view};
+use gbsup::decide::step::step;
+use gbsup::decide::view;
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::job::{Job, Stage};
+use gbsup::model::notice::Way;
+use gbsup::model::request::{PauseMode, Reply, Request};
+use gbsup::model::skip::ToSkip;
+use gbsup::model::stall::Pulse;
+use gbsup::model::state::{CyclePlan, Durable, Phase, State, Volume};
+use gbsup::model::status::{Mode, Status, Why};
+use gbsup::model::{Action, Asker, Claimed, Event, JobId, Now, Report, Step, Work, known};
 
 use jobs::{End, change, cpv, estimates, offered, progress, report, stale};
 

@@ -1,12 +1,12 @@
 //! What is broken is built anew once, then held back, or holds the builder.
 
 use gbsup::config::Linked;
-use gbsup::core::audit::Broken;
-use gbsup::core::failure::Class;
-use gbsup::core::offer::{Held, Why};
-use gbsup::core::request::PauseMode;
-use gbsup::core::status::Mode;
-use gbsup::core::{Ran, Report, Step, Work};
+use gbsup::model::failure::Class;
+use gbsup::model::offer::Broken;
+use gbsup::model::offer::{Held, Why};
+use gbsup::model::request::PauseMode;
+use gbsup::model::status::Mode;
+use gbsup::model::{Ran, Report, Step, Work};
 
 use crate::story::{Story, cpv, evidence, pause, ran, resume};
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gbsup::config::OnFailure;
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::machine::{Machine, Place, Purpose};
-use gbsup::core::request::{PauseMode, Reply, Request};
-use gbsup::core::status::Mode;
-use gbsup::core::{Action, Event, Exit, Ran, Report, Step, Work, view};
+use gbsup::decide::view;
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::machine::{Machine, Place, Purpose};
+use gbsup::model::request::{PauseMode, Reply, Request};
+use gbsup::model::status::Mode;
+use gbsup::model::{Action, Event, Exit, Ran, Report, Step, Work};
 use gbsup::portage::output::plan::Plan;
 use gbsup::portage::output::scanner::{FailedPackage, How, Progress};
 
@@ -250,7 +251,7 @@ fn a_full_volume_is_named_whatever_it_did_to_emerge() {
 
 #[test]
 fn the_history_learns_why_a_package_failed() {
-    use gbsup::core::history::Record;
+    use gbsup::model::records::Record;
     let mut story = Story::begin(|_| {});
     story.through(Step::Plan);
     story.print(emerging("a"));

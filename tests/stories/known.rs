@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::request::{Reply, Request};
-use gbsup::core::skip::ToSkip;
-use gbsup::core::state::Durable;
-use gbsup::core::status::Mode;
-use gbsup::core::{Event, Exit, Ran, Report, Step, Work};
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::request::{Reply, Request};
+use gbsup::model::skip::ToSkip;
+use gbsup::model::state::Durable;
+use gbsup::model::status::Mode;
+use gbsup::model::{Event, Exit, Ran, Report, Step, Work};
 use gbsup::portage::output::plan::Plan;
 
 use gbsup::portage::output::scanner::{How, Progress};

@@ -1,4 +1,4 @@
-//! What the core decides, told as stories: fast, without a process or a file.
+//! What is decided, told as stories: fast, without a process or a file.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,7 +1,7 @@
 //! What is told about a major update.
 
-use gbsup::core::major::{Change, Proof, Stale};
-use gbsup::core::{Action, Event, JobId, Step};
+use gbsup::model::rebuilds::{Change, Proof, Stale};
+use gbsup::model::{Action, Event, JobId, Step};
 
 use crate::story::{Story, cpv};
 

@@ -1,13 +1,13 @@
 //! Who is told what, and when.
 
 use gbsup::config::{Config, News, Url};
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::notice::{Note, Way};
-use gbsup::core::release::Current;
-use gbsup::core::request::{PauseMode, Request};
-use gbsup::core::state::{State, Volume};
-use gbsup::core::status::Mode;
-use gbsup::core::{Action, Asker, Claimed, Event, Report, Step, Work};
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::notice::{Note, Way};
+use gbsup::model::release::Current;
+use gbsup::model::request::{PauseMode, Request};
+use gbsup::model::state::{State, Volume};
+use gbsup::model::status::Mode;
+use gbsup::model::{Action, Asker, Claimed, Event, Report, Step, Work};
 use gbsup::portage::output::scanner::{FailedPackage, How};
 use jiff::Timestamp;
 

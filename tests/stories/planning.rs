@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use gbsup::core::failure::Class;
-use gbsup::core::request::Request;
-use gbsup::core::status::Mode;
-use gbsup::core::{Ran, Report, Step};
+use gbsup::model::failure::Class;
+use gbsup::model::request::Request;
+use gbsup::model::status::Mode;
+use gbsup::model::{Ran, Report, Step};
 use gbsup::portage::output::plan::Plan;
 use gbsup::portage::output::scanner::Progress;
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use gbsup::config::{Config, Publisher};
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::history::Record;
-use gbsup::core::release::{Current, Demanding, Published};
-use gbsup::core::request::{Reply, Request};
-use gbsup::core::status::Mode;
-use gbsup::core::{Action, Event, Report, Step, Work, view};
+use gbsup::decide::view;
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::records::Record;
+use gbsup::model::release::{Current, Demanding, Published};
+use gbsup::model::request::{Reply, Request};
+use gbsup::model::status::Mode;
+use gbsup::model::{Action, Event, Report, Step, Work};
 use gbsup::portage::files::gpkg::image::Demand;
 use gbsup::portage::names::cpv::Cpv;
 use jiff::Timestamp;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::remedy::{Change, Fewer};
-use gbsup::core::request::Reply;
-use gbsup::core::status::Mode;
-use gbsup::core::{Report, Step, Work};
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::remedy::{Change, Fewer};
+use gbsup::model::request::Reply;
+use gbsup::model::status::Mode;
+use gbsup::model::{Report, Step, Work};
 use gbsup::portage::output::buildlog::BuildLog;
 use gbsup::portage::output::circular::{Circle, Solution};
 use gbsup::portage::output::fetch::Trouble;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use gbsup::config::Config;
-use gbsup::core::request::{PauseMode, Reply, Request};
-use gbsup::core::status::Mode;
-use gbsup::core::{Event, Force, Report, Step};
+use gbsup::model::request::{PauseMode, Reply, Request};
+use gbsup::model::status::Mode;
+use gbsup::model::{Event, Force, Report, Step};
 
 use crate::story::{Story, completed, emerging, installing, pause, ran, resume};
 

@@ -1,9 +1,9 @@
 //! Room is made, at the end of a cycle and when there is none.
 
-use gbsup::core::failure::{Class, Failure};
-use gbsup::core::prune::Pruned;
-use gbsup::core::status::Mode;
-use gbsup::core::{Report, Step, Work};
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::prune::Pruned;
+use gbsup::model::status::Mode;
+use gbsup::model::{Report, Step, Work};
 
 use crate::story::{Story, cpv, resume};
 

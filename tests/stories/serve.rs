@@ -1,7 +1,7 @@
 //! When the server is started, and started again.
 
 use gbsup::config::Http;
-use gbsup::core::{Action, Event};
+use gbsup::model::{Action, Event};
 
 use crate::story::Story;
 

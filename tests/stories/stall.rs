@@ -1,9 +1,9 @@
 //! What gives no sign of life.
 
-use gbsup::core::failure::Class;
-use gbsup::core::stall::Pulse;
-use gbsup::core::status::Mode;
-use gbsup::core::{Action, Event, Force, Report, Step};
+use gbsup::model::failure::Class;
+use gbsup::model::stall::Pulse;
+use gbsup::model::status::Mode;
+use gbsup::model::{Action, Event, Force, Report, Step};
 
 use crate::story::{Story, completed, emerging, planned, ran, resume, unreachable};
 
@@ -99,7 +99,7 @@ fn a_resolver_that_hangs_is_left_to_a_person() {
     story.through(Step::SelfUpdate);
     hang(&mut story);
     let Report::Planned { ran, plan, offered } = planned(&[]) else { panic!("a plan") };
-    let ran = Box::new(gbsup::core::Ran { exit: gbsup::core::Exit::Code(130), ..*ran });
+    let ran = Box::new(gbsup::model::Ran { exit: gbsup::model::Exit::Code(130), ..*ran });
     story.end(Report::Planned { ran, plan, offered });
     story.expect(Mode::Paused, "emerge printed nothing and used no processor for 2 h, so it was stopped");
     story.ask(resume());

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gbsup::config::{Config, Http};
-use gbsup::core::history::{Outcome as End, Record};
-use gbsup::core::request::{PauseMode, Reply, Request};
-use gbsup::core::rest::{Target, Untried};
-use gbsup::core::state::{CyclePlan, State};
-use gbsup::core::status::{Mode, Status};
-use gbsup::core::step::step;
-use gbsup::core::{Action, Asker, Claimed, Event, Force, JobId, Now, Report, Step, Work, view};
+use gbsup::decide::step::step;
+use gbsup::decide::view;
+use gbsup::model::records::{Outcome as End, Record};
+use gbsup::model::request::{PauseMode, Reply, Request};
+use gbsup::model::state::{CyclePlan, State};
+use gbsup::model::status::{Mode, Status};
+use gbsup::model::work::{Target, Untried};
+use gbsup::model::{Action, Asker, Claimed, Event, Force, JobId, Now, Report, Step, Work};
 use gbsup::portage::names::cpv::Cpv;
 use gbsup::portage::output::plan::{Action as Merge, Plan, Planned, Reason};
 use gbsup::portage::output::scanner::{Evidence, Progress, Scanner};
@@ -19,7 +20,7 @@ use jiff::Timestamp;
 
 pub(crate) use crate::common::ran;
 
-/// The core, and what a story needs to know of what it asked for.
+/// The state, and what a story needs to know of what it asked for.
 pub(crate) struct Story {
     pub state: State,
     pub seconds: u64,
@@ -56,7 +57,7 @@ impl Story {
         story
     }
 
-    pub(crate) fn claim(&mut self, durable: Option<gbsup::core::state::Durable>, root: &str, boot: bool) {
+    pub(crate) fn claim(&mut self, durable: Option<gbsup::model::state::Durable>, root: &str, boot: bool) {
         let plan = self.plan.clone();
         let claimed = Claimed { durable, plan, last_cycle: 0, root: root.to_owned(), boot };
         self.take(Event::Claimed(Box::new(claimed)));

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use gbsup::config::OnFailure;
-use gbsup::core::failure::Class;
-use gbsup::core::request::Request;
-use gbsup::core::state::Durable;
-use gbsup::core::status::Mode;
-use gbsup::core::{Report, Step, Work};
+use gbsup::model::failure::Class;
+use gbsup::model::request::Request;
+use gbsup::model::state::Durable;
+use gbsup::model::status::Mode;
+use gbsup::model::{Report, Step, Work};
 use gbsup::portage::files::repository::Repository;
 use gbsup::portage::output::sync::{Lack, Synced};
 

@@ -1,14 +1,14 @@
 //! A volume that comes to another version of gbsup. `tests/fixtures/volume` has one of each version, and one of a version to
 //! come.
 
-use gbsup::core::Step;
-use gbsup::core::failure::Class;
-use gbsup::core::foreign::in_state;
-use gbsup::core::kept::{self, Reading};
-use gbsup::core::notice::Way;
-use gbsup::core::request::{Reply, Request};
-use gbsup::core::state::{Durable, Phase};
-use gbsup::core::status::{Mode, Why};
+use gbsup::model::Step;
+use gbsup::model::failure::Class;
+use gbsup::model::notice::Way;
+use gbsup::model::request::{Reply, Request};
+use gbsup::model::state::{Durable, Phase};
+use gbsup::model::status::{Mode, Why};
+use gbsup::volume::foreign::in_state;
+use gbsup::volume::kept::{self, Reading};
 use serde_json::{Value, json};
 
 use crate::story::Story;
@@ -55,7 +55,7 @@ fn what_a_released_version_wrote_is_understood_to_the_last_field() {
 fn started(text: &str) -> (Story, kept::Kept) {
     let Reading { value, kept, .. } = read(text);
     let mut story = Story::begin(|_| {});
-    story.state = gbsup::core::state::State::new(story.state.live.config.clone(), story.now());
+    story.state = gbsup::model::state::State::new(story.state.live.config.clone(), story.now());
     story.job = None;
     story.claim(Some(value), "another", true);
     (story, kept)
@@ -240,7 +240,7 @@ fn a_phase_that_is_not_known_is_a_pause_with_its_words() {
 fn what_a_person_holds_stays_held_in_a_new_container() {
     let mut story = crate::known::known();
     let reason = Some("the room is too hot".to_owned());
-    let mode = gbsup::core::request::PauseMode::Now;
+    let mode = gbsup::model::request::PauseMode::Now;
     story.ask(Request::Pause { mode, reason: reason.clone() });
     story.restart("two", true);
     assert_eq!(pause(&story), (Why::Operator, reason.as_deref()));

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{At, Error, NEW, OLD, Releases};
-use crate::core::kept::{self, Kept, Reading};
-use crate::core::release::{Id, Turn};
+use crate::model::release::{Id, Turn};
+use crate::volume::kept::{self, Kept, Reading};
 use crate::volume::{Locked, replace};
 
 /// `state/releases.json`. One that is lost is made anew from what is there.

@@ -32,11 +32,11 @@ use sha2::{Digest, Sha512};
 
 use super::trust::Trust;
 use super::verify::{self, Finding, Kind, Verified};
-use crate::core::foreign;
-use crate::core::kept::{self, Reading};
-use crate::core::release::{Current, Id, Release};
+use crate::model::release::{Current, Id, Release};
 use crate::portage::files::gpkg::digests::hex;
 use crate::portage::files::gpkg::sign::Unsigned;
+use crate::volume::foreign;
+use crate::volume::kept::{self, Reading};
 
 pub use publish::{Facts, publish, roll_back, running};
 pub use tidy::{Retired, expired, remove, sweep};

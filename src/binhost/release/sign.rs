@@ -15,7 +15,7 @@ use super::stage::{self, Need, Part};
 use super::{At, Error, KEYS, LINK, PUBLIC_KEY, Releases};
 use crate::binhost::examine::Examiner;
 use crate::binhost::signing::Signatory;
-use crate::core::release::{Entry, Release};
+use crate::model::release::{Entry, Release};
 use crate::portage::files::gpkg::sign::{self, Signer};
 
 /// The agent of GnuPG does one thing after the other, so that more would only wait.

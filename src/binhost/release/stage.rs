@@ -13,7 +13,7 @@ use sha2::{Digest, Sha512};
 use super::{At, CHANGES, Error, PACKAGES, PACKAGES_GZ, RELEASE};
 use crate::beneath::Beneath;
 use crate::binhost::examine::Examiner;
-use crate::core::release::{Entry, IndexFile, Release};
+use crate::model::release::{Entry, IndexFile, Release};
 use crate::portage::files::gpkg::Damage;
 use crate::portage::files::gpkg::digests::{Whole, hex};
 use crate::portage::files::gpkg::image::Demand;

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha512};
 
 use super::*;
 use crate::binhost::signing::Signatory;
-use crate::core::offer::{Held, Offer, Offered, Why};
-use crate::core::release::{Origin, Published};
+use crate::model::offer::{Held, Offer, Offered, Why};
+use crate::model::release::{Origin, Published};
 use crate::portage::files::gpkg::digests::{Whole, hex};
 use crate::portage::files::gpkg::sign::{Signer, Unsigned, tests as signing};
 use crate::portage::files::gpkg::verify;

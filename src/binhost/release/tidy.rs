@@ -1,15 +1,14 @@
 //! What goes: what a kill left behind, and releases that are too many.
 
-use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use jiff::Timestamp;
 
 use super::ledger::{Publisher, turns};
 use super::{At, Error, LINK, NEW, OLD, Releases};
-use crate::core::release::{Id, retired};
+use crate::model::release::{Id, retired};
 
 /// A release that may go.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::{package, unreadable};
 use crate::beneath::Beneath;
 use crate::cli::Exit;
 use crate::client::{Error, json, print, records, terminal};
-use crate::core::history::CycleRow;
+use crate::model::records::CycleRow;
 use crate::portage::output::elog;
 use crate::render;
 

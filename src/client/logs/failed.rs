@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Supervisor, headed, one, package};
 use crate::cli::Exit;
 use crate::client::{DEADLINE, Error, print, records, sentence};
-use crate::core::history::FailedRow;
-use crate::core::status::Status;
+use crate::model::records::FailedRow;
+use crate::model::status::Status;
 use crate::portage::names::cpv::Cpv;
 use crate::supervisor::history::History;
 

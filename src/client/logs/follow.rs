@@ -17,8 +17,8 @@ use super::{copy, failed, header, is_compressed, newest, numbers, opened, unread
 use crate::cli::Exit;
 use crate::client::socket::Supervisor;
 use crate::client::{DEADLINE, Error, print, terminal};
-use crate::core::cycle::STEPS;
-use crate::core::status::{JobInfo, Mode};
+use crate::model::status::{JobInfo, Mode};
+use crate::model::step::STEPS;
 use crate::portage::names::cpv::Cpv;
 use crate::procs;
 

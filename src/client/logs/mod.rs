@@ -17,8 +17,9 @@ use super::socket::Supervisor;
 use super::{Error, print};
 use crate::beneath::{self, Beneath};
 use crate::cli::{Exit, LogsArgs};
-use crate::core::cycle::STEPS;
-use crate::core::{Step, cycle};
+use crate::decide::cycle;
+use crate::model::Step;
+use crate::model::step::STEPS;
 use crate::portage::command::shell_word;
 use crate::render::clean;
 

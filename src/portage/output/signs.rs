@@ -1,7 +1,7 @@
 //! What the log of a failed phase points to: room, memory, processes, the network, or an error of its own.
 //!
 //! These are pointers and no judgements. Programs that are built and tested print anything, so a sign counts only
-//! in the phase that failed, and what it points to is decided by facts ([`crate::core::machine`], and which phases
+//! in the phase that failed, and what it points to is decided by facts ([`crate::model::machine`], and which phases
 //! of an ebuild may use the network).
 
 use std::borrow::Cow;

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::core::history::{CycleRow, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow};
+use crate::model::records::{CycleRow, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow};
 
 /// A cycle with three packages.
 pub(super) fn cycle(id: u64, ended: Option<i64>, outcome: Option<Outcome>) -> CycleRow {

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::core::status::{Skipped, StillFailing};
+use crate::model::status::{Skipped, StillFailing};
 
 fn failing(package: &str, since: i64) -> StillFailing {
     StillFailing {

@@ -89,7 +89,7 @@ fn remove(database: &mut Connection, before: Timestamp) -> rusqlite::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::history::{Outcome, PackageOutcome, Record};
+    use crate::model::records::{Outcome, PackageOutcome, Record};
 
     fn at(day: u32) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + i64::from(day) * 86_400).unwrap()

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use crate::core::history::{
+use crate::model::records::{
     FailedRow, Outcome, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow, StepRow,
 };
-use crate::core::release::Id;
-use crate::core::status::Eta;
+use crate::model::release::Id;
+use crate::model::status::Eta;
 
 /// A build of this cycle should take so long; the build worked for `after` seconds before.
 pub(super) fn predict(

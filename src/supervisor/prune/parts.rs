@@ -8,13 +8,12 @@ use jiff::Timestamp;
 
 use super::below;
 use crate::beneath::Beneath;
-use crate::config;
-use crate::core::prune::{Kind, Removal, Why};
+use crate::model::prune::{Kind, Removal, Why};
 use crate::portage::files::log_end;
 use crate::portage::output::elog;
-use crate::procs;
 use crate::supervisor::history::History;
 use crate::supervisor::history::forget::forget;
+use crate::{config, procs};
 
 /// Those to which Portage adds for ever.
 const LOGS: [(Kind, &str); 2] = [(Kind::EmergeLog, "emerge.log"), (Kind::Messages, "elog/summary.log")];

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use gbsup::core::status::{Mode, Status};
+use gbsup::model::status::{Mode, Status};
 
 use super::plan::{Fault, Hand, Plan, Round};
 use super::world::World;

@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use gbsup::core::status::{Mode, Status, Why};
+use gbsup::model::status::{Mode, Status, Why};
 
 use super::disk::Disk;
 use super::oracle::{Reader, look};

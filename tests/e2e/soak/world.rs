@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use gbsup::core::status::{Mode, Status};
+use gbsup::model::status::{Mode, Status};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

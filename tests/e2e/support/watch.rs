@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gbsup::core::status::{Mode, Status};
+use gbsup::model::status::{Mode, Status};
 
 /// How long nothing may happen before a test gives up. Machines that run tests are busy.
 pub const PATIENCE: Duration = Duration::from_mins(3);

@@ -1,0 +1,92 @@
+//! One build of one package, as the audit looks at it.
+
+use std::collections::BTreeSet;
+
+use crate::portage::files::index::{Block, Package};
+use crate::portage::files::vdb::{Soname, sonames};
+use crate::portage::names::atom::{Atom, Candidate};
+use crate::portage::names::cpv::Cpv;
+use crate::portage::names::depend::{self, Need};
+
+/// The dependencies without which a package does not work on a client. DEPEND and BDEPEND are for
+/// whoever builds it.
+const AT_RUN_TIME: [&str; 3] = ["RDEPEND", "PDEPEND", "IDEPEND"];
+
+/// One build of one package.
+pub(crate) struct Instance<'a> {
+    pub(crate) package: &'a Package,
+    slot: (&'a str, &'a str),
+    /// Both are sorted.
+    flags: Vec<&'a str>,
+    known: Vec<&'a str>,
+    /// Flags that every package knows.
+    implicit: &'a BTreeSet<String>,
+    /// What it needs; what cannot be read of it otherwise.
+    pub(crate) needs: Result<Vec<Need>, String>,
+    pub(crate) requires: BTreeSet<Soname>,
+    pub(crate) provides: BTreeSet<Soname>,
+}
+
+impl<'a> Instance<'a> {
+    pub(super) fn new(package: &'a Package, implicit: &'a BTreeSet<String>) -> Self {
+        let words = |key| {
+            let words = package.get(key).split_whitespace();
+            let mut words: Vec<&str> = words.map(|word| word.trim_start_matches(['+', '-'])).collect();
+            words.sort_unstable();
+            words
+        };
+        let (flags, known) = (words("USE"), words("IUSE"));
+        let has = |flag: &str| flags.binary_search(&flag).is_ok();
+        let mut needs = Ok(Vec::new());
+        for key in AT_RUN_TIME {
+            match (&mut needs, depend::parse(package.get(key), has)) {
+                (Ok(all), Ok(more)) => all.extend(more),
+                (Ok(_), Err(problem)) => needs = Err(problem.to_string()),
+                (Err(_), _) => {}
+            }
+        }
+        let slot = package.slot();
+        let (requires, provides) = (sonames(package.get("REQUIRES")), sonames(package.get("PROVIDES")));
+        Self { package, slot, flags, known, implicit, needs, requires, provides }
+    }
+
+    pub(super) fn has(&self, flag: &str) -> bool {
+        self.flags.binary_search(&flag).is_ok()
+    }
+
+    /// Whether this is what an atom of another one means.
+    pub(super) fn is_meant(&self, atom: &Atom, by: &Instance) -> bool {
+        atom.means(self, |flag| by.has(flag))
+    }
+}
+
+impl Candidate for Instance<'_> {
+    fn cpv(&self) -> &Cpv {
+        &self.package.cpv
+    }
+
+    fn slot(&self) -> (&str, &str) {
+        self.slot
+    }
+
+    fn flag(&self, name: &str) -> Option<bool> {
+        let is_known = self.known.binary_search(&name).is_ok() || self.implicit.contains(name);
+        is_known.then(|| self.has(name))
+    }
+}
+
+/// The flags that every package knows, by the header of an index: those of IUSE_IMPLICIT, and the values of the
+/// variables of USE_EXPAND_IMPLICIT (the Package Manager Specification, 11.1.1).
+pub(super) fn implicit(header: &Block) -> BTreeSet<String> {
+    let words = |key: &str| header.get(key).unwrap_or_default().split_whitespace();
+    let unprefixed: Vec<&str> = words("USE_EXPAND_UNPREFIXED").collect();
+    let mut flags: BTreeSet<String> = words("IUSE_IMPLICIT").map(str::to_owned).collect();
+    for variable in words("USE_EXPAND_IMPLICIT") {
+        let prefix = variable.to_lowercase();
+        let value = |word: &str| {
+            if unprefixed.contains(&variable) { word.to_owned() } else { format!("{prefix}_{word}") }
+        };
+        flags.extend(words(&format!("USE_EXPAND_VALUES_{variable}")).map(value));
+    }
+    flags
+}

@@ -1,0 +1,116 @@
+//! What a build left untried is built; see [`crate::decide::rest`].
+
+use super::Turn;
+use crate::decide::classify;
+use crate::model::failure::{Class, Failure};
+use crate::model::job::Job;
+use crate::model::records::Outcome;
+use crate::model::state::{Phase, State};
+use crate::model::step::step_log;
+use crate::model::work::{Leftover, Target, Untried};
+use crate::model::{Report, Step, known};
+use crate::portage::names::cpv::Cpv;
+
+/// How a line of evidence begins that names what was not tried.
+const UNTRIED: &str = "not tried: ";
+
+impl Turn {
+    /// Whether there is something that a build left untried, and is tried now: after these failures, which a person
+    /// is told when that is done.
+    pub(super) fn begins_rest(&mut self, failures: &[Failure]) -> bool {
+        let keep_going = self.state.live.config.build.keep_going;
+        let State { durable, plan, .. } = &mut self.state;
+        let (Some(cycle), Some(made)) = (&mut durable.cycle, plan) else { return false };
+        // Where there is no room, or emerge itself was stopped, the next one fares no better.
+        let by_itself = |failure: &Failure| failure.package.is_some() && failure.class != Class::DiskFull;
+        if !keep_going || cycle.rest.is_some() || !failures.iter().all(by_itself) {
+            return false;
+        }
+        let planned = || made.plan.packages.iter().chain(cycle.narrowing.rest());
+        let failed: Vec<&str> =
+            cycle.owed.iter().chain(failures).filter_map(|failure| failure.package.as_deref()).collect();
+        let is_left = |package: &str| {
+            !failed.contains(&package) && !cycle.merged.iter().any(|merged| merged == package)
+        };
+        let targets: Vec<Target> = planned()
+            .filter(|planned| is_left(planned.cpv.as_str()))
+            .map(|planned| Target { package: planned.cpv.clone(), slot: planned.slot.clone() })
+            .collect();
+        if targets.is_empty() {
+            return false;
+        }
+        let atom = |package: &&str| {
+            let slot =
+                planned().find(|planned| planned.cpv.as_str() == *package).map(|planned| &planned.slot);
+            let package = Cpv::parse(package.as_bytes())?;
+            Some(slot.map_or_else(|| package.cp().to_owned(), |slot| known::atom(&package, slot)))
+        };
+        let failed = failed.iter().filter_map(atom).collect();
+        cycle.rest = Some(Leftover { targets, failed, over: false });
+        cycle.owed.extend(failures.iter().cloned());
+        self.set_phase(Phase::Running(Step::Build));
+        true
+    }
+
+    /// Whether a plan without what is left out lacks more than that.
+    pub(super) fn waits_for_its_name(&self) -> bool {
+        self.state.durable.cycle.as_ref().is_some_and(|cycle| !cycle.narrowing.rest().is_empty())
+    }
+
+    /// What was left untried has been tried.
+    pub(super) fn rested(&mut self, job: &Job, report: Report) {
+        let (ran, untried) = match report {
+            Report::Rest { ran, untried } => (ran, untried),
+            report => {
+                self.step_ended(job, Outcome::Failed);
+                let failures = self.explained(job, report);
+                return self.fail(failures, Step::Build);
+            }
+        };
+        self.step_ended(job, if ran.is_none() { Outcome::Done } else { Outcome::Failed });
+        let ran = ran.map(Report::Ran);
+        let half_done = ran.as_ref().map(classify::half_done).unwrap_or_default();
+        let mut failures = ran.map(|ran| self.explained(job, ran)).unwrap_or_default();
+        let Some(cycle) = &mut self.state.durable.cycle else { return };
+        cycle.merge_again.extend(half_done);
+        if let Some(rest) = &mut cycle.rest {
+            rest.over = true;
+        }
+        for (package, _) in &job.merged {
+            cycle.narrowing.merged(package);
+        }
+        for failure in &mut cycle.owed {
+            failure.evidence.retain(|line| !job.merged.iter().any(|(package, _)| is_about(line, package)));
+        }
+        if failures.is_empty() && cycle.owed.is_empty() {
+            return self.next_after(Step::Build);
+        }
+        let told = |package: &Cpv| {
+            let said =
+                |failure: &Failure| failure.evidence.iter().any(|line| is_about(line, package.as_str()));
+            cycle.owed.iter().chain(&failures).any(said)
+                || cycle.narrowing.rest().iter().any(|waiting| waiting.cpv == *package)
+        };
+        let log = step_log(&self.state.live.config.volume.path, job.cycle, Step::Build).display().to_string();
+        let untried = untried.into_iter().filter(|untried| !told(&untried.package));
+        let untried: Vec<Failure> = untried.map(|untried| not_tried(untried, &log)).collect();
+        failures.extend(untried);
+        self.remedy_or_fail(failures, None, None, Step::Build);
+    }
+}
+
+fn not_tried(untried: Untried, log: &str) -> Failure {
+    let Untried { package, why } = untried;
+    Failure {
+        package: Some(package.to_string()),
+        evidence: vec![format!("{package} {why}")],
+        log: Some(log.to_owned()),
+        suggestions: vec![format!("emerge --pretend --verbose --oneshot {}", package.atom())],
+        ..Failure::new(Class::NotTried, format!("it was not tried: it {why}"))
+    }
+}
+
+/// Whether a line of evidence says that this package was not tried.
+fn is_about(line: &str, package: &str) -> bool {
+    line.strip_prefix(UNTRIED).is_some_and(|rest| rest.split(' ').next() == Some(package))
+}

@@ -1,0 +1,302 @@
+//! Remedies: what is at work, and what became of it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::model::Step;
+use crate::model::failure::{Class, Failure};
+use crate::model::status::in_words;
+use crate::portage::output::circular::Solution;
+
+/// The most attempts that a remedy has, whatever the configuration says of waiting between them.
+pub(crate) fn attempts(class: Class, config: &Config) -> usize {
+    match class {
+        Class::Fetch => config.remedy.fetch.len(),
+        Class::OutOfMemory if config.remedy.out_of_memory => 2,
+        Class::Stalled if config.remedy.stalled => 1,
+        Class::BinpkgCorrupt if config.remedy.binpkg_corrupt => 1,
+        // After room was made.
+        Class::DiskFull if config.remedy.disk_full => 1,
+        _ => 0,
+    }
+}
+
+/// A remedy at work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Remedy {
+    /// Packages are built again.
+    Again(Treatment),
+    /// Packages that need each other to be built are built one after the other.
+    Untangle(Box<Untangling>),
+    /// Room is made where none is left.
+    Room(Room),
+}
+
+/// Packages that are built again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Treatment {
+    /// What it is for.
+    pub class: Class,
+    /// The packages to build again, as `category/name-version`; never empty.
+    pub packages: Vec<String>,
+    /// How often that was done before, in this cycle.
+    pub before: u32,
+    /// It does not begin before.
+    pub due: Option<Timestamp>,
+    /// What failed besides, and what a person is told when the remedy was of no use.
+    pub others: Vec<Failure>,
+}
+
+/// What became of a package that had a remedy in this cycle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Treated {
+    /// What the remedy was for.
+    pub class: Class,
+    /// The package, as `category/name-version`.
+    pub package: String,
+    /// How often it was built again.
+    pub attempts: u32,
+    /// It was merged after that.
+    pub cured: bool,
+}
+
+impl Remedy {
+    /// It does not begin before.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Again(treatment) => treatment.due,
+            Self::Untangle(_) | Self::Room(_) => None,
+        }
+    }
+
+    /// The class of failure it is for, the packages, and what is done, in a few words: for the history.
+    #[must_use]
+    pub fn deed(&self) -> (Class, Vec<String>, String) {
+        match self {
+            Self::Again(treatment) => {
+                let what = match treatment.change() {
+                    Change::Nothing => "built again".to_owned(),
+                    Change::Fewer(fewer) => format!("built again with {}", fewer.in_words()),
+                    Change::SetAside => "binary package set aside, built from source".to_owned(),
+                };
+                (treatment.class, treatment.packages.clone(), what)
+            }
+            Self::Untangle(untangling) => {
+                let solution = untangling.solution.as_ref();
+                let packages = solution.map(|solution| solution.package.to_string()).into_iter().collect();
+                let flags = solution.map(Solution::flags).unwrap_or_default();
+                (Class::Circular, packages, format!("built with USE=\"{flags}\" for a while"))
+            }
+            Self::Room(room) => (Class::DiskFull, room.packages(), "pruned".to_owned()),
+        }
+    }
+
+    /// What is going on, in one sentence. `left` is the time until it begins.
+    #[must_use]
+    pub fn sentence(&self, left: Option<Duration>, config: &Config) -> String {
+        match self {
+            Self::Again(treatment) => treatment.sentence(left, config),
+            Self::Untangle(untangling) => untangling.sentence(),
+            Self::Room(room) => room.sentence(),
+        }
+    }
+}
+
+impl Treatment {
+    /// What this attempt does otherwise than the one before.
+    #[must_use]
+    pub fn change(&self) -> Change {
+        match self.class {
+            Class::OutOfMemory => Change::Fewer(Fewer::after(self.before)),
+            Class::BinpkgCorrupt => Change::SetAside,
+            _ => Change::Nothing,
+        }
+    }
+
+    /// What is going on, in one sentence: `a/b-1 could not be fetched; trying again in 55 s (attempt 2 of 4)`.
+    fn sentence(&self, left: Option<Duration>, config: &Config) -> String {
+        let more = match self.packages.len() {
+            0 | 1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        let first = self.packages.first().map_or("a package", String::as_str);
+        let when = match left {
+            Some(left) if !left.is_zero() => format!("trying again in {}", in_words(left)),
+            _ => "trying again now".to_owned(),
+        };
+        let trouble = match (self.change(), self.class) {
+            (Change::Fewer(fewer), _) => format!("ran out of memory; {when} with {}", fewer.in_words()),
+            (Change::SetAside, _) => {
+                return format!(
+                    "the binary package of {first}{more} is damaged; it is set aside and built from source"
+                );
+            }
+            (Change::Nothing, Class::Stalled) => format!("stalled; {when}"),
+            (Change::Nothing, Class::DiskFull) => format!("found no space left; {when}"),
+            (Change::Nothing, _) => format!("could not be fetched; {when}"),
+        };
+        // The first attempt was the build's own.
+        let (attempt, of) = (self.before + 2, attempts(self.class, config) + 1);
+        format!("{first}{more} {trouble} (attempt {attempt} of {of})")
+    }
+}
+
+impl Treated {
+    pub(crate) fn is_of(&self, class: Class, package: &str) -> bool {
+        self.class == class && self.package == package
+    }
+
+    /// What became of it, in one sentence; nothing while it is not known.
+    #[must_use]
+    pub fn sentence(&self) -> Option<String> {
+        let Self { class, package, attempts, cured } = self;
+        cured.then(|| match class {
+            Class::OutOfMemory => {
+                let fewer = Fewer::after(attempts.saturating_sub(1));
+                format!("{package} ran out of memory at first; it was built with {}", fewer.in_words())
+            }
+            Class::BinpkgCorrupt => {
+                format!("the binary package of {package} was damaged; it was set aside and built from source")
+            }
+            Class::Stalled => format!("{package} stalled at first; attempt {} worked", attempts + 1),
+            Class::DiskFull => {
+                format!("{package} found no space left at first; attempt {} worked", attempts + 1)
+            }
+            _ => format!("{package} could not be fetched at first; attempt {} worked", attempts + 1),
+        })
+    }
+}
+
+/// What is done otherwise when packages are built again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing: it may go well this time.
+    Nothing,
+    /// They are built one at a time and with fewer processes each.
+    Fewer(Fewer),
+    /// What there is of binary packages of them is set aside first.
+    SetAside,
+}
+
+/// How many processes a build runs that ran out of memory with all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fewer {
+    /// Half as many as MAKEOPTS says.
+    Half,
+    /// One.
+    One,
+}
+
+impl Fewer {
+    /// What follows so many attempts that were in vain.
+    fn after(attempts: u32) -> Self {
+        if attempts == 0 { Self::Half } else { Self::One }
+    }
+
+    /// So many, when there were `jobs`.
+    #[must_use]
+    pub fn of(self, jobs: u32) -> u32 {
+        match self {
+            Self::Half => (jobs / 2).max(1),
+            Self::One => 1,
+        }
+    }
+
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Half => "half the jobs",
+            Self::One => "one job",
+        }
+    }
+}
+
+/// A circle that is being broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Untangling {
+    /// The step that met it, and that is run again afterwards.
+    pub at: Step,
+    /// What a person is told when it cannot be broken.
+    pub failure: Failure,
+    /// Portage's words about it.
+    pub text: Vec<String>,
+    /// It was met while this was being built, to break another one.
+    pub within: Option<Solution>,
+    /// What is built to break it; nothing while that is being looked for.
+    pub solution: Option<Solution>,
+}
+
+/// What broke a circle, or was of no use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Untangled {
+    /// What was built.
+    pub solution: Solution,
+    /// It was built and installed.
+    pub built: bool,
+}
+
+impl Untangling {
+    /// What is going on, in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match &self.solution {
+            Some(solution) => format!(
+                "packages need each other; {} is built with USE=\"{}\" first",
+                solution.package,
+                solution.flags()
+            ),
+            None => "packages need each other; looking for a way to build one of them first".to_owned(),
+        }
+    }
+}
+
+impl Untangled {
+    /// What was done, in one sentence; nothing when it was of no use.
+    #[must_use]
+    pub fn sentence(&self) -> Option<String> {
+        let Solution { package, .. } = &self.solution;
+        let flags = self.solution.flags();
+        self.built.then(|| {
+            format!(
+                "{package} was built with USE=\"{flags}\" for a while, because packages needed each other"
+            )
+        })
+    }
+}
+
+/// Room that is being made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// The step that found none.
+    pub at: Step,
+    /// What failed, and what a person is told when nothing could be freed.
+    pub failures: Vec<Failure>,
+}
+
+impl Room {
+    /// What is going on, in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        "no space is left; removing what [prune] of the configuration does not keep".to_owned()
+    }
+
+    /// The packages that found none.
+    #[must_use]
+    pub fn packages(&self) -> Vec<String> {
+        let full = self.failures.iter().filter(|failure| failure.class == Class::DiskFull);
+        full.filter_map(|failure| failure.package.clone()).collect()
+    }
+
+    /// The failures, when nothing could be freed.
+    #[must_use]
+    pub fn in_vain(mut self) -> Vec<Failure> {
+        for failure in self.failures.iter_mut().filter(|failure| failure.class == Class::DiskFull) {
+            failure.evidence.push("pruning freed nothing (gbsup prune --dry-run)".to_owned());
+        }
+        self.failures
+    }
+}
