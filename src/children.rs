@@ -8,16 +8,7 @@ use std::env;
 use std::ffi::OsString;
 
 use crate::portage::command::{Inherits, PATH};
-
-/// Tells PID 1 whose a process is: `RESTARTS.JOB`, how often the supervisor was started again and the number of the job.
-/// Its name is none of gbsup's, because every package has it.
-pub(crate) const MARK: &str = "SUPERVISED_JOB";
-
-/// Set by PID 1: how often the supervisor was started again in this container.
-pub(crate) const RESTARTS: &str = "GBSUP_RESTARTS";
-
-/// Set by PID 1: how the supervisor before this one ended, such as `died by signal 9`.
-pub(crate) const ENDED: &str = "GBSUP_ENDED";
+use crate::procs::{MARK, RESTARTS};
 
 /// The whole environment of a child, with these variables of its own.
 pub(crate) fn environment(

@@ -7,7 +7,6 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::libc;
 
-use crate::children;
 use crate::sys;
 
 /// By which a client tells init that it waited for the supervisor in vain. Whoever does not know of it ignores it, as the
@@ -103,8 +102,8 @@ impl Process {
         let restarts = restarts.to_string();
         environment.split(|byte| *byte == 0).filter_map(|entry| str::from_utf8(entry).ok()).any(|entry| {
             match entry.split_once('=') {
-                Some((children::RESTARTS, value)) => value == restarts,
-                Some((children::MARK, value)) => value
+                Some((RESTARTS, value)) => value == restarts,
+                Some((MARK, value)) => value
                     .split_once('.')
                     .is_some_and(|(of, number)| of == restarts || job.is_some_and(|job| job == number)),
                 _ => false,
@@ -245,6 +244,16 @@ fn runs_one_of(programs: &[&str], pid: i32) -> bool {
         programs.iter().any(|program| program.as_bytes() == name)
     })
 }
+
+/// Tells PID 1 whose a process is: `RESTARTS.JOB`, how often the supervisor was started again and the number of the job.
+/// Its name is none of gbsup's, because every package has it.
+pub(crate) const MARK: &str = "SUPERVISED_JOB";
+
+/// Set by PID 1: how often the supervisor was started again in this container.
+pub(crate) const RESTARTS: &str = "GBSUP_RESTARTS";
+
+/// Set by PID 1: how the supervisor before this one ended, such as `died by signal 9`.
+pub(crate) const ENDED: &str = "GBSUP_ENDED";
 
 #[cfg(test)]
 mod tests {

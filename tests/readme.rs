@@ -365,7 +365,7 @@ fn the_page_of_formats_lists_what_there_is() {
     assert_eq!(version("state/offer.json"), format!("`schema` {}", gbsup::model::offer::Offer::SCHEMA));
     assert_eq!(version("release.json"), format!("`schema` {}", gbsup::model::release::Release::SCHEMA));
     assert_eq!(version("status --json"), format!("`schema` {}", gbsup::model::status::SCHEMA));
-    let tables = page("src/supervisor/history/tables.rs");
+    let tables = page("src/volume/history/tables.rs");
     let tables = tables.split("SCHEMA: i64 = ").nth(1).and_then(|rest| rest.split(';').next()).unwrap();
     assert_eq!(version("state/history.db"), format!("`user_version` {tables}"));
     for path in ["control", "steps", "log", "binpkgs", "distfiles", "quarantine", "releases"] {

@@ -18,15 +18,13 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::children;
 use crate::portage::command::Inherits;
 use crate::portage::files::gpkg::digests::Whole;
 use crate::portage::files::gpkg::image::{self, Demand};
 use crate::portage::files::gpkg::{self, Damage, Reading};
 use crate::portage::files::xpak;
 use crate::procs::Role;
-use crate::sys;
-use crate::web::confine;
+use crate::{children, confine, sys};
 
 /// What a child may have of memory besides what it begins with: 32 MiB of what was unpacked, and what a decompressor needs besides.
 const MEMORY: u64 = 48 << 20;

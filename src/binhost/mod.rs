@@ -6,6 +6,7 @@ pub mod examine;
 pub mod gpg;
 pub mod licence;
 pub mod offer;
+pub(crate) mod origin;
 pub mod release;
 pub mod signing;
 pub mod trust;

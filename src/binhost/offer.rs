@@ -7,11 +7,11 @@ use std::{fs, io};
 
 use jiff::Timestamp;
 
-use super::aside;
 use super::trust::Trust;
-use super::verify::{self, Finding};
+use super::{aside, verify};
 use crate::decide::audit::{self, Facts, Fate, Linked};
 use crate::model::offer::{Broken, Offer, Offered};
+use crate::model::verified::Finding;
 use crate::portage::files::index::{Index, Package};
 use crate::portage::files::vdb::Installed;
 use crate::portage::names::atom::Provided;

@@ -97,8 +97,9 @@ mod tests {
     use std::fs;
 
     use super::super::gpg::ring::tests::{Keys, package};
-    use super::super::verify::{Finding, Known, Verified, verify};
     use super::*;
+    use crate::binhost::verify::{Known, verify};
+    use crate::model::verified::{Finding, Verified};
     use crate::portage::files::gpkg::digests::Whole;
 
     #[test]

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::examine::Examiner;
 use super::trust::Trust;
 use crate::beneath::Beneath;
+use crate::model::verified::{Finding, Kind, Verified};
 use crate::portage::files::gpkg::digests::Whole;
 use crate::portage::files::gpkg::{Damage, Sound};
 use crate::portage::files::index::{self, File, Index, Package};
@@ -46,50 +47,6 @@ pub struct Good {
     is_signed: bool,
     #[serde(flatten)]
     whole: Whole,
-}
-
-/// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verified {
-    /// Packages in the index.
-    pub packages: usize,
-    /// How many of them were read.
-    pub read: usize,
-    /// How many bytes that were.
-    pub bytes: u64,
-    /// What is wrong, in the order of the index.
-    pub findings: Vec<Finding>,
-    /// That there are signatures which were not checked, and why, in one sentence.
-    pub unchecked: Option<String>,
-}
-
-/// Something wrong with one package.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Below PKGDIR.
-    pub path: String,
-    /// What it is about.
-    pub kind: Kind,
-    /// What is wrong, in words that follow the path.
-    pub what: String,
-}
-
-/// What a finding is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// The file is damaged.
-    Damaged,
-    /// The file is not there, or cannot be read.
-    Missing,
-    /// The file is whole, and the index describes another one.
-    Index,
-    /// The file is whole, and clients cannot read it.
-    Unfit,
-    /// The file is whole, and the key that signed it has expired since.
-    Key,
-    /// The file is whole, and nothing shows that it comes from whom it should.
-    Signature,
 }
 
 /// What was found good on this volume. What is not known is read, so that a list that is damaged, of another version or

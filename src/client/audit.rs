@@ -8,9 +8,9 @@ use super::{Error, json, print};
 use crate::binhost::offer;
 use crate::cli::Exit;
 use crate::decide::audit::{Fate, Fates, Linked};
+use crate::host::installed;
 use crate::model::offer::{Broken, Held};
 use crate::portage::names::cpv::Cpv;
-use crate::supervisor::installed;
 use crate::{config, render, volume};
 
 /// What `gbsup audit --json` says.

@@ -5,8 +5,8 @@ use super::{DEADLINE, Error, print};
 use crate::cli::Exit;
 use crate::config;
 use crate::decide::news;
+use crate::host::delivery::Parcel;
 use crate::model::notice::Way;
-use crate::supervisor::delivery::Parcel;
 
 pub(super) fn test(supervisor: &Supervisor) -> Result<Exit, Error> {
     let config = config::load()?.notify;

@@ -11,6 +11,8 @@ use serde::Serialize;
 use super::socket::Supervisor;
 use super::{Error, json, print, sentence, terminal};
 use crate::cli::{Exit, PlanArgs};
+use crate::host::build;
+use crate::host::rehearse::rehearse;
 use crate::model::estimates::Estimates;
 use crate::model::failure::Failure;
 use crate::model::rebuilds::Stale;
@@ -18,9 +20,8 @@ use crate::model::state::{CyclePlan, Durable};
 use crate::model::status::{Eta, Status};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::plan::{Plan, Planned, Totals};
-use crate::supervisor::rehearse::rehearse;
-use crate::supervisor::{build_options, store};
-use crate::{config, emerge_log, render};
+use crate::volume::{emerge_log, store};
+use crate::{config, render};
 
 /// A plan as `gbsup plan --json` has it.
 #[derive(Serialize)]
@@ -53,7 +54,7 @@ fn shown<'a, P>(whole: &'a P, plan: &'a Plan, estimates: &Estimates) -> Shown<'a
 fn estimates(volume: &Path) -> Estimates {
     // Without a configuration that can be used there is no builder either.
     let config = config::load().unwrap_or_default();
-    Estimates::new(&emerge_log::durations(volume), build_options(&config, &[]).jobs)
+    Estimates::new(&emerge_log::durations(volume), build::options(&config, &[]).jobs)
 }
 
 /// What the newest cycle set out to merge.

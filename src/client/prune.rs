@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::{Error, json, print, terminal};
 use crate::cli::Exit;
+use crate::host::process::ask_here;
+use crate::host::prune;
 use crate::model::prune::Removal;
 use crate::portage::command::{self, Command};
 use crate::portage::files::repository;
 use crate::portage::files::settings::{self, Settings};
-use crate::supervisor::{ask_here, prune};
 use crate::{config, render};
 
 /// What `gbsup prune --json` says.

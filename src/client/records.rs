@@ -12,7 +12,7 @@ use crate::model::failure::Failure;
 use crate::model::records::CycleRow;
 use crate::model::status::{Mode, Status, StillFailing, Why};
 use crate::render;
-use crate::supervisor::history::{History, HistoryError};
+use crate::volume::history::{History, HistoryError};
 
 /// A cycle as `gbsup history --json` has it.
 #[derive(Serialize)]

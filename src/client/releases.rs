@@ -12,13 +12,13 @@ use serde::Serialize;
 
 use super::socket::Supervisor;
 use super::{Error, json, print, terminal};
+use crate::binhost::origin::known_facts;
 use crate::binhost::release::{self, Releases};
 use crate::binhost::{offer, signing};
 use crate::cli::{DiffArgs, Exit, PublishArgs, RollbackArgs};
 use crate::model::release::{Current, Diff, Published, Release, Shown};
 use crate::model::request::Request;
 use crate::portage::files::elf::Kernel;
-use crate::supervisor::known_facts;
 use crate::{config, render, volume};
 
 pub(super) fn releases(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {

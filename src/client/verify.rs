@@ -9,10 +9,10 @@ use crate::binhost::release::{self, Releases};
 use crate::binhost::trust::Trust;
 use crate::binhost::verify;
 use crate::cli::{Exit, VerifyArgs};
+use crate::host::process::ask_here;
 use crate::model::release::Id;
 use crate::portage::command;
 use crate::portage::files::settings::{self, Settings};
-use crate::supervisor::ask_here;
 use crate::{config, render, volume};
 
 pub(super) fn run(supervisor: &Supervisor, args: &VerifyArgs) -> Result<Exit, Error> {

@@ -16,7 +16,6 @@ use super::say::say;
 use super::sweep::{HURRY, sweep};
 use super::watch::{Doubt, Next, Stands, Watch};
 use super::{exit_code, prepare, rehearse, settings, sleep};
-use crate::children;
 use crate::procs::{self, Process};
 use crate::sys::{self, Child, SignalSet, Signals, Waited, isolate};
 
@@ -418,10 +417,10 @@ fn exit(now: Instant) -> Exit {
 fn spawn(restarts: u32, ended: Option<&str>) -> std::io::Result<i32> {
     let program = std::env::var_os(PROGRAM).unwrap_or_else(|| "/proc/self/exe".into());
     let mut command = Command::new(program);
-    command.arg("supervisor").env(children::RESTARTS, restarts.to_string()).stdin(Stdio::null());
+    command.arg("supervisor").env(procs::RESTARTS, restarts.to_string()).stdin(Stdio::null());
     match ended {
-        Some(how) => command.env(children::ENDED, how),
-        None => command.env_remove(children::ENDED),
+        Some(how) => command.env(procs::ENDED, how),
+        None => command.env_remove(procs::ENDED),
     };
     isolate(&mut command, Child { session: true, oom_score_adj: Some(OOM_SCORE_ADJ), ..Child::default() });
     let child = command.spawn()?;

@@ -173,3 +173,6 @@ impl Failure {
         }
     }
 }
+
+/// Why work cannot go on.
+pub type Trouble = Box<Failure>;

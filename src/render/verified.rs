@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{clean, count, size};
-use crate::binhost::verify::{Finding, Kind, Verified};
 use crate::model::release::Id;
+use crate::model::verified::{Finding, Kind, Verified};
 
 /// One line about all of them, one for each that something is wrong with, and what to type.
 #[must_use]

@@ -14,16 +14,17 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use super::delivery::{self, Parcel};
+use super::Supervisor;
 use super::keeping::{Done, Kept, Order};
-use super::{Supervisor, store};
 use crate::decide::step::step;
 use crate::decide::view;
+use crate::host::delivery::{self, Parcel};
 use crate::model::failure::Failure;
 use crate::model::request::Reply;
 use crate::model::state::State;
 use crate::model::status::{Status, in_words};
 use crate::model::{Action, Asker, Event, JobId, Report, Work};
+use crate::volume::store;
 
 /// How long a disk may take before it is told.
 const SLOW: Duration = Duration::from_secs(2);

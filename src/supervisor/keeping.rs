@@ -11,17 +11,19 @@ use std::{io, thread};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::warn;
 
-use super::flags::Flags;
-use super::history::{self, History};
-use super::store::{Store, Taken};
-use super::{engine, publish};
+use crate::binhost::origin;
 use crate::config::Publisher;
 use crate::decide::view;
+use crate::host::engine;
 use crate::model::Event;
 use crate::model::failure::Failure;
 use crate::model::records::Record;
 use crate::model::state::{CyclePlan, Durable};
+use crate::steps::publish;
 use crate::volume;
+use crate::volume::flags::Flags;
+use crate::volume::history::{self, History};
+use crate::volume::store::{Store, Taken};
 
 /// Something to do on the volume. Each is reported once.
 pub(super) enum Order {
@@ -161,7 +163,7 @@ impl Keeper {
             }
             Order::SavePlan(plan) => {
                 let saved = self.store.as_ref().map(|store| store.save_plan(&plan));
-                publish::learn(&self.path, &plan);
+                origin::learn(&self.path, &plan);
                 self.outcome(
                     "plan",
                     saved,

@@ -8,16 +8,16 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{timeout, timeout_at};
 
 use super::super::Supervisor;
-use super::super::console::Console;
-use super::super::store::state_file;
 use super::super::watching::Viewer;
 use super::*;
 use crate::config::Config;
+use crate::host::console::Console;
 use crate::model::Asker;
 use crate::model::request::{Reply, Request};
 use crate::model::skip::ToSkip;
 use crate::model::status::{Mode, Status};
 use crate::portage::names::cpv::Cpv;
+use crate::volume::store::state_file;
 
 /// Longer than anything takes that does not wait.
 const LONG: Duration = Duration::from_mins(1);

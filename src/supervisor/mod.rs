@@ -5,51 +5,15 @@
 //! and what is looked at (`watching`). Children each have a session of their own and write to our pipes; see `process`.
 
 mod announce;
-mod attention;
-mod audit;
-mod binpkgs;
-mod cgroup;
-mod clones;
-mod configuration;
-pub mod console;
-pub(crate) mod delivery;
 mod effects;
-mod engine;
-mod facts;
-mod flags;
-mod gauge;
-pub mod history;
-mod inputs;
-pub(crate) mod installed;
 mod keeping;
-mod live;
-mod locks;
-pub(crate) mod logging;
 mod perform;
-mod places;
-mod planning;
-mod preflight;
-mod process;
-pub mod prune;
-mod publish;
 mod pulse;
-mod quarantine;
-mod rebuild;
-pub mod rehearse;
 #[cfg(test)]
 mod released_tests;
-mod remedies;
-mod repair;
 mod serving;
 mod signals;
 pub mod socket;
-mod step_logs;
-pub mod store;
-mod syncing;
-mod task;
-mod temporary_use;
-mod trial;
-mod unusable;
 mod watching;
 
 use std::collections::HashMap;
@@ -64,7 +28,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until};
 use tracing::{error, info, warn};
 
-use crate::children;
 use crate::config::{self, Config};
 use crate::decide::step::until_wake;
 use crate::decide::view;
@@ -74,12 +37,8 @@ use crate::model::status::Mode;
 use crate::model::{Asker, Event, Now};
 use crate::{procs, sys};
 
-pub(crate) use process::ask_here;
-pub(crate) use publish::known_facts;
-pub(crate) use task::options as build_options;
-
+use crate::host::console::Console;
 use announce::announce;
-use console::Console;
 use effects::Effects;
 use keeping::{Done, Keeping, Kept, Order};
 use perform::Performer;
@@ -108,8 +67,8 @@ pub fn run() -> u8 {
         Err(problem) => return give_up("standard output cannot be used", &problem),
     };
     let lines = console.clone();
-    logging::start(config.log, move || lines.clone());
-    engine::bound_open_files();
+    crate::logging::start(config.log, move || lines.clone());
+    crate::host::engine::bound_open_files();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(problem) => return give_up("the event loop cannot be made", &problem),
@@ -118,7 +77,7 @@ pub fn run() -> u8 {
         match Supervisor::new(config, console.clone()) {
             Ok((supervisor, inputs)) => supervisor.run(inputs).await,
             // Trying again would not help, and neither would a person inside: it is the container that has to be another one.
-            Err(problem) => match engine::look(None) {
+            Err(problem) => match crate::host::engine::look(None) {
                 Some(failure) => {
                     error!("the builder cannot start: {}", failure.message);
                     2
@@ -217,7 +176,7 @@ impl Supervisor {
         let (events, events_in) = mpsc::unbounded_channel();
         let (sights, sights_in) = mpsc::unbounded_channel();
         let now = Now { mono: Duration::ZERO, wall: Timestamp::now() };
-        let restarts = std::env::var(children::RESTARTS).ok().and_then(|n| n.parse::<u32>().ok());
+        let restarts = std::env::var(procs::RESTARTS).ok().and_then(|n| n.parse::<u32>().ok());
         let supervisor = Self {
             state: State::new(config, now),
             began: Instant::now(),
@@ -354,7 +313,7 @@ impl Supervisor {
 
     /// Tells why there had to be another supervisor after the one before this.
     fn tell_of_the_one_before(&mut self) {
-        if let Some(how) = std::env::var(children::ENDED).ok().filter(|_| !self.boot) {
+        if let Some(how) = std::env::var(procs::ENDED).ok().filter(|_| !self.boot) {
             self.take(of_itself(&format!("{how}; it was started again")));
         }
     }

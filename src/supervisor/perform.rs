@@ -6,17 +6,18 @@ use std::thread;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::console::Console;
-use super::gauge::Limits;
-use super::process::Handle;
-use super::task::{Known, Task, Trouble};
-use super::{attention, audit, places, preflight, rebuild, syncing};
 use crate::config::Config;
 use crate::decide::classify;
-use crate::model::failure::{Class, Failure};
+use crate::host::console::Console;
+use crate::host::places;
+use crate::host::process::Handle;
+use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::{Event, Exit, Force, JobId, Report, Work, step};
 use crate::portage::command::{self, Host};
 use crate::portage::names::cpv::Cpv;
+use crate::steps::gauge::Limits;
+use crate::steps::task::{Known, Task};
+use crate::steps::{attention, audit, preflight, rebuild, sync};
 
 /// Starts jobs and signals them.
 pub(super) struct Performer {
@@ -101,7 +102,7 @@ impl Task {
             Work::Preflight { failed } => {
                 preflight::run(self, failed).map(|(repairs, missing)| Report::Ready { repairs, missing })
             }
-            Work::Sync { only } => syncing::run(self, only),
+            Work::Sync { only } => sync::run(self, only),
             Work::SelfUpdate => self.self_update(),
             Work::Plan { exclude, skips } => self.plan(exclude, skips),
             Work::Build { exclude, merge_again } => self.build(exclude, merge_again),

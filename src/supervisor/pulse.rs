@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use super::{Supervisor, live, locks};
+use super::Supervisor;
 use crate::beneath::{self, Beneath};
+use crate::host::{live, locks};
 use crate::model::job::{Job, Package};
 use crate::model::stall::{self, Process, Pulse};
 use crate::model::{Event, JobId, step};

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::history::History;
-use super::installed::settled;
-use super::known_facts;
-use super::store::{Store, plan_file};
+use crate::binhost::origin::known_facts;
 use crate::binhost::release::Releases;
 use crate::binhost::{offer, verify};
+use crate::host::installed::settled;
 use crate::model::release::Id;
 use crate::model::state::CyclePlan;
+use crate::volume::history::History;
+use crate::volume::store::{Store, plan_file};
 
 /// What a version had on its volume; the packages are not among it.
 fn released() -> Vec<PathBuf> {

@@ -7,9 +7,9 @@ use std::{io, thread};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::console::Console;
-use super::process::{Handle, Launch, Sink};
 use crate::config::{Config, Http};
+use crate::host::console::Console;
+use crate::host::process::{Handle, Launch, Sink};
 use crate::model::{Event, Exit, Force};
 use crate::portage::command::{Command, Inherits};
 use crate::render::clean;

@@ -13,15 +13,17 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::{Supervisor, live, locks, publish, repair};
+use super::Supervisor;
 use crate::config::{self, Config};
 use crate::decide::view;
+use crate::host::{live, locks};
 use crate::model::Event;
 use crate::model::job::Job;
 use crate::model::release::Id;
 use crate::model::request::Reply;
 use crate::portage::command;
 use crate::render::{self, Look};
+use crate::steps::{publish, repair};
 use crate::{procs, volume};
 
 /// How long somebody who asks for the status waits for a look.

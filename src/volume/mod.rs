@@ -1,7 +1,12 @@
 //! What is mounted where the packages go, and how a file is written there.
 
+pub(crate) mod emerge_log;
+pub(crate) mod flags;
 pub mod foreign;
+pub mod history;
 pub mod kept;
+pub(crate) mod step_logs;
+pub mod store;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};

@@ -1,7 +1,7 @@
 //! `gbsup serve`: what clients download, and all of gbsup that listens on the network.
 //!
 //! It is a process of its own, without rights: it opens its socket and the directory of the releases, gives up
-//! everything else ([`mod@confine`]), and only then answers. The supervisor starts it and starts it again; alone in a
+//! everything else ([`confine`](mod@crate::confine)), and only then answers. The supervisor starts it and starts it again; alone in a
 //! container that has the volume read-only, it does the same.
 //!
 //! ```text
@@ -15,7 +15,6 @@
 mod answer;
 mod body;
 mod conditional;
-pub mod confine;
 mod crowd;
 mod kept;
 mod pages;
@@ -40,10 +39,10 @@ use nix::unistd::getppid;
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::confine::{Held, confine};
+use crate::logging;
 use crate::procs::Role;
-use crate::supervisor::logging;
 use crate::sys;
-use confine::{Held, confine};
 use server::Limits;
 use tree::Tree;
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use gbsup::model::records::{Outcome, PackageOutcome, Record};
 use gbsup::model::request::Reply;
 use gbsup::model::status::{CycleInfo, JobInfo, Mode, Why};
-use gbsup::supervisor::history::History;
+use gbsup::volume::history::History;
 use jiff::Timestamp;
 
 use crate::fake::{Builder, failure, paused, reply, status};

@@ -19,7 +19,7 @@ use gbsup::model::status::{Eta, Mode, Skipped, Status, StillFailing, Why};
 use gbsup::model::{Claimed, Event, Now};
 use gbsup::portage::names::cpv::Cpv;
 use gbsup::portage::output::plan::Reader;
-use gbsup::supervisor::history::History;
+use gbsup::volume::history::History;
 use jiff::Timestamp;
 
 const WAITING: &str = "waiting: everything is up to date";

@@ -13,7 +13,7 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitCode, id};
 
-use gbsup::web::confine::{Held, confine, landlock};
+use gbsup::confine::{Held, confine, landlock};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::signal::kill;
 use nix::sys::stat::Mode;

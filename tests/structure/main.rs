@@ -93,18 +93,18 @@ const AMONG_OTHERS: &[&str] = &[
     "client/logs/failed.rs",
     "client/logs/follow.rs",
     "client/logs/package.rs",
-    "supervisor/attention.rs",
-    "supervisor/clones.rs",
-    "supervisor/facts.rs",
-    "supervisor/inputs.rs",
-    "supervisor/live.rs",
-    "supervisor/places.rs",
-    "supervisor/prune.rs",
-    "supervisor/prune/parts.rs",
-    "supervisor/quarantine.rs",
-    "supervisor/repair.rs",
-    "supervisor/syncing.rs",
-    "supervisor/unusable.rs",
+    "steps/attention.rs",
+    "steps/clones.rs",
+    "host/facts.rs",
+    "host/inputs.rs",
+    "host/live.rs",
+    "host/places.rs",
+    "host/prune/mod.rs",
+    "host/prune/parts.rs",
+    "steps/quarantine.rs",
+    "steps/repair.rs",
+    "steps/sync.rs",
+    "host/unusable.rs",
 ];
 /// Ways there by a path, which whoever may write there can lead elsewhere.
 const BY_PATH: &[&str] = &[
@@ -130,7 +130,7 @@ fn places_of_others_are_looked_into_through_one_module() {
         // What does no I/O may know how a place is called, and so may what only asks how much room a file system has.
         let pure =
             ["decide", "model", "portage", "render"].iter().any(|part| file.starts_with(root.join(part)))
-                || file.ends_with("supervisor/gauge.rs");
+                || file.ends_with("steps/gauge.rs");
         let by_path = |what: &str| !pure && code.contains(what) && !code.contains("beneath");
         if AMONG_OTHERS.iter().any(|known| file.ends_with(known)) {
             let ways = BY_PATH.iter().filter(|way| code.contains(**way));

@@ -31,8 +31,9 @@ use serde::Deserialize;
 use sha2::{Digest, Sha512};
 
 use super::trust::Trust;
-use super::verify::{self, Finding, Kind, Verified};
+use super::verify;
 use crate::model::release::{Current, Id, Release};
+use crate::model::verified::{Finding, Kind, Verified};
 use crate::portage::files::gpkg::digests::hex;
 use crate::portage::files::gpkg::sign::Unsigned;
 use crate::volume::foreign;

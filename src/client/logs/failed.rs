@@ -8,7 +8,7 @@ use crate::client::{DEADLINE, Error, print, records, sentence};
 use crate::model::records::FailedRow;
 use crate::model::status::Status;
 use crate::portage::names::cpv::Cpv;
-use crate::supervisor::history::History;
+use crate::volume::history::History;
 
 /// The log of each failure that holds the builder, and of what still fails; when nothing does, of those in the newest cycle.
 pub(super) fn all(supervisor: &Supervisor, last: Option<usize>) -> Result<Exit, Error> {

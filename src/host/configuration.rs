@@ -1,0 +1,390 @@
+//! Whether Portage can work with its configuration, asked before anything is synced or built.
+//!
+//! What is wrong is decided by [`complaints`] and [`make_conf`]; here is the asking and the looking.
+
+use std::collections::HashSet;
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use nix::sys::statvfs::{FsFlags, fstatvfs, statvfs};
+
+use super::build::cpus;
+use super::places::{found, names};
+use crate::beneath::Beneath;
+use crate::config::Config;
+use crate::decide::classify::PROFILE_COMMANDS;
+use crate::model::failure::{Class, Failure, Trouble};
+use crate::portage::command::{self, Command, shell_quote};
+use crate::portage::files::make_conf::{self, Deed, Finding, Machine};
+use crate::portage::files::settings::{self, Settings};
+use crate::portage::files::shlex;
+use crate::portage::output::complaints::{self, Complaint, Weight, assignment};
+
+const ETC: &str = "/etc/portage";
+/// The files that Portage reads as make.conf, in this order (`portage/package/ebuild/config.py`).
+const MAKE_CONF: [&str; 2] = ["/etc/make.conf", "/etc/portage/make.conf"];
+/// Its directory of files for single packages.
+const ENV: &str = "env";
+/// Its directory of keys, which GnuPG writes to whenever it is asked, and which decides about no setting.
+const KEYS: &str = "gnupg";
+/// What else decides about a variable, or about where repositories are.
+const ELSEWHERE: [&str; 4] = [
+    "/etc/make.conf",
+    "/etc/profile.env",
+    "/usr/share/portage/config/make.globals",
+    "/usr/share/portage/config/repos.conf",
+];
+/// The sets of the world (portage(5)).
+const WORLD_SETS: &str = "/var/lib/portage/world_sets";
+/// The directory of PORTAGE_TMPDIR in which packages are built.
+const BUILDS: &str = "portage";
+/// Deeper than any configuration: a link may lead into itself.
+const DEEPEST: usize = 8;
+/// Longer than any file of a configuration.
+const LONGEST: u64 = 4 << 20;
+
+/// The settings, and what a person should know of them. `ask` runs a command for its answer; without all of the tree
+/// nothing is said of what may be in it.
+///
+/// # Errors
+/// What has to be put right first. What is only so because a repository is not there yet is none.
+pub(crate) fn check(
+    config: &Config,
+    tree_is_there: bool,
+    mut ask: impl FnMut(&Command) -> Result<Vec<u8>, Trouble>,
+) -> Result<(Settings, Vec<String>), Trouble> {
+    let text = ask(&command::envvar(&settings::keys()))?;
+    let mut told = complaints::read(&text);
+    // What decides about single packages is read only when a package is looked at.
+    told.extend(complaints::read(&ask(&command::portage_available())?));
+    told.extend(env_files());
+    told.extend(scripts(&mut ask)?);
+    refuse(&told)?;
+    let settings = understood(&text)?;
+    if tree_is_there {
+        profile(&told)?;
+        sets(config, &mut ask)?;
+    }
+    build_directory(&settings)?;
+    own_key(&settings, &mut ask)?;
+    let machine = Machine { found: &found, cpus: cpus() };
+    let findings = make_conf::judge(&settings, &machine);
+    let files = make_conf_files();
+    if let Some(first) = findings.iter().find(|finding| finding.deed == Deed::Stop) {
+        let mut failure = Failure::new(Class::Config, located(first, &files));
+        failure.evidence = findings.iter().map(|finding| located(finding, &files)).collect();
+        failure.suggestions.clone_from(&first.suggestions);
+        if first.suggestions.is_empty()
+            && let Some((file, line)) = assignment(&files, first.variable, &first.words)
+        {
+            failure.suggestions = vec![format!("sed -n {line}p {}", shell_quote(file))];
+        }
+        return Err(Box::new(failure));
+    }
+    let mut sentences: Vec<String> =
+        told.iter().filter(|told| told.weight == Weight::Minor).map(Complaint::sentence).collect();
+    sentences.extend(findings.iter().map(|finding| located(finding, &files)));
+    sentences.dedup();
+    Ok((settings, sentences))
+}
+
+/// The settings, from what `portageq envvar` printed.
+///
+/// # Errors
+/// When Portage could not read some file: what it answers then is not what the files say.
+pub(crate) fn understood(text: &[u8]) -> Result<Settings, Trouble> {
+    refuse(&complaints::read(text))?;
+    if !complaints::is_answer(text) {
+        let lines: Vec<_> = String::from_utf8_lossy(text).lines().map(str::to_owned).collect();
+        let last = lines.iter().rev().find(|line| !line.trim().is_empty()).cloned().unwrap_or_default();
+        let mut failure =
+            Failure::new(Class::Config, format!("Portage does not come up with its settings: {last}"));
+        failure.evidence = lines[lines.len().saturating_sub(15)..].to_vec();
+        failure.suggestions = vec!["portageq envvar -v FEATURES".to_owned()];
+        return Err(Box::new(failure));
+    }
+    Ok(Settings::parse(text))
+}
+
+/// Stands for everything in this container that settings are made of, but for the profile; another one, and they may
+/// be others.
+pub(crate) fn stamp() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let mut files = files(Path::new(ETC));
+    files.retain(|file| !file.starts_with(Path::new(ETC).join(KEYS)));
+    files.extend(ELSEWHERE.map(PathBuf::from));
+    for file in files {
+        // Each merge writes some of them anew as they were.
+        (read(&file), file).hash(&mut hasher);
+    }
+    fs::read_link("/etc/portage/make.profile").ok().hash(&mut hasher);
+    hasher.finish()
+}
+
+// --- What Portage says ----------------------------------------------------------------------------
+
+/// A file of the tree is repaired by a sync, and Portage says in the plan what it makes of it.
+fn refuse(told: &[Complaint]) -> Result<(), Trouble> {
+    let of_tree = |file: &str| !file.starts_with("/etc/") && file.contains("/profiles/");
+    let counts =
+        |told: &&Complaint| told.weight == Weight::Broken && !told.file.as_deref().is_some_and(of_tree);
+    let mut kept: Vec<Complaint> = Vec::new();
+    for complaint in told.iter().filter(counts).cloned().map(located_in_file) {
+        // Each command reads make.conf.
+        if !kept.contains(&complaint) {
+            kept.push(complaint);
+        }
+    }
+    let told = kept;
+    let Some(first) = told.first() else { return Ok(()) };
+    let more = match told.len() {
+        1 => String::new(),
+        2 => ", and 1 more".to_owned(),
+        more => format!(", and {} more", more - 1),
+    };
+    let message = format!("Portage cannot read its configuration: {}{more}", first.sentence());
+    let mut suggestions = Vec::new();
+    for (file, line) in told.iter().filter_map(|told| Some((told.file.as_ref()?, told.line?))) {
+        let show = format!("sed -n {line}p {}", shell_quote(file));
+        if !suggestions.contains(&show) && Path::new(file).is_file() {
+            suggestions.push(show);
+        }
+    }
+    if suggestions.is_empty() {
+        suggestions.push("portageq envvar -v FEATURES".to_owned());
+    }
+    let evidence = told.iter().map(Complaint::sentence).collect();
+    Err(Box::new(Failure { evidence, suggestions, ..Failure::new(Class::Config, message) }))
+}
+
+fn located_in_file(mut told: Complaint) -> Complaint {
+    if let Some(text) = told.file.as_ref().and_then(|file| read(Path::new(file))) {
+        told.locate(&text);
+    }
+    told
+}
+
+fn profile(told: &[Complaint]) -> Result<(), Trouble> {
+    let Some(told) = told.iter().find(|told| told.weight == Weight::Profile) else { return Ok(()) };
+    let suggestions = PROFILE_COMMANDS.map(str::to_owned).to_vec();
+    let evidence = vec![told.sentence()];
+    Err(Box::new(Failure {
+        evidence,
+        suggestions,
+        ..Failure::new(Class::ProfileInvalid, told.words.clone())
+    }))
+}
+
+/// Sets that are wanted and do not exist: emerge refuses the whole world for one.
+fn sets(config: &Config, ask: &mut impl FnMut(&Command) -> Result<Vec<u8>, Trouble>) -> Result<(), Trouble> {
+    let of_world: Vec<String> =
+        read(Path::new(WORLD_SETS)).unwrap_or_default().lines().map(|line| line.trim().to_owned()).collect();
+    let wanted: Vec<String> =
+        of_world.iter().chain(&config.build.targets).filter(|name| name.starts_with('@')).cloned().collect();
+    if wanted.iter().all(|name| matches!(name.as_str(), "@world" | "@system" | "@selected")) {
+        return Ok(());
+    }
+    let unknown = complaints::unknown_sets(&wanted, &ask(&command::list_sets())?);
+    let Some(name) = unknown.first() else { return Ok(()) };
+    let (message, suggestion) = if of_world.contains(&format!("@{name}")) {
+        let message = format!("{WORLD_SETS} has @{name}, and there is no such set");
+        (message, format!("emerge --deselect {}", shell_quote(&format!("@{name}"))))
+    } else {
+        (format!("[build] targets has @{name}, and there is no such set"), "gbsup config show".to_owned())
+    };
+    let evidence = unknown.iter().map(|name| format!("there is no set @{name}")).collect();
+    let suggestions = vec![suggestion, "emerge --list-sets".to_owned()];
+    Err(Box::new(Failure { evidence, suggestions, ..Failure::new(Class::Config, message) }))
+}
+
+/// Files that package.env names: Portage reads them, and tells, only when it comes to the package.
+fn env_files() -> Vec<Complaint> {
+    let mut told = Vec::new();
+    for file in files(&Path::new(ETC).join("package.env")) {
+        for (line, name) in read(&file).map(|text| complaints::env_files(&text)).unwrap_or_default() {
+            let env = Path::new(ETC).join(ENV).join(&name);
+            let Some(text) = read(&env) else {
+                let words = format!("it references the non-existent file {}", env.display());
+                told.push(complaint(&file, line, words));
+                continue;
+            };
+            let is_there = |sourced: &str| env.with_file_name(sourced).exists();
+            told.extend(shlex::mistake(&text, is_there).map(|(line, words)| complaint(&env, line, words)));
+        }
+    }
+    told
+}
+
+/// What bash reads in each phase: `bashrc`, and the files of `env` that belong to a package by their place (portage(5)). A syntax
+/// error in one fails whatever is built.
+fn scripts(ask: &mut impl FnMut(&Command) -> Result<Vec<u8>, Trouble>) -> Result<Vec<Complaint>, Trouble> {
+    let etc = Path::new(ETC);
+    let env = etc.join(ENV);
+    let is_dir = |path: &PathBuf| path.is_dir();
+    let of_packages = names(&env).into_iter().map(|category| env.join(category)).filter(is_dir);
+    let mut scripts: Vec<PathBuf> = of_packages.flat_map(|category| files(&category)).collect();
+    scripts.extend(files(&etc.join("bashrc")));
+    // What package.env names is read by other rules.
+    let named = files(&etc.join("package.env"));
+    let named = named.iter().flat_map(|file| complaints::env_files(&read(file).unwrap_or_default()));
+    let named: HashSet<PathBuf> = named.map(|(_, name)| env.join(name)).collect();
+    scripts.retain(|script| !named.contains(script));
+    if scripts.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(complaints::of_bash(&ask(&command::check_scripts(&scripts))?))
+}
+
+fn complaint(file: &Path, line: usize, words: String) -> Complaint {
+    let file = Some(file.display().to_string());
+    Complaint { weight: Weight::Broken, file, line: Some(line), item: None, words }
+}
+
+// --- What can be seen -----------------------------------------------------------------------------
+
+/// Whether packages can be built in PORTAGE_TMPDIR, as `portage/package/ebuild/doebuild.py:_check_temp_dir` does it.
+fn build_directory(settings: &Settings) -> Result<(), Trouble> {
+    let fails = |message: String, suggestion: String| {
+        let evidence = vec![format!("PORTAGE_TMPDIR={}", settings.tmpdir.display())];
+        Err(Box::new(Failure {
+            evidence,
+            suggestions: vec![suggestion],
+            ..Failure::new(Class::Config, message)
+        }))
+    };
+    let place = settings.tmpdir.display();
+    if !settings.tmpdir.is_dir() {
+        let files = make_conf_files();
+        let set = assignment(&files, "PORTAGE_TMPDIR", "");
+        let set = set.map(|(file, line)| format!(" ({file}, line {line})")).unwrap_or_default();
+        let message =
+            format!("PORTAGE_TMPDIR is {place}, which is not a directory{set}: nothing can be built");
+        return fails(message, format!("mkdir -p {}", shell_quote(&place.to_string())));
+    }
+    // A link that somebody planted below it says nothing of where builds take place.
+    let below = Beneath::open(&settings.tmpdir).ok().and_then(|place| {
+        let flags = fstatvfs(place.any(BUILDS).ok()?).ok()?.flags();
+        Some((place.path().join(BUILDS), flags))
+    });
+    let itself = || Some((settings.tmpdir.clone(), statvfs(&settings.tmpdir).ok()?.flags()));
+    let Some((directory, flags)) = below.or_else(itself) else { return Ok(()) };
+    let look = format!("findmnt --target {}", shell_quote(&directory.display().to_string()));
+    let shown = directory.display();
+    if flags.contains(FsFlags::ST_NOEXEC) {
+        let message = format!(
+            "{shown} is mounted noexec, and builds have to execute files in it: give the container \
+             --tmpfs {shown}:exec,mode=1777 (docker run), or a volume there"
+        );
+        return fails(message, look);
+    }
+    if flags.contains(FsFlags::ST_RDONLY) {
+        let message = format!(
+            "{shown} is mounted read-only, and builds take place in it: give the container \
+             --tmpfs {shown}:exec,mode=1777 (docker run), or a volume there"
+        );
+        return fails(message, look);
+    }
+    Ok(())
+}
+
+/// The key with which Portage is to sign what it builds.
+fn own_key(
+    settings: &Settings,
+    ask: &mut impl FnMut(&Command) -> Result<Vec<u8>, Trouble>,
+) -> Result<(), Trouble> {
+    let Some(own) = &settings.signatures.own else { return Ok(()) };
+    let command = command::secret_key(&own.home, &own.key);
+    let text = ask(&command)?;
+    if String::from_utf8_lossy(&text).lines().any(|line| line.starts_with("sec:")) {
+        return Ok(());
+    }
+    let message = format!(
+        "Portage is to sign what it builds (FEATURES=binpkg-signing), and the secret key {} is not in {}",
+        own.key,
+        own.home.display()
+    );
+    let evidence = String::from_utf8_lossy(&text).lines().take(15).map(str::to_owned).collect();
+    Err(Box::new(Failure {
+        evidence,
+        suggestions: vec![command.typed()],
+        ..Failure::new(Class::Config, message)
+    }))
+}
+
+/// A finding, with the place where it can be changed.
+fn located(finding: &Finding, files: &[(String, String)]) -> String {
+    match assignment(files, finding.variable, &finding.words) {
+        Some((file, line)) => format!("{file}, line {line}: {}", finding.words),
+        None => finding.words.clone(),
+    }
+}
+
+fn make_conf_files() -> Vec<(String, String)> {
+    let all = MAKE_CONF.iter().flat_map(|path| files(Path::new(path)));
+    all.filter_map(|path| Some((path.display().to_string(), read(&path)?))).collect()
+}
+
+/// The files of a setting that may be a directory, in Portage's order (`portage.util:_recursive_file_list`).
+fn files(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut todo = vec![(root.to_path_buf(), 0)];
+    while let Some((path, depth)) = todo.pop() {
+        let Ok(meta) = fs::metadata(&path) else { continue };
+        if meta.is_file() {
+            found.push(path);
+        } else if meta.is_dir() && depth < DEEPEST {
+            let mut below = names(&path);
+            below.retain(|name| !name.starts_with('.') && !name.ends_with('~'));
+            below.sort_unstable_by(|a, b| b.cmp(a));
+            todo.extend(below.into_iter().map(|name| (path.join(name), depth + 1)));
+        }
+    }
+    found
+}
+
+fn read(path: &Path) -> Option<String> {
+    fs::metadata(path).ok().filter(|meta| meta.is_file() && meta.len() <= LONGEST)?;
+    fs::read(path).ok().map(|text| String::from_utf8_lossy(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_come_in_the_order_in_which_portage_reads_them() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path();
+        fs::create_dir(root.join("20-more")).unwrap();
+        for name in ["30-last", "10-first", ".hidden", "old~", "20-more/b", "20-more/a"] {
+            fs::write(root.join(name), "").unwrap();
+        }
+        std::os::unix::fs::symlink(root, root.join("20-more/c")).unwrap();
+        let found = files(root);
+        let found: Vec<_> = found.iter().filter_map(|file| file.strip_prefix(root).ok()?.to_str()).collect();
+        assert_eq!(found[..3], ["10-first", "20-more/a", "20-more/b"]);
+        assert_eq!(*found.last().unwrap(), "30-last");
+        assert!(found.len() < 100, "a link into itself has an end");
+        assert_eq!(files(&root.join("10-first")).len(), 1);
+    }
+
+    #[test]
+    fn a_half_answer_counts_for_nothing() {
+        let text =
+            b"\"/etc/portage/make.conf\", line 6: /nope: No such file or directory\nFEATURES=sandbox\n";
+        let failure = understood(text).unwrap_err();
+        assert_eq!(failure.class, Class::Config);
+        assert_eq!(
+            failure.message,
+            "Portage cannot read its configuration: /etc/portage/make.conf, line 6: /nope: No such file or directory"
+        );
+        let traceback =
+            b"Traceback (most recent call last):\n  File \"x\"\nValueError: No closing quotation\n";
+        let failure = understood(traceback).unwrap_err();
+        assert!(failure.message.ends_with("ValueError: No closing quotation"), "{}", failure.message);
+        let of_tree = b"--- Invalid atom in /var/db/repos/x/profiles/package.mask: a//b\nFEATURES=sandbox\n";
+        assert!(understood(of_tree).is_ok(), "a sync repairs that");
+    }
+}

@@ -1,0 +1,18 @@
+//! This machine: Portage is asked here, its places are looked into, programs are run. What a step does and what a verb
+//! does without a supervisor stand on it.
+
+pub(crate) mod build;
+pub(crate) mod configuration;
+pub mod console;
+pub(crate) mod delivery;
+pub(crate) mod engine;
+pub(crate) mod facts;
+pub(crate) mod inputs;
+pub(crate) mod installed;
+pub(crate) mod live;
+pub(crate) mod locks;
+pub(crate) mod places;
+pub(crate) mod process;
+pub mod prune;
+pub mod rehearse;
+pub(crate) mod unusable;

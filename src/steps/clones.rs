@@ -1,0 +1,159 @@
+//! Clones of repositories that git left half done when it was killed.
+//!
+//! Portage clones where there is no `.git`, into a directory that has to be empty, and fetches into one that is there
+//! (`portage/sync/modules/git/git.py`). So what a kill in the middle of the first clone leaves is refused at every sync
+//! from then on, and with `sync-depth = 0` a clone without files is even called up to date.
+
+use std::path::Path;
+
+use super::quarantine::unreadable;
+use super::repair;
+use super::task::Task;
+use crate::beneath::Beneath;
+use crate::host::places::{is_there, listing, names};
+use crate::model::Exit;
+use crate::model::failure::Trouble;
+use crate::portage::command;
+use crate::portage::files::repository::Repository;
+use crate::portage::output::sync::Synced;
+use crate::procs;
+
+/// No file that is read here is longer: the longest has a line for each branch and tag.
+const LONGEST: u64 = 16 << 20;
+
+/// Makes a repository ready for a sync; one sentence for each thing done. Nothing goes that a person may have made:
+/// a clone is removed only if it has neither a commit nor a file, and files are written only where none is.
+pub(crate) fn mend(task: &mut Task, repository: &Repository, done: &mut Vec<String>) -> Result<(), Trouble> {
+    let location = &repository.location;
+    let git = location.join(".git");
+    let is_clone = git.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+    if repository.sync_type != "git" || !is_clone || !procs::git_pids().is_empty() {
+        return Ok(());
+    }
+    repair::unlock(location, &procs::portage_pids(), done)?;
+    let has_files = names(location).iter().any(|name| name != ".git");
+    let has_commits = has_references(&git);
+    if !has_commits && !has_files && is_clone_of(&git, &repository.sync_uri) {
+        let removed = Beneath::open(location).and_then(|place| place.remove_all(".git"));
+        removed.map_err(|problem| unreadable(&git, &problem))?;
+        done.push(format!(
+            "the clone of {} in {} was cut short and holds nothing: removed, so that it is cloned again",
+            repository.name,
+            location.display()
+        ));
+    } else if has_commits && (!git.join("index").exists() || !is_there(location)) {
+        let path = location.display().to_string();
+        if !git.join("index").exists() {
+            task.capture(&command::check_out(&path, false))?;
+        }
+        task.capture(&command::check_out(&path, true))?;
+        if is_there(location) {
+            done.push(format!("files of {} in {path} were missing: checked out again", repository.name));
+        }
+    }
+    Ok(())
+}
+
+/// Looks whether all of a repository is there after its sync: git calls a clone up to date whatever became of its
+/// files. Those that are missing are written.
+pub(crate) fn complete(task: &mut Task, repository: &Repository, synced: &mut Synced) -> Result<(), Trouble> {
+    let location = &repository.location;
+    let is_clone = location.join(".git").symlink_metadata().is_ok_and(|meta| meta.is_dir());
+    if repository.sync_type != "git" || !is_clone || task.handle.stopped() || !procs::git_pids().is_empty() {
+        return Ok(());
+    }
+    let path = location.display().to_string();
+    let lost = lost_files(task, &path)?;
+    let mut left = lost;
+    if lost > 0 {
+        task.capture(&command::check_out(&path, true))?;
+        left = lost_files(task, &path)?;
+    }
+    let at_head = task.capture(&command::is_at_head(&path))?.0;
+    synced.complete(repository, lost, left, at_head != Exit::Code(1));
+    Ok(())
+}
+
+fn lost_files(task: &mut Task, path: &str) -> Result<usize, Trouble> {
+    let (exit, text) = task.capture(&command::lost_files(path))?;
+    Ok(if exit == Exit::Code(0) {
+        text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count()
+    } else {
+        0
+    })
+}
+
+/// When the files of a repository were put together that is no clone (`metadata/timestamp.chk`).
+pub(crate) fn timestamp(location: &Path) -> Option<String> {
+    let text = Beneath::open(location).ok()?.read("metadata/timestamp.chk", LONGEST).ok()?;
+    Some(String::from_utf8_lossy(&text).trim().to_owned())
+}
+
+/// The commit that is checked out, of a git repository.
+pub(crate) fn head(location: &Path) -> Option<String> {
+    let git = Beneath::open(&location.join(".git")).ok()?;
+    // A reference is a path that somebody wrote there, and what it leads to is shown.
+    let read = |name: &str| String::from_utf8(git.read(name, LONGEST).ok()?).ok();
+    let head = read("HEAD")?;
+    let Some(reference) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
+    let packed = || {
+        let line = |line: &str| {
+            line.split_once(' ').filter(|(_, name)| *name == reference).map(|(id, _)| id.to_owned())
+        };
+        read("packed-refs")?.lines().find_map(line)
+    };
+    read(reference).map(|id| id.trim().to_owned()).or_else(packed)
+}
+
+/// Whether any commit has a name. What is not readable may have one.
+fn has_references(git: &Path) -> bool {
+    git.join("packed-refs").exists() || listing(&git.join("refs")).map_or(true, |files| !files.is_empty())
+}
+
+/// Whether it was made to fetch from there, or not yet told from where.
+fn is_clone_of(git: &Path, uri: &str) -> bool {
+    let config = Beneath::open(git).and_then(|git| git.read("config", LONGEST)).unwrap_or_default();
+    let config = String::from_utf8_lossy(&config);
+    // git is given a path where repos.conf has a file:// (`git.py:new`).
+    let path = |uri: &str| uri.strip_prefix("file://").unwrap_or(uri).to_owned();
+    let url = |line: &str| {
+        let (key, value) = line.split_once('=')?;
+        (key.trim() == "url").then(|| path(value.trim()))
+    };
+    config.lines().filter_map(url).all(|url| url == path(uri))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn whose_clone_it_is() {
+        let git = std::env::temp_dir().join(format!("gbsup-clones-{}", std::process::id()));
+        fs::create_dir_all(git.join("refs/heads")).unwrap();
+        assert!(!has_references(&git));
+        assert!(is_clone_of(&git, "https://x.example/a"));
+        fs::write(git.join("config"), "[remote \"origin\"]\n\turl = /srv/tree\n").unwrap();
+        assert!(is_clone_of(&git, "file:///srv/tree"));
+        assert!(!is_clone_of(&git, "https://x.example/a"));
+        fs::write(git.join("refs/heads/main"), "f00\n").unwrap();
+        assert!(has_references(&git));
+        fs::create_dir_all(git.join("clone")).unwrap();
+        std::os::unix::fs::symlink("..", git.join("clone/.git")).unwrap();
+        fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        assert_eq!(head(&git.join("clone")).as_deref(), Some("f00"));
+        fs::remove_file(git.join("refs/heads/main")).unwrap();
+        fs::write(git.join("packed-refs"), "# pack-refs with: peeled\nba5 refs/heads/main\n").unwrap();
+        assert!(has_references(&git));
+        assert_eq!(head(&git.join("clone")).as_deref(), Some("ba5"));
+        // What it is is shown, and whoever syncs the repository may have written it.
+        for reference in ["../../../../../../etc/passwd", "/etc/passwd", "refs/heads/link"] {
+            drop(std::os::unix::fs::symlink("/etc/passwd", git.join("refs/heads/link")));
+            fs::write(git.join("HEAD"), format!("ref: {reference}\n")).unwrap();
+            assert_eq!(head(&git.join("clone")), None, "{reference}");
+        }
+        fs::remove_dir_all(&git).unwrap();
+    }
+}

@@ -1,0 +1,145 @@
+//! The publish step: what the audit found good becomes a release.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::task::Task;
+use crate::binhost::origin::{known_facts, save_facts};
+use crate::binhost::release::{self, Error, Facts, Releases};
+use crate::binhost::{gpg, offer, signing};
+use crate::config::Publisher;
+use crate::decide::view::UNPUBLISHED;
+use crate::host::{inputs, places};
+use crate::model::failure::{Class, Failure, Trouble};
+use crate::model::offer::Offer;
+use crate::model::rebuilds::Stale;
+use crate::model::release::{Id, Origin};
+use crate::model::{Event, Exit, Report};
+use crate::portage::command;
+use crate::portage::files::gpkg::sign::Unsigned;
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::glsa;
+use crate::volume::pkgdir;
+
+impl Task {
+    /// Offers clients what the audit found good.
+    pub(crate) fn publish(&mut self, stale: &[Stale]) -> Result<Report, Trouble> {
+        let volume = self.volume.clone();
+        let pkgdir = pkgdir(&volume);
+        if !pkgdir.join("Packages").exists() {
+            return Ok(Report::Nothing);
+        }
+        let offer = offer::read(&volume).map_err(|problem| unreadable(&volume.join(offer::FILE), problem))?;
+        let Some(offer) = offer else { return Ok(Report::Nothing) };
+        if offer.packages.is_empty() {
+            return Ok(Report::Nothing);
+        }
+        let now = Timestamp::now();
+        let facts = self.facts(stale, &offer)?;
+        if self.config.publish.by == Publisher::Separate {
+            self.warn(UNPUBLISHED, waits(&volume));
+            return Ok(Report::Nothing);
+        }
+        let (signatory, warning) = signing::open(&self.config, now).map_err(|error| no_key(&error))?;
+        self.warn("signing", warning);
+        let signatory = signatory.as_ref();
+        let stopped = || self.handle.stopped();
+        let published = release::publish(&volume, &pkgdir, &offer, &facts, signatory, now, stopped);
+        published.map(|published| Report::Published(Box::new(published))).map_err(|error| trouble(&error))
+    }
+
+    /// How the packages came to be. It stays on the volume for a publisher elsewhere.
+    fn facts(&mut self, stale: &[Stale], offer: &Offer) -> Result<Facts, Trouble> {
+        let (_, version) = self.capture(&command::version())?;
+        let version = String::from_utf8_lossy(&version).split_whitespace().last().map(str::to_owned);
+        let open = if places::found("glsa-check") {
+            let (exit, text) = self.capture(&command::advisories())?;
+            (exit == Exit::Code(0)).then(|| glsa::affected(&text)).flatten()
+        } else {
+            None
+        };
+        let mut facts = known_facts(&self.volume);
+        facts.reasons.extend(stale.iter().map(|stale| (stale.package.clone(), stale.proof.to_string())));
+        facts.origin = Origin {
+            cycle: Some(self.cycle),
+            portage: version,
+            configuration: Some(inputs::configuration()),
+            open,
+            ..Origin::default()
+        };
+        // What is not there any more needs no reason.
+        let offered = offer.packages.iter().map(|offered| &offered.cpv);
+        let there: BTreeSet<&Cpv> = offered.chain(offer.held.iter().map(|held| &held.cpv)).collect();
+        facts.reasons.retain(|cpv, _| there.contains(cpv));
+        save_facts(&self.volume, &facts);
+        Ok(facts)
+    }
+}
+
+/// What clients are offered, when that is another release than the one that is known.
+pub(crate) fn offered(volume: &Path, known: Option<Id>) -> Option<Event> {
+    let releases = Releases::on(volume);
+    (releases.current() != known).then(|| Event::Offered(releases.offered()))
+}
+
+/// That an offer waits for a publisher in another container.
+pub(crate) fn waits(volume: &Path) -> Option<String> {
+    let offer = offer::read(volume).ok()??;
+    let releases = Releases::on(volume);
+    let current = releases.current().and_then(|id| releases.read(id).ok());
+    (!current.is_some_and(|current| current.is_of(&offer))).then(|| {
+        let made = offer.made.strftime("%Y-%m-%d %H:%M UTC");
+        format!("the offer of {made} waits for its publisher: gbsup publish --once, where the key is")
+    })
+}
+
+/// Removes what a killed publisher left behind.
+pub(crate) fn sweep(task: &Task) -> Result<Vec<String>, Trouble> {
+    gpg::sweep();
+    release::sweep(&task.volume, Timestamp::now()).map_err(|error| trouble(&error))
+}
+
+// --- Why packages were built --------------------------------------------------------------------------
+
+/// What a person is told when there is no way to sign.
+fn no_key(error: &signing::Error) -> Trouble {
+    let message = format!("nothing was published, since it could not be signed: {error}");
+    let (class, suggestion) = match error {
+        signing::Error::Gpg(error) if error.is_full() => (Class::DiskFull, "df -h /dev/shm"),
+        _ => (Class::Config, "gbsup key show"),
+    };
+    Box::new(Failure { suggestions: vec![suggestion.to_owned()], ..Failure::new(class, message) })
+}
+
+fn unreadable(path: &Path, source: io::Error) -> Trouble {
+    trouble(&Error::Io { path: path.to_owned(), source })
+}
+
+/// What a person is told of it.
+fn trouble(error: &Error) -> Trouble {
+    let message = format!("nothing was published: {error}");
+    let (class, suggestions) = match error {
+        error if error.is_full() => {
+            (Class::DiskFull, vec!["gbsup prune --dry-run".to_owned(), "df -h".to_owned()])
+        }
+        Error::Changed { .. } | Error::Unsigned { why: Unsigned::Damaged(_), .. } => {
+            (Class::BinpkgCorrupt, vec!["gbsup verify".to_owned()])
+        }
+        Error::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            (Class::Volume, Vec::new())
+        }
+        Error::NoLink(path) => {
+            let path = path.display();
+            (Class::Volume, vec![format!("mv {path} {path}.old")])
+        }
+        Error::Unsigned { .. } => (Class::Internal, vec!["gbsup key show".to_owned()]),
+        Error::Stopped => (Class::Interrupted, Vec::new()),
+        _ => (Class::Internal, Vec::new()),
+    };
+    // Releases are on the volume, which can be pruned.
+    let may_pass = class == Class::DiskFull;
+    Box::new(Failure { suggestions, may_pass, ..Failure::new(class, message) })
+}

@@ -1,0 +1,174 @@
+//! What belongs to one cycle, and what failed in any, read back; and some of it written down.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use crate::model::records::{
+    FailedRow, Outcome, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow, StepRow,
+};
+use crate::model::release::Id;
+use crate::model::status::Eta;
+
+/// A build of this cycle should take so long; the build worked for `after` seconds before.
+pub(crate) fn predict(
+    database: &Connection,
+    cycle: i64,
+    at: Timestamp,
+    after: u64,
+    packages: u64,
+    eta: &Eta,
+) -> rusqlite::Result<usize> {
+    let Eta { low, likely, high, unknown } = eta;
+    let numbers = [after, packages, *low, *likely, *high, *unknown].map(u64::cast_signed);
+    let [after, packages, low, likely, high, unknown] = numbers;
+    database.execute(
+        "INSERT INTO predictions (cycle, at, after, packages, low, likely, high, unknown)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![cycle, at.as_microsecond(), after, packages, low, likely, high, unknown],
+    )
+}
+
+/// Clients are offered this from then on.
+pub(crate) fn offer(
+    database: &Connection,
+    cycle: i64,
+    at: Timestamp,
+    release: Id,
+    packages: u64,
+    again: Option<Id>,
+) -> rusqlite::Result<usize> {
+    database.execute(
+        "INSERT INTO releases (cycle, release, at, packages, again) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![
+            cycle,
+            release.to_string(),
+            at.as_microsecond(),
+            packages.cast_signed(),
+            again.map(|id| id.to_string())
+        ],
+    )
+}
+
+pub(crate) fn steps(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<StepRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT step, started, ended, outcome, log FROM steps WHERE cycle = ?1 ORDER BY key",
+    )?;
+    let rows = query.query_map([cycle], |row| {
+        Ok(StepRow {
+            step: row.get(0)?,
+            started: time(row, 1)?,
+            ended: maybe_time(row, 2)?,
+            outcome: row.get::<_, Option<String>>(3)?.and_then(|name| Outcome::from_name(&name)),
+            log: row.get(4)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Builds that failed and left a log, the newest first.
+pub(crate) fn failed(database: &Connection) -> rusqlite::Result<Vec<FailedRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT cycles.number, package, log FROM packages JOIN cycles ON cycles.key = packages.cycle
+            WHERE packages.outcome = ?1 AND log IS NOT NULL ORDER BY packages.key DESC",
+    )?;
+    let rows = query.query_map([PackageOutcome::Failed.name()], |row| {
+        let cycle = row.get::<_, i64>(0)?.max(0).cast_unsigned();
+        Ok(FailedRow { cycle, package: row.get(1)?, log: row.get(2)? })
+    })?;
+    rows.collect()
+}
+
+/// The last that is known of each package of a cycle.
+pub(crate) fn packages(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<PackageRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT package, step, binary, started, ended, outcome, log, message FROM packages
+            WHERE key IN (SELECT max(key) FROM packages WHERE cycle = ?1 GROUP BY package) ORDER BY key",
+    )?;
+    let rows = query.query_map([cycle], |row| {
+        Ok(PackageRow {
+            package: row.get(0)?,
+            step: row.get(1)?,
+            binary: row.get(2)?,
+            started: time(row, 3)?,
+            ended: time(row, 4)?,
+            outcome: PackageOutcome::from_name(&row.get::<_, String>(5)?).unwrap_or(PackageOutcome::Failed),
+            log: row.get(6)?,
+            message: row.get(7)?,
+        })
+    })?;
+    rows.collect()
+}
+
+pub(crate) fn predictions(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<PredictionRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT at, packages, low, likely, high, unknown, took FROM predictions WHERE cycle = ?1 ORDER BY key",
+    )?;
+    let number = |row: &Row, column| row.get::<_, i64>(column).map(|number| number.max(0).cast_unsigned());
+    let rows = query.query_map([cycle], |row| {
+        Ok(PredictionRow {
+            at: time(row, 0)?,
+            packages: number(row, 1)?,
+            eta: Eta {
+                low: number(row, 2)?,
+                likely: number(row, 3)?,
+                high: number(row, 4)?,
+                unknown: number(row, 5)?,
+            },
+            took: row.get::<_, Option<i64>>(6)?.map(|took| took.max(0).cast_unsigned()),
+        })
+    })?;
+    rows.collect()
+}
+
+/// The logs of the packages whose last outcome, in whichever cycle, is a failure.
+pub(crate) fn logs_of_failures(database: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut query = database.prepare_cached(
+        "SELECT log FROM packages WHERE log IS NOT NULL AND outcome = ?1
+            AND key IN (SELECT max(key) FROM packages GROUP BY package)",
+    )?;
+    let rows = query.query_map([PackageOutcome::Failed.name()], |row| row.get(0))?;
+    rows.collect()
+}
+
+/// What was done about failures, in the order in which it began.
+pub(crate) fn remedies(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<RemedyRow>> {
+    let mut query = database.prepare_cached(
+        "SELECT step, class, packages, what, started, ended, outcome FROM remedies WHERE cycle = ?1 ORDER BY key",
+    )?;
+    let rows = query.query_map([cycle], |row| {
+        Ok(RemedyRow {
+            step: row.get(0)?,
+            class: row.get(1)?,
+            packages: row.get::<_, String>(2)?.split_whitespace().map(str::to_owned).collect(),
+            what: row.get(3)?,
+            started: time(row, 4)?,
+            ended: maybe_time(row, 5)?,
+            outcome: row.get::<_, Option<String>>(6)?.and_then(|name| Outcome::from_name(&name)),
+        })
+    })?;
+    rows.collect()
+}
+
+/// What clients were offered since a cycle began and until the next one did.
+pub(crate) fn releases(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<ReleaseRow>> {
+    let mut query = database
+        .prepare_cached("SELECT release, at, packages, again FROM releases WHERE cycle = ?1 ORDER BY key")?;
+    let rows = query.query_map([cycle], |row| {
+        let packages = row.get::<_, i64>(2)?.max(0).cast_unsigned();
+        Ok(ReleaseRow { release: row.get(0)?, at: time(row, 1)?, packages, again: row.get(3)? })
+    })?;
+    rows.collect()
+}
+
+pub(crate) fn time(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
+    let microseconds = row.get(column)?;
+    Timestamp::from_microsecond(microseconds)
+        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, microseconds))
+}
+
+pub(crate) fn maybe_time(row: &Row, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    match row.get::<_, Option<i64>>(column)? {
+        Some(_) => time(row, column).map(Some),
+        None => Ok(None),
+    }
+}
