@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::costs;
+
 /// No docker command takes longer than this, whatever hangs behind it.
 const LONGEST: &str = "300";
 
@@ -43,7 +45,11 @@ pub fn docker<S: AsRef<str>>(args: &[S]) -> Ran {
 
 /// The same with something on its standard input.
 pub fn feed<S: AsRef<str>>(args: &[S], input: &[u8]) -> Ran {
-    let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+    let mut args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+    let group = matches!(args[..], ["run" | "create", ..]).then(costs::group).flatten();
+    if let Some(group) = &group {
+        args.splice(1..1, ["--cgroup-parent", group]);
+    }
     command("timeout", &[&["--kill-after=5", LONGEST, "docker"], &args[..]].concat(), None, input)
 }
 
@@ -98,8 +104,8 @@ impl Slot {
         let at_most = || std::env::var("GBSUP_TEST_BUILDERS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         free.get_or_insert_with(at_most);
-        let mut free =
-            FREED.wait_while(free, |free| *free == Some(0)).unwrap_or_else(PoisonError::into_inner);
+        let wait = || FREED.wait_while(free, |free| *free == Some(0)).unwrap_or_else(PoisonError::into_inner);
+        let mut free = costs::waiting(wait);
         *free = free.map(|n| n - 1);
         Self
     }

@@ -5,6 +5,7 @@
 mod builder;
 mod checks;
 mod client;
+mod costs;
 mod docker;
 mod home;
 mod pages;
