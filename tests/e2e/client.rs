@@ -23,24 +23,22 @@ while times < 500 or not os.path.exists("/tmp/enough"):
 print(times, "fetches,", len(seen), "releases")
 "#;
 
-/// A builder with a key, and a client that took the printed script and has done nothing else.
-fn signed(world: &[&str]) -> (Builder, Client) {
-    let recipe = if world.is_empty() { Recipe::real_world() } else { Recipe::new(world) };
-    let mut builder = recipe.env("GBSUP_PUBLISH_SIGN_KEY", "").start();
-    builder.wait_waiting();
+/// A client of this builder, which gets a key, that took the printed script and has done nothing else.
+fn client_of(builder: &Builder) -> Client {
     builder.gbsup(&["key", "init", "--name", "test"]).ok();
     assert!(builder.gbsup(&["publish", "--once"]).ok().contains(" is published: "));
-    let client = Client::of(&builder);
+    let client = Client::of(builder);
     let script = builder.gbsup(&["client-config", "--url", "http://127.0.0.1:8080"]).ok();
     assert!(script.contains("\nverify-signature = true\n"), "{script}");
     client.paste(&script).ok();
     assert_eq!(client.paste(&script).ok(), "", "run twice it changes nothing");
-    (builder, client)
+    client
 }
 
-#[test]
-fn a_fresh_client_installs_the_world_and_compiles_nothing() {
-    let (mut builder, client) = signed(&[]);
+/// A fresh client installs the world, which is real software, and compiles nothing. The builder has no key yet.
+#[track_caller]
+pub(crate) fn assert_installs_the_world(builder: &mut Builder) {
+    let client = client_of(builder);
     client.sh("emerge --quiet --getbinpkgonly @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }");
     let log = client.sh("cat /var/log/emerge.log");
     let merged = |what: &str| log.lines().filter(|line| line.contains(what)).count();
@@ -82,7 +80,10 @@ fn a_fresh_client_installs_the_world_and_compiles_nothing() {
 
 #[test]
 fn five_hundred_fetches_while_fifty_releases_come_and_go() {
-    let (mut builder, client) = signed(&["test-quick/t1", "test-quick/t4"]);
+    let recipe = Recipe::new(&["test-quick/t1", "test-quick/t4"]);
+    let mut builder = recipe.env("GBSUP_PUBLISH_SIGN_KEY", "").start();
+    builder.wait_waiting();
+    let client = client_of(&builder);
     builder.tree(&["bump", "test-quick/t1", "1", "2", ""]);
     builder.gbsup(&["sync"]).ok();
     builder.wait_cycle(2);

@@ -40,9 +40,9 @@ fn assert_idle(builder: &mut Builder) {
 }
 
 /// Fresh volume: the world is built from real sources, then nothing runs and nothing polls. And a new
-/// container that is given the volume builds none of it again.
+/// container that is given the volume builds none of it again; nor does a client of that one.
 #[test]
-fn a_fresh_volume_gets_the_world_and_a_new_container_takes_it_from_there() {
+fn a_fresh_volume_gets_the_world_and_new_containers_and_clients_take_it_from_there() {
     let mut first = Recipe::real_world().start();
     let status = first.wait_waiting();
     assert_eq!(status.cycle.as_ref().map(|cycle| (cycle.id, cycle.reason.as_str())), Some((1, "first")));
@@ -57,7 +57,7 @@ fn a_fresh_volume_gets_the_world_and_a_new_container_takes_it_from_there() {
     assert_idle(&mut first);
 
     let (packages, compiled) = (first.packages(), first.compiled());
-    let recipe = Recipe::beside(&first);
+    let recipe = Recipe::beside(&first).env("GBSUP_PUBLISH_SIGN_KEY", "");
     assert_eq!(first.stop().1, 0);
     first.remove();
     let mut second = recipe.start();
@@ -70,6 +70,7 @@ fn a_fresh_volume_gets_the_world_and_a_new_container_takes_it_from_there() {
     assert_eq!(second.sh("hello"), "Hello, world!\n");
     second.assert_tidy();
     assert_idle(&mut second);
+    crate::client::assert_installs_the_world(&mut second);
 }
 
 #[test]

@@ -135,7 +135,7 @@ pub fn catch(what: &str, is_so: impl Fn() -> bool, over: impl Fn() -> bool) {
     let deadline = Instant::now() + super::PATIENCE;
     while !is_so() && !over() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_micros(200));
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
