@@ -3,9 +3,7 @@
 //!
 //! `GBSUP_TEST_SEED` repeats a run as far as the machine allows.
 
-use std::collections::HashSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::support::{Builder, Packages, Random, Recipe, catch};
@@ -27,69 +25,61 @@ const BUMPED: &[&str] = &["test-quick/t4", "test-quick/t5"];
 const TIMES: usize = 2;
 
 /// When to kill.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Moment {
     /// Some time after the start.
     Start,
-    /// The phase on the volume is this one.
-    Phase(&'static str),
+    /// This program was called, for the first time since the start (see [`HELD`] and [`HELD_PYTHON`]).
+    Held(&'static str),
     /// The log of Portage got a line with these words.
     Said(&'static str),
-    /// A binary package is being written.
-    Packaging,
-    /// The index is being written.
-    Indexing,
 }
 
 const MOMENTS: &[Moment] = &[
     Moment::Start,
-    Moment::Phase("preflight"),
-    Moment::Phase("sync"),
-    Moment::Phase("build"),
+    // The preflight.
+    Moment::Held("portageq"),
+    // The sync.
+    Moment::Held("emaint"),
+    Moment::Said("  *** emerge "),
     Moment::Said(") Compiling/"),
-    Moment::Packaging,
-    Moment::Indexing,
+    // A binary package has been begun.
+    Moment::Held("zstd"),
+    // The index is written and has not got its name.
+    Moment::Held("index"),
     Moment::Said(") Merging ("),
     Moment::Said(") Post-Build Cleaning"),
     Moment::Said("::: completed emerge"),
 ];
 
-/// What is looked at from outside while the container runs.
-struct Scene<'a> {
-    builder: &'a Builder,
-    said_before: usize,
-    left_before: HashSet<PathBuf>,
-}
-
-impl Scene<'_> {
-    fn is(&self, moment: Moment) -> bool {
-        match moment {
-            Moment::Start => true,
-            Moment::Phase(step) => phase(self.builder)["running"] == step,
-            Moment::Said(words) => {
-                let log = emerge_log(self.builder);
-                log.get(self.said_before..).is_some_and(|new| new.contains(words))
-            }
-            Moment::Packaging => self.has_new(|name, size| {
-                name.ends_with(".gpkg.tar") && size == 0
-                    || name.contains(".gpkg.tar") && name.rsplit_once('.').is_none_or(|(_, end)| end != "tar")
-            }),
-            Moment::Indexing => self.has_new(|name, _| {
-                name.starts_with("Packages") && !["Packages", "Packages.gz"].contains(&name)
-            }),
-        }
-    }
-
-    /// Whether there is a file among the packages with such a name and size that was not left by an
-    /// earlier kill.
-    fn has_new(&self, is_so: impl Fn(&str, u64) -> bool) -> bool {
-        let is_new = |(path, size): (PathBuf, u64)| {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            is_so(&name, size) && !self.left_before.contains(&path)
-        };
-        files_below(&self.builder.on_volume("binpkgs")).into_iter().any(is_new)
-    }
-}
+/// In place of a program: where `hold` on the volume names it, it says so and begins when `hold` is gone. So whoever kills it after that
+/// has met it for certain.
+const HELD: &str = r#"#!/bin/bash
+name=${0##*/} volume=/var/lib/gbsup
+case "$name $1" in 'zstd -d' | 'emaint --'*) ;; *)
+    if [ "$(cat $volume/hold 2>/dev/null)" = "$name" ]; then
+        touch $volume/held
+        while [ -e $volume/hold ]; do sleep 0.01; done
+    fi ;;
+esac
+for place in /usr/bin /usr/sbin; do
+    [ ! -x $place/$name ] || exec $place/$name "$@"
+done
+"#;
+/// The same for Portage that gives the index its name.
+const HELD_PYTHON: &str = r#"
+import os, sys, time
+volume = "/var/lib/gbsup/"
+def hold(event, args):
+    if event == "os.rename" and os.fsdecode(args[1]) == volume + "binpkgs/Packages" and os.path.exists(volume + "hold"):
+        with open(volume + "hold") as wanted:
+            if wanted.read() != "index":
+                return
+        open(volume + "held", "w").close()
+        while os.path.exists(volume + "hold"):
+            time.sleep(0.01)
+sys.addaudithook(hold)
+"#;
 
 /// The phase on the volume.
 fn phase(builder: &Builder) -> serde_json::Value {
@@ -101,15 +91,6 @@ fn phase(builder: &Builder) -> serde_json::Value {
 fn emerge_log(builder: &Builder) -> String {
     let log = fs::read(builder.on_volume("log/emerge.log")).unwrap_or_default();
     String::from_utf8_lossy(&log).into_owned()
-}
-
-/// Every file below a directory, with its size.
-fn files_below(directory: &Path) -> Vec<(PathBuf, u64)> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let found = entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)));
-    found
-        .flat_map(|(path, meta)| if meta.is_dir() { files_below(&path) } else { vec![(path, meta.len())] })
-        .collect()
 }
 
 /// The packages that were finished are there, each once, and the same as before.
@@ -130,54 +111,77 @@ fn assert_installed(builder: &Builder, version: usize) {
     }
 }
 
-/// Lets the container run up to the moment and kills it. False when the cycle ended before; it still
-/// runs then.
-fn kill_at(builder: &mut Builder, moment: Moment, random: &mut Random) -> bool {
-    let said_before = emerge_log(builder).len();
-    let left_before = files_below(&builder.on_volume("binpkgs")).into_iter().map(|(path, _)| path).collect();
-    let before = phase(builder);
+/// Lets the container run up to the moment, and somewhat longer, and kills it. With `news`, the version that is newest and the one
+/// that shall be, there is something new to build first.
+fn kill_at(builder: &mut Builder, moment: Moment, random: &mut Random, news: Option<(usize, usize)>) {
+    let [hold, met, pause, sync] =
+        ["hold", "held", "control/pause", "control/sync"].map(|name| builder.on_volume(name));
+    let (before, said_before) = (phase(builder), emerge_log(builder).len());
+    // No step begins before the tree is as it shall be.
+    fs::create_dir_all(builder.on_volume("control")).expect("a directory");
+    fs::write(&pause, "").expect("a flag");
     builder.start();
-    let started = Instant::now();
+    builder.wait_paused_by_operator();
+    builder.look_away();
+    if let Some((old, new)) = news {
+        for package in BUMPED {
+            builder.tree(&["bump", package, &old.to_string(), &new.to_string()]);
+        }
+    }
+    if let Moment::Held(name) = moment {
+        fs::write(&hold, name).expect("it can be written");
+    }
+    if news.is_some() || moment == Moment::Held("emaint") {
+        // A cycle that was cut short goes on after its sync.
+        fs::write(&sync, "").expect("a flag");
+    }
     let pid = builder.pid();
+    fs::remove_file(&pause).expect("it is there");
+    let started = Instant::now();
     let delay = match moment {
-        Moment::Start => Duration::from_millis(random.below(5000).into()),
-        Moment::Packaging | Moment::Indexing => Duration::from_micros(random.below(2000).into()),
-        _ => Duration::from_millis(random.below(700).into()),
+        Moment::Start => Duration::from_secs(5),
+        Moment::Held("zstd") => Duration::from_millis(20),
+        Moment::Held("index") => Duration::from_millis(2),
+        _ => Duration::from_millis(700),
     };
-    let scene = Scene { builder, said_before, left_before };
+    let delay =
+        Duration::from_micros(random.below(u32::try_from(delay.as_micros()).unwrap_or(u32::MAX)).into());
+    let has_come = || match moment {
+        Moment::Start => true,
+        Moment::Held(_) => met.exists(),
+        Moment::Said(words) => emerge_log(builder).get(said_before..).is_some_and(|new| new.contains(words)),
+    };
     let over = || {
         let phase = phase(builder);
         phase["waiting"] != serde_json::Value::Null && phase != before
     };
-    catch("the moment has come", || scene.is(moment), over);
-    if over() {
-        return false;
-    }
+    catch("the moment has come", has_come, over);
+    assert!(has_come(), "all was over before {moment:?}");
+    drop(fs::remove_file(&hold));
     std::thread::sleep(delay);
     println!("{moment:?} and {delay:?}, {:?} after the start", started.elapsed());
     assert_eq!(builder.kill_now(pid), 137);
-    true
+    drop(fs::remove_file(&met));
 }
 
 #[test]
 fn at_twenty_moments_it_goes_on_and_loses_nothing() {
     let mut random = Random::from_environment();
-    let mut builder = Recipe::new(WORLD)
+    let mut recipe = Recipe::new(WORLD)
         .config("[sync]\nmin_interval = \"1s\"\nretries = [\"1s\"]\n")
         .file("/run/test/files", "3000\n")
-        .create();
+        .file("/etc/python3.11/sitecustomize.py", HELD_PYTHON);
+    for program in ["portageq", "emaint", "zstd"] {
+        recipe = recipe.executable(&format!("/usr/local/bin/{program}"), HELD);
+    }
+    let mut builder = recipe.create();
     let mut version = 1;
     let mut finished = Packages::new();
     for moment in random.shuffled(MOMENTS.repeat(TIMES)) {
-        while !kill_at(&mut builder, moment, &mut random) {
-            // Everything is built: there is something new to do.
-            assert_installed(&builder, version);
-            for package in BUMPED {
-                builder.tree(&["bump", package, &version.to_string(), &(version + 1).to_string()]);
-            }
-            version += 1;
-            builder.kill();
-        }
+        // Where everything is built, most moments come with something new alone.
+        let is_all_built = finished.len() == WORLD.len() + BUMPED.len() * (version - 1);
+        kill_at(&mut builder, moment, &mut random, is_all_built.then_some((version, version + 1)));
+        version += usize::from(is_all_built);
         assert_kept(&builder, &finished);
         finished = builder.packages();
     }
