@@ -2,7 +2,7 @@
 //!
 //! The image is `gbsup-pocket`, or what `GBSUP_TEST_IMAGE` names. Each test has containers and a
 //! volume of its own, so all of them can run at the same time; `GBSUP_TEST_BUILDERS` says how many
-//! may build at once (2). Without Docker they fail: nothing is skipped.
+//! may build at once (one more than there are CPUs). Without Docker they fail: nothing is skipped.
 
 mod audit;
 mod classes;

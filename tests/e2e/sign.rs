@@ -103,7 +103,7 @@ fn clients_take_what_is_signed_and_nothing_else() {
     ] {
         let release = format!("2020-01-01.{number}");
         let refused = install(&client, &release);
-        assert!(refused.code != 0 && refused.out.contains(refusal), "{release}: {}", refused.out);
+        assert!(refused.code != 0 && refused.out.contains(refusal), "{release}: {refused:?}");
         let verified = builder.gbsup(&["verify", "--json", "--release", &release]).exited(5);
         let verified: serde_json::Value = serde_json::from_str(&verified).expect("JSON");
         assert_eq!(verified["findings"][0]["kind"], kind, "{verified:#}");

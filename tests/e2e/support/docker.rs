@@ -92,7 +92,8 @@ pub fn image() -> &'static str {
     found.as_deref().unwrap_or_else(|problem| panic!("{problem}"))
 }
 
-/// The right to have a builder at work: two at most, so that each of them gets on.
+/// The right to have a builder at work. One more than there are CPUs, since now and then each waits for a disk or for the
+/// test; and no more, so that each of them gets on.
 pub struct Slot;
 
 static FREE: Mutex<Option<usize>> = Mutex::new(None);
@@ -101,7 +102,9 @@ static FREED: Condvar = Condvar::new();
 impl Slot {
     /// Waits for one.
     pub fn take() -> Self {
-        let at_most = || std::env::var("GBSUP_TEST_BUILDERS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+        let asked = || std::env::var("GBSUP_TEST_BUILDERS").ok()?.parse().ok();
+        let usual = || std::thread::available_parallelism().map_or(2, |cpus| cpus.get() + 1);
+        let at_most = || asked().unwrap_or_else(usual);
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         free.get_or_insert_with(at_most);
         let wait = || FREED.wait_while(free, |free| *free == Some(0)).unwrap_or_else(PoisonError::into_inner);
