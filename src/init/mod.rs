@@ -15,6 +15,8 @@
 //!     sweep, exit
 //! ```
 //!
+//! A supervisor that hangs is killed, and has died then; `watch` knows when that is so.
+//!
 //! TERM and INT lead from every state to the sweep. It is synchronous, one thread, without polling:
 //! `supervise` holds the loop, `command` the other one, in which a command of the user's
 //! stands in the supervisor's place. Neither has a panic path, and nothing here allocates while

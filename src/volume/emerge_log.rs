@@ -1,6 +1,5 @@
 //! Reads what Portage left on a volume about how long packages take.
 
-use std::fs;
 use std::io::Read;
 use std::path::Path;
 
@@ -16,7 +15,9 @@ const PIECE: usize = 256 << 10;
 #[must_use]
 pub(crate) fn durations(volume: &Path) -> Durations {
     let mut durations = Durations::default();
-    if let Ok(index) = fs::read(volume.join("binpkgs/Packages")) {
+    let mut index = Vec::new();
+    let packages = Beneath::open(&volume.join("binpkgs")).and_then(|place| place.linked("Packages"));
+    if packages.is_ok_and(|mut packages| packages.read_to_end(&mut index).is_ok()) {
         durations.read_index(&index::binaries(&index));
     }
     let log = Beneath::open(&volume.join("log")).and_then(|logs| logs.file("emerge.log"));
