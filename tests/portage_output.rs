@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use gbsup::portage::output::problem::ProblemKind;
+use gbsup::portage::output::markers::ProblemKind;
 use gbsup::portage::output::scanner::{Evidence, How, Progress, Scanner};
 
 /// Feeds a transcript and lists what was said about it, one short word per event.

@@ -1,6 +1,6 @@
 //! Every marker line through the scanner.
 
-use gbsup::portage::output::problem::ProblemKind as K;
+use gbsup::portage::output::markers::ProblemKind as K;
 use gbsup::portage::output::scanner::Scanner;
 
 /// Marker line as Portage 3.0.83 prints it, what it means, whom it concerns.

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::answer::{json, print};
+use super::error::Error;
 use super::socket::Supervisor;
 use super::verify::{no_index, trust};
-use super::{Error, json, print};
 use crate::binhost::offer;
 use crate::cli::Exit;
 use crate::decide::audit::{Fate, Fates, Linked};

@@ -1,12 +1,12 @@
 //! `gbsup client-config`: what a client is told, from the volume and the configuration.
 
-use std::fs;
-use std::io;
+use std::{fs, io};
 
 use nix::unistd::gethostname;
 use serde::Deserialize;
 
-use super::{Error, print};
+use super::answer::print;
+use super::error::Error;
 use crate::binhost::release::Releases;
 use crate::cli::{ClientConfigArgs, Exit};
 use crate::config::{self, Config};

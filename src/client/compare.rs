@@ -6,8 +6,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::answer::{json, print};
+use super::error::Error;
 use super::socket::Supervisor;
-use super::{Error, json, print, terminal};
+use super::terminal;
 use crate::binhost::offer;
 use crate::cli::Exit;
 use crate::decide::compare::{Difference, compare};

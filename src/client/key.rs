@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Error, json, print};
+use super::answer::{json, print};
+use super::error::Error;
 use crate::binhost::gpg::{self, Gpg};
 use crate::cli::{Exit, KeyVerb};
 use crate::config::{self, Config};

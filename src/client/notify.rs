@@ -1,7 +1,8 @@
 //! `gbsup notify --test`: sends a message every way that is configured, here and now.
 
+use super::answer::print;
+use super::error::{DEADLINE, Error};
 use super::socket::Supervisor;
-use super::{DEADLINE, Error, print};
 use crate::cli::Exit;
 use crate::config;
 use crate::decide::news;

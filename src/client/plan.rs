@@ -8,8 +8,10 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::answer::{json, print, sentence};
+use super::error::Error;
 use super::socket::Supervisor;
-use super::{Error, json, print, sentence, terminal};
+use super::terminal;
 use crate::cli::{Exit, PlanArgs};
 use crate::host::build;
 use crate::host::rehearse::rehearse;

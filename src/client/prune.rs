@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Error, json, print, terminal};
+use super::answer::{json, print};
+use super::error::Error;
+use super::terminal;
 use crate::cli::Exit;
 use crate::host::process::ask_here;
 use crate::host::prune;

@@ -5,8 +5,10 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::answer::{json, print, sentence};
+use super::error::{DEADLINE, Error};
 use super::socket::Supervisor;
-use super::{DEADLINE, Error, json, print, sentence, terminal};
+use super::terminal;
 use crate::cli::Exit;
 use crate::model::failure::Failure;
 use crate::model::records::CycleRow;

@@ -10,8 +10,10 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::answer::{json, print};
+use super::error::Error;
 use super::socket::Supervisor;
-use super::{Error, json, print, terminal};
+use super::terminal;
 use crate::binhost::origin::known_facts;
 use crate::binhost::release::{self, Releases};
 use crate::binhost::{offer, signing};
@@ -60,7 +62,7 @@ pub(super) fn rollback(supervisor: &Supervisor, args: &RollbackArgs) -> Result<E
     let (place_of, published) = release::roll_back(&volume, args.to, Timestamp::now())?;
     let current = published.current;
     // Whoever looks at the status sees it, and so the builder does.
-    drop(supervisor.status(super::DEADLINE));
+    drop(supervisor.status(super::error::DEADLINE));
     if args.json {
         return print(json(&Answer { before, current: Some(current), new: true })?);
     }
@@ -74,7 +76,7 @@ pub(super) fn rollback(supervisor: &Supervisor, args: &RollbackArgs) -> Result<E
 
 pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exit, Error> {
     if !args.once {
-        return super::asked(supervisor, &Request::Publish, args.wait);
+        return super::answer::asked(supervisor, &Request::Publish, args.wait);
     }
     let volume = supervisor.volume().0;
     let file = volume.join(offer::FILE);

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::Error;
+use super::error::Error;
 use crate::cli::{Exit, ServeArgs};
-use crate::config;
-use crate::web;
+use crate::{config, web};
 
 pub(super) fn run(args: &ServeArgs) -> Result<Exit, Error> {
     let mut config = config::load()?;

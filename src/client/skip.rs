@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
+use super::answer::{json, print, request, sentence};
+use super::error::{DEADLINE, Error};
 use super::socket::Supervisor;
-use super::{DEADLINE, Error, json, print, request, sentence, terminal};
+use super::terminal;
 use crate::cli::Exit;
 use crate::model::request::Request;
 use crate::model::skip::ToSkip;

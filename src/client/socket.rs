@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, socket, sockopt};
 
-use super::Error;
+use super::error::Error;
 use crate::model::request::{Reply, Request};
 use crate::model::status::{Mode, Status};
 use crate::procs::{self, Process, Role};

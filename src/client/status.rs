@@ -5,9 +5,10 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::answer::{json, print};
+use super::error::{DEADLINE, Error};
 use super::socket::{Seen, Supervisor, Watch};
 use super::terminal::{self, Screen};
-use super::{DEADLINE, Error, json, print};
 use crate::cli::{Exit, StatusArgs};
 use crate::model::status::{Mode, Status};
 use crate::render;

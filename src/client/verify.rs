@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::answer::{json, print};
+use super::error::Error;
 use super::socket::Supervisor;
-use super::{Error, json, print};
 use crate::binhost::gpg::Ring;
 use crate::binhost::release::{self, Releases};
 use crate::binhost::trust::Trust;

@@ -9,7 +9,7 @@ use rustls::crypto::ring;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Error as Trouble};
 
-use super::Error;
+use super::error::Error;
 use crate::cli::Exit;
 use crate::procs::Role;
 use crate::render::message::Request;

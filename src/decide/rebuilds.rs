@@ -17,7 +17,8 @@ use crate::model::{Exit, Ran};
 use crate::portage::files::index::Binary;
 use crate::portage::files::vdb::{Installed, Slot, Soname, Versioned};
 use crate::portage::names::cpv::{Cpv, is_version};
-use crate::portage::output::problem::{Problem, ProblemKind};
+use crate::portage::output::markers::ProblemKind;
+use crate::portage::output::problem::Problem;
 use crate::portage::output::scanner::Evidence;
 
 /// The package whose modules lie in directories that are named after its version.

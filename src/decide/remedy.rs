@@ -13,7 +13,7 @@ use crate::model::remedy::{Room, Treated, Treatment, attempts};
 use crate::model::state::Cycle;
 use crate::model::{Now, Report, Step};
 use crate::portage::output::circular::{Circle, Solution};
-use crate::portage::output::problem::ProblemKind;
+use crate::portage::output::markers::ProblemKind;
 
 /// No wait for an attempt is longer, whatever the clock says.
 pub const LONGEST: Duration = Duration::from_hours(24);

@@ -17,7 +17,8 @@ use crate::portage::files::signatures::Signatures;
 use crate::portage::files::unusable::{Advice, Reason, advice, sentence};
 use crate::portage::output::buildlog::BuildLog;
 use crate::portage::output::gpg::Doubt;
-use crate::portage::output::problem::{Problem, ProblemKind};
+use crate::portage::output::markers::ProblemKind;
+use crate::portage::output::problem::Problem;
 use crate::portage::output::scanner::Evidence;
 
 /// Packages shown of those that cannot be used.

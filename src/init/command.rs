@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
+use super::common::{ENDING, exit_code, prepare, rehearse, sleep};
 use super::say::say;
 use super::sweep::sweep;
-use super::{ENDING, exit_code, prepare, rehearse, sleep};
 use crate::sys::{self, Child, SignalSet, Signals, Waited, isolate};
 
 /// The command was not found.

@@ -13,8 +13,8 @@ use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::stat::{Mode as FileMode, umask};
 
+use super::common::settings;
 use super::say::say;
-use super::settings;
 use crate::model::request::{Reply, Request};
 use crate::model::status::{Mode, Progress, SCHEMA, Status, SyncInfo};
 use crate::volume;

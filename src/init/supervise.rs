@@ -9,13 +9,13 @@ use nix::libc;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use super::common::{exit_code, prepare, rehearse, settings, sleep};
 use super::deaths::{Deaths, LIMIT, Verdict};
 use super::degraded::{Degraded, Wish};
 use super::job::{self, Clearing, Progress};
 use super::say::say;
 use super::sweep::{HURRY, sweep};
 use super::watch::{Doubt, Next, Stands, Watch};
-use super::{exit_code, prepare, rehearse, settings, sleep};
 use crate::procs::{self, Process};
 use crate::sys::{self, Child, SignalSet, Signals, Waited, isolate};
 

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
+use super::common::{is_pid_1, sleep};
 use super::say::say;
 use super::tell::tell;
-use super::{is_pid_1, sleep};
 use crate::procs::{self, Process};
 use crate::sys::{self, Signals, Waited};
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::machine::Machine;
 use crate::portage::output::buildlog::BuildLog;
-use crate::portage::output::problem::{Problem, ProblemKind};
+use crate::portage::output::markers::ProblemKind;
+use crate::portage::output::problem::Problem;
 use crate::portage::output::scanner::Evidence;
 
 /// How a process ended.

@@ -2,8 +2,9 @@
 
 use anstyle::Style;
 
+use super::layout::Look;
 use super::table::{Cell, Shape, table};
-use super::{Look, clean, count};
+use super::{clean, count};
 use crate::decide::compare::{Difference, Why};
 use crate::portage::names::cpv::Cpv;
 

@@ -2,9 +2,8 @@
 
 use anstyle::Style;
 
-use super::Look;
 use super::clean;
-use super::layout::{Layout, plain, styled};
+use super::layout::{Layout, Look, plain, styled};
 use super::style::{BAD, CAREFUL, LABEL, STRONG};
 use crate::portage::output::elog::{Class, Entry};
 

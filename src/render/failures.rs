@@ -1,9 +1,9 @@
 //! `gbsup failures`: what failed, in full.
 
 use super::known::in_full;
-use super::layout::{Layout, plain, styled};
+use super::layout::{Layout, Look, plain, styled};
 use super::style::{BAD, LABEL, STRONG};
-use super::{Look, clean, count};
+use super::{clean, count};
 use crate::model::failure::Failure;
 use crate::model::status::StillFailing;
 

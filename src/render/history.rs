@@ -6,9 +6,10 @@ use std::time::Duration;
 use anstyle::Style;
 use jiff::Timestamp;
 
+use super::layout::Look;
 use super::style::{BAD, CAREFUL, GOOD, LABEL};
 use super::table::{Cell, Shape, table};
-use super::{Look, clean, count, reason};
+use super::{clean, count, reason};
 use crate::model::records::{CycleRow, Outcome};
 use crate::model::status::in_words;
 

@@ -3,10 +3,10 @@
 use anstyle::Style;
 use jiff::Timestamp;
 
-use super::layout::{Layout, plain, styled};
+use super::layout::{Layout, Look, plain, styled};
 use super::style::{CAREFUL, LABEL, STRONG, instruction};
 use super::table::{Shape, table};
-use super::{Look, clean, count};
+use super::{clean, count};
 use crate::model::status::{Mode, Skipped, Status, StillFailing, kind};
 
 /// How many packages of a kind the page shows before it refers to `gbsup failures` or `gbsup skip`.

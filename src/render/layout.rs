@@ -5,8 +5,6 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
-use super::Look;
-
 /// A piece of text in one style. What comes from outside is cleaned before it becomes one.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
@@ -176,4 +174,24 @@ pub(super) fn columns(text: &str) -> usize {
 /// The text made as wide as the widest of a column.
 pub(super) fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
+}
+
+/// What the reader's side can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Colours may be used.
+    pub colour: bool,
+    /// Characters beyond ASCII may be used for drawing.
+    pub unicode: bool,
+    /// Columns; `None` for a pipe: nothing is wrapped, drawn or aligned to anything.
+    pub width: Option<usize>,
+}
+
+impl Look {
+    /// A pipe or a file.
+    pub const PLAIN: Self = Self { colour: false, unicode: false, width: None };
+
+    pub(super) fn style(self, style: Style) -> Style {
+        if self.colour { style } else { Style::new() }
+    }
 }

@@ -37,31 +37,12 @@ pub use failures::failures;
 pub use history::history;
 pub use key::keys;
 pub use known::skipped;
+pub use layout::Look;
 pub use page::{page, page_within};
 pub use plan::{left_out, plan, plan_of, reasons, stale, why};
 pub use prune::prune;
 pub use release::{changes, diff, releases};
 pub use verified::{verified, verified_release};
-
-/// What the reader's side can show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
-    /// Colours may be used.
-    pub colour: bool,
-    /// Characters beyond ASCII may be used for drawing.
-    pub unicode: bool,
-    /// Columns; `None` for a pipe: nothing is wrapped, drawn or aligned to anything.
-    pub width: Option<usize>,
-}
-
-impl Look {
-    /// A pipe or a file.
-    pub const PLAIN: Self = Self { colour: false, unicode: false, width: None };
-
-    fn style(self, style: Style) -> Style {
-        if self.colour { style } else { Style::new() }
-    }
-}
 
 /// The status in one line: its headline.
 #[must_use]

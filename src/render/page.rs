@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::layout::{Layout, Span, columns, pad, plain, styled};
+use super::layout::{Layout, Look, Span, columns, pad, plain, styled};
 use super::plan::totals;
 use super::style::{BAD, CAREFUL, GOOD, LABEL, STRONG, ago, instruction, since_then};
-use super::{Look, clean, headline, known, reason, size, state_style};
+use super::{clean, headline, known, reason, size, state_style};
 use crate::model::bounds::cut;
 use crate::model::failure::Failure;
 use crate::model::status::{JobInfo, Mode, Progress, Status, in_words};

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anstyle::Style;
 use jiff::Timestamp;
 
-use super::layout::{Layout, plain, styled};
+use super::layout::{Layout, Look, plain, styled};
 use super::style::{CAREFUL, GOOD, LABEL, STRONG, ago};
 use super::table::{Cell, Shape, table};
-use super::{Look, clean, count, size};
+use super::{clean, count, size};
 use crate::model::estimates::Estimates;
 use crate::model::rebuilds::Stale;
 use crate::model::state::CyclePlan;

@@ -2,8 +2,9 @@
 
 use anstyle::Style;
 
+use super::layout::Look;
 use super::table::{Cell, Shape, table};
-use super::{Look, clean, count};
+use super::{clean, count};
 use crate::model::prune::Removal;
 use crate::model::status::{in_words, size};
 

@@ -3,9 +3,10 @@
 use anstyle::Style;
 use jiff::Timestamp;
 
+use super::layout::Look;
 use super::style::{CAREFUL, GOOD, LABEL};
 use super::table::{Cell, Shape, table};
-use super::{Look, clean, count, size};
+use super::{clean, count, size};
 use crate::model::offer::Held;
 use crate::model::release::{Change, Demanding, Diff, Release, Shown};
 use crate::portage::output::glsa::Advisory;

@@ -6,8 +6,7 @@ use comfy_table::{
     TableStyle, Width,
 };
 
-use super::Look;
-use super::layout::{Layout, columns, styled};
+use super::layout::{Layout, Look, columns, styled};
 use super::style::LABEL;
 
 /// What stands in one place of a table.

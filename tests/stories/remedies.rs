@@ -10,8 +10,9 @@ use gbsup::model::{Report, Step, Work};
 use gbsup::portage::output::buildlog::BuildLog;
 use gbsup::portage::output::circular::{Circle, Solution};
 use gbsup::portage::output::fetch::Trouble;
+use gbsup::portage::output::markers::ProblemKind;
 use gbsup::portage::output::plan::Plan;
-use gbsup::portage::output::problem::{Problem, ProblemKind};
+use gbsup::portage::output::problem::Problem;
 use gbsup::portage::output::scanner::{FailedPackage, How};
 
 use crate::story::{Story, completed, cpv, emerging, ran, resume};

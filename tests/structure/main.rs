@@ -89,6 +89,7 @@ fn nothing_takes_it_for_granted_that_a_thread_can_be_made() {
 const AMONG_OTHERS: &[&str] = &[
     "binhost/licence.rs",
     "client/logs/mod.rs",
+    "client/logs/files.rs",
     "client/logs/elog.rs",
     "client/logs/failed.rs",
     "client/logs/follow.rs",

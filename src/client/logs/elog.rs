@@ -4,10 +4,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::{package, unreadable};
+use super::files::unreadable;
+use super::package;
 use crate::beneath::Beneath;
 use crate::cli::Exit;
-use crate::client::{Error, json, print, records, terminal};
+use crate::client::answer::{json, print};
+use crate::client::error::Error;
+use crate::client::{records, terminal};
 use crate::model::records::CycleRow;
 use crate::portage::output::elog;
 use crate::render;

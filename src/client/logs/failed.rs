@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Supervisor, headed, one, package};
+use super::files::{headed, one};
+use super::{Supervisor, package};
 use crate::cli::Exit;
-use crate::client::{DEADLINE, Error, print, records, sentence};
+use crate::client::answer::{print, sentence};
+use crate::client::error::{DEADLINE, Error};
+use crate::client::records;
 use crate::model::records::FailedRow;
 use crate::model::status::Status;
 use crate::portage::names::cpv::Cpv;

@@ -12,11 +12,14 @@ use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
+use super::failed;
+use super::files::{copy, header, is_compressed, newest, numbers, opened, unreadable};
 use super::package::is_called;
-use super::{copy, failed, header, is_compressed, newest, numbers, opened, unreadable};
 use crate::cli::Exit;
+use crate::client::answer::print;
+use crate::client::error::{DEADLINE, Error};
 use crate::client::socket::Supervisor;
-use crate::client::{DEADLINE, Error, print, terminal};
+use crate::client::terminal;
 use crate::model::status::{JobInfo, Mode};
 use crate::model::step::STEPS;
 use crate::portage::names::cpv::Cpv;
@@ -69,7 +72,7 @@ pub(super) fn package(
     last: Option<usize>,
 ) -> Result<Exit, Error> {
     if is_compressed(path) {
-        return super::one(volume, path, last);
+        return super::files::one(volume, path, last);
     }
     terminal::end_with_the_reader();
     let mut log = Open::new(volume, path, last)?;

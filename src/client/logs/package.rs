@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::beneath::{Beneath, Kind};
-use crate::client::Error;
+use crate::client::error::Error;
 use crate::portage::names::cpv::Cpv;
 
 /// The newest log of the package that a person calls by this name.

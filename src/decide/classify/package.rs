@@ -12,7 +12,8 @@ use crate::portage::output::advice;
 use crate::portage::output::buildlog::BuildLog;
 use crate::portage::output::die::Die;
 use crate::portage::output::fetch::Trouble;
-use crate::portage::output::problem::{Problem, ProblemKind};
+use crate::portage::output::markers::ProblemKind;
+use crate::portage::output::problem::Problem;
 use crate::portage::output::scanner::{FailedPackage, How};
 
 /// What stopped this package.

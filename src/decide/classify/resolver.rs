@@ -8,7 +8,8 @@ use crate::model::machine::{Machine, Place};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::advice::{self, Mask};
 use crate::portage::output::circular;
-use crate::portage::output::problem::{Problem, ProblemKind};
+use crate::portage::output::markers::ProblemKind;
+use crate::portage::output::problem::Problem;
 
 /// Bytes of a list of USE flags that has room in a sentence.
 const SHORT: usize = 40;

@@ -12,7 +12,7 @@ use crate::model::request::PauseMode;
 use crate::model::state::{Pause, Phase};
 use crate::model::status::Why;
 use crate::model::{Action, Exit, JobId, Report, Step, Work, bounds};
-use crate::portage::output::problem::ProblemKind;
+use crate::portage::output::markers::ProblemKind;
 
 impl Turn {
     pub(super) fn ended(&mut self, id: JobId, report: Report) {

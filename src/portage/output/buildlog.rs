@@ -8,8 +8,9 @@ use std::borrow::Cow;
 
 use super::die::{Die, DieReader, find};
 use super::fetch;
-use super::problem::{Block, Problem, ProblemKind};
-use super::signs::{self, Signs};
+use super::markers::ProblemKind;
+use super::problem::{Block, Problem};
+use super::signs::{self, Signs, plain};
 
 /// What the log of a failed build says. Every field may be empty: a build that is killed together
 /// with Portage says nothing.
@@ -38,7 +39,6 @@ const LOOK_BACK: usize = 2000;
 const PROBLEMS: usize = 8;
 const ERRORS: usize = 8;
 const LAST: usize = 6;
-const MAX_LINE: usize = 300;
 
 /// Reads a build log, or the end of one; 256 KiB are plenty.
 #[must_use]
@@ -191,14 +191,6 @@ fn is_noise(text: &str) -> bool {
         "stty: 'standard input'",
     ];
     text.trim().is_empty() || STARTS.iter().any(|start| text.starts_with(start))
-}
-
-/// A line as a person saw it: without what a carriage return overwrote, and cut to a bearable length.
-pub(crate) fn plain(line: &[u8]) -> String {
-    let line = line.trim_ascii_end();
-    let line = line.rsplit(|&b| b == b'\r').next().unwrap_or(line);
-    let text = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE)]);
-    text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()).collect()
 }
 
 /// The line without the sequences that colour it.

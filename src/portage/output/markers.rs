@@ -3,7 +3,8 @@
 //! Each row of `MARKERS` is a line that Portage prints for one reason only; the module it comes from
 //! stands beside it.
 
-use super::problem::ProblemKind;
+use ProblemKind as K;
+use Subject as S;
 
 /// Where on the marker line the subject is.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +58,6 @@ const fn marker(
 ) -> Marker {
     Marker { starts: starts.as_bytes(), contains: contains.as_bytes(), kind, subject, span }
 }
-
-use ProblemKind as K;
-use Subject as S;
 
 #[rustfmt::skip]
 pub(crate) const MARKERS: &[Marker] = &[
@@ -150,3 +148,72 @@ pub(crate) const ENDS: &[&[u8]] = &[
     b"[blocks ",
     b"Total: ",
 ];
+
+/// What kind of problem a text is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProblemKind {
+    /// Packages that need each other to be built.
+    Circular,
+    /// Two versions wanted in one slot.
+    SlotConflict,
+    /// Packages that may not be installed together.
+    Blocker,
+    /// Every candidate is masked: by a mask, a keyword, a licence.
+    Masked,
+    /// No ebuild, binary package or set of this name.
+    Missing,
+    /// A dependency wants USE flags that are not set.
+    UseChange,
+    /// The USE flags of one package contradict each other.
+    RequiredUse,
+    /// Changes of configuration that Portage proposes and does not make.
+    Autounmask,
+    /// An atom of the world file for which the tree has nothing any more. Not fatal.
+    WorldAtomGone,
+    /// Updates left out because of a conflict. Not fatal.
+    Skipped,
+    /// A file could not be downloaded.
+    Fetch,
+    /// A file that a person has to download.
+    FetchRestricted,
+    /// A file whose size or digest is wrong.
+    Verify,
+    /// Files that another package owns; [`Problem::subject`](super::problem::Problem::subject) is the first of them.
+    Collision,
+    /// A phase was killed by a signal; [`Problem::subject`](super::problem::Problem::subject) is its number.
+    Killed,
+    /// A phase ended without a word; often a full disk.
+    UnexpectedExit,
+    /// A binary package that is damaged, or in the index only.
+    Binpkg,
+    /// A binary package that is whole and was refused; whoever looked at it has put the reason into the first line.
+    Unusable,
+    /// What is left to do could not be worked out again after a failure.
+    Resume,
+    /// The profile is invalid.
+    Profile,
+    /// A file system is mounted read-only.
+    ReadOnly,
+    /// `PORTAGE_TMPDIR` is missing or unusable.
+    Tmpdir,
+    /// Anything else that has to be put right in the configuration or the command line.
+    Config,
+    /// A file system is full.
+    DiskFull,
+    /// Little space is left in `PORTAGE_TMPDIR`; fewer jobs run. Not fatal.
+    LowSpace,
+    /// The process that resolves dependencies died; killed for its memory, as a rule.
+    Resolver,
+    /// emerge was told to stop; [`Problem::subject`](super::problem::Problem::subject) is the signal's number.
+    Interrupted,
+    /// Portage itself failed.
+    Traceback,
+}
+
+impl ProblemKind {
+    /// Whether emerge carries on as if nothing had happened.
+    #[must_use]
+    pub fn is_notice(self) -> bool {
+        matches!(self, Self::WorldAtomGone | Self::Skipped | Self::LowSpace)
+    }
+}

@@ -9,7 +9,7 @@ pub mod elog;
 pub mod fetch;
 pub mod glsa;
 pub mod gpg;
-mod markers;
+pub mod markers;
 pub mod plan;
 pub mod problem;
 pub mod progress;

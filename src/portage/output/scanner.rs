@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use super::die::{Die, DieReader, find, starred, starts_summary};
+use super::markers::ProblemKind;
 use super::plan::listed;
-use super::problem::{Block, Problem, ProblemKind, lossy};
+use super::problem::{Block, Problem, lossy};
+
 pub use super::progress::{How, Listed, Progress};
 use super::progress::{
     dropped, number_after, package, package_in_parentheses, progress, quoted_path, status,

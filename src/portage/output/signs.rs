@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::buildlog::plain;
+const MAX_LINE: usize = 300;
 
 /// What the last lines of a failed phase point to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -239,6 +239,14 @@ fn any(line: &str, words: &[&str]) -> bool {
 
 fn any_start(line: &str, words: &[&str]) -> bool {
     words.iter().any(|word| line.starts_with(word))
+}
+
+/// A line as a person saw it: without what a carriage return overwrote, and cut to a bearable length.
+pub(crate) fn plain(line: &[u8]) -> String {
+    let line = line.trim_ascii_end();
+    let line = line.rsplit(|&b| b == b'\r').next().unwrap_or(line);
+    let text = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE)]);
+    text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]
