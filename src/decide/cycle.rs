@@ -1,32 +1,16 @@
-//! The steps of a cycle: their order, when a sync is due, and when the next cycle is.
+//! When a sync is due, and when the next cycle is.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Config;
+use crate::model::Now;
 use crate::model::sync::SyncRecord;
-use crate::model::{Now, Step};
 
 /// A container made anew brings a tree of its own, so it may sync although another container has
 /// done so lately; but not oftener than this, since `docker run` may stand in a loop.
 const NEW_ROOT_SYNC: Duration = Duration::from_hours(1);
-
-/// The step after this one; nothing when the cycle is over.
-#[must_use]
-pub fn after(step: Step) -> Option<Step> {
-    match step {
-        Step::Preflight => Some(Step::Sync),
-        Step::Sync => Some(Step::SelfUpdate),
-        Step::SelfUpdate => Some(Step::Plan),
-        Step::Plan => Some(Step::Build),
-        Step::Build => Some(Step::Rebuild),
-        Step::Rebuild => Some(Step::Audit),
-        Step::Audit => Some(Step::Publish),
-        Step::Publish => Some(Step::Prune),
-        Step::Prune => None,
-    }
-}
 
 /// Whether a sync that nobody asked for may run now. Attempts count, not successes.
 #[must_use]

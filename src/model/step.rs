@@ -29,20 +29,29 @@ pub enum Step {
 }
 
 impl Step {
-    /// The name in the status, in history and of the log file.
+    /// All of them, in their order, each with its name in the status, in history and of the log file.
+    const TABLE: [(Self, &str); 9] = [
+        (Self::Preflight, "preflight"),
+        (Self::Sync, "sync"),
+        (Self::SelfUpdate, "self-update"),
+        (Self::Plan, "plan"),
+        (Self::Build, "build"),
+        (Self::Rebuild, "rebuild"),
+        (Self::Audit, "audit"),
+        (Self::Publish, "publish"),
+        (Self::Prune, "prune"),
+    ];
+
+    /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Preflight => "preflight",
-            Self::Sync => "sync",
-            Self::SelfUpdate => "self-update",
-            Self::Plan => "plan",
-            Self::Build => "build",
-            Self::Rebuild => "rebuild",
-            Self::Audit => "audit",
-            Self::Publish => "publish",
-            Self::Prune => "prune",
-        }
+        Self::TABLE[self as usize].1
+    }
+
+    /// The step after this one; nothing when the cycle is over.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        Self::TABLE.get(self as usize + 1).map(|(step, _)| *step)
     }
 }
 
@@ -53,4 +62,17 @@ pub const STEPS: &str = "steps";
 #[must_use]
 pub fn step_log(volume: &Path, cycle: u64, step: Step) -> PathBuf {
     volume.join(STEPS).join(cycle.to_string()).join(step.name()).with_extension("log")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_every_step_at_its_place_and_by_its_name_on_the_volume() {
+        for (place, (step, name)) in Step::TABLE.into_iter().enumerate() {
+            assert_eq!(step as usize, place);
+            assert_eq!(serde_json::to_value(step).unwrap(), name);
+        }
+    }
 }

@@ -11,7 +11,6 @@ use crate::beneath::{self, Beneath};
 use crate::cli::Exit;
 use crate::client::answer::print;
 use crate::client::error::Error;
-use crate::decide::cycle;
 use crate::model::Step;
 use crate::model::step::STEPS;
 use crate::portage::command::shell_word;
@@ -139,7 +138,7 @@ pub(crate) fn steps(cycle: &Path) -> Vec<PathBuf> {
         entries(cycle).filter(|log| log.extension().is_some_and(|extension| extension == "log")).collect();
     let order = |log: &PathBuf| {
         let step = log.file_stem().and_then(OsStr::to_str).unwrap_or_default();
-        let mut known = iter::successors(Some(Step::Preflight), |step| cycle::after(*step));
+        let mut known = iter::successors(Some(Step::Preflight), |step| step.next());
         known.position(|known| known.name() == step).unwrap_or(usize::MAX)
     };
     logs.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.cmp(b)));

@@ -127,7 +127,7 @@ impl Turn {
         if at == Step::Publish && self.owed() {
             return self.fail(Vec::new(), Step::Build);
         }
-        match goal.or_else(|| cycle::after(at)) {
+        match goal.or_else(|| at.next()) {
             Some(next) => self.set_phase(Phase::Running(next)),
             None => {
                 self.end_cycle(Outcome::Done);
