@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -25,15 +25,12 @@ use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, linkat, unlinkat};
 
 use empty::empty;
 pub(crate) use look::look;
-use look::{look_within, refused};
+use look::{DEPTH, look_within, names, refused};
 
 /// Links of root in the place of the directory itself that are followed one after the other.
 const LINKS: usize = 8;
 /// What is only digested or compared is looked at as far as this.
 const DIGESTED: u64 = 16 << 20;
-/// How deep a tree is walked with all its directories open. Deeper ones are brought up before they are removed, and
-/// what is in them is not counted.
-const DEPTH: usize = 64;
 /// The user and the group `portage` of every Gentoo (acct-user/portage).
 pub(crate) const PORTAGE_ID: u32 = 250;
 
@@ -335,18 +332,6 @@ fn digest(file: File) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     file.take(DIGESTED).read_to_end(&mut text)?;
     Ok(text)
-}
-
-/// The names in a directory, but for itself and the one above.
-fn names(directory: &mut Dir) -> io::Result<Vec<OsString>> {
-    let mut names = Vec::new();
-    for entry in directory.iter() {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if name != b"." && name != b".." {
-            names.push(OsString::from_vec(name));
-        }
-    }
-    Ok(names)
 }
 
 fn entry(path: PathBuf, meta: &FileStat) -> Entry {

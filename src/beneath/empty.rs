@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, renameat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::{DEPTH, look, names};
+use super::look::{DEPTH, look, names};
 
 /// Removes all that is in a directory. Directories far down are first moved up, so that no depth is too much.
 pub(super) fn empty(top: OwnedFd) -> io::Result<()> {

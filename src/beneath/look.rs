@@ -1,13 +1,19 @@
 //! Opening what is below a directory, by the kernel's own rule or, where it has none, name by name.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path};
 
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
+
+/// How deep a tree is walked with all its directories open. Deeper ones are brought up before they are removed, and
+/// what is in them is not counted.
+pub(super) const DEPTH: usize = 64;
 
 /// Opens what is at a path below a directory, through no link and out of it by none.
 pub(crate) fn look(directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
@@ -69,4 +75,16 @@ pub(super) fn step_by_step(directory: BorrowedFd<'_>, path: &Path, flags: OFlag)
 
 pub(super) fn refused(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, format!("not read or changed, since it {why}"))
+}
+
+/// The names in a directory, but for itself and the one above.
+pub(super) fn names(directory: &mut Dir) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in directory.iter() {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(OsString::from_vec(name));
+        }
+    }
+    Ok(names)
 }
