@@ -85,7 +85,7 @@ pub(crate) fn is_held(state: &State) -> bool {
 
 /// The keys of the warnings that a person is to act on: unread news, configuration files that wait to be merged, options that
 /// mean this machine's processor, demands on the kernel that nobody can look up, what a rebuild does not cure.
-const TOLD: [&str; 6] = ["news", "configuration", "native", "compression", "stale", "stale-for-good"];
+const TOLD: [&str; 6] = ["news", "configuration", "native", "opaque", "stale", "stale-for-good"];
 
 fn told(state: &State) -> Wrong {
     let warnings = &state.live.warnings;

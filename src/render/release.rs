@@ -8,7 +8,7 @@ use super::style::{CAREFUL, GOOD, LABEL};
 use super::table::{Cell, Shape, table};
 use super::{clean, count, size};
 use crate::model::offer::Held;
-use crate::model::release::{Change, Demanding, Diff, Release, Shown};
+use crate::model::release::{Change, Demanding, Diff, Opaque, Release, Shown};
 use crate::portage::output::glsa::Advisory;
 
 /// The releases as a table, the newest first. A pipe gets the same columns, separated by tabs.
@@ -94,8 +94,9 @@ pub fn changes(diff: &Diff, release: &Release) -> String {
     };
     let look = Look { width: Some(usize::MAX), ..Look::PLAIN };
     let kernel = release.kernel.as_ref().map(kernel).unwrap_or_default();
+    let opaque = Opaque::of(&release.packages).as_ref().map(opaque).unwrap_or_default();
     format!(
-        "Release {}, {} UTC: {what}{again}\n{signed}\n{before}{}{kernel}",
+        "Release {}, {} UTC: {what}{again}\n{signed}\n{before}{}{kernel}{opaque}",
         release.id,
         time(release.published),
         body(diff, look)
@@ -106,6 +107,13 @@ pub fn changes(diff: &Diff, release: &Release) -> String {
 fn kernel(highest: &Demanding) -> String {
     let Demanding { package, demand } = highest;
     format!("\nIt demands Linux {} or newer ({} of {package}).\n", demand.kernel, clean(&demand.file))
+}
+
+/// The packages that may demand any.
+fn opaque(opaque: &Opaque) -> String {
+    let Opaque { package, why, count } = opaque;
+    let more = if *count == 1 { String::new() } else { format!(" and {} more", count - 1) };
+    format!("\nNobody knows which kernel {package}{more} demands: {}.\n", clean(why))
 }
 
 /// `2 upgraded, 1 rebuilt; 210 as before; 34 MiB to download`, and each of them.

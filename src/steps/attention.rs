@@ -25,7 +25,6 @@ pub(crate) fn look(task: &mut Task, settings: &Settings) {
     let attention = &settings.attention;
     task.warn("news", attention::news(&titles(Path::new(NEWS), Path::new(REPOSITORIES))));
     task.warn("configuration", attention::waiting(&waiting(attention)));
-    task.warn("compression", attention.opaque());
     let native = attention.native();
     let sentences: Vec<String> = native
         .iter()

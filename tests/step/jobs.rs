@@ -149,6 +149,7 @@ pub(crate) fn report(end: End, work: &Work) -> Report {
             changes: "1 added".into(),
             held: 0,
             kernel: None,
+            opaque: None,
             running: None,
         })),
         End::Full => {

@@ -29,6 +29,7 @@ fn published(number: u32, new: bool) -> Report {
         changes,
         held: 1,
         kernel: None,
+        opaque: None,
         running: None,
     }))
 }

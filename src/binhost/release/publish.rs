@@ -16,7 +16,7 @@ use crate::beneath::Beneath;
 use crate::binhost::signing::Signatory;
 use crate::binhost::verify;
 use crate::model::offer::{Held, Offer, Offered};
-use crate::model::release::{Current, Demanding, Diff, Entry, Id, Origin, Published, Release};
+use crate::model::release::{Current, Demanding, Diff, Entry, Id, Opaque, Origin, Published, Release};
 use crate::portage::files::elf::Kernel;
 use crate::portage::files::gpkg::sign::Signer;
 use crate::portage::files::index::{Block, Index, Package};
@@ -151,7 +151,8 @@ pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Id, P
 fn published(release: &Release, new: bool, changes: String) -> Published {
     let held = u64::try_from(release.held.len()).unwrap_or(u64::MAX);
     let (current, kernel) = (Current::from(release), release.kernel.clone());
-    Published { current, new, changes, held, kernel, running: running() }
+    let opaque = Opaque::of(&release.packages);
+    Published { current, new, changes, held, kernel, opaque, running: running() }
 }
 
 fn beneath(directory: &Path) -> Result<Arc<Beneath>, Error> {
@@ -212,6 +213,7 @@ fn parts(
             unsigned: None,
             why: facts.reasons.get(&offered.cpv).cloned(),
             kernel: None,
+            opaque: None,
         };
         // Only this format has signatures.
         let need =

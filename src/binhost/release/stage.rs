@@ -67,7 +67,7 @@ pub(super) fn packages(
         }
         if part.need == Need::Reading {
             read(part, &to)?;
-            part.entry.kernel = kernel(&to, &mut examiner);
+            look_into(&mut part.entry, &to, &mut examiner);
         }
         let time = fs::metadata(&to).at(&to)?.mtime();
         let Part { entry, package, .. } = part;
@@ -132,17 +132,23 @@ fn read(part: &mut Part, file: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Which kernel a package demands. What cannot be looked into is offered all the same: a kernel that is too old is
+/// Finds out which kernel a package demands. What cannot be looked into is offered all the same: a kernel that is too old is
 /// the exception.
-pub(super) fn kernel(file: &Path, examiner: &mut Examiner) -> Option<Demand> {
-    file.to_str().filter(|path| path.ends_with(".gpkg.tar"))?;
-    let opened = File::open(file).ok()?;
-    let size = opened.metadata().ok()?.len();
-    let demand = examiner.demand(&opened, size);
-    if let Err(damage @ Damage::Demanding) = &demand {
-        tracing::warn!("which kernel {} demands is not known: {damage}", file.display());
+pub(super) fn look_into(entry: &mut Entry, file: &Path, examiner: &mut Examiner) {
+    (entry.kernel, entry.opaque) = match kernel(file, examiner) {
+        Ok(demand) => (demand, None),
+        Err(Damage::Unreadable(why)) => (None, Some(why)),
+        Err(damage) => (None, Some(damage.to_string())),
+    };
+}
+
+fn kernel(file: &Path, examiner: &mut Examiner) -> Result<Option<Demand>, Damage> {
+    if !file.to_str().is_some_and(|path| path.ends_with(".gpkg.tar")) {
+        return Err(Damage::Unreadable("it is an xpak, the older format".into()));
     }
-    demand.ok().flatten()
+    let opened = File::open(file)?;
+    let size = opened.metadata()?.len();
+    examiner.demand(&opened, size)
 }
 
 /// The digests of a whole file; the SHA512 beside those of the index.

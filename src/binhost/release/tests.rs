@@ -208,7 +208,9 @@ fn a_release_is_what_was_offered_and_stays_so() {
          \x20 app-misc/a  1 -> 2  3 B  asked for\n\
          \n\
          held back\n\
-         \x20 app-misc/c-1 is damaged\n"
+         \x20 app-misc/c-1 is damaged\n\
+         \n\
+         Nobody knows which kernel app-misc/b-1 and 1 more demands: failed to read entire block.\n"
     );
     // What happens to PKGDIR later changes no release.
     fs::remove_dir_all(place.pkgdir()).unwrap();

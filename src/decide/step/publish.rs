@@ -10,15 +10,20 @@ use crate::model::{Action, Step, bounds};
 
 /// The warning that a package demands another kernel than there is.
 const KERNEL: &str = "kernel";
+/// The warning that nobody knows what packages demand.
+const OPAQUE: &str = "opaque";
 
 impl Turn {
     /// The step came to an end.
     pub(super) fn published(&mut self, published: Published) {
-        let Published { current, new, changes, held, kernel, running } = published;
+        let Published { current, new, changes, held, kernel, opaque, running } = published;
         let clients = self.state.live.config.publish.client_kernel;
-        match kernel.and_then(|demanding| demanding.too_new(clients, running)) {
-            Some(text) => drop(self.state.live.warnings.insert(KERNEL, text)),
-            None => drop(self.state.live.warnings.remove(KERNEL)),
+        let too_new = kernel.and_then(|demanding| demanding.too_new(clients, running));
+        for (key, told) in [(KERNEL, too_new), (OPAQUE, opaque.map(|opaque| opaque.told()))] {
+            match told {
+                Some(text) => drop(self.state.live.warnings.insert(key, text)),
+                None => drop(self.state.live.warnings.remove(key)),
+            }
         }
         let held = match held {
             0 => String::new(),

@@ -118,10 +118,48 @@ pub struct Entry {
     /// Why it was built, in words; absent when the builder does not know.
     #[serde(default)]
     pub why: Option<String>,
-    /// The highest kernel that a file of it demands; absent when none does, and where its format or its compression
-    /// is not looked into (anything but a gpkg with zstd or gzip).
+    /// The highest kernel that a file of it demands; absent when none does, and when nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<Demand>,
+    /// Why nobody knows which kernel it demands, in words: "its image is compressed in a way ...".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opaque: Option<String>,
+}
+
+/// Packages that nobody can look into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opaque {
+    /// The first of them.
+    pub package: Cpv,
+    /// Why.
+    pub why: String,
+    /// How many they are.
+    pub count: usize,
+}
+
+impl Opaque {
+    /// Those among these packages.
+    #[must_use]
+    pub fn of(packages: &[Entry]) -> Option<Self> {
+        let mut opaque = packages.iter().filter_map(|package| Some((&package.cpv, package.opaque.as_ref()?)));
+        let (package, why) = opaque.next()?;
+        Some(Self { package: package.clone(), why: why.clone(), count: 1 + opaque.count() })
+    }
+
+    /// What is to be said of them.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let Self { package, why, count } = self;
+        let others = match count - 1 {
+            0 => String::new(),
+            1 => ", nor what one other package demands".to_owned(),
+            others => format!(", nor what {others} other packages demand"),
+        };
+        format!(
+            "nobody knows which kernel {package} demands: {why}{others}; packages that are built with BINPKG_FORMAT=gpkg and \
+             BINPKG_COMPRESS=zstd are looked into"
+        )
+    }
 }
 
 /// The highest kernel that a release demands.
@@ -240,6 +278,8 @@ pub struct Published {
     pub held: u64,
     /// The highest kernel that any package of it demands.
     pub kernel: Option<Demanding>,
+    /// The packages of it that nobody can look into.
+    pub opaque: Option<Opaque>,
     /// The kernel of this machine; absent when it does not say.
     pub running: Option<Kernel>,
 }
@@ -262,6 +302,7 @@ mod tests {
             unsigned: None,
             why: None,
             kernel: kernel.map(|kernel| Demand { kernel: kernel.parse().unwrap(), file: "/lib/x.so".into() }),
+            opaque: None,
         };
         let packages = [
             entry("a/a-1", None),
@@ -279,5 +320,23 @@ mod tests {
         assert!(highest.too_new(old, new).unwrap().contains(", and publish.client_kernel is 5.10.3: "));
         assert!(highest.too_new(new, old).unwrap().contains(", and this machine's is 5.10.3: "));
         assert_eq!([highest.too_new(new, new), highest.too_new(None, None)], [None, None]);
+
+        assert_eq!(Opaque::of(&packages), None);
+        let mut packages = packages;
+        for (at, told) in [
+            (3, "nobody knows which kernel a/d-1 demands: it is an xpak; packages that are"),
+            (
+                1,
+                "nobody knows which kernel a/b-1 demands: it is an xpak, nor what one other package demands; packages",
+            ),
+            (
+                0,
+                "nobody knows which kernel a/a-1 demands: it is an xpak, nor what 2 other packages demand; packages",
+            ),
+        ] {
+            packages[at].opaque = Some("it is an xpak".into());
+            let opaque = Opaque::of(&packages).unwrap().told();
+            assert!(opaque.starts_with(told), "{opaque}");
+        }
     }
 }

@@ -6,16 +6,8 @@
 use std::path::{Path, PathBuf};
 
 /// The variables that [`Attention`] is made of.
-pub(crate) const KEYS: &[&str] = &[
-    "BINPKG_COMPRESS",
-    "CC",
-    "CFLAGS",
-    "CONFIG_PROTECT",
-    "CONFIG_PROTECT_MASK",
-    "CXXFLAGS",
-    "FCFLAGS",
-    "RUSTFLAGS",
-];
+pub(crate) const KEYS: &[&str] =
+    &["CC", "CFLAGS", "CONFIG_PROTECT", "CONFIG_PROTECT_MASK", "CXXFLAGS", "FCFLAGS", "RUSTFLAGS"];
 
 /// Where Portage keeps which news of a repository are unread: `news-REPOSITORY.unread`, a name a line (GLEP 42).
 pub const NEWS: &str = "/var/lib/gentoo/news";
@@ -34,8 +26,6 @@ pub struct Attention {
     pub flags: Vec<(&'static str, String)>,
     /// CC; empty when unset.
     pub compiler: String,
-    /// BINPKG_COMPRESS; empty when unset.
-    pub compress: String,
 }
 
 impl Attention {
@@ -48,8 +38,7 @@ impl Attention {
         let (protect, mask) = (paths("CONFIG_PROTECT"), paths("CONFIG_PROTECT_MASK"));
         let flags = ["CFLAGS", "CXXFLAGS", "FCFLAGS", "RUSTFLAGS"];
         let flags = flags.into_iter().filter_map(|name| Some((name, take(name)?))).collect();
-        let mut value = |name| take(name).unwrap_or_default();
-        Self { protect, mask, flags, compiler: value("CC"), compress: value("BINPKG_COMPRESS") }
+        Self { protect, mask, flags, compiler: take("CC").unwrap_or_default() }
     }
 
     /// What binds packages to the processor of this machine, each variable with its option.
@@ -62,18 +51,6 @@ impl Attention {
     #[must_use]
     pub fn compiler(&self) -> &str {
         self.compiler.split_whitespace().next_back().filter(|word| !word.starts_with('-')).unwrap_or("gcc")
-    }
-
-    /// That nobody looks into what is packaged here, if so, in a sentence; see [`gpkg::image`](super::gpkg::image).
-    #[must_use]
-    pub fn opaque(&self) -> Option<String> {
-        let known = ["", "none", "zstd", "gzip", "bzip2", "xz", "lzip", "lz4"];
-        (!known.contains(&self.compress.as_str())).then(|| {
-            format!(
-                "which kernel packages demand is not known: BINPKG_COMPRESS is {}, which is not looked into (zstd is)",
-                self.compress
-            )
-        })
     }
 }
 
@@ -278,13 +255,5 @@ mod tests {
             told,
             "new versions of configuration files wait to be merged: /etc/make.conf; do it with: dispatch-conf"
         );
-    }
-
-    #[test]
-    fn what_is_not_looked_into_is_told() {
-        for compress in ["", "zstd", "xz", "lz4", "bzip2"] {
-            assert_eq!(attention(&format!("BINPKG_COMPRESS={compress}\n")).opaque(), None);
-        }
-        assert!(attention("BINPKG_COMPRESS=lzop\n").opaque().unwrap().contains("BINPKG_COMPRESS is lzop"));
     }
 }

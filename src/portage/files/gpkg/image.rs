@@ -44,9 +44,11 @@ pub fn demand(package: impl Read, size: u64) -> io::Result<Option<Demand>> {
     while let Some(entry) = bounds::next(&mut entries, &left, unread) {
         let entry = entry?;
         unread = entry.size();
-        let of_image = |image: Box<dyn Read + '_>| of_image(Unpacked::new(image, size));
         let path = entry.path_bytes().into_owned();
         let name = String::from_utf8_lossy(path.split(|&byte| byte == b'/').next_back().unwrap_or_default());
+        let unpacked =
+            |error: io::Error| io::Error::new(error.kind(), format!("{name} cannot be read: {error}"));
+        let of_image = |image: Box<dyn Read + '_>| of_image(Unpacked::new(image, size)).map_err(unpacked);
         match name.strip_prefix("image.tar") {
             None => {}
             Some(ending) if ending.split('.').next_back() == Some("sig") => {}
@@ -58,7 +60,7 @@ pub fn demand(package: impl Read, size: u64) -> io::Result<Option<Demand>> {
             Some(".xz") => return of_image(Box::new(XzReader::new_mem_limit(entry, true, MEMORY))),
             Some(".zst") => {
                 let decoder = StreamingDecoder::new_with_max_window_size(entry, WINDOW);
-                return of_image(Box::new(decoder.map_err(io::Error::other)?));
+                return of_image(Box::new(decoder.map_err(io::Error::other).map_err(unpacked)?));
             }
             Some(other) => {
                 let what = format!("its image is compressed in a way that is not looked into: {other}");
@@ -189,6 +191,25 @@ mod tests {
         }
         assert!(demanded(&tar(&[("a-1-1/gpkg-1", b"")])).is_err());
     }
+
+    #[test]
+    fn what_takes_more_memory_than_there_is_is_told() {
+        // As `xz -9`.
+        let mut options = XzOptions::with_preset(0);
+        options.lzma_options.dict_size = 64 << 20;
+        let mut xz = XzWriter::new(Vec::new(), options).unwrap();
+        xz.write_all(&image()).unwrap();
+        let problem = demanded(&package("image.tar.xz", &xz.finish().unwrap())).unwrap_err().to_string();
+        assert_eq!(problem, "image.tar.xz cannot be read: needed memory too big for mem_limit_kb");
+        // The head of a frame of `zstd --long=27`: a window of 128 MiB (RFC 8878, 3.1.1.1).
+        let zstd = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 17 << 3, 0x01, 0x00, 0x00];
+        let problem = demanded(&package("image.tar.zst", &zstd)).unwrap_err().to_string();
+        assert_eq!(
+            problem,
+            "image.tar.zst cannot be read: Specified window_size is too big; Requested: 134217728, Max: 16777216"
+        );
+    }
+
     /// As many of the same byte as it says, packed. Nothing that unpacks is as small.
     fn same(byte: u8, count: u64) -> Vec<u8> {
         let mut zstd = Vec::new();
@@ -214,7 +235,10 @@ mod tests {
         for kind in [tar::EntryType::GNULongName, tar::EntryType::GNULongLink, tar::EntryType::XHeader] {
             let plain = [header(kind, 1 << 20), vec![0; 1 << 20]].concat();
             let told = demanded(&package("image.tar", &plain)).unwrap_err().to_string();
-            assert_eq!(told, "the headers of one of its files are longer than 64 KiB");
+            assert_eq!(
+                told,
+                "image.tar cannot be read: the headers of one of its files are longer than 64 KiB"
+            );
             let short = [header(kind, 60 << 10), vec![b'x'; 60 << 10]].concat();
             let told = demanded(&package("image.tar", &short)).unwrap_err().to_string();
             assert!(told.contains("no future member found"), "{told}");
@@ -231,6 +255,6 @@ mod tests {
         holes.set_cksum();
         let holes = [holes.as_bytes().to_vec(), vec![0; 1024]].concat();
         let told = demanded(&package("image.tar", &holes)).unwrap_err().to_string();
-        assert_eq!(told, "a file in it has holes");
+        assert_eq!(told, "image.tar cannot be read: a file in it has holes");
     }
 }
