@@ -11,7 +11,7 @@ use std::{io, thread};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 
-use super::process::{Handle, Launch, Sink};
+use super::process::{Handle, Launch, NOBODY, Sink};
 use crate::config::Notify;
 use crate::model::notice::{Note, Way};
 use crate::model::status::{Status, in_words};
@@ -48,7 +48,7 @@ impl Parcel {
             Self::Message(Way::Command, note, status) => {
                 let command = Command { argv: config.command.clone(), env: message::variables(note) };
                 let input = message::message(note, status.as_deref());
-                run(&command, input.as_bytes(), false, config.timeout)
+                run(&command, input.as_bytes(), None, config.timeout)
             }
             Self::Message(_, note, status) => {
                 let Some(url) = &config.webhook else { return Ok(()) };
@@ -80,10 +80,10 @@ fn post(request: &Request, timeout: Duration) -> Result<(), String> {
     // As it runs, even when its file was replaced meanwhile.
     let argv = ["/proc/self/exe", "webhook", "--timeout", &timeout.as_secs().to_string()].map(str::to_owned);
     let input = serde_json::to_vec(request).map_err(|error| error.to_string())?;
-    run(&Command { argv: argv.to_vec(), env: Vec::new() }, &input, true, timeout + LATE)
+    run(&Command { argv: argv.to_vec(), env: Vec::new() }, &input, Some(NOBODY), timeout + LATE)
 }
 
-fn run(command: &Command, input: &[u8], unprivileged: bool, timeout: Duration) -> Result<(), String> {
+fn run(command: &Command, input: &[u8], user: Option<(u32, u32)>, timeout: Duration) -> Result<(), String> {
     let handle = Handle::default();
     let mut said = Said::default();
     let watched = thread::scope(|scope| {
@@ -96,8 +96,7 @@ fn run(command: &Command, input: &[u8], unprivileged: bool, timeout: Duration) -
             }
             late
         })?;
-        let ended =
-            Launch { input, unprivileged, ..Launch::new(handle, Inherits::Network) }.run(command, &mut said);
+        let ended = Launch { input, user, ..Launch::new(handle, Inherits::Network) }.run(command, &mut said);
         drop(over);
         Ok((ended, watch.join().unwrap_or(false)))
     });

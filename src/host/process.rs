@@ -30,7 +30,7 @@ const PIPE_SIZE: i32 = 1 << 20;
 /// What is left of a job's group when its leader has ended gets this long after TERM.
 const STRAGGLERS: Duration = Duration::from_secs(2);
 /// The user and the group `nobody`, everywhere.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: (u32, u32) = (65_534, 65_534);
 /// A line without an end is handed on in pieces of this size.
 const LONGEST_LINE: usize = 64 << 10;
 
@@ -125,14 +125,14 @@ pub(crate) struct Launch<'a> {
     pub job_file: Option<&'a Path>,
     /// What it reads on standard input.
     pub input: &'a [u8],
-    /// It runs without privileges where it would have some.
-    pub unprivileged: bool,
+    /// The user and the group that it runs as where it would run as root; root's own when absent.
+    pub user: Option<(u32, u32)>,
 }
 
 impl<'a> Launch<'a> {
     /// A child that nobody needs to find again, with nothing to read.
     pub(crate) fn new(handle: &'a Handle, inherits: Inherits<'a>) -> Self {
-        Self { handle, inherits, job: 0, job_file: None, input: &[], unprivileged: false }
+        Self { handle, inherits, job: 0, job_file: None, input: &[], user: None }
     }
 }
 
@@ -206,12 +206,12 @@ impl Launch<'_> {
             .stdout_file(output)
             .unchecked()
             .full_env(children::environment(self.inherits, own));
-        let unprivileged = self.unprivileged && nix::unistd::geteuid().is_root();
+        let user = self.user.filter(|_| nix::unistd::geteuid().is_root());
         let child = sys::Child { session: true, oom_score_adj: Some(OOM_SCORE_ADJ), ..sys::Child::default() };
         expression
             .before_spawn(move |command| {
-                if unprivileged {
-                    command.uid(NOBODY).gid(NOBODY);
+                if let Some((uid, gid)) = user {
+                    command.uid(uid).gid(gid);
                 }
                 sys::isolate(command, child);
                 Ok(())

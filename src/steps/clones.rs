@@ -4,6 +4,7 @@
 //! (`portage/sync/modules/git/git.py`). So what a kill in the middle of the first clone leaves is refused at every sync
 //! from then on, and with `sync-depth = 0` a clone without files is even called up to date.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::quarantine::unreadable;
@@ -13,7 +14,7 @@ use crate::beneath::Beneath;
 use crate::host::places::{is_there, listing, names};
 use crate::model::Exit;
 use crate::model::failure::Trouble;
-use crate::portage::command;
+use crate::portage::command::{self, Command};
 use crate::portage::files::repository::Repository;
 use crate::portage::output::sync::Synced;
 use crate::procs;
@@ -44,9 +45,9 @@ pub(crate) fn mend(task: &mut Task, repository: &Repository, done: &mut Vec<Stri
     } else if has_commits && (!git.join("index").exists() || !is_there(location)) {
         let path = location.display().to_string();
         if !git.join("index").exists() {
-            task.capture(&command::check_out(&path, false))?;
+            ask_git(task, location, &command::check_out(&path, false))?;
         }
-        task.capture(&command::check_out(&path, true))?;
+        ask_git(task, location, &command::check_out(&path, true))?;
         if is_there(location) {
             done.push(format!("files of {} in {path} were missing: checked out again", repository.name));
         }
@@ -63,19 +64,30 @@ pub(crate) fn complete(task: &mut Task, repository: &Repository, synced: &mut Sy
         return Ok(());
     }
     let path = location.display().to_string();
-    let lost = lost_files(task, &path)?;
+    let lost = lost_files(task, location)?;
     let mut left = lost;
     if lost > 0 {
-        task.capture(&command::check_out(&path, true))?;
-        left = lost_files(task, &path)?;
+        ask_git(task, location, &command::check_out(&path, true))?;
+        left = lost_files(task, location)?;
     }
-    let at_head = task.capture(&command::is_at_head(&path))?.0;
+    let at_head = ask_git(task, location, &command::is_at_head(&path))?.0;
     synced.complete(repository, lost, left, at_head != Exit::Code(1));
     Ok(())
 }
 
-fn lost_files(task: &mut Task, path: &str) -> Result<usize, Trouble> {
-    let (exit, text) = task.capture(&command::lost_files(path))?;
+/// Asks git. A clone has its own configuration, which names programs to run, so whoever owns the clone owns them as well: git runs as
+/// that user, as it does in Portage's own sync (make.conf(5), FEATURES, usersync).
+fn ask_git(task: &mut Task, location: &Path, command: &Command) -> Result<(Exit, Vec<u8>), Trouble> {
+    let owner = |path: &Path| {
+        let meta = path.symlink_metadata().ok()?;
+        Some((meta.uid(), meta.gid())).filter(|(uid, _)| *uid != 0)
+    };
+    let owner = owner(location).or_else(|| owner(&location.join(".git")));
+    task.capture_as(owner, command)
+}
+
+fn lost_files(task: &mut Task, location: &Path) -> Result<usize, Trouble> {
+    let (exit, text) = ask_git(task, location, &command::lost_files(&location.display().to_string()))?;
     Ok(if exit == Exit::Code(0) {
         text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count()
     } else {

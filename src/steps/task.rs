@@ -234,7 +234,7 @@ impl Task {
     pub(crate) fn capture(&mut self, command: &Command) -> Result<(Exit, Vec<u8>), Trouble> {
         let mut file = self.open_log(&command.typed())?;
         let mut sink = Capture { file: &mut file, text: Vec::new() };
-        let launch = self.launch();
+        let launch = Launch { user, ..self.launch() };
         let ended = launch.run(command, &mut sink);
         match ended.exit {
             Exit::NotStarted(why) => Err(Box::new(Failure::new(Class::Internal, why))),

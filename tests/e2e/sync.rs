@@ -139,6 +139,11 @@ fn without_a_least_interval_each_cycle_syncs() {
     // git calls a clone up to date whatever became of its files, where Portage does not have it reset.
     builder.sh("echo volatile = yes >>/etc/portage/repos.conf");
     builder.sh("cd /var/db/repos/pocket && rm -r test-quick test-slow");
+    // What the clone's own configuration has git run, it runs as the clone's owner.
+    builder.sh("git config --system safe.directory '*'
+        cd /var/db/repos/pocket && chown -R portage:portage . && chmod 1777 /srv
+        echo '*.ebuild filter=who' >.git/info/attributes
+        git config filter.who.smudge 'id -un >>/srv/who; cat'");
     builder.gbsup(&["sync"]).ok();
     wait_synced_cycle(&mut builder, 3);
     let logs = builder.logs();
@@ -147,6 +152,7 @@ fn without_a_least_interval_each_cycle_syncs() {
         "{logs}"
     );
     assert_eq!(builder.sh("git -C /var/db/repos/pocket ls-files --deleted"), "");
+    assert_eq!(builder.sh("sort -u /srv/who"), "portage\n");
 }
 
 #[test]

@@ -195,30 +195,36 @@ pub fn eix_update() -> Command {
 /// touches none of them; with it, it writes those that are missing, and no other.
 #[must_use]
 pub fn check_out(clone: &str, all: bool) -> Command {
-    // A clone may belong to another user, whom git would not trust.
-    let git = ["git", "-c", "safe.directory=*", "-C", clone];
-    let rest: &[&str] =
-        if all { &["checkout-index", "--all", "--quiet"] } else { &["reset", "--mixed", "--quiet"] };
-    plain(&[&git, rest].concat())
+    in_clone(
+        clone,
+        if all { &["checkout-index", "--all", "--quiet"] } else { &["reset", "--mixed", "--quiet"] },
+    )
 }
 
-/// Prints the files of a clone that are not there; nothing when all are. Neither of these two looks into a file, so no
-/// program of the repository's own configuration is run.
+/// Prints the files of a clone that are not there; nothing when all are.
 #[must_use]
 pub fn lost_files(clone: &str) -> Command {
-    in_clone(clone, &["ls-files", "--deleted"])
+    of_clone(clone, &["ls-files", "--deleted"])
 }
 
 /// Ends with 0 when what git has noted as checked out is the commit that HEAD names, with 1 when it is another.
 #[must_use]
 pub fn is_at_head(clone: &str) -> Command {
-    in_clone(clone, &["diff-index", "--cached", "--quiet", "--no-ext-diff", "HEAD", "--"])
+    of_clone(clone, &["diff-index", "--cached", "--quiet", "--no-ext-diff", "HEAD", "--"])
 }
 
 fn in_clone(clone: &str, rest: &[&str]) -> Command {
+    // A directory above it, or a file of it, may belong to another user, whom git would not trust.
     let git = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", clone];
     let mut command = plain(&[&git, rest].concat());
-    // What was never fetched is not fetched for this.
+    // It may run as a user who may not read root's settings, and stops there.
+    set(&mut command.env, "HOME", "/".to_owned());
+    command
+}
+
+/// A question about a clone; what was never fetched is not fetched for it.
+fn of_clone(clone: &str, rest: &[&str]) -> Command {
+    let mut command = in_clone(clone, rest);
     set(&mut command.env, "GIT_NO_LAZY_FETCH", "1".to_owned());
     command
 }
@@ -385,18 +391,26 @@ pub fn rebuild(targets: &[String], binaries: Binaries, host: &Host, options: &Bu
     finish(argv, options, targets, features(host, &[]))
 }
 
-/// Prints, for each of these atoms, the version that emerge would take; read it with [`invisible`].
+/// Prints, for each of these atoms, the version that emerge would take; read it with [`versions`].
 #[must_use]
 pub fn mass_best_visible(atoms: &[&str]) -> Command {
     plain(&[&["portageq", "mass_best_visible", "/", "ebuild"], atoms].concat())
 }
 
-/// Those atoms of [`mass_best_visible`] for which it says that there is no version: `ATOM:`, where another one has
-/// `ATOM:category/name-version`. An atom of which it says nothing may have one.
+/// By atom the version that emerge would take; nothing where there is none.
+pub type Versions = BTreeMap<String, Option<Cpv>>;
+
+/// What [`mass_best_visible`] says of each atom: `ATOM:category/name-version`, or `ATOM:` and so nothing where there is no version.
+/// An atom of which it does not speak may have one.
 #[must_use]
-pub fn invisible(text: &[u8]) -> BTreeSet<String> {
+pub fn versions(text: &[u8]) -> Versions {
     let text = String::from_utf8_lossy(text);
-    text.lines().filter_map(|line| line.trim_end().strip_suffix(':')).map(str::to_owned).collect()
+    let answer = |line: &str| {
+        let (atom, version) = line.trim_end().rsplit_once(':')?;
+        let version = if version.is_empty() { None } else { Some(Cpv::parse(version.as_bytes())?) };
+        Some((atom.to_owned(), version))
+    };
+    text.lines().filter_map(answer).collect()
 }
 
 /// A configured command that calls emerge itself, such as `perl-cleaner --all`. It gets our options
