@@ -19,6 +19,6 @@ fuzz_target!(|data: &[u8]| {
     let _ = complaints::is_answer(data);
     drop(complaints::env_files(&text));
     drop((repository::configured(data), repository::locations(data), probe::Capabilities::read(data)));
-    drop((command::passed_over(data), command::invisible(data)));
+    drop((command::passed_over(data), command::versions(data)));
     drop(world::atoms(&text, &text, |name| (name.len() < 2).then(|| text.clone().into_owned())));
 });

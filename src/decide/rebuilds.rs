@@ -13,7 +13,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::rebuilds::{Change, Directories, Proof, Settled, Slots, Stale, Targets};
-use crate::model::{Exit, Ran};
+use crate::model::work::Target;
+use crate::model::{Exit, Ran, Report};
+use crate::portage::command::Versions;
 use crate::portage::files::index::Binary;
 use crate::portage::files::vdb::{Installed, Slot, Soname, Versioned};
 use crate::portage::names::cpv::{Cpv, is_version};
@@ -205,6 +207,20 @@ pub fn refused(ran: &Ran) -> Option<String> {
          is rebuilt without it; if nothing needs it, remove it: emerge --ask --depclean {atom}",
         ran.program
     ))
+}
+
+/// What is to be rebuilt apart from each other when the resolver refused all of it, since it cannot have what one of them needs; nothing
+/// when it did not, or there is only one. `visible` has the version of each atom.
+#[must_use]
+pub fn apart(report: &Report, atoms: &[String], visible: &Versions) -> Option<Vec<Target>> {
+    let Report::Ran(ran) = report else { return None };
+    let Evidence { failed, merged, .. } = &ran.evidence;
+    let refused = ran.exit != Exit::Code(0) && !ran.is_cut_short() && failed.is_empty() && merged.is_empty();
+    let target = |atom: &String| {
+        let (_, slot) = atom.rsplit_once(':')?;
+        Some(Target { package: visible.get(atom)?.clone()?, slot: slot.to_owned() })
+    };
+    (refused && atoms.len() > 1).then(|| atoms.iter().filter_map(target).collect())
 }
 
 /// Of what is stale, what is to be rebuilt: not what was `left` by earlier cycles as it is, nor what was

@@ -14,6 +14,7 @@ use crate::model::work::{Target, Untried};
 use crate::model::{Exit, Ran, known};
 use crate::portage::names::cpv::{self, Cpv};
 use crate::portage::output::advice;
+use crate::portage::output::markers::ProblemKind;
 use crate::portage::output::scanner::How;
 
 /// No more attempts than these are made; each costs a run of the resolver at least.
@@ -41,8 +42,8 @@ pub struct Tried {
     pub needed_by: Vec<Cpv>,
     /// What cannot be had is left out on purpose: this atom.
     pub left_out: Option<String>,
-    /// The resolver's words.
-    pub words: String,
+    /// Why the resolver refused, in words that follow the name of a package.
+    pub why: String,
 }
 
 impl Tried {
@@ -52,7 +53,13 @@ impl Tried {
         let failed = ran.evidence.failed.iter().filter(|failed| !matches!(failed.how, How::Dropped(_)));
         let problem = ran.evidence.main_problem();
         let lines = problem.map(|problem| problem.lines.as_slice()).unwrap_or_default();
-        let words = lines.first().map(|line| line.trim_matches(['!', '*', ' ', ':', '.']).to_owned());
+        let words = lines.first().map(|line| line.trim_start_matches("emerge: "));
+        let words = words.map_or("it gave no reason", |words| words.trim_matches(['!', '*', ' ', ':', '.']));
+        let why = match problem.map(|problem| (problem.kind, &problem.subject)) {
+            Some((ProblemKind::Missing, Some(atom))) => format!("needs {atom}, of which there is no ebuild"),
+            Some((ProblemKind::Masked, Some(atom))) => format!("needs {atom}, which is masked"),
+            _ => format!("was refused by emerge: {words}"),
+        };
         Self {
             merged: ran.evidence.merged.clone(),
             failed: failed.map(|failed| failed.package.clone()).collect(),
@@ -61,7 +68,7 @@ impl Tried {
             left_out: problem
                 .filter(|_| advice::is_left_out(lines))
                 .and_then(|problem| problem.subject.clone()),
-            words: words.unwrap_or_else(|| "emerge gave no reason".to_owned()),
+            why,
         }
     }
 }
@@ -140,7 +147,7 @@ impl Rest {
     }
 
     fn why(&self, tried: &Tried) -> String {
-        let Some(atom) = &tried.left_out else { return tried.words.clone() };
+        let Some(atom) = &tried.left_out else { return tried.why.clone() };
         let name = |atom: &str| Some(cpv::exclude_atom(atom)?.split(':').next()?.to_owned());
         let failed = self.failed.iter().any(|failed| name(failed) == name(atom));
         format!("needs {atom}, which {}", if failed { "failed" } else { "is left out" })

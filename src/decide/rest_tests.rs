@@ -280,7 +280,7 @@ fn what_stands_behind_the_failure_of_a_pdepend_is_built() {
 fn a_refusal_that_names_nobody() {
     let target = |n| Target { package: cpv(n), slot: "0".into() };
     let mut rest = Rest::begin(&[target(1), target(2)], &["a/x".into()], &["a/p9:0".into()]);
-    let refused = Tried { words: "no luck".into(), ..Tried::default() };
+    let refused = Tried { why: "no luck".into(), ..Tried::default() };
     let both = rest.attempt().unwrap();
     assert_eq!((both.targets.len(), both.exclude), (2, vec!["a/p9:0".to_owned(), "a/x".to_owned()]));
     rest.note(&refused);

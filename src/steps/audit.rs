@@ -9,14 +9,17 @@ use crate::binhost::offer::{self, Audited};
 use crate::binhost::trust::Trust;
 use crate::config::Linked;
 use crate::decide::audit::{outdated, to_rebuild};
+use crate::decide::rest::Rest;
 use crate::host::{installed, unusable};
+use crate::model::Report;
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::offer::Broken;
 use crate::model::verified::Kind;
-use crate::model::{Exit, Report};
+use crate::model::work::Target;
 use crate::portage::command::{self, Binaries};
 use crate::portage::files::repository;
 use crate::portage::files::settings::Settings;
+use crate::portage::names::cpv::Cpv;
 
 /// Builds what is to be built anew, then audits. An offer is written down when nothing more is to be built,
 /// and Portage itself would install it.
@@ -96,16 +99,19 @@ fn mend(task: &mut Task, rebuild: &[Broken], exclude: &[String]) -> Result<Optio
     }
     let asked: Vec<&str> = atoms.iter().map(String::as_str).collect();
     let (_, text) = task.capture(&command::mass_best_visible(&asked))?;
-    // emerge would refuse all of them because of one whose ebuild is gone.
-    let gone = command::invisible(&text);
-    let atoms: Vec<String> = atoms.into_iter().filter(|atom| !gone.contains(atom)).collect();
-    if atoms.is_empty() {
+    // emerge would refuse all of them because of one whose ebuild is gone, or whose dependencies cannot be had.
+    let visible = command::versions(&text);
+    let targets = rebuild.iter().filter(|broken| !matches!(visible.get(&broken.package.atom()), Some(None)));
+    let targets: Vec<Target> =
+        targets.map(|broken| Target { package: broken.package.clone(), slot: broken.slot.clone() }).collect();
+    if targets.is_empty() {
         return Ok(None);
     }
     let options = task.options(exclude);
-    let host = task.host()?;
     task.tell_estimates(&options);
-    let ran = task.run(&command::rebuild(&atoms, Binaries::Ignore, &host, &options))?;
-    let interrupted = ran.exit != Exit::Code(0) && task.handle.stopped();
-    Ok(interrupted.then(|| Report::Ran(Box::new(ran))))
+    let report = task.attempts(Rest::begin(&targets, exclude, &[]), |targets, host, options| {
+        let atoms: Vec<String> = targets.iter().map(Cpv::atom).collect();
+        command::rebuild(&atoms, Binaries::Ignore, host, options)
+    })?;
+    Ok(Some(report).filter(|report| matches!(report, Report::Ran(_)) && task.handle.stopped()))
 }

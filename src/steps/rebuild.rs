@@ -4,13 +4,14 @@ use super::attention;
 use super::task::Task;
 use crate::config;
 use crate::decide::rebuilds;
+use crate::decide::rest::Rest;
 use crate::host::build::binaries;
 use crate::host::installed;
 use crate::host::places::found;
 use crate::model::failure::Trouble;
 use crate::model::rebuilds::{Change, Settled, Stale};
 use crate::model::{Event, Exit, Report};
-use crate::portage::command::{self, Binaries};
+use crate::portage::command::{self, Binaries, Versions};
 use crate::portage::files::settings::Settings;
 use crate::portage::files::vdb::Installed;
 use crate::portage::names::cpv::Cpv;
@@ -31,12 +32,14 @@ pub(crate) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Res
     let mut tried = Vec::new();
     let mut taken = Vec::new();
     let mut gone = Vec::new();
+    let mut untried = Vec::new();
     for _ in 0..ROUNDS {
         if !went_well(&last) {
             return Ok(last);
         }
         let todo;
-        (todo, gone) = by_ebuild(task, rebuilds::to_rebuild(stale(), &before.left, &tried))?;
+        let visible;
+        (todo, gone, visible) = by_ebuild(task, rebuilds::to_rebuild(stale(), &before.left, &tried))?;
         if todo.is_empty() {
             break;
         }
@@ -49,6 +52,21 @@ pub(crate) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Res
         task.tell(Event::Stale { job: task.job, packages: todo.clone() });
         done.extend(todo);
         last = rebuild(task, &atoms, how, exclude)?;
+        if let Some(targets) = rebuilds::apart(&last, &atoms, &visible) {
+            let report = task.attempts(Rest::begin(&targets, exclude, &[]), |targets, host, options| {
+                let atoms: Vec<String> = targets.iter().map(Cpv::atom).collect();
+                command::rebuild(&atoms, how, host, options)
+            })?;
+            last = match report {
+                Report::Rest { ran: None, untried: refused } if refused.len() < targets.len() => {
+                    untried.extend(refused);
+                    Report::Nothing
+                }
+                // The resolver's words about all of them say more.
+                Report::Rest { ran: None, .. } => last,
+                report => report,
+            };
+        }
     }
     if !went_well(&last) {
         return Ok(last);
@@ -71,7 +89,7 @@ pub(crate) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Res
     let kept = installed::keep(&task.volume, &settled);
     let unkept = |problem| format!("what is installed could not be written down: {problem}");
     task.warn("installed", kept.err().map(unkept));
-    Ok(last)
+    Ok(if untried.is_empty() { last } else { Report::Rest { ran: None, untried } })
 }
 
 /// Says what changed since the last cycle that was done.
@@ -120,16 +138,17 @@ fn stale() -> Vec<Stale> {
     installed::stale(&installed::packages())
 }
 
-/// Those of which there is an ebuild, and the others. emerge would refuse all of them because of one that
+/// Those of which there is an ebuild, the others, and the version of each atom. emerge would refuse all of them because of one that
 /// is gone, and nobody may want that one any more.
-fn by_ebuild(task: &mut Task, stale: Vec<Stale>) -> Result<(Vec<Stale>, Vec<Stale>), Trouble> {
+fn by_ebuild(task: &mut Task, stale: Vec<Stale>) -> Result<(Vec<Stale>, Vec<Stale>, Versions), Trouble> {
     if stale.is_empty() {
-        return Ok((stale, Vec::new()));
+        return Ok((stale, Vec::new(), Versions::new()));
     }
     let atoms: Vec<&str> = stale.iter().map(|stale| stale.atom.as_str()).collect();
     let (_, text) = task.capture(&command::mass_best_visible(&atoms))?;
-    let gone = command::invisible(&text);
-    Ok(stale.into_iter().partition(|stale| !gone.contains(&stale.atom)))
+    let visible = command::versions(&text);
+    let (there, gone) = stale.into_iter().partition(|stale| !matches!(visible.get(&stale.atom), Some(None)));
+    Ok((there, gone, visible))
 }
 
 /// The libraries that are kept only for packages that still link to them, one line for each package that
@@ -171,6 +190,7 @@ fn without_ebuild(gone: &[Stale]) -> Option<String> {
 fn went_well(report: &Report) -> bool {
     match report {
         Report::Ran(ran) => ran.exit == Exit::Code(0),
+        Report::Rest { .. } => false,
         _ => true,
     }
 }

@@ -14,7 +14,7 @@ use crate::model::failure::Trouble;
 use crate::model::prune::Pruned;
 use crate::model::remedy::{Change, Fewer};
 use crate::model::work::Target;
-use crate::portage::command;
+use crate::portage::command::{self, BuildOptions, Command, Host};
 use crate::portage::files::{makeopts, repository};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::circular::{self, Solution};
@@ -46,12 +46,20 @@ impl Task {
         exclude: &[String],
         failed: &[String],
     ) -> Result<Report, Trouble> {
+        self.attempts(Rest::begin(targets, exclude, failed), command::rest)
+    }
+
+    /// Makes each attempt with the command that is for it.
+    pub(super) fn attempts(
+        &mut self,
+        mut rest: Rest,
+        command: impl Fn(&[Cpv], &Host, &BuildOptions) -> Command,
+    ) -> Result<Report, Trouble> {
         let host = self.host()?;
-        let mut rest = Rest::begin(targets, exclude, failed);
         let mut before = None;
         while let Some(attempt) = rest.attempt() {
             let options = self.options(&attempt.exclude);
-            let ran = self.run(&command::rest(&attempt.targets, &host, &options))?;
+            let ran = self.run(&command(&attempt.targets, &host, &options))?;
             if ran.is_cut_short() {
                 return Ok(Report::Ran(Box::new(ran.after(before))));
             }

@@ -232,6 +232,15 @@ impl Task {
 
     /// Runs a command for its answer. Its output goes to the step's log only.
     pub(crate) fn capture(&mut self, command: &Command) -> Result<(Exit, Vec<u8>), Trouble> {
+        self.capture_as(None, command)
+    }
+
+    /// The same as another user and group.
+    pub(crate) fn capture_as(
+        &mut self,
+        user: Option<(u32, u32)>,
+        command: &Command,
+    ) -> Result<(Exit, Vec<u8>), Trouble> {
         let mut file = self.open_log(&command.typed())?;
         let mut sink = Capture { file: &mut file, text: Vec::new() };
         let launch = Launch { user, ..self.launch() };

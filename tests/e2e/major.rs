@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use gbsup::model::failure::Class;
+
 use crate::support::{Builder, Client, Recipe};
 
 const WORLD: &[&str] = &[
@@ -199,4 +201,69 @@ fn after_a_major_update_nothing_needs_the_old_version() {
     let status = builder.wait_waiting();
     assert_eq!((status.changes, status.progress.done), (Vec::new(), 0));
     builder.assert_tidy();
+}
+
+/// A language without slots, whose modules have a directory with its version in the name, as those of OCaml, Guile and R do.
+const LANGUAGE: &str = r#"EAPI=8
+inherit test-control
+DESCRIPTION="a language"
+SLOT="0"
+src_install() { insinto /usr/lib/tongue/${PV}; newins - core <<<"core"; }
+"#;
+
+/// A module of it; `@@` is what it needs besides.
+const MODULE: &str = r#"EAPI=8
+inherit test-control
+DESCRIPTION="a module"
+SLOT="0"
+DEPEND="@@"
+RDEPEND="test-quick/tongue"
+src_install() { insinto "$(printf '%s\n' /usr/lib/tongue/* | tail -n 1)/${PN}"; newins - file <<<"module"; }
+"#;
+
+/// Modules stay behind at a jump of a language, and one of them, which nothing needs, cannot be resolved any more.
+#[test]
+fn what_stays_behind_is_rebuilt_without_what_cannot_be_had() {
+    let module = |needs: &str| MODULE.replace("@@", needs);
+    let mut builder = Recipe::new(&["test-quick/tongue", "test-quick/one", "test-quick/two"])
+        .config("[sync]\nmin_interval = \"1s\"\n")
+        .in_tree("test-quick/tongue/tongue-1.1.ebuild", LANGUAGE)
+        .in_tree("test-quick/one/one-1.ebuild", &module(""))
+        .in_tree("test-quick/two/two-1.ebuild", &module(""))
+        .in_tree("test-quick/orphan/orphan-1.ebuild", &module(""))
+        .start();
+    builder.wait_waiting();
+    builder.sh("emerge --quiet --oneshot test-quick/orphan");
+    assert_eq!(modules(&builder, "1.1"), ["core", "one", "orphan", "two"]);
+    builder.sh("sed -i 's|^DEPEND=.*|DEPEND=test-quick/gone|' /srv/more/test-quick/orphan/orphan-1.ebuild");
+    builder.add_ebuild("test-quick", "tongue-1.2", LANGUAGE);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(2);
+    let status = builder.wait_paused();
+    let pause = status.pause.expect("a pause");
+    let [failure] = &pause.failures[..] else { panic!("{:#?}", pause.failures) };
+    assert_eq!((failure.class, failure.package.as_deref()), (Class::NotTried, Some("test-quick/orphan-1")));
+    let why = "it was not tried: it needs test-quick/gone, of which there is no ebuild";
+    assert_eq!(failure.message, why);
+    let logs = builder.logs();
+    let reason = "test-quick/one-1 has files in /usr/lib/tongue/1.1, while test-quick/tongue-1.2 has /usr/lib/tongue/1.2";
+    assert!(logs.contains(reason), "{logs}");
+    assert_eq!(modules(&builder, "1.2"), ["core", "one", "two"]);
+    assert_eq!(modules(&builder, "1.1"), ["orphan"]);
+    // What could be built is offered already.
+    assert!(builder.logs().contains(".2 is published: "), "{}", builder.logs());
+
+    // With what it needs it follows.
+    builder.add_ebuild("test-quick", "gone-1", LANGUAGE);
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(3);
+    builder.wait_waiting();
+    assert_eq!(modules(&builder, "1.2"), ["core", "one", "orphan", "two"]);
+    builder.assert_tidy();
+}
+
+/// What lies in the directory of a version of the language.
+fn modules(builder: &Builder, version: &str) -> Vec<String> {
+    let listed = builder.sh(&format!("ls /usr/lib/tongue/{version}"));
+    listed.lines().map(str::to_owned).collect()
 }

@@ -23,29 +23,8 @@ impl Turn {
         let at = job.work.step();
         let succeeded = succeeded(&report);
         let whole = !(job.work.is_remedy() || matches!(job.work, Work::Circle { .. } | Work::Rest { .. }));
-        let left_out = !self.state.exclude().is_empty();
         self.state.live.warnings.remove(view::LOCKED);
-        if let Some(cycle) = &mut self.state.durable.cycle {
-            if at == Step::Build && whole && succeeded {
-                cycle.merge_again.clear();
-            }
-            if matches!(at, Step::Plan | Step::Build) && whole && cycle.narrowing.atoms().is_empty() {
-                cycle.passed_over = classify::passed_over(&report, left_out);
-            }
-            // The pause for what failed tells of how many.
-            let owes = at == Step::Rebuild && !cycle.owed.is_empty();
-            if succeeded && whole && !owes && matches!(at, Step::SelfUpdate | Step::Build | Step::Rebuild) {
-                cycle.planned = 0;
-            }
-            for (package, _) in &job.merged {
-                remedy::merged(package, &mut cycle.treated);
-            }
-            if let Report::Ran(ran) | Report::Planned { ran, .. } = &report {
-                cycle.toolchain.clone_from(&ran.toolchain);
-            }
-            // The preflight merges again whatever it finds unfinished.
-            cycle.merge_again.retain(|again| !job.merged.iter().any(|(package, _)| package == again));
-        }
+        self.note_end(&job, &report, succeeded, whole);
         self.repaired(&job, succeeded);
         if let Report::Ready { repairs, missing } = &report {
             for repair in repairs {
@@ -75,6 +54,9 @@ impl Turn {
         }
         if let Work::Rest { .. } = job.work {
             return self.rested(&job, report);
+        }
+        if let Report::Rest { ran, untried } = report {
+            return self.rebuilt_in_part(&job, ran, untried);
         }
         if !whole {
             return self.remedy_ended(&job, report, succeeded);
@@ -119,6 +101,38 @@ impl Turn {
             let failures = self.explained(&job, report);
             self.remedy_or_fail(failures, circle, None, at);
         }
+    }
+
+    /// What the cycle keeps of the end of a job, whatever follows.
+    fn note_end(&mut self, job: &Job, report: &Report, succeeded: bool, whole: bool) {
+        let at = job.work.step();
+        let left_out = !self.state.exclude().is_empty();
+        let Some(cycle) = &mut self.state.durable.cycle else { return };
+        if at == Step::Build && whole && succeeded {
+            cycle.merge_again.clear();
+        }
+        if matches!(at, Step::Plan | Step::Build) && whole && cycle.narrowing.atoms().is_empty() {
+            cycle.passed_over = classify::passed_over(report, left_out);
+        }
+        // The pause for what failed tells of how many.
+        let owes = at == Step::Rebuild && !cycle.owed.is_empty();
+        let in_part = matches!(report, Report::Rest { .. });
+        if succeeded
+            && whole
+            && !in_part
+            && !owes
+            && matches!(at, Step::SelfUpdate | Step::Build | Step::Rebuild)
+        {
+            cycle.planned = 0;
+        }
+        for (package, _) in &job.merged {
+            remedy::merged(package, &mut cycle.treated);
+        }
+        if let Report::Ran(ran) | Report::Planned { ran, .. } = report {
+            cycle.toolchain.clone_from(&ran.toolchain);
+        }
+        // The preflight merges again whatever it finds unfinished.
+        cycle.merge_again.retain(|again| !job.merged.iter().any(|(package, _)| package == again));
     }
 
     /// What stopped a job; the history is told as well.

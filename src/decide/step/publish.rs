@@ -65,7 +65,7 @@ impl Turn {
         let Some(cycle) = &mut self.state.durable.cycle else { return false };
         let next = match at {
             Step::Build if of_packages && !cycle.merged.is_empty() => Step::Rebuild,
-            Step::Rebuild if !cycle.owed.is_empty() => Step::Audit,
+            Step::Rebuild if of_packages || !cycle.owed.is_empty() => Step::Audit,
             _ => return false,
         };
         if !hold_back {

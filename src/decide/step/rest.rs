@@ -8,7 +8,7 @@ use crate::model::records::Outcome;
 use crate::model::state::{Phase, State};
 use crate::model::step::step_log;
 use crate::model::work::{Leftover, Target, Untried};
-use crate::model::{Report, Step, known};
+use crate::model::{Ran, Report, Step, known};
 use crate::portage::names::cpv::Cpv;
 
 /// How a line of evidence begins that names what was not tried.
@@ -96,6 +96,20 @@ impl Turn {
         let untried: Vec<Failure> = untried.map(|untried| not_tried(untried, &log)).collect();
         failures.extend(untried);
         self.remedy_or_fail(failures, None, None, Step::Build);
+    }
+
+    /// Of what was to be rebuilt, some failed or was refused by the resolver.
+    pub(super) fn rebuilt_in_part(&mut self, job: &Job, ran: Option<Box<Ran>>, untried: Vec<Untried>) {
+        let at = job.work.step();
+        self.step_ended(job, Outcome::Failed);
+        let ran = ran.map(Report::Ran);
+        if let Some(cycle) = &mut self.state.durable.cycle {
+            cycle.merge_again.extend(ran.as_ref().map(classify::half_done).unwrap_or_default());
+        }
+        let mut failures = ran.map(|ran| self.explained(job, ran)).unwrap_or_default();
+        let log = step_log(&self.state.live.config.volume.path, job.cycle, at).display().to_string();
+        failures.extend(untried.into_iter().map(|untried| not_tried(untried, &log)));
+        self.remedy_or_fail(failures, None, None, at);
     }
 }
 

@@ -9,7 +9,7 @@ mod line;
 pub mod probe;
 mod trial;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::names::cpv::{self, Cpv};

@@ -149,8 +149,14 @@ fn what_there_is_an_ebuild_of() {
     let command = mass_best_visible(&["test-quick/t1:0", "nonexist/foo:2"]);
     assert_eq!(command.typed(), "portageq mass_best_visible / ebuild test-quick/t1:0 nonexist/foo:2");
     let text = b"a warning\ntest-quick/t1:0:test-quick/t1-1\nnonexist/foo:2:\ntest-fail/slotlib:2:test-fail/slotlib-2\n";
-    assert_eq!(invisible(text), ["nonexist/foo:2".to_owned()].into());
-    assert!(invisible(b"Traceback (most recent call last)\n").is_empty(), "no answer is none");
+    let version = |text: &str| Cpv::parse(text.as_bytes());
+    let answers = [
+        ("test-quick/t1:0", version("test-quick/t1-1")),
+        ("nonexist/foo:2", None),
+        ("test-fail/slotlib:2", version("test-fail/slotlib-2")),
+    ];
+    assert_eq!(versions(text), answers.map(|(atom, version)| (atom.to_owned(), version)).into());
+    assert!(versions(b"Traceback (most recent call last)\nTypeError: x\n").is_empty(), "no answer is none");
 }
 
 #[test]
