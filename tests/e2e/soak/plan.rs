@@ -16,6 +16,8 @@ pub struct Package {
     pub version: u32,
     /// The newest version that compiles; 0 when none does.
     pub good: u32,
+    /// The newest version that compiled and that a cycle could build: the newest one of a round before.
+    seen: u32,
     /// Whether `package.use` sets its flag.
     pub flag: bool,
 }
@@ -155,13 +157,16 @@ pub struct Plan {
 impl Plan {
     /// With four packages, and one in an overlay.
     pub fn new(random: Random) -> Self {
-        let package = |name: &str| (name.to_owned(), Package { version: 1, good: 1, flag: false });
+        let package = |name: &str| (name.to_owned(), Package { version: 1, good: 1, seen: 0, flag: false });
         let packages = ["s1", "s2", "s3", "s4", "o1"].map(package).into();
         Self { random, number: 0, deaths: 0, faults: Vec::new(), packages, overlay: true, s1_failed: false }
     }
 
     /// The next round; the world is as it leaves it.
     pub fn next(&mut self) -> Round {
+        for package in self.packages.values_mut() {
+            package.seen = package.good;
+        }
         self.number += 1;
         let changes = (0..=self.random.below(3)).filter_map(|_| self.change()).collect();
         let ask = [Ask::Verb, Ask::Flag, Ask::Signal][self.random.below(3) as usize];
@@ -220,7 +225,7 @@ impl Plan {
         let kind = self.random.below(12);
         if kind == 0 && names.len() < 8 {
             let name = format!("s{}", names.len() + 1);
-            self.packages.insert(name.clone(), Package { version: 1, good: 1, flag: false });
+            self.packages.insert(name.clone(), Package { version: 1, good: 1, seen: 0, flag: false });
             return Some(Change::Add(name));
         }
         let package = self.packages.get_mut(&name)?;
@@ -232,6 +237,8 @@ impl Plan {
             }
             5 | 6 if !package.is_broken() => {
                 package.version += 1;
+                // Below a version that fails, nothing that came in the same round is built.
+                package.good = package.seen;
                 self.s1_failed |= name == "s1";
                 Some(Change::Break(name))
             }
