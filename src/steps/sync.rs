@@ -36,6 +36,7 @@ pub(crate) fn run(task: &mut Task, only: &[String]) -> Result<Report, Trouble> {
     };
     let before = repositories.as_ref().map(trees).unwrap_or_default();
     let (mut ran, mut heard) = one(task, &how, &chosen)?;
+    let of_eix = (how == Syncer::EixSync).then(|| (heard.clone(), code(&ran)));
     let mut notes = Vec::new();
     while !task.handle.stopped()
         && let Some((other, note)) = sync::instead(&heard, &how, code(&ran), &chosen)
@@ -62,19 +63,20 @@ pub(crate) fn run(task: &mut Task, only: &[String]) -> Result<Report, Trouble> {
         revisions.extend(heads);
         sync::compare(&mut synced, repositories, &there, &revisions);
     }
+    let is_new = before.is_empty() || before != repositories.as_ref().map(trees).unwrap_or_default();
+    let index_is_old = match &of_eix {
+        Some((heard, exit)) => sync::leaves_index(heard, *exit, is_new),
+        None => eix && matches!(how, Syncer::Some(_)),
+    };
     let some_are_new = synced.repositories.iter().any(|one| one.why.is_none());
-    let index_is_old = sync::leaves_index(&heard, &how) || (eix && matches!(how, Syncer::Some(_)));
     if index_is_old && some_are_new && !task.handle.stopped() && places::found("eix-update") {
         let index = task.run(&command::eix_update())?;
         if index.exit != Exit::Code(0) {
-            synced.notes.push(
-                "searches with eix may show an older tree, since eix-update failed; try: eix-update"
-                    .to_owned(),
-            );
+            synced.notes.push(sync::old_index("eix-update failed"));
         }
     }
     // A profile is a part of the tree.
-    if before.is_empty() || before != repositories.as_ref().map(trees).unwrap_or_default() {
+    if is_new {
         task.forget_settings();
     }
     Ok(Report::Synced { ran: Box::new(ran), synced: Box::new(synced) })

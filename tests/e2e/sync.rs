@@ -212,7 +212,7 @@ fn eix_sync_is_used_when_it_is_there_and_its_words_are_read() {
     // Its index cannot be written, so it would never sync.
     let first = builder.wait_waiting();
     assert!(first.sync.last.is_some(), "{first:?}");
-    let told = "eix-sync could not sync (eix-update failed), so emaint sync -a did; see: eix-update";
+    let told = "eix-sync could not sync (eix-update failed: cannot open database file /var/cache/eix/portage.eix for writing (mode = 'wb')), so emaint sync -a did; see: eix-update";
     assert!(first.warnings.iter().any(|warning| warning == told), "{:?}", first.warnings);
     // It can, and a hook of its own fails.
     builder.sh("install -d -o 250 -g 250 /var/cache/eix && echo '@false' >/etc/eix-sync.conf");
@@ -231,4 +231,13 @@ fn eix_sync_is_used_when_it_is_there_and_its_words_are_read() {
     builder.wait_for("it tries again", |status| status.headline.contains("attempt 2 of 2"));
     let third = wait_synced_cycle(&mut builder, 3);
     assert_eq!(third.sync.stale_since, second.sync.last);
+    // An option has it sync nothing, and it ends well.
+    builder.tree(&["show"]);
+    builder.tree(&["bump", "test-quick/t4", "2", "3"]);
+    builder.sh("echo -0 >/etc/eix-sync.conf");
+    builder.gbsup(&["sync"]).ok();
+    let fourth = wait_synced_cycle(&mut builder, 4);
+    assert!(builder.has("test-quick/t4-3"));
+    let told = "eix-sync synced nothing, as its options say";
+    assert!(fourth.warnings.iter().any(|warning| warning.contains(told)), "{:?}", fourth.warnings);
 }

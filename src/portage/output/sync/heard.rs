@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::eix::Eix;
 use crate::portage::files::repository::Repository;
 use crate::portage::output::buildlog::uncoloured;
 use crate::portage::output::problem::lossy;
@@ -34,8 +35,8 @@ pub struct Heard {
     pub(crate) hooks: Vec<Hook>,
     /// Why Portage began with none of them, and which ones are at fault.
     pub(crate) refused: Option<(String, Vec<String>)>,
-    /// What eix-sync said of itself, without the star.
-    pub(crate) eix: Vec<String>,
+    /// What eix-sync said of itself.
+    pub(super) eix: Eix,
     /// What was said before the first repository began, or outside of all.
     pub(crate) general: Vec<String>,
 }
@@ -88,8 +89,8 @@ impl Heard {
             keep(&mut self.hooks, Hook { file, repository });
         } else if let Some((why, names)) = text.strip_prefix(" * ").and_then(refusal) {
             self.refused = Some((why, names));
-        } else if let Some(words) = text.strip_prefix(" * ").filter(|words| is_of_eix(words)) {
-            keep(&mut self.eix, words.to_owned());
+        } else if self.eix.line(text, MOST) {
+            // It is written down there.
         } else if let Some(what) = text.strip_prefix("!!! ") {
             self.failed(what);
         } else if !text.is_empty() {
@@ -180,6 +181,11 @@ impl Heard {
     pub(crate) fn has_begun(&self) -> bool {
         !self.begun.is_empty() || !self.results.is_empty()
     }
+
+    /// Whether eix-sync said that it came to an end, and synced nothing.
+    pub(super) fn skipped(&self) -> bool {
+        !self.has_begun() && self.eix.skipped()
+    }
 }
 
 /// `>>> Syncing repository 'gentoo' into '/var/db/repos/gentoo'...`
@@ -201,18 +207,6 @@ fn refusal(words: &str) -> Option<(String, Vec<String>)> {
     let (why, names) = rest.split_once(": ")?;
     Some((why.to_owned(), names.split_whitespace().map(str::to_owned).collect()))
 }
-
-/// What eix-sync says when something is wrong (`eix-sync.sh`: `die`, `WarnOrDie`, `NotChanged`).
-fn is_of_eix(words: &str) -> bool {
-    words.ends_with(" failed")
-        || words.starts_with(HOOK_OF_EIX)
-        || words.starts_with("Could not copy database to ")
-        || words.starts_with("Could not rsync ")
-        || words == "failed to diff against current cache"
-}
-
-/// Before the command of a hook of eix-sync.
-pub(crate) const HOOK_OF_EIX: &str = "Something went wrong with ";
 
 /// What Portage says of repos.conf and the profile each time it reads them, whatever it does.
 fn is_about_configuration(what: &str) -> bool {

@@ -4,13 +4,14 @@
 //! `eix-sync.sh`): 1 it does not accept its options, 2 what it called failed, 3 the main tree is as it was. So an
 //! exit status says little, and what was printed says which repository it was.
 
+mod eix;
 mod heard;
 
 use std::collections::BTreeMap;
 
 use crate::portage::command::{Syncer, shell_quote};
 use crate::portage::files::repository::{Repositories, Repository};
-use heard::HOOK_OF_EIX;
+use eix::Wrong;
 
 pub use heard::{Heard, Hook};
 
@@ -182,35 +183,54 @@ pub fn instead(
         let may_be_another = matches!(how, Syncer::Emaint | Syncer::EixSync);
         return (!rest.is_empty() && may_be_another).then_some((Syncer::Some(rest), note));
     }
-    if *how != Syncer::EixSync || matches!(exit, Some(0 | 3)) {
+    if *how != Syncer::EixSync || chosen.is_empty() {
         return None;
     }
-    let own = |words: &&String| words.starts_with("eix-") || words.starts_with(HOOK_OF_EIX);
-    let (of_eix, of_the_sync): (Vec<&String>, Vec<&String>) = heard.eix.iter().partition(own);
-    if !of_the_sync.is_empty() {
+    let wrong = &heard.eix.wrong;
+    let ended_well = matches!(exit, Some(0 | 3));
+    if ended_well && heard.skipped() {
+        let note = "eix-sync synced nothing, as its options say (those of /etc/eix-sync.conf, and EIX_SYNC_OPTS of /etc/eixrc), \
+                    so emaint sync -a did; see: eix-sync -nv";
+        return Some((Syncer::Emaint, note.to_owned()));
+    }
+    if ended_well || wrong.iter().any(|wrong| matches!(wrong, Wrong::Sync(_))) {
         return None;
     }
-    let (why, look) = match (of_eix.as_slice(), exit) {
-        ([first, ..], _) if first.starts_with("eix-update") => ((*first).clone(), "eix-update"),
-        ([first, ..], _) => ((*first).clone(), "less /etc/eix-sync.conf"),
-        ([], Some(1)) => ("it does not accept its options".to_owned(), "less /etc/eix-sync.conf"),
-        ([], Some(code)) => (format!("it ended with status {code}"), "eix-sync"),
-        ([], None) => ("it did not come to an end".to_owned(), "eix-sync"),
+    let why = match (heard.eix.index(), wrong.first(), exit) {
+        (Some(words), ..) => words,
+        (None, Some(wrong), _) => wrong.words(),
+        (None, None, Some(1)) => "it does not accept its options".to_owned(),
+        (None, None, Some(code)) => format!("it ended with status {code}"),
+        (None, None, None) => "it did not come to an end".to_owned(),
+    };
+    let look = match wrong.first() {
+        Some(Wrong::Index(_)) => "eix-update",
+        Some(Wrong::Hook(_) | Wrong::Overlay(_)) => "less /etc/eix-sync.conf",
+        _ => "eix-sync -nv",
     };
     Some((Syncer::Emaint, format!("eix-sync could not sync ({why}), so emaint sync -a did; see: {look}")))
 }
 
-/// Whether eix-sync ended before it brought its index up to date, although something is new.
+/// Whether eix-sync, which synced in this way first, leaves its index behind a tree that is new (or whose newness is not
+/// known). Where the index cannot be written, trying again changes nothing.
 #[must_use]
-pub fn leaves_index(heard: &Heard, how: &Syncer) -> bool {
-    let of_the_sync = |words: &String| words.ends_with(" failed") && !words.starts_with("eix-");
-    *how == Syncer::EixSync && heard.eix.iter().any(of_the_sync)
+pub fn leaves_index(heard: &Heard, exit: Option<i32>, tree_is_new: bool) -> bool {
+    let cannot = |wrong: &Wrong| matches!(wrong, Wrong::Index(words) if words.starts_with("eix-"));
+    let ended_well = matches!(exit, Some(0 | 3));
+    let left = !ended_well || heard.skipped() || (heard.eix.unchanged && tree_is_new);
+    left && !heard.eix.wrong.iter().any(cannot)
+}
+
+/// That the index of eix is older than the tree.
+#[must_use]
+pub fn old_index(why: &str) -> String {
+    format!("searches with eix may show an older tree, since {why}; try: eix-update")
 }
 
 /// What came of each repository, by what was printed and by the exit status; `None` when a signal ended it.
 #[must_use]
 pub fn conclude(heard: &Heard, how: &Syncer, exit: Option<i32>, chosen: &[Repository]) -> Synced {
-    let well = exit == Some(0) || (exit == Some(3) && *how == Syncer::EixSync);
+    let well = exit == Some(0) || (exit == Some(3) && is_eix_sync(how));
     let mut synced = Synced::default();
     for (name, sync_type) in about(heard, chosen) {
         let refused = heard.refused.as_ref().filter(|(_, names)| names.contains(&name));
@@ -224,10 +244,11 @@ pub fn conclude(heard: &Heard, how: &Syncer, exit: Option<i32>, chosen: &[Reposi
             ),
             None if heard.completed.contains(&name) => None,
             None if refused.is_some() => refused.map(|(why, _)| in_repos_conf(why)),
-            None if well => None,
+            // Whatever it ended with: eix-sync leaves with 0 when SIGTERM ends it.
             None if begun => Some(
                 heard.reason(&name, &sync_type).unwrap_or_else(|| "it did not come to an end".to_owned()),
             ),
+            None if well => None,
             None => Some(match &heard.refused {
                 Some((_, names)) => format!("Portage syncs nothing because of {}", names.join(", ")),
                 None => "the sync ended before its turn".to_owned(),
@@ -275,21 +296,31 @@ fn notes(heard: &Heard, how: &Syncer) -> Vec<String> {
         None => format!("the hook {} failed after the sync; see: {}", hook.file, hook.file),
     };
     let mut notes: Vec<String> = heard.hooks.iter().map(hook).collect();
-    if *how == Syncer::EixSync && heard.has_begun() {
-        notes.extend(heard.eix.iter().filter_map(|words| of_eix(words)));
+    if is_eix_sync(how) {
+        notes.extend(heard.eix.wrong.iter().filter_map(|wrong| match wrong {
+            Wrong::Hook(command) => {
+                Some(format!("a hook of eix-sync failed: {command} (see: less /etc/eix-sync.conf)"))
+            }
+            Wrong::Overlay(words) => {
+                Some(format!("an overlay was not synced: {words} (see: less /etc/eix-sync.conf)"))
+            }
+            Wrong::Index(words) if words.starts_with("eix-") => heard.eix.index().map(|why| old_index(&why)),
+            Wrong::Index(_) | Wrong::Setup(_) | Wrong::Sync(_) | Wrong::Diff => None,
+        }));
     }
     notes.dedup();
     notes
 }
 
-fn of_eix(words: &str) -> Option<String> {
-    if let Some(command) = words.strip_prefix(HOOK_OF_EIX) {
-        return Some(format!("a hook of eix-sync failed: {command} (see: less /etc/eix-sync.conf)"));
+/// Whether it is eix-sync, with options of the operator or without.
+fn is_eix_sync(how: &Syncer) -> bool {
+    match how {
+        Syncer::EixSync => true,
+        Syncer::Custom(argv) => {
+            argv.first().is_some_and(|program| program.rsplit('/').next() == Some("eix-sync"))
+        }
+        Syncer::Emaint | Syncer::Some(_) => false,
     }
-    if words.starts_with("eix-") || !words.ends_with(" failed") {
-        return Some(format!("searches with eix may show an older tree, since {words}; try: eix-update"));
-    }
-    None
 }
 
 /// Why nothing was synced at all.
@@ -298,8 +329,8 @@ fn whole(heard: &Heard, how: &Syncer, exit: Option<i32>) -> String {
         return reason.clone();
     }
     let program = program(how);
-    match (heard.eix.as_slice(), exit) {
-        ([first, ..], _) => format!("{program}: {first}"),
+    match (heard.eix.wrong.as_slice(), exit) {
+        ([first, ..], _) => format!("{program}: {}", first.words()),
         ([], Some(code)) => format!("{program} ended with status {code} and gave no reason"),
         ([], None) => format!("{program} was killed"),
     }

@@ -104,7 +104,7 @@ fn what_stops_all_is_passed_by_with_names() {
 }
 
 #[test]
-fn eix_sync_and_its_words() {
+fn eix_sync_that_synced_nothing() {
     let one = [repository("pocket", "git", "file:///srv/tree")];
     let begun = ">>> Syncing repository 'pocket' into '/var/db/repos/pocket'...\n";
     let done =
@@ -115,31 +115,122 @@ fn eix_sync_and_its_words() {
             note
         })
     };
-    // Nothing was synced because of the index.
-    let note =
-        fell_back("cannot open database file /var/cache/eix/portage.eix\n * eix-update failed\n", Some(2))
-            .unwrap();
-    assert_eq!(note, "eix-sync could not sync (eix-update failed), so emaint sync -a did; see: eix-update");
-    assert!(fell_back("Illegal option -z\n", Some(1)).unwrap().contains("does not accept its options"));
-    assert!(fell_back(" * Something went wrong with false\n", Some(2)).unwrap().contains("wrong with false"));
-    assert!(fell_back("", None).is_some());
+    // Nothing was synced: each line is of a real run.
+    let cannot = "cannot open database file /var/cache/eix/portage.eix for writing (mode = 'wb')";
+    let dash = "Illegal option -Z";
+    let bash = "/usr/bin/eix-sync: illegal option -- Z";
+    let push = "push.sh from https://github.com/vaeth/push/ is needed";
+    for (text, exit, why, look) in [
+        (format!(" * Running eix-update\n{cannot}\n * eix-update failed\n"), Some(2), cannot, "eix-update"),
+        (format!("{dash}\n"), Some(1), dash, "eix-sync -nv"),
+        (format!("{bash}\n"), Some(1), bash, "eix-sync -nv"),
+        (format!(" * {push}\n"), Some(2), push, "eix-sync -nv"),
+        (
+            " * Your eix-sync configuration contains an obsolete hook\n".to_owned(),
+            Some(1),
+            "contains an obsolete hook",
+            "eix-sync -nv",
+        ),
+        (
+            " * Running !-hooks\n * Something went wrong with false\n".to_owned(),
+            Some(2),
+            "its hook failed: false",
+            "less /etc/eix-sync.conf",
+        ),
+        (
+            " * Syncing portage overlay x\n * layman -s x failed\n".to_owned(),
+            Some(2),
+            "layman -s x failed",
+            "less /etc/eix-sync.conf",
+        ),
+        (String::new(), None, "did not come to an end", "eix-sync -nv"),
+        // Options that have it sync nothing: -0, -n, -h.
+        (
+            " * Copying old database to /var/cache/eix/previous.eix\n * Running eix-update\n".to_owned(),
+            Some(0),
+            "as its options say",
+            "eix-sync -nv",
+        ),
+        (
+            " * Running emerge --sync\n * Calling eix-diff\n".to_owned(),
+            Some(0),
+            "as its options say",
+            "eix-sync -nv",
+        ),
+        ("Usage: eix-sync [options]\n".to_owned(), Some(0), "as its options say", "eix-sync -nv"),
+    ] {
+        let note = fell_back(&text, exit).unwrap();
+        assert!(
+            note.contains(why) && note.ends_with(&format!("so emaint sync -a did; see: {look}")),
+            "{note}"
+        );
+    }
+    // What is quiet, and a command of the operator, may have synced.
+    for text in
+        [" * Running emerge --sync --quiet\n", " * Running emerge-webrsync\n", " * rsyncing from host:/x/\n"]
+    {
+        assert_eq!(fell_back(text, Some(0)), None, "{text}");
+    }
     // What the sync itself failed with, and what follows a sync, is no reason for another.
     for text in [" * emerge --sync failed\n", " * emerge-webrsync failed\n", done.as_str()] {
         assert_eq!(fell_back(text, Some(2)), None, "{text}");
     }
     assert_eq!(fell_back("", Some(0)), None);
     assert_eq!(fell_back("", Some(3)), None);
+}
+
+#[test]
+fn eix_sync_and_its_words() {
+    let one = [repository("pocket", "git", "file:///srv/tree")];
+    let begun = ">>> Syncing repository 'pocket' into '/var/db/repos/pocket'...\n";
+    let done =
+        format!("{begun}=== Sync completed for pocket\nAction: sync for repo: pocket, returned code = 0\n");
     // The index is no part of the tree.
     for (words, note) in [
         (" * eix-update failed\n", "since eix-update failed; try: eix-update"),
-        (" * Could not copy database to /var/cache/eix/previous.eix\n", "since Could not copy database"),
-        (" * failed to diff against current cache\n", "since failed to diff"),
+        (
+            "error while writing to database\n * eix-update failed\n",
+            "failed: error while writing to database; try",
+        ),
         (" * Something went wrong with egencache\n", "a hook of eix-sync failed: egencache"),
+        (" * layman -S failed\n", "an overlay was not synced: layman -S failed"),
     ] {
-        let synced = synced(&format!("{done}{words}"), &Syncer::EixSync, Some(2), &one);
-        assert!(synced.is_whole(), "{words}");
-        assert!(synced.notes[0].contains(note), "{:?}", synced.notes);
+        let text = format!("{done}{words}");
+        for how in [Syncer::EixSync, Syncer::Custom(vec!["/usr/bin/eix-sync".into(), "-v".into()])] {
+            let synced = synced(&text, &how, Some(2), &one);
+            assert!(synced.is_whole(), "{words}");
+            assert!(synced.notes[0].contains(note), "{:?}", synced.notes);
+        }
+        assert_eq!(
+            leaves_index(&heard(&text, &one), Some(2), true),
+            !words.contains("eix-update"),
+            "{words}"
+        );
     }
+    // The index is there, or eix-update is tried again: nobody has to do anything.
+    for words in [
+        " * failed to diff against current cache\n",
+        " * Could not copy database to /var/cache/eix/previous.eix\n",
+    ] {
+        let text = format!("{done}{words}");
+        assert!(!synced(&text, &Syncer::EixSync, Some(2), &one).notes[0].contains("older tree"));
+        assert!(leaves_index(&heard(&text, &one), Some(2), true));
+    }
+    // Only the main repository decides for eix-sync whether anything is new.
+    let done = format!(" * Running emerge --sync\n{done}");
+    let unchanged = format!("{done} * Main gentoo tree does not appear to have changed: exiting\n");
+    for is_new in [true, false] {
+        assert_eq!(leaves_index(&heard(&unchanged, &one), Some(0), is_new), is_new);
+        assert!(!leaves_index(&heard(&done, &one), Some(0), is_new));
+    }
+    // SIGTERM ended it, and it ended with 0 all the same.
+    let cut = synced(
+        &format!(" * Running emerge --sync\n{begun}\n\nExiting on signal 15\n"),
+        &Syncer::EixSync,
+        Some(0),
+        &one,
+    );
+    assert_eq!(cut.sentence(), "the sync failed: pocket: Exiting on signal 15");
     let text = format!(
         "{begun}fatal: no route\n!!! git fetch error in /var/db/repos/pocket\nAction: sync for repo: pocket, returned code = 128\n * emerge --sync failed\n"
     );
@@ -149,7 +240,7 @@ fn eix_sync_and_its_words() {
         "the sync failed: pocket: git fetch error in /var/db/repos/pocket: fatal: no route"
     );
     assert_eq!(failed.notes, [""; 0]);
-    assert!(leaves_index(&heard(&text, &one), &Syncer::EixSync));
+    assert!(leaves_index(&heard(&text, &one), Some(2), true));
     // It was quiet.
     assert_eq!(
         synced(" * emerge --sync failed\n", &Syncer::EixSync, Some(2), &one).sentence(),
