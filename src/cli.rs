@@ -434,11 +434,9 @@ fn atom(text: &str) -> Result<String, String> {
 
 /// Takes what means one package, whatever its version, and perhaps one slot of it.
 fn package(text: &str) -> Result<String, String> {
-    let text = atom(text)?;
-    match exclude_atom(&text) {
-        Some(package) if package == text && !package.contains('*') => Ok(package),
-        _ => Err("expected a package as category/name or category/name:slot".into()),
-    }
+    let package = atom(text).ok().and_then(|text| exclude_atom(&text));
+    let package = package.filter(|package| package == text && !package.contains('*'));
+    package.ok_or_else(|| "expected a package as category/name or category/name:slot".into())
 }
 
 #[cfg(test)]
@@ -454,6 +452,20 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_skipped_is_one_package() {
+        for good in ["app-misc/hello", "dev-lang/python:3.12"] {
+            assert_eq!(package(good).as_deref(), Ok(good));
+        }
+        for bad in ["=app-misc/hello-1", "app-misc/*", "*/****b", "app-misc/hello::gentoo", "../../etc", ""] {
+            assert_eq!(
+                package(bad),
+                Err("expected a package as category/name or category/name:slot".into()),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

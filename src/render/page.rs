@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::layout::{Layout, Look, Span, columns, pad, plain, styled};
 use super::plan::totals;
 use super::style::{BAD, CAREFUL, GOOD, LABEL, STRONG, ago, instruction, since_then};
-use super::{clean, headline, known, reason, size, state_style};
+use super::{clean, count, headline, known, reason, size, state_style};
 use crate::model::bounds::cut;
 use crate::model::failure::Failure;
 use crate::model::status::{JobInfo, Mode, Progress, Status, in_words};
@@ -258,9 +258,9 @@ fn circumstances(page: &mut Layout, status: &Status) {
     }
     if let Some(release) = &status.release {
         let text = format!(
-            "{}, {} packages, published {}",
+            "{}, {}, published {}",
             clean(&release.id),
-            release.packages,
+            count(usize::try_from(release.packages).unwrap_or(usize::MAX), "package"),
             ago(status.now, release.published)
         );
         page.row("release", LABEL, &[plain(text)]);

@@ -181,6 +181,9 @@ fn waiting_for_the_next_cycle() {
     status.release =
         Some(ReleaseInfo { id: "2026-11-22.1".into(), packages: 213, published: at(20), again: None });
     assert_snapshot!(page(&status, WIDE));
+    status.release =
+        Some(ReleaseInfo { id: "2026-11-22.1".into(), packages: 1, published: at(20), again: None });
+    assert!(page(&status, WIDE).contains("2026-11-22.1, 1 package, published"));
 }
 
 #[test]

@@ -57,13 +57,15 @@ impl Performer {
             directories: None,
         };
         let events = self.events.clone();
+        let limits = Limits::begin();
         let spawned = thread::Builder::new().name(work.step().name().into()).spawn(move || {
             let report = task.perform(&work);
             drop(task.events.send(Event::Ended { job, report }));
         });
         if let Err(problem) = spawned {
-            let failure =
-                Failure::new(Class::TooManyProcesses, format!("no thread could be started: {problem}"));
+            let mut failure = Failure::new(Class::Internal, format!("no thread could be started: {problem}"));
+            classify::refused(&mut failure, &limits.finish());
+            failure.class = Class::TooManyProcesses;
             drop(events.send(Event::Ended { job, report: Report::Failed(Box::new(failure)) }));
         }
     }
