@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 
 use gbsup::binhost::examine;
 use gbsup::cli::{Cli, Exit, Verb};
-use gbsup::{client, init, supervisor};
+use gbsup::{client, init, render, supervisor};
 
 fn main() -> ExitCode {
     let mut args = env::args_os().skip(1);
@@ -58,7 +58,8 @@ fn misused(error: &clap::Error, first: &OsStr) -> ExitCode {
 fn complain(message: &str) {
     let mut err = io::stderr().lock();
     for line in message.lines() {
-        let _ = writeln!(err, "gbsup: {line}");
+        // An argument may be in it, as it was typed.
+        let _ = writeln!(err, "gbsup: {}", render::clean(line));
     }
 }
 

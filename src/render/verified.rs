@@ -56,10 +56,12 @@ fn found(verified: &Verified) -> String {
         0 => format!("{} read", size(*bytes)),
         old => format!("{} read; {old} found good before and unchanged since", size(*bytes)),
     };
-    let good = match findings.len() {
-        0 => "as they should be".to_owned(),
-        1 => "something is wrong with one of them".to_owned(),
-        wrong => format!("something is wrong with {wrong} of them"),
+    let good = match (findings.len(), packages) {
+        (0, 1) => "as it should be".to_owned(),
+        (0, _) => "as they should be".to_owned(),
+        (1, 1) => "something is wrong with it".to_owned(),
+        (1, _) => "something is wrong with one of them".to_owned(),
+        (wrong, _) => format!("something is wrong with {wrong} of them"),
     };
     let mut text = format!("{}: {good} ({seen})\n", count(*packages, "package"));
     for Finding { path, what, .. } in findings {
@@ -86,6 +88,8 @@ mod tests {
             page,
             "213 packages: as they should be (870 MiB read; 190 found good before and unchanged since)\n"
         );
+        let one = Verified { packages: 1, read: 1, ..good.clone() };
+        assert_eq!(verified(&one, Path::new("/b")), "1 package: as it should be (870 MiB read)\n");
         let finding = |path: &str, kind, what: &str| Finding { path: path.into(), kind, what: what.into() };
         let findings = vec![
             finding(

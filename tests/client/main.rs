@@ -35,6 +35,11 @@ fn every_answer_has_its_exit_code() {
             (4, "", "gbsup: nothing is paused\n"),
         ),
         ("pause", Reply::Invalid { message: "what?".into() }, (2, "", "gbsup: what?\n")),
+        (
+            "resume",
+            Reply::Denied { message: "no \u{1b}[31m here".into() },
+            (4, "", "gbsup: no \\x1b[31m here\n"),
+        ),
         ("stop", Reply::Accepted { message: "stopping\u{1b}[31m".into() }, (0, "stopping\\x1b[31m\n", "")),
     ] {
         let builder = Builder::answering(move |_| reply(answer.clone()));

@@ -31,7 +31,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("web", "beneath config confine logging model procs sys"),
     ("cli", "config model portage"),
     ("client", "beneath binhost children cli config decide host model portage procs render sys volume web"),
-    ("main", "binhost cli client init supervisor"),
+    ("main", "binhost cli client init render supervisor"),
     ("lib", ""),
 ];
 
