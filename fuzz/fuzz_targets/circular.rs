@@ -7,7 +7,7 @@ use gbsup::portage::output::circular;
 
 fuzz_target!(|data: &[u8]| {
     if let Some(circle) = circular::from_json(data) {
-        circle.solution(&circle.solutions);
+        let _ = circle.solution(&circle.solutions);
     }
-    circular::from_text(String::from_utf8_lossy(data).lines()).complaint();
+    drop(circular::from_text(String::from_utf8_lossy(data).lines()).complaint());
 });

@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::names::{depend, licence};
 use gbsup::portage::files::vdb;
+use gbsup::portage::names::{depend, licence};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };

@@ -5,9 +5,9 @@ use libfuzzer_sys::fuzz_target;
 
 use std::io::{self, Cursor};
 
-use gbsup::portage::output::gpg::Doubt;
 use gbsup::portage::files::gpkg::sign::{self, Signer};
 use gbsup::portage::files::gpkg::{self, image, signed};
+use gbsup::portage::output::gpg::Doubt;
 
 struct Nobody;
 

@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::names::cpv::Cpv;
 use gbsup::portage::files::vdb::{self, Installed};
+use gbsup::portage::names::cpv::Cpv;
 
 fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);

@@ -3,9 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 
+use gbsup::portage::files::binpkg;
 use gbsup::portage::names::atom::{Atom, Provided};
 use gbsup::portage::names::cpv::{Cpv, exclude_atom, excludes};
-use gbsup::portage::files::binpkg;
 use gbsup::portage::names::version;
 
 fuzz_target!(|data: &[u8]| {
@@ -14,16 +14,19 @@ fuzz_target!(|data: &[u8]| {
     let (one, two) = text.split_once('\n').unwrap_or((text, text));
     let (a, b) = (Cpv::parse(one.as_bytes()), Cpv::parse(two.as_bytes()));
     if let (Some(a), Some(b)) = (&a, &b) {
-        assert_eq!(version::compare(a.version(), b.version()), version::compare(b.version(), a.version()).reverse());
+        assert_eq!(
+            version::compare(a.version(), b.version()),
+            version::compare(b.version(), a.version()).reverse()
+        );
         assert_eq!(Cpv::parse(a.as_str().as_bytes()), Some(a.clone()));
     }
     if let (Ok(atom), Some(b)) = (Atom::parse(one), &b) {
         assert_eq!(atom.to_string(), one);
-        atom.means_build(b, ("0", "0"));
+        let _ = atom.means_build(b, ("0", "0"));
     }
     drop(Provided::parse(one));
     drop(exclude_atom(one));
-    excludes(one, two, "0");
+    let _ = excludes(one, two, "0");
     drop(binpkg::package_of(one.as_ref()));
     drop(binpkg::invalid(data));
 });

@@ -19,7 +19,12 @@ fuzz_target!(|data: &[u8]| {
         drop(advice::use_changes(lines));
         drop(advice::unmet(lines).and_then(advice::meeting));
         drop(advice::contradicting(lines));
-        drop((advice::required_by(lines), advice::requirers(lines), advice::in_brackets(lines), advice::owners(lines)));
+        drop((
+            advice::required_by(lines),
+            advice::requirers(lines),
+            advice::in_brackets(lines),
+            advice::owners(lines),
+        ));
         circular::from_text(lines.iter().map(String::as_str)).solution(&[]);
     }
 });

@@ -3,10 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::files::settings::Settings;
-use gbsup::portage::output::complaints;
-use gbsup::portage::files::{makeopts, repository, world};
 use gbsup::portage::command::{self, probe};
+use gbsup::portage::files::settings::Settings;
+use gbsup::portage::files::{makeopts, repository, world};
+use gbsup::portage::output::complaints;
 
 fuzz_target!(|data: &[u8]| {
     let settings = Settings::parse(data);

@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
-use gbsup::portage::names::cpv::Cpv;
 use gbsup::portage::files::{attention, live};
+use gbsup::portage::names::cpv::Cpv;
 use gbsup::portage::output::{elog, glsa, gpg};
 
 fuzz_target!(|data: &[u8]| {

@@ -459,7 +459,11 @@ mod tests {
     #[test]
     fn a_daemon_in_another_session_holds_nothing_up() {
         let mut sink = Memory::default();
-        let ended = run(&Handle::default(), "setsid bash -c 'exec sleep 300' & echo $!", &mut sink);
+        // Before it has a session of its own, it ends with the group.
+        let script = "ready=$(mktemp -u) && mkfifo $ready
+            setsid bash -c \"echo >$ready; exec sleep 300\" &
+            read -r <$ready; rm $ready; echo $!";
+        let ended = run(&Handle::default(), script, &mut sink);
         assert_eq!(ended.exit, Exit::Code(0));
         let daemon: i32 = String::from_utf8(sink.lines).unwrap().trim().parse().unwrap();
         kill(Pid::from_raw(daemon), Signal::SIGKILL).unwrap();
