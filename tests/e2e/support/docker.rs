@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::costs;
 
 /// No docker command takes longer than this, whatever hangs behind it.
-const LONGEST: &str = "300";
+const LONGEST: &str = "600";
 
 /// How a command ended.
 #[derive(Clone, Debug)]

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use gbsup::model::status::{Mode, Status};
 
 /// How long nothing may happen before a test gives up. Machines that run tests are busy.
-pub const PATIENCE: Duration = Duration::from_mins(3);
+pub const PATIENCE: Duration = Duration::from_mins(8);
 /// How long it may wait although something happens.
-const LONGEST: Duration = Duration::from_mins(15);
+const LONGEST: Duration = Duration::from_mins(25);
 
 /// One running `gbsup status --watch --json`.
 pub struct Watch {
