@@ -14,14 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::rebuilds::{Change, Directories, Proof, Settled, Slots, Stale, Targets};
 use crate::model::work::Target;
-use crate::model::{Exit, Ran, Report};
+use crate::model::{Ran, Report};
 use crate::portage::command::Versions;
 use crate::portage::files::index::Binary;
 use crate::portage::files::vdb::{Installed, Slot, Soname, Versioned};
 use crate::portage::names::cpv::{Cpv, is_version};
 use crate::portage::output::markers::ProblemKind;
 use crate::portage::output::problem::Problem;
-use crate::portage::output::scanner::Evidence;
 
 /// The package whose modules lie in directories that are named after its version.
 const PERL: &str = "dev-lang/perl";
@@ -196,12 +195,8 @@ pub fn stale(
 /// that.
 #[must_use]
 pub fn refused(ran: &Ran) -> Option<String> {
-    let Evidence { failed, merged, .. } = &ran.evidence;
-    if ran.exit == Exit::Code(0) || ran.is_cut_short() || !failed.is_empty() || !merged.is_empty() {
-        return None;
-    }
     let gone = |problem: &&Problem| matches!(problem.kind, ProblemKind::Missing | ProblemKind::Masked);
-    let atom = ran.evidence.main_problem().filter(gone)?.subject.as_deref()?;
+    let atom = ran.evidence.main_problem().filter(|_| ran.is_refused()).filter(gone)?.subject.as_deref()?;
     Some(format!(
         "{} rebuilt nothing, since there is no ebuild of {atom}: that is left out, and what else is built against the old version \
          is rebuilt without it; if nothing needs it, remove it: emerge --ask --depclean {atom}",
@@ -214,13 +209,11 @@ pub fn refused(ran: &Ran) -> Option<String> {
 #[must_use]
 pub fn apart(report: &Report, atoms: &[String], visible: &Versions) -> Option<Vec<Target>> {
     let Report::Ran(ran) = report else { return None };
-    let Evidence { failed, merged, .. } = &ran.evidence;
-    let refused = ran.exit != Exit::Code(0) && !ran.is_cut_short() && failed.is_empty() && merged.is_empty();
     let target = |atom: &String| {
         let (_, slot) = atom.rsplit_once(':')?;
         Some(Target { package: visible.get(atom)?.clone()?, slot: slot.to_owned() })
     };
-    (refused && atoms.len() > 1).then(|| atoms.iter().filter_map(target).collect())
+    (ran.is_refused() && atoms.len() > 1).then(|| atoms.iter().filter_map(target).collect())
 }
 
 /// Of what is stale, what is to be rebuilt: not what was `left` by earlier cycles as it is, nor what was

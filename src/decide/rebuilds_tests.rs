@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Exit;
 use crate::model::machine::Machine;
 use crate::portage::files::vdb;
 use crate::portage::output::scanner::Scanner;

@@ -53,6 +53,13 @@ impl Ran {
         self.exit != Exit::Code(0) && !self.is_cut_short() && !self.evidence.failed.is_empty()
     }
 
+    /// Whether the command refused all that it was asked for, before it tried any of it.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let tried = !self.evidence.failed.is_empty() || !self.evidence.merged.is_empty();
+        self.exit != Exit::Code(0) && !self.is_cut_short() && !tried
+    }
+
     /// Whether the command did not come to an end of its own.
     #[must_use]
     pub fn is_cut_short(&self) -> bool {

@@ -9,17 +9,15 @@ use crate::binhost::offer::{self, Audited};
 use crate::binhost::trust::Trust;
 use crate::config::Linked;
 use crate::decide::audit::{outdated, to_rebuild};
-use crate::decide::rest::Rest;
 use crate::host::{installed, unusable};
 use crate::model::Report;
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::offer::Broken;
 use crate::model::verified::Kind;
 use crate::model::work::Target;
-use crate::portage::command::{self, Binaries};
+use crate::portage::command::Binaries;
 use crate::portage::files::repository;
 use crate::portage::files::settings::Settings;
-use crate::portage::names::cpv::Cpv;
 
 /// Builds what is to be built anew, then audits. An offer is written down when nothing more is to be built,
 /// and Portage itself would install it.
@@ -98,9 +96,8 @@ fn mend(task: &mut Task, rebuild: &[Broken], exclude: &[String]) -> Result<Optio
         return Ok(None);
     }
     let asked: Vec<&str> = atoms.iter().map(String::as_str).collect();
-    let (_, text) = task.capture(&command::mass_best_visible(&asked))?;
     // emerge would refuse all of them because of one whose ebuild is gone, or whose dependencies cannot be had.
-    let visible = command::versions(&text);
+    let visible = task.versions(&asked)?;
     let targets = rebuild.iter().filter(|broken| !matches!(visible.get(&broken.package.atom()), Some(None)));
     let targets: Vec<Target> =
         targets.map(|broken| Target { package: broken.package.clone(), slot: broken.slot.clone() }).collect();
@@ -109,9 +106,6 @@ fn mend(task: &mut Task, rebuild: &[Broken], exclude: &[String]) -> Result<Optio
     }
     let options = task.options(exclude);
     task.tell_estimates(&options);
-    let report = task.attempts(Rest::begin(&targets, exclude, &[]), |targets, host, options| {
-        let atoms: Vec<String> = targets.iter().map(Cpv::atom).collect();
-        command::rebuild(&atoms, Binaries::Ignore, host, options)
-    })?;
+    let report = task.rebuild_apart(&targets, Binaries::Ignore, exclude)?;
     Ok(Some(report).filter(|report| matches!(report, Report::Ran(_)) && task.handle.stopped()))
 }

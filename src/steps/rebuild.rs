@@ -1,10 +1,9 @@
-//! The rebuild step: what the changes of a cycle make necessary; see [`major`].
+//! The rebuild step: what the changes of a cycle make necessary; see [`rebuilds`].
 
 use super::attention;
 use super::task::Task;
 use crate::config;
 use crate::decide::rebuilds;
-use crate::decide::rest::Rest;
 use crate::host::build::binaries;
 use crate::host::installed;
 use crate::host::places::found;
@@ -53,11 +52,7 @@ pub(crate) fn run(task: &mut Task, merged: &[String], exclude: &[String]) -> Res
         done.extend(todo);
         last = rebuild(task, &atoms, how, exclude)?;
         if let Some(targets) = rebuilds::apart(&last, &atoms, &visible) {
-            let report = task.attempts(Rest::begin(&targets, exclude, &[]), |targets, host, options| {
-                let atoms: Vec<String> = targets.iter().map(Cpv::atom).collect();
-                command::rebuild(&atoms, how, host, options)
-            })?;
-            last = match report {
+            last = match task.rebuild_apart(&targets, how, exclude)? {
                 Report::Rest { ran: None, untried: refused } if refused.len() < targets.len() => {
                     untried.extend(refused);
                     Report::Nothing
@@ -145,8 +140,7 @@ fn by_ebuild(task: &mut Task, stale: Vec<Stale>) -> Result<(Vec<Stale>, Vec<Stal
         return Ok((stale, Vec::new(), Versions::new()));
     }
     let atoms: Vec<&str> = stale.iter().map(|stale| stale.atom.as_str()).collect();
-    let (_, text) = task.capture(&command::mass_best_visible(&atoms))?;
-    let visible = command::versions(&text);
+    let visible = task.versions(&atoms)?;
     let (there, gone) = stale.into_iter().partition(|stale| !matches!(visible.get(&stale.atom), Some(None)));
     Ok((there, gone, visible))
 }

@@ -14,7 +14,7 @@ use crate::model::failure::Trouble;
 use crate::model::prune::Pruned;
 use crate::model::remedy::{Change, Fewer};
 use crate::model::work::Target;
-use crate::portage::command::{self, BuildOptions, Command, Host};
+use crate::portage::command::{self, Binaries, BuildOptions, Command, Host, Versions};
 use crate::portage::files::{makeopts, repository};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::circular::{self, Solution};
@@ -49,8 +49,27 @@ impl Task {
         self.attempts(Rest::begin(targets, exclude, failed), command::rest)
     }
 
+    /// Merges these versions again, without those that keep the others from it.
+    pub(crate) fn rebuild_apart(
+        &mut self,
+        targets: &[Target],
+        how: Binaries,
+        exclude: &[String],
+    ) -> Result<Report, Trouble> {
+        self.attempts(Rest::begin(targets, exclude, &[]), |targets, host, options| {
+            let atoms: Vec<String> = targets.iter().map(Cpv::atom).collect();
+            command::rebuild(&atoms, how, host, options)
+        })
+    }
+
+    /// The version that emerge would take for each of these atoms.
+    pub(crate) fn versions(&mut self, atoms: &[&str]) -> Result<Versions, Trouble> {
+        let (_, text) = self.capture(&command::mass_best_visible(atoms))?;
+        Ok(command::versions(&text))
+    }
+
     /// Makes each attempt with the command that is for it.
-    pub(super) fn attempts(
+    fn attempts(
         &mut self,
         mut rest: Rest,
         command: impl Fn(&[Cpv], &Host, &BuildOptions) -> Command,
