@@ -35,7 +35,7 @@ const BELOW: [usize; 4] = [9, 10, 8, 3];
 pub fn history(cycles: &[CycleRow], now: Timestamp, look: Look) -> String {
     let rows: Vec<_> =
         cycles.iter().enumerate().map(|(index, cycle)| cells(cycle, index == 0, now, look)).collect();
-    let table = table(TITLES, Shape { right: &NUMBERS, below: &BELOW }, &rows, look);
+    let table = table(TITLES, Shape { right: &NUMBERS, below: &BELOW, ..Shape::default() }, &rows, look);
     match judgement(cycles).filter(|_| look.width.is_some()) {
         Some(sentence) => {
             let style = look.style(LABEL);

@@ -17,7 +17,7 @@ use crate::portage::names::cpv::Cpv;
 use crate::portage::output::plan::{Action, Plan, Planned, Reason, Totals};
 
 const TITLES: [&str; 7] = ["", "package", "before", "from", "download", "takes", "why"];
-const SHAPE: Shape = Shape { right: &[4, 5], below: &[] };
+const SHAPE: Shape = Shape { right: &[4, 5], below: &[], below_at_last: &[4, 2, 6], whole: &[0, 1, 3, 4, 5] };
 
 /// The plan of a cycle as a table, and what it comes to; with `progress`, how far the builder is with it. A pipe gets the
 /// rows alone.
@@ -292,6 +292,19 @@ mod tests {
     #[test]
     fn a_plan_as_a_table() {
         assert_snapshot!(plan_of(&mixed(), &known(), None, now(), WIDE));
+    }
+
+    #[test]
+    fn no_word_of_a_plan_is_cut_at_eighty_columns() {
+        let narrow = plan_of(&mixed(), &known(), None, now(), Look { width: Some(80), ..WIDE });
+        let table = narrow.split("\n\n").nth(1).unwrap();
+        assert!(table.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+        for package in &mixed().plan.packages {
+            assert!(narrow.contains(package.cpv.as_str()), "{narrow}");
+        }
+        let words = plan(&mixed().plan, &known(), Look::PLAIN);
+        let mut words = words.split(['\t', ' ', '\n']).filter(|word| word.contains('/') || word.len() > 9);
+        assert_eq!(words.find(|word| !narrow.contains(word)), None, "{narrow}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub fn prune(removals: &[Removal], bytes: u64, dry_run: bool, look: Look) -> Str
     let rows: Vec<_> = removals.iter().map(cells).collect();
     let table = table(
         ["what", "where", "size", "unchanged for", "why"],
-        Shape { right: &[2], below: &[] },
+        Shape { right: &[2], ..Shape::default() },
         &rows,
         look,
     );

@@ -19,7 +19,9 @@ pub fn releases(releases: &[Shown], look: Look) -> String {
     if rows.is_empty() {
         "nothing is published yet\n".to_owned()
     } else {
-        table(TITLES, Shape { right: &[2, 3, 4], below: &[] }, &rows, look)
+        let shape =
+            Shape { right: &[2, 3, 4], below_at_last: &[5], whole: &[0, 1, 3, 4], ..Shape::default() };
+        table(TITLES, shape, &rows, look)
     }
 }
 
@@ -126,7 +128,7 @@ fn body(diff: &Diff, look: Look) -> String {
         text += &format!("\n{label}{kind}{label:#}\n");
         // The titles would say no more than the rows do.
         let indented = Look { width: look.width.map(|width| width.saturating_sub(2)), ..look };
-        let shape = Shape { right: &[2], below: &[] };
+        let shape = Shape { right: &[2], whole: &[2], ..Shape::default() };
         text.extend(table([""; 4], shape, &rows, indented).lines().map(|line| format!("  {line}\n")));
     }
     for (title, advisories) in [("security fixes", &diff.fixes), ("security, still open", &diff.open)] {

@@ -14,6 +14,8 @@ pub(super) type Cell = (String, Style);
 
 /// Between two columns, in columns of the terminal.
 const SEPARATOR: usize = 2;
+/// A column of sentences is no narrower, where there is room.
+const READABLE: usize = 24;
 /// Parts cells that stand beside each other, and rows, until each cell has got its style. Neither is in any text,
 /// since control characters are cleaned away.
 const BESIDE: char = '\u{1f}';
@@ -26,6 +28,10 @@ pub(super) struct Shape<'a> {
     pub(super) right: &'a [usize],
     /// The columns that stand below their row where the whole does not fit side by side, the first to go first.
     pub(super) below: &'a [usize],
+    /// The same, where even their single words do not fit side by side.
+    pub(super) below_at_last: &'a [usize],
+    /// The columns that stay on one line.
+    pub(super) whole: &'a [usize],
 }
 
 /// Rows below their titles, as wide as the terminal at most. A pipe gets the rows alone. A column of which nothing is
@@ -54,13 +60,20 @@ pub(super) fn table<const N: usize>(
             below.push(*column);
         }
     }
-    let (below, beside): (Vec<usize>, Vec<usize>) =
-        all.into_iter().partition(|column| below.contains(column));
     let heading = titles.map(|title| (title.to_owned(), LABEL));
     let whole: Vec<&[Cell; N]> = std::iter::once(&heading).chain(rows).collect();
+    let least = |column: usize| least(&whole, column, shape.whole.contains(&column), READABLE);
+    let beside = |below: &[usize]| all.iter().copied().filter(|one| !below.contains(one)).collect::<Vec<_>>();
+    for column in shape.below_at_last.iter().filter(|column| all.contains(column)) {
+        if !fits(&beside(&below), least, width) {
+            below.push(*column);
+        }
+    }
+    below.sort_unstable();
+    let beside = beside(&below);
     let untitled = titles.iter().all(|title| title.is_empty());
     let mut text = String::new();
-    for (row, lines) in arranged(&whole, &beside, shape.right, width).into_iter().enumerate() {
+    for (row, lines) in arranged(&whole, &beside, &shape, width).into_iter().enumerate() {
         if row == 0 && untitled {
             continue;
         }
@@ -74,11 +87,24 @@ pub(super) fn table<const N: usize>(
     text
 }
 
+/// How wide a column is at least: a name is copied, so no word is cut. Sentences want to be as wide as `readable`.
+fn least<const N: usize>(rows: &[&[Cell; N]], column: usize, whole: bool, readable: usize) -> usize {
+    let cells = || rows.iter().map(|row| row[column].0.as_str());
+    let natural = cells().map(columns).max().unwrap_or(0);
+    let word = cells().flat_map(|cell| cell.split(' ')).map(columns).max().unwrap_or(0);
+    if whole { natural } else { word.max(natural.min(readable)) }
+}
+
+fn fits(beside: &[usize], least: impl Fn(usize) -> usize, width: usize) -> bool {
+    let words: usize = beside.iter().map(|&column| least(column)).sum();
+    words + SEPARATOR * beside.len().saturating_sub(1) <= width
+}
+
 /// Each row as lines of cells, all as wide as their columns.
 fn arranged<const N: usize>(
     rows: &[&[Cell; N]],
     beside: &[usize],
-    right: &[usize],
+    shape: &Shape,
     width: usize,
 ) -> Vec<Vec<Vec<String>>> {
     let mut table = Table::new();
@@ -92,22 +118,19 @@ fn arranged<const N: usize>(
     for row in rows {
         table.add_row(beside.iter().map(|&column| Placed::new(&row[column].0)));
     }
-    // A name is copied, so it stays whole as long as there is room for it.
-    let longest = |column: usize| {
-        let words = rows.iter().flat_map(|row| row[column].0.split(' '));
-        words.map(columns).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = beside.iter().map(|&column| longest(column)).collect();
-    let fits = widths.iter().sum::<usize>() + SEPARATOR * widths.len().saturating_sub(1) <= width;
+    let least = |readable| move |column: usize| least(rows, column, shape.whole.contains(&column), readable);
+    let readable = [READABLE, 0].into_iter().find(|&readable| fits(beside, least(readable), width));
     for (index, &column) in beside.iter().enumerate() {
         let Some(placed) = table.column_mut(index) else { continue };
         // The line between two columns is the other half of their separator.
         let parted = index + 1 < beside.len();
         placed.set_padding((0, u16::from(parted)));
-        if right.contains(&column) {
+        if shape.right.contains(&column) {
             placed.set_cell_alignment(CellAlignment::Right);
         }
-        if fits && let Ok(least) = u16::try_from(widths[index] + usize::from(parted)) {
+        if let Some(readable) = readable
+            && let Ok(least) = u16::try_from(least(readable)(column) + usize::from(parted))
+        {
             placed.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
         }
     }
@@ -138,7 +161,8 @@ fn own_lines<const N: usize>(titles: [&str; N], row: &[Cell; N], below: &[usize]
     for &column in below.iter().filter(|column| !row[**column].0.is_empty()) {
         let (text, style) = &row[column];
         let before = if words.is_empty() { "    " } else { "; " };
-        words.push(styled(LABEL, format!("{before}{}: ", titles[column])));
+        let colon = if titles[column].is_empty() { "" } else { ": " };
+        words.push(styled(LABEL, format!("{before}{}{colon}", titles[column])));
         words.push(styled(*style, text.clone()));
     }
     let mut page = Layout::new(look);
@@ -170,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_table_is_never_wider_than_the_terminal_and_cuts_no_name() {
-        let wide = table(TITLES, Shape { right: &[1], below: &[] }, &rows(), look(100));
+        let wide = table(TITLES, Shape { right: &[1], ..Shape::default() }, &rows(), look(100));
         assert_eq!(
             wide,
             "package                        size  why\n\
@@ -178,7 +202,7 @@ mod tests {
              a/b-1                           1 B  asked for\n"
         );
         for width in 45..100 {
-            let table = table(TITLES, Shape { right: &[1], below: &[] }, &rows(), look(width));
+            let table = table(TITLES, Shape { right: &[1], ..Shape::default() }, &rows(), look(width));
             assert!(table.lines().all(|line| columns(line) <= width), "{width}: {table}");
             assert!(table.contains("media-libs/freetype-2.12.1"), "{width}: {table}");
             assert!(table.lines().all(|line| !line.is_empty()), "{width}: {table}");
@@ -187,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_has_no_room_beside_the_rest_stands_below_it() {
-        let shape = Shape { right: &[1], below: &[2] };
+        let shape = Shape { right: &[1], below: &[2], ..Shape::default() };
         assert_eq!(
             table(TITLES, shape, &rows(), look(60)),
             "package                        size\n\
@@ -197,6 +221,19 @@ mod tests {
              \x20   why: asked for\n"
         );
         assert_eq!(table(TITLES, shape, &rows(), Look::PLAIN).lines().count(), 2);
+    }
+
+    #[test]
+    fn a_column_goes_below_before_a_word_of_it_is_cut() {
+        let shape = Shape { right: &[1], below_at_last: &[2], whole: &[1], ..Shape::default() };
+        for width in 37..100 {
+            let table = table(TITLES, shape, &rows(), look(width));
+            assert!(table.lines().all(|line| columns(line) <= width), "{width}: {table}");
+            for word in ["media-libs/freetype-2.12.1", "2.1 MiB", "-harfbuzz"] {
+                assert!(table.contains(word), "{width}: {table}");
+            }
+            assert_eq!(table.contains("why: "), width < 61, "{width}: {table}");
+        }
     }
 
     #[test]
