@@ -120,11 +120,7 @@ fn still_failing(known: &KnownFailure) -> (String, String) {
 
 fn old_tree(state: &State) -> impl Iterator<Item = (String, String)> {
     let sync = &state.durable.sync;
-    let old = sync.stale_since.map(|since| {
-        let since = since.strftime("%Y-%m-%d %H:%M UTC");
-        let error = sync.error.as_deref().unwrap_or("the sync failed");
-        (OLD_TREE.to_owned(), format!("the tree is as old as {since}: {error}"))
-    });
+    let old = sync.old_tree().map(|text| (OLD_TREE.to_owned(), text));
     let dead = sync.dead().map(|(name, record)| (format!("{OLD_TREE} {name}"), sync::sentence(name, record)));
     old.into_iter().chain(dead)
 }

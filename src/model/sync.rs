@@ -16,9 +16,13 @@ impl SyncRecord {
             match (&one.why, &synced.failed) {
                 (None, None) => {
                     let succeeded = Some(now);
-                    *record = RepositoryRecord { succeeded, revision: one.revision.clone(), error: None };
+                    let revision = one.revision.clone();
+                    *record = RepositoryRecord { succeeded, revision, ..RepositoryRecord::default() };
                 }
-                (why, failed) => record.error = why.clone().or_else(|| failed.clone()),
+                (why, failed) => {
+                    record.error = why.clone().or_else(|| failed.clone());
+                    record.repair.clone_from(&one.repair);
+                }
             }
         }
         if !synced.configured.is_empty() {
@@ -56,6 +60,22 @@ impl SyncRecord {
         new
     }
 
+    /// How old the tree is and why, in one sentence; nothing when it is in step with its source.
+    pub(crate) fn old_tree(&self) -> Option<String> {
+        self.stale_since?;
+        let main = self.main.as_ref().and_then(|main| self.repositories.get(main));
+        // What has to be repaired first says more than that several failed.
+        let own = main.filter(|main| main.repair.is_some()).and_then(|main| main.error.as_deref());
+        let error = own.or(self.error.as_deref()).unwrap_or("the sync failed");
+        let age = self.succeeded.map_or_else(
+            || "was never synced".to_owned(),
+            |at| format!("is as old as {}", at.strftime("%Y-%m-%d %H:%M UTC")),
+        );
+        let repair = main.and_then(|main| main.repair.as_deref());
+        let repair = repair.map(|command| format!("; type: {command}")).unwrap_or_default();
+        Some(format!("the tree {age}: {error}{repair}"))
+    }
+
     /// The repositories that are not in step with their source although the tree is, each with what is known of it.
     pub(crate) fn dead(&self) -> impl Iterator<Item = (&str, &RepositoryRecord)> {
         // While it is tried again, the headline says so.
@@ -88,7 +108,8 @@ pub(crate) fn sentence(name: &str, record: &RepositoryRecord) -> String {
         || "was never synced".to_owned(),
         |at| format!("is as old as {}", at.strftime("%Y-%m-%d %H:%M UTC")),
     );
-    format!("the repository {name} {age}: {error}; try: {}", sync::again(name))
+    let command = record.repair.clone().unwrap_or_else(|| sync::again(name));
+    format!("the repository {name} {age}: {error}; try: {command}")
 }
 
 /// What syncing did, counted on the volume so that a restart loop cannot hammer a mirror.
@@ -137,4 +158,7 @@ pub struct RepositoryRecord {
     pub revision: Option<String>,
     /// Why it failed since.
     pub error: Option<String>,
+    /// What to type, where another sync alone does not help.
+    #[serde(default)]
+    pub repair: Option<String>,
 }

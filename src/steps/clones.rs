@@ -56,7 +56,7 @@ pub(crate) fn mend(task: &mut Task, repository: &Repository, done: &mut Vec<Stri
 }
 
 /// Looks whether all of a repository is there after its sync: git calls a clone up to date whatever became of its
-/// files. Those that are missing are written.
+/// files. Those that are missing are written. A clone that git cannot read is named with what makes a new one.
 pub(crate) fn complete(task: &mut Task, repository: &Repository, synced: &mut Synced) -> Result<(), Trouble> {
     let location = &repository.location;
     let is_clone = location.join(".git").symlink_metadata().is_ok_and(|meta| meta.is_dir());
@@ -64,15 +64,36 @@ pub(crate) fn complete(task: &mut Task, repository: &Repository, synced: &mut Sy
         return Ok(());
     }
     let path = location.display().to_string();
-    let lost = lost_files(task, location)?;
+    let listed = ask_git(task, location, &command::lost_files(&path))?;
+    let at_head = ask_git(task, location, &command::is_at_head(&path))?;
+    let mut damage = damage(&listed).or_else(|| damage(&at_head));
+    if damage.is_none() && synced.failures().any(|(name, _)| name == repository.name) {
+        damage = self::damage(&ask_git(task, location, &command::is_connected(&path))?);
+    }
+    if let Some(words) = damage {
+        synced.damaged(repository, &words);
+        return Ok(());
+    }
+    let lost = lines(&listed);
     let mut left = lost;
     if lost > 0 {
         ask_git(task, location, &command::check_out(&path, true))?;
-        left = lost_files(task, location)?;
+        left = lines(&ask_git(task, location, &command::lost_files(&path))?);
     }
-    let at_head = ask_git(task, location, &command::is_at_head(&path))?.0;
-    synced.complete(repository, lost, left, at_head != Exit::Code(1));
+    synced.complete(repository, lost, left, at_head.0 != Exit::Code(1));
     Ok(())
+}
+
+/// What git said when it gave up, which it does with 128.
+fn damage((exit, text): &(Exit, Vec<u8>)) -> Option<String> {
+    let text = String::from_utf8_lossy(text);
+    let words = || text.lines().filter_map(|line| line.strip_prefix("fatal: ")).next_back();
+    (*exit == Exit::Code(128)).then(|| words().unwrap_or("it gave no reason").to_owned())
+}
+
+fn lines((exit, text): &(Exit, Vec<u8>)) -> usize {
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    if *exit == Exit::Code(0) { lines.count() } else { 0 }
 }
 
 /// Asks git. A clone has its own configuration, which names programs to run, so whoever owns the clone owns them as well: git runs as
@@ -84,15 +105,6 @@ fn ask_git(task: &mut Task, location: &Path, command: &Command) -> Result<(Exit,
     };
     let owner = owner(location).or_else(|| owner(&location.join(".git")));
     task.capture_as(owner, command)
-}
-
-fn lost_files(task: &mut Task, location: &Path) -> Result<usize, Trouble> {
-    let (exit, text) = ask_git(task, location, &command::lost_files(&location.display().to_string()))?;
-    Ok(if exit == Exit::Code(0) {
-        text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count()
-    } else {
-        0
-    })
 }
 
 /// When the files of a repository were put together that is no clone (`metadata/timestamp.chk`).

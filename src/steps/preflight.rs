@@ -52,6 +52,9 @@ pub(crate) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Ve
     // What the engine withholds looks like a wrong setting to whoever does not know.
     rights(None)?;
     let settings = configure(task, missing.is_empty())?;
+    if repositories.is_none() {
+        return Err(no_repositories(&task.repos_config()?));
+    }
     rights(Some(&settings.tmpdir))?;
     elsewhere(task, &settings);
     attention::look(task, &settings);
@@ -138,6 +141,30 @@ fn elsewhere(task: &mut Task, settings: &Settings) {
         place.display()
     );
     task.warn("pkgdir", (!task.is_offered(settings)).then_some(text));
+}
+
+/// Portage answers also when no repository is there. A file where one belongs is too much for it.
+fn no_repositories(answer: &[u8]) -> Trouble {
+    let answer = String::from_utf8_lossy(answer);
+    let lines: Vec<&str> = answer.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.last().copied().unwrap_or("it says nothing");
+    let quoted = last.split('\'').find(|part| part.starts_with('/')).map(Path::new);
+    let in_the_way = quoted.and_then(|path| path.ancestors().find(|path| path.is_file()));
+    let (message, suggestions) = match in_the_way {
+        Some(file) => {
+            let path = file.display().to_string();
+            let aside = shell_word(&format!("{path}.aside"));
+            let message = format!("{path} is no directory, and a repository belongs there (repos.conf)");
+            let path = shell_word(&path);
+            (message, vec![format!("ls -la {path}"), format!("mv -T {path} {aside}")])
+        }
+        None => (
+            format!("Portage does not say which repositories there are: {last}"),
+            vec!["portageq repos_config /".to_owned()],
+        ),
+    };
+    let evidence = lines[lines.len().saturating_sub(5)..].iter().map(|line| (*line).to_owned()).collect();
+    Box::new(Failure { evidence, suggestions, ..Failure::new(Class::Config, message) })
 }
 
 /// A profile that leads nowhere makes every command of Portage fail with many words.

@@ -147,10 +147,7 @@ fn without_a_least_interval_each_cycle_syncs() {
     builder.gbsup(&["sync"]).ok();
     wait_synced_cycle(&mut builder, 3);
     let logs = builder.logs();
-    assert!(
-        logs.contains(" files of pocket in /var/db/repos/pocket were missing: checked out again"),
-        "{logs}"
-    );
+    assert!(logs.contains(" missing of pocket in /var/db/repos/pocket: checked out again"), "{logs}");
     assert_eq!(builder.sh("git -C /var/db/repos/pocket ls-files --deleted"), "");
     assert_eq!(builder.sh("sort -u /srv/who"), "portage\n");
 }
@@ -203,6 +200,27 @@ fn a_clone_cut_short_is_made_good_and_a_dead_repository_makes_no_other_old() {
     let status = builder.wait_waiting();
     assert_eq!(status.cycle.map(|cycle| cycle.id), Some(2));
     assert_eq!(status.sync.revision.as_deref().map(str::len), Some(40));
+
+    // A power loss took what git needs, and no sync brings it back.
+    builder.sh(": >/var/db/repos/fresh/.git/HEAD; rm /etc/portage/postsync.d/sick");
+    builder.gbsup(&["sync"]).ok();
+    let status = wait_synced_cycle(&mut builder, 3);
+    let told = "git cannot read its clone in /var/db/repos/fresh (not a git repository";
+    let warning = status.warnings.iter().find(|warning| warning.contains(told));
+    let warning = warning.unwrap_or_else(|| panic!("{:?}", status.warnings));
+    let (_, command) = warning.split_once("; type: ").unwrap_or_else(|| panic!("{warning}"));
+    assert_eq!(command, "mv -T /var/db/repos/fresh /var/db/repos/fresh.damaged && emaint sync -r pocket");
+    builder.sh(command);
+    builder.gbsup(&["sync"]).ok();
+    let status = wait_synced_cycle(&mut builder, 4);
+    assert!(status.sync.stale_since.is_none(), "{status:#?}");
+
+    // Something else stands where the tree belongs.
+    builder.sh("cd /var/db/repos && mv -T fresh aside && touch fresh");
+    builder.gbsup(&["sync"]).ok();
+    let status = builder.wait_for("it is paused", |status| status.state == Mode::Paused);
+    let told = "/var/db/repos/fresh is no directory, and a repository belongs there (repos.conf)";
+    assert!(status.headline.contains(told), "{}", status.headline);
 }
 
 #[test]

@@ -105,6 +105,7 @@ fn sync_of(code: i32, dead: &[&str], failed: Option<&str>) -> Report {
         name: name.into(),
         revision: Some("abc".into()),
         why: dead.contains(&name).then(|| "no route".into()),
+        repair: None,
     };
     let synced = Synced {
         repositories: ["a", "b"].map(outcome).to_vec(),

@@ -240,6 +240,7 @@ pub(crate) fn repositories(each: &[(&str, Option<&str>)]) -> Report {
         name: (*name).to_owned(),
         revision: why.is_none().then(|| format!("{name}-abc")),
         why: why.map(str::to_owned),
+        repair: None,
     };
     let synced = Synced {
         repositories: each.iter().map(outcome).collect(),

@@ -102,7 +102,8 @@ fn sync_failure(ran: &Ran, synced: &Synced) -> Failure {
         Some(failure) if synced.repositories.len() < 2 || synced.failed.is_some() => failure.message,
         _ => synced.sentence(),
     };
-    let mut suggestions: Vec<String> = synced.failures().map(|(name, _)| sync::again(name)).collect();
+    let failed = synced.repositories.iter().filter(|one| one.why.is_some());
+    let mut suggestions: Vec<String> = failed.map(sync::Outcome::command).collect();
     if suggestions.is_empty() || synced.failed.is_some() {
         suggestions = vec![ran.command.clone()];
     }

@@ -2,6 +2,7 @@
 
 use super::Turn;
 use crate::decide::audit::to_rebuild;
+use crate::decide::view::count;
 use crate::model::failure::{Class, Failure};
 use crate::model::job::Job;
 use crate::model::offer::{Broken, Held, Why};
@@ -34,7 +35,8 @@ impl Turn {
         let was_tried = |broken: &&Broken| tried.iter().any(|tried| tried.is(broken));
         self.state.durable.broken = broken.iter().filter(was_tried).cloned().collect();
         if held.is_empty() || self.state.live.config.publish.hold_back {
-            self.say(format!("{offered} packages can be offered, {} are held back", held.len()));
+            let offered = u64::try_from(offered).unwrap_or(u64::MAX);
+            self.say(format!("{} can be offered, {} held back", count(offered), held.len()));
             return self.next_after(Step::Audit);
         }
         self.fail(held.iter().map(failure).collect(), Step::Audit);

@@ -403,7 +403,7 @@ fn old_tree(state: &State) -> String {
     }
 }
 
-fn count(packages: u64) -> String {
+pub(super) fn count(packages: u64) -> String {
     format!("{packages} package{}", if packages == 1 { "" } else { "s" })
 }
 
@@ -479,10 +479,7 @@ fn warnings(state: &State) -> Vec<String> {
             live.space.path
         ));
     }
-    if let Some(since) = durable.sync.stale_since {
-        let error = durable.sync.error.as_deref().unwrap_or("the sync failed");
-        warnings.push(format!("the tree is as old as {}: {error}", since.strftime("%Y-%m-%d %H:%M UTC")));
-    }
+    warnings.extend(durable.sync.old_tree());
     warnings.extend(durable.sync.dead().map(|(name, record)| sync::sentence(name, record)));
     warnings.extend(durable.sync.notes.iter().cloned());
     warnings.extend(durable.release.as_ref().and_then(older));

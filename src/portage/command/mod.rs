@@ -213,6 +213,12 @@ pub fn is_at_head(clone: &str) -> Command {
     of_clone(clone, &["diff-index", "--cached", "--quiet", "--no-ext-diff", "HEAD", "--"])
 }
 
+/// Ends with 128 when a part of the commit that HEAD names is not there.
+#[must_use]
+pub fn is_connected(clone: &str) -> Command {
+    of_clone(clone, &["rev-list", "--objects", "--no-walk", "--quiet", "HEAD"])
+}
+
 fn in_clone(clone: &str, rest: &[&str]) -> Command {
     // A directory above it, or a file of it, may belong to another user, whom git would not trust.
     let git = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", clone];

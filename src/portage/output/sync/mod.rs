@@ -24,6 +24,16 @@ pub struct Outcome {
     pub revision: Option<String>,
     /// Why it is not in step with its source, in one line; nothing when it is.
     pub why: Option<String>,
+    /// What to type before another sync can work, where trying again is not enough.
+    pub repair: Option<String>,
+}
+
+impl Outcome {
+    /// What to type so that it is in step with its source.
+    #[must_use]
+    pub fn command(&self) -> String {
+        self.repair.clone().unwrap_or_else(|| again(&self.name))
+    }
 }
 
 /// That the main repository is not there, without which nothing can be built.
@@ -75,18 +85,31 @@ impl Synced {
         let path = shell_quote(&location.display().to_string());
         let location = location.display();
         if left > 0 {
-            let why = format!("{left} of its files are not there, in {location}; see: git -C {path} status");
+            let are = if left == 1 { "is" } else { "are" };
+            let why =
+                format!("{left} of its files {are} not there, in {location}; see: git -C {path} status");
             if let Some(outcome) = self.repositories.iter_mut().find(|one| one.name == *name) {
                 outcome.why.get_or_insert(why);
             }
         } else if lost > 0 {
-            self.repairs
-                .push(format!("{lost} files of {name} in {location} were missing: checked out again"));
+            let were = if lost == 1 { "file was" } else { "files were" };
+            self.repairs.push(format!("{lost} {were} missing of {name} in {location}: checked out again"));
         }
         if !at_head {
             self.notes.push(format!(
                 "what is checked out of {name} is not its revision; see: git -C {path} status"
             ));
+        }
+    }
+
+    /// Takes in that git cannot read a clone any more, in git's own words.
+    pub fn damaged(&mut self, repository: &Repository, words: &str) {
+        let Repository { name, location, .. } = repository;
+        if let Some(outcome) = self.repositories.iter_mut().find(|one| one.name == *name) {
+            outcome.why = Some(format!("git cannot read its clone in {} ({words})", location.display()));
+            let path = location.display().to_string();
+            let aside = shell_quote(&format!("{path}.damaged"));
+            outcome.repair = Some(format!("mv -T {} {aside} && {}", shell_quote(&path), again(name)));
         }
     }
 
@@ -254,7 +277,7 @@ pub fn conclude(heard: &Heard, how: &Syncer, exit: Option<i32>, chosen: &[Reposi
                 None => "the sync ended before its turn".to_owned(),
             }),
         };
-        synced.repositories.push(Outcome { name, revision: None, why });
+        synced.repositories.push(Outcome { name, why, ..Outcome::default() });
     }
     synced.notes = notes(heard, how);
     if !well && !heard.has_begun() && heard.refused.is_none() {

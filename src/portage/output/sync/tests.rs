@@ -363,8 +363,34 @@ fn a_clone_without_its_files_is_not_synced() {
     synced.complete(&tree, 0, 0, true);
     assert!(synced.is_whole() && synced.repairs.is_empty() && synced.notes.is_empty());
     synced.complete(&tree, 2, 0, false);
-    assert!(synced.is_whole() && synced.repairs[0].contains("2 files of pocket in "), "{synced:?}");
+    assert!(
+        synced.is_whole() && synced.repairs[0].contains("2 files were missing of pocket in "),
+        "{synced:?}"
+    );
     assert!(synced.notes[0].starts_with("what is checked out of pocket is not its revision"), "{synced:?}");
     synced.complete(&tree, 2, 1, true);
-    assert!(synced.sentence().contains("pocket: 1 of its files are not there, in "), "{}", synced.sentence());
+    assert!(synced.sentence().contains("pocket: 1 of its files is not there, in "), "{}", synced.sentence());
+}
+
+#[test]
+fn a_clone_that_git_cannot_read_is_named_with_what_makes_a_new_one() {
+    let tree = repository("my tree", "git", "file:///srv/tree");
+    let dead = Outcome {
+        name: "my tree".to_owned(),
+        why: Some("it ended with status 128 and gave no reason".to_owned()),
+        ..Outcome::default()
+    };
+    let mut synced = Synced { repositories: vec![dead], ..Synced::default() };
+    assert_eq!(synced.repositories[0].command(), "emaint sync -r 'my tree'");
+    synced.damaged(&tree, "bad object HEAD");
+    let place = tree.location.display();
+    assert_eq!(
+        synced.sentence(),
+        format!("the sync failed: my tree: git cannot read its clone in {place} (bad object HEAD)")
+    );
+    let command = synced.repositories[0].command();
+    assert!(
+        command.starts_with("mv -T ") && command.ends_with(".damaged' && emaint sync -r 'my tree'"),
+        "{command}"
+    );
 }
