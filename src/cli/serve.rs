@@ -25,6 +25,9 @@ pub struct ServeArgs {
     /// The process that started it, without which it ends
     #[arg(long, hide = true)]
     pub parent: Option<i32>,
+    /// Standard input tells what the builder does
+    #[arg(long, hide = true)]
+    pub told: bool,
     /// Seconds that a client may take for a request
     #[arg(long, hide = true, default_value_t = 15.0, value_parser = seconds)]
     pub request_timeout: f64,

@@ -320,6 +320,7 @@ impl Walk {
             ("http", "listen") => slot.one(http::listen, &mut config.http.listen),
             ("http", "url") => slot.one(http::url, &mut config.http.url),
             ("http", "max_connections") => slot.one(http::connections, &mut config.http.max_connections),
+            ("http", "max_pages") => slot.one(http::pages, &mut config.http.max_pages),
             ("notify", "name") => slot.one(values::word, &mut config.notify.name),
             ("notify", "events") => slot.list(notify::event, &mut config.notify.events),
             ("notify", "command") => slot.list(values::word, &mut config.notify.command),

@@ -18,6 +18,8 @@ pub struct Http {
     pub url: String,
     /// Connections at the same time; at least 1.
     pub max_connections: u16,
+    /// Pages that are open at the same time, beside them.
+    pub max_pages: u16,
 }
 
 impl Default for Http {
@@ -26,6 +28,7 @@ impl Default for Http {
             listen: Some(SocketAddr::from(([0, 0, 0, 0], 8080))),
             url: String::new(),
             max_connections: 256,
+            max_pages: 512,
         }
     }
 }
@@ -63,13 +66,21 @@ pub fn location(text: &str) -> Result<String, String> {
 
 /// `http.max_connections`
 pub(super) fn connections(value: &DeValue) -> Read<u16> {
-    let number = match value {
-        DeValue::Integer(number) => u16::from_str_radix(number.as_str(), number.radix()).ok(),
-        _ => None,
-    };
-    number
+    whole(value)
         .filter(|number| *number > 0)
         .ok_or_else(|| values::mismatch("a whole number from 1 to 65535", value))
+}
+
+/// `http.max_pages`
+pub(super) fn pages(value: &DeValue) -> Read<u16> {
+    whole(value).ok_or_else(|| values::mismatch("a whole number from 0 to 65535", value))
+}
+
+fn whole(value: &DeValue) -> Option<u16> {
+    match value {
+        DeValue::Integer(number) => u16::from_str_radix(number.as_str(), number.radix()).ok(),
+        _ => None,
+    }
 }
 
 #[expect(clippy::ref_option, reason = "serde hands the field over as it is")]

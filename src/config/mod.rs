@@ -77,7 +77,7 @@ const KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("stop", &["grace"]),
-    ("http", &["listen", "url", "max_connections"]),
+    ("http", &["listen", "url", "max_connections", "max_pages"]),
     (
         "notify",
         &[

@@ -5,7 +5,7 @@
 //! byte to the file first and hands whole lines on after that.
 
 use std::io::{self, PipeReader, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -125,6 +125,8 @@ pub(crate) struct Launch<'a> {
     pub job_file: Option<&'a Path>,
     /// What it reads on standard input.
     pub input: &'a [u8],
+    /// What it has as standard input instead; its own end of a way.
+    pub stdin: Option<OwnedFd>,
     /// The user and the group that it runs as where it would run as root; root's own when absent.
     pub user: Option<(u32, u32)>,
 }
@@ -132,7 +134,7 @@ pub(crate) struct Launch<'a> {
 impl<'a> Launch<'a> {
     /// A child that nobody needs to find again, with nothing to read.
     pub(crate) fn new(handle: &'a Handle, inherits: Inherits<'a>) -> Self {
-        Self { handle, inherits, job: 0, job_file: None, input: &[], user: None }
+        Self { handle, inherits, job: 0, job_file: None, input: &[], stdin: None, user: None }
     }
 }
 
@@ -195,9 +197,10 @@ impl Launch<'_> {
         let (program, arguments) =
             command.argv.split_first().map_or(("true", &[][..]), |(p, a)| (p.as_str(), a));
         let expression = duct::cmd(program, arguments).dir("/");
-        let expression = match self.input {
-            [] => expression.stdin_null(),
-            input => expression.stdin_file(sys::file_in_memory(input)?),
+        let expression = match (&self.stdin, self.input) {
+            (Some(stdin), _) => expression.stdin_file(stdin.try_clone()?),
+            (None, []) => expression.stdin_null(),
+            (None, input) => expression.stdin_file(sys::file_in_memory(input)?),
         };
         let own = command.env.iter().cloned().chain(children::mark(self.job));
         let expression = expression

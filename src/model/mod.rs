@@ -29,6 +29,7 @@ pub mod state;
 pub mod status;
 pub mod step;
 pub mod sync;
+pub mod told;
 pub mod verified;
 pub mod work;
 

@@ -200,7 +200,7 @@ impl PackageOutcome {
 }
 
 /// A cycle as it is read back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CycleRow {
     /// Its number.
     pub id: u64,
@@ -249,7 +249,7 @@ impl CycleRow {
 }
 
 /// A prediction as it is read back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PredictionRow {
     /// When the build began.
     pub at: Timestamp,
@@ -279,7 +279,7 @@ impl PredictionRow {
 }
 
 /// A release as it is read back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseRow {
     /// Its name.
     pub release: String,
@@ -292,7 +292,7 @@ pub struct ReleaseRow {
 }
 
 /// What was done about a failure, as it is read back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemedyRow {
     /// The step.
     pub step: String,
@@ -311,7 +311,7 @@ pub struct RemedyRow {
 }
 
 /// A step as it is read back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRow {
     /// Its name.
     pub step: String,
@@ -337,7 +337,7 @@ pub struct FailedRow {
 }
 
 /// A package as it is read back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageRow {
     /// `category/name-version`.
     pub package: String,

@@ -49,6 +49,8 @@ pub(super) struct Effects {
     shown: Option<Box<State>>,
     /// A look at the flag files was asked for and has not been reported, and whether another one has to follow.
     looking: Option<bool>,
+    /// The history is being written to.
+    recording: bool,
 }
 
 enum Effect {
@@ -131,6 +133,9 @@ impl Supervisor {
         effects.under_way = effects.under_way.saturating_sub(1);
         effects.since = (effects.under_way > 0).then(Instant::now);
         effects.told = false;
+        if effects.under_way == 0 && std::mem::take(&mut effects.recording) {
+            self.telling.recorded();
+        }
     }
 
     /// Begins the job that waited for this, or does not.
@@ -199,12 +204,15 @@ impl Supervisor {
             Action::Look { job } => self.look(job),
             Action::Examine { job } => self.examine(job),
             Action::Answer { to, reply } => self.answer(to, reply),
-            Action::Record(record) => self.order(Order::Record(record)),
+            Action::Record(record) => {
+                self.effects.recording = true;
+                self.order(Order::Record(record));
+            }
             Action::Notify { way, note } => {
                 let status = Box::new(view::status(&self.state, self.now()));
                 self.deliver(Parcel::Message(way, note, Some(status)));
             }
-            Action::Serve(http) => self.serving.start(&self.state.live.config, &http),
+            Action::Serve(http) => self.serving.start(&self.state.live.config, &http, &self.telling),
             Action::StopServing => self.serving.stop(),
             Action::Beat => self.deliver(Parcel::Beat),
             Action::Say(text) => info!("{text}"),
@@ -262,6 +270,12 @@ impl Supervisor {
             self.state.live.space.path,
             in_words(SLOW)
         );
+    }
+
+    /// Leaves what anybody is shown to whoever tells the server.
+    pub(super) fn tell(&mut self, status: &Status) {
+        let state = self.effects.shown.as_deref().unwrap_or(&self.state);
+        self.telling.tell(status, || view::still_to_merge(state));
     }
 
     /// For how long something has been under way, if that is too long.

@@ -14,6 +14,7 @@ mod released_tests;
 mod serving;
 mod signals;
 pub mod socket;
+mod telling;
 mod watching;
 
 use std::collections::HashMap;
@@ -45,6 +46,7 @@ use perform::Performer;
 use serving::Serving;
 use signals::{Meaning, Signals};
 use socket::Asked;
+use telling::Telling;
 use watching::{Eyes, Viewer, Viewers};
 
 /// How long the last lines may take to leave.
@@ -131,6 +133,7 @@ struct Supervisor {
     console: Console,
     performer: Performer,
     serving: Serving,
+    telling: Telling,
     keeping: Keeping,
     eyes: Eyes,
     effects: Effects,
@@ -181,6 +184,7 @@ impl Supervisor {
             state: State::new(config, now),
             began: Instant::now(),
             serving: Serving::new(console.clone(), events.clone()),
+            telling: Telling::new(),
             performer: Performer::new(console.clone(), events.clone()),
             console,
             keeping,
@@ -235,6 +239,7 @@ impl Supervisor {
     async fn leave(self, mut inputs: Inputs) {
         drop(std::fs::remove_file(socket::path()));
         inputs.server.abort();
+        self.telling.end();
         self.keeping.give(Order::Close);
         let closed = async {
             while let Some(done) = inputs.done.recv().await {
@@ -256,6 +261,7 @@ impl Supervisor {
         let wake = until_wake(&self.state, self.now());
         let late = self.viewers.due();
         let slow = self.effects.until_slow();
+        let pages = self.telling.due();
         tokio::select! {
             Some(event) = inputs.events.recv() => Came::Event(event),
             Some(done) = inputs.done.recv() => Came::Done(done),
@@ -270,6 +276,11 @@ impl Supervisor {
             () = sleep(wake.unwrap_or_default()), if wake.is_some() => Came::Event(Event::Timer),
             () = sleep_until(late.unwrap_or(self.began).into()), if late.is_some() => {
                 self.show_the_late();
+                Came::Nothing
+            }
+            () = sleep_until(pages.unwrap_or(self.began).into()), if pages.is_some() => {
+                self.telling.looks();
+                self.show(Viewer::Server);
                 Came::Nothing
             }
             () = sleep(slow.unwrap_or_default()), if slow.is_some() => Came::Slow,
@@ -331,6 +342,7 @@ impl Supervisor {
             self.said = Some(about);
             announce(&status);
         }
+        self.tell(&status);
     }
 }
 

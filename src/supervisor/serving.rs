@@ -1,7 +1,8 @@
 //! The server as a child: it is this program in another role, and nothing of the supervisor waits for it.
 //!
 //! The supervisor never touches the network. What listens there has a process of its own ([`crate::web`]), which gives up
-//! its rights itself, once it has its socket, and which ends with the supervisor, whatever becomes of that.
+//! its rights itself, once it has its socket, and which ends with the supervisor, whatever becomes of that. What the builder
+//! does it is told on its standard input (`telling`).
 
 use std::{io, thread};
 
@@ -9,10 +10,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::{Config, Http};
 use crate::host::console::Console;
-use crate::host::process::{Handle, Launch, Sink};
+use crate::host::process::{Ended, Handle, Launch, Sink};
 use crate::model::{Event, Exit, Force};
 use crate::portage::command::{Command, Inherits};
 use crate::render::clean;
+
+use super::telling::Telling;
 
 /// How much is told of its last word.
 const SHOWN: usize = 200;
@@ -31,14 +34,21 @@ impl Serving {
     }
 
     /// Starts it; its end is an [`Event::ServerEnded`].
-    pub(super) fn start(&mut self, config: &Config, http: &Http) {
+    pub(super) fn start(&mut self, config: &Config, http: &Http, telling: &Telling) {
         let handle = Handle::default();
         self.handle = handle.clone();
         let command = command(config, http);
         let (console, events) = (self.console.clone(), self.events.clone());
+        let told = telling.begin(&config.volume.path);
         let started = thread::Builder::new().name("server".into()).spawn(move || {
             let mut said = Said { console, last: String::new() };
-            let ended = Launch::new(&handle, Inherits::Nothing).run(&command, &mut said);
+            let ended = match told {
+                Ok((stdin, _line)) => {
+                    let launch = Launch { stdin: Some(stdin), ..Launch::new(&handle, Inherits::Nothing) };
+                    launch.run(&command, &mut said)
+                }
+                Err(problem) => Ended { exit: Exit::NotStarted(problem.to_string()), log_error: None },
+            };
             let why = match ended.exit {
                 Exit::Code(_) if !said.last.is_empty() => said.last,
                 Exit::Code(code) => format!("the server ended with exit code {code}"),
@@ -61,13 +71,15 @@ impl Serving {
 /// The configuration goes along as it is in force, whatever is in the file by now.
 fn command(config: &Config, http: &Http) -> Command {
     // As it runs, even when its file was replaced meanwhile.
-    let argv = ["/proc/self/exe", "serve", "--parent", &std::process::id().to_string()].map(str::to_owned);
+    let argv =
+        ["/proc/self/exe", "serve", "--told", "--parent", &std::process::id().to_string()].map(str::to_owned);
     let listen = http.listen.map(|address| address.to_string()).unwrap_or_default();
     let env = [
         ("GBSUP_CONFIG", "/dev/null".to_owned()),
         ("GBSUP_VOLUME_PATH", config.volume.path.display().to_string()),
         ("GBSUP_HTTP_LISTEN", listen),
         ("GBSUP_HTTP_MAX_CONNECTIONS", http.max_connections.to_string()),
+        ("GBSUP_HTTP_MAX_PAGES", http.max_pages.to_string()),
         ("GBSUP_LOG_LEVEL", config.log.level.name().to_owned()),
         ("GBSUP_LOG_FORMAT", config.log.format.name().to_owned()),
     ];

@@ -60,6 +60,8 @@ pub(super) enum Viewer {
     Client(oneshot::Sender<Reply>),
     /// Whoever reads the log.
     Log,
+    /// The server, for those who have its page open.
+    Server,
 }
 
 /// Those who wait for a look, the first one first.
@@ -191,6 +193,7 @@ impl Supervisor {
             // It may have gone.
             Viewer::Client(client) => drop(client.send(Reply::Status { status: Box::new(status) })),
             Viewer::Log => info!("status:\n{}", render::page(&status, Look::PLAIN)),
+            Viewer::Server => self.tell(&status),
         }
     }
 

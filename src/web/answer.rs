@@ -1,33 +1,45 @@
-//! One request, one answer.
+//! One request, one answer: a view of the builder (`views`), or a file of a release.
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::body::{Answer, Outgoing, Slice};
 use super::conditional::{Part, part, to_http};
+use super::crowd;
 use super::pages;
 use super::path::{self, Place, Refused, Target};
+use super::reply::{self, CURRENT, HTML, failed, missing, moved, set, text};
 use super::tree::{Found, Opened, PACKAGES, PACKAGES_GZ, Tree};
+use super::views::{self, Site};
 use crate::model::release::{Id, Release};
 
 /// Something below `/releases/ID/` never changes.
 const FIXED: &str = "public, max-age=31536000, immutable";
-/// What `/binpkgs/` has may be another thing at any time: kept, but asked for again.
-const CURRENT: &str = "no-cache";
-/// The pages have a style sheet and need nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'";
 
 /// Answers; what the request has in its body is not read.
-pub(super) fn answer<B>(tree: &Tree, request: &Request<B>, outgoing: &Outgoing) -> Response<Answer> {
-    let asked = Asked { tree, headers: request.headers(), outgoing };
+pub(super) fn answer<B>(
+    site: &Site,
+    place: &crowd::Place,
+    request: &Request<B>,
+    outgoing: &Outgoing,
+) -> Response<Answer> {
+    let headers = request.headers();
     let path = request.uri().path();
-    let response = match *request.method() {
-        Method::GET | Method::HEAD => asked.path(path),
+    let head = *request.method() == Method::HEAD;
+    let response = match (request.method(), views::find(path)) {
+        (&Method::GET | &Method::HEAD, Some(view)) => {
+            place.sends(true);
+            views::Asked { site, headers, head, place }.view(view)
+        }
+        (&Method::GET | &Method::HEAD, None) => {
+            place.sends(false);
+            Asked { tree: &site.tree, headers, outgoing }.path(path)
+        }
         _ => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.");
             set(&mut response, header::ALLOW, "GET, HEAD");
@@ -39,6 +51,7 @@ pub(super) fn answer<B>(tree: &Tree, request: &Request<B>, outgoing: &Outgoing) 
     response
 }
 
+/// A request for a file.
 struct Asked<'a> {
     tree: &'a Tree,
     headers: &'a HeaderMap,
@@ -52,7 +65,7 @@ impl Asked<'_> {
             Ok(Target::Slash) => moved(&format!("{path}/")),
             Ok(Target::Health) => text(StatusCode::OK, "It answers."),
             Ok(Target::Style) => {
-                of_text(StatusCode::OK, Bytes::from_static(pages::STYLE.as_bytes()), "text/css")
+                reply::body(self.headers, Bytes::from_static(pages::STYLE.as_bytes()), "text/css")
             }
             Ok(Target::Key) => self.key(),
             Ok(Target::Releases) => self.releases(),
@@ -77,7 +90,7 @@ impl Asked<'_> {
 
     fn releases(&self) -> Response<Answer> {
         match self.tree.ids() {
-            Ok(ids) => html(pages::releases(&ids, self.tree.current()).into()),
+            Ok(ids) => self.html(pages::releases(&ids, self.tree.current())),
             Err(error) => failed(&error, "releases"),
         }
     }
@@ -103,7 +116,7 @@ impl Asked<'_> {
             Ok(Found::File(opened)) => self.file(&opened, kind(&place.path), keep),
             Ok(Found::Directory(entries)) if place.path.is_empty() => self.release(id, &entries, path),
             Ok(Found::Directory(entries)) => {
-                html(pages::directory(&format!("{id}: {}", place.path), &entries).into())
+                self.html(pages::directory(&format!("{id}: {}", place.path), &entries))
             }
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => moved(&format!("{path}/")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing("There is no such file."),
@@ -137,7 +150,11 @@ impl Asked<'_> {
             io::Result::Ok(pages::release(&release, entries))
         });
         // Of another version, or not made by gbsup: its files are there all the same.
-        html(page.unwrap_or_else(|_| pages::directory(path, entries).into()))
+        self.html(page.unwrap_or_else(|_| pages::directory(path, entries).into()))
+    }
+
+    fn html(&self, page: impl Into<Bytes>) -> Response<Answer> {
+        reply::body(self.headers, page, HTML)
     }
 
     fn file(&self, opened: &Arc<Opened>, kind: &'static str, keep: &'static str) -> Response<Answer> {
@@ -203,52 +220,4 @@ fn kind(path: &str) -> &'static str {
         Some((_, "tar")) => "application/x-tar",
         _ => "application/octet-stream",
     }
-}
-
-fn set(response: &mut Response<Answer>, name: HeaderName, value: &str) {
-    // What could not stand in a header was refused as a path; without it the answer is still right.
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
-    }
-}
-
-fn of_text(status: StatusCode, body: Bytes, kind: &str) -> Response<Answer> {
-    let length = body.len().to_string();
-    let mut response = Response::new(Answer::Text(body));
-    *response.status_mut() = status;
-    set(&mut response, header::CONTENT_LENGTH, &length);
-    set(&mut response, header::CONTENT_TYPE, kind);
-    set(&mut response, header::CACHE_CONTROL, CURRENT);
-    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    response
-}
-
-fn html(body: Bytes) -> Response<Answer> {
-    let mut response = of_text(StatusCode::OK, body, "text/html; charset=utf-8");
-    set(&mut response, header::CONTENT_SECURITY_POLICY, POLICY);
-    response
-}
-
-/// One sentence.
-fn text(status: StatusCode, sentence: &str) -> Response<Answer> {
-    of_text(status, format!("{sentence}\n").into(), "text/plain; charset=utf-8")
-}
-
-fn missing(sentence: &str) -> Response<Answer> {
-    text(StatusCode::NOT_FOUND, sentence)
-}
-
-fn moved(to: &str) -> Response<Answer> {
-    let mut response = text(StatusCode::MOVED_PERMANENTLY, "It is a directory: its name ends with a slash.");
-    set(&mut response, header::LOCATION, to);
-    response
-}
-
-fn failed(error: &io::Error, path: &str) -> Response<Answer> {
-    if error.kind() == io::ErrorKind::PermissionDenied {
-        warn!("{path} may not be read by the server's user: it has to be readable by others");
-        return text(StatusCode::FORBIDDEN, "The server may not read this file.");
-    }
-    warn!("{path} cannot be read: {error}");
-    text(StatusCode::INTERNAL_SERVER_ERROR, "The file cannot be read.")
 }

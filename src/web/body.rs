@@ -1,4 +1,4 @@
-//! What answers consist of: a text, or a part of a file that the kernel sends by itself.
+//! What answers consist of: a text, a part of a file that the kernel sends by itself, or what happens as it comes.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::mpsc;
 
 use super::tree::Opened;
 
@@ -49,13 +50,17 @@ pub(super) enum Answer {
     File(Slice, Outgoing),
     /// The rest of one that is being sent: so many bytes.
     Sending(u64),
+    /// Events without an end.
+    Live(mpsc::Receiver<Bytes>),
 }
 
 impl Answer {
-    fn left(&self) -> u64 {
+    /// Bytes to come; nothing when nobody knows.
+    fn left(&self) -> Option<u64> {
         match self {
-            Self::Text(text) => u64::try_from(text.len()).unwrap_or(u64::MAX),
-            Self::File(Slice { length, .. }, _) | Self::Sending(length) => *length,
+            Self::Text(text) => Some(u64::try_from(text.len()).unwrap_or(u64::MAX)),
+            Self::File(Slice { length, .. }, _) | Self::Sending(length) => Some(*length),
+            Self::Live(_) => None,
         }
     }
 }
@@ -66,10 +71,13 @@ impl Body for Answer {
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
-        let left = this.left();
+        if let Self::Live(events) = this {
+            return events.poll_recv(cx).map(|event| event.map(|bytes| Ok(Frame::data(bytes))));
+        }
+        let left = this.left().unwrap_or_default();
         if left == 0 {
             return Poll::Ready(None);
         }
@@ -89,10 +97,10 @@ impl Body for Answer {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left() == 0
+        self.left() == Some(0)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left())
+        self.left().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

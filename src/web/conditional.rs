@@ -39,12 +39,12 @@ pub(super) fn part(headers: &HeaderMap, version: &Version, size: u64) -> Part {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let date = |name| text(name).and_then(from_http);
     match (text(header::IF_MATCH), date(header::IF_UNMODIFIED_SINCE)) {
-        (Some(tags), _) if !listed(tags, &version.tag) => return Part::Failed,
+        (Some(tags), _) if !is_listed(tags, &version.tag) => return Part::Failed,
         (None, Some(date)) if version.modified > date => return Part::Failed,
         _ => {}
     }
     match (text(header::IF_NONE_MATCH), date(header::IF_MODIFIED_SINCE)) {
-        (Some(tags), _) if listed(tags, &version.tag) => return Part::NotModified,
+        (Some(tags), _) if is_listed(tags, &version.tag) => return Part::NotModified,
         (None, Some(date)) if version.modified <= date => return Part::NotModified,
         _ => {}
     }
@@ -56,7 +56,7 @@ pub(super) fn part(headers: &HeaderMap, version: &Version, size: u64) -> Part {
 }
 
 /// Whether a list of entity tags holds this one, or any (`*`).
-fn listed(tags: &str, tag: &str) -> bool {
+pub(super) fn is_listed(tags: &str, tag: &str) -> bool {
     let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     tags.split(',').map(bare).any(|listed| listed == tag || listed == "*")
 }

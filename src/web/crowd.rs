@@ -3,6 +3,9 @@
 //! A slow client is served as long as nobody waits for its place: a modem may take a day for a package. When all places
 //! are taken, one that is idle or slow loses its own to whoever comes, so that a few hundred slow readers shut nobody out.
 //! It is taken from the address that has the most, so one machine cannot push out the others.
+//!
+//! Pages that are kept open have places of their own, so that they take none from those who download; and a connection that
+//! a page came by gives way before all others.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -72,6 +75,8 @@ impl Measured {
 #[derive(Debug)]
 pub(super) struct Crowd {
     most: usize,
+    /// So many open pages.
+    most_pages: usize,
     inside: Mutex<Inside>,
     left: Notify,
 }
@@ -81,6 +86,8 @@ struct Inside {
     next: u64,
     /// Those that have a place.
     members: HashMap<u64, Member>,
+    /// Open pages, beside them.
+    pages: HashMap<u64, Member>,
     /// Those that gave theirs away and have not ended yet.
     going: usize,
 }
@@ -89,6 +96,8 @@ struct Inside {
 struct Member {
     from: IpAddr,
     meter: Arc<Meter>,
+    /// What came by it last was a page.
+    paged: bool,
     /// Set as soon as its task is there.
     task: Option<AbortHandle>,
 }
@@ -103,9 +112,10 @@ pub(super) struct Place {
 }
 
 impl Crowd {
-    /// With so many places.
-    pub(super) fn new(most: u16) -> Arc<Self> {
-        Arc::new(Self { most: usize::from(most.max(1)), inside: Mutex::default(), left: Notify::new() })
+    /// With so many places, and so many for open pages.
+    pub(super) fn new(most: u16, most_pages: u16) -> Arc<Self> {
+        let (most, most_pages) = (usize::from(most.max(1)), usize::from(most_pages));
+        Arc::new(Self { most, most_pages, inside: Mutex::default(), left: Notify::new() })
     }
 
     /// A place for a connection from this address. While all are taken and none is idle or slow, it waits.
@@ -134,7 +144,8 @@ impl Crowd {
         let number = inside.next;
         inside.next += 1;
         let meter = Arc::new(Meter::new(now));
-        inside.members.insert(number, Member { from: network(from), meter: Arc::clone(&meter), task: None });
+        let member = Member { from: network(from), meter: Arc::clone(&meter), paged: false, task: None };
+        inside.members.insert(number, member);
         Some(Place { crowd: Arc::clone(self), number, meter })
     }
 
@@ -154,6 +165,11 @@ impl Inside {
         for member in self.members.values() {
             *places.entry(member.from).or_default() += 1;
         }
+        // Pages never keep anybody from downloading.
+        let paged = self.members.iter().filter(|(_, member)| member.paged && member.task.is_some());
+        if let Some((number, _)) = paged.min_by_key(|(number, _)| **number) {
+            return Some(*number);
+        }
         let not_fast = self.members.iter().filter_map(|(number, member)| {
             let speed = member.meter.speed(now).filter(|_| member.task.is_some());
             let most = std::cmp::Reverse(places.get(&member.from).copied());
@@ -164,6 +180,45 @@ impl Inside {
 }
 
 impl Place {
+    /// Notes what is sent by it now.
+    pub(super) fn sends(&self, page: bool) {
+        if let Some(member) = locked(&self.crowd.inside).members.get_mut(&self.number) {
+            member.paged = page;
+        }
+    }
+
+    /// Changes over to the places of open pages, and frees its own. When all of them are taken, the oldest of the address
+    /// that has the most loses its own to an address that has at least two fewer; false: there is no such.
+    pub(super) fn stays_open(&self) -> bool {
+        let mut guard = locked(&self.crowd.inside);
+        let inside = &mut *guard;
+        let Some(member) = inside.members.get(&self.number) else { return false };
+        if inside.pages.len() >= self.crowd.most_pages {
+            let mut places: HashMap<IpAddr, usize> = HashMap::new();
+            for page in inside.pages.values() {
+                *places.entry(page.from).or_default() += 1;
+            }
+            let own = places.get(&member.from).copied().unwrap_or_default();
+            let of = |page: &Member| places.get(&page.from).copied().unwrap_or_default();
+            let oldest =
+                inside.pages.iter().map(|(number, page)| (std::cmp::Reverse(of(page)), *number)).min();
+            let Some((std::cmp::Reverse(most), oldest)) = oldest else { return false };
+            if most < own + 2 || inside.going >= self.crowd.most {
+                return false;
+            }
+            if let Some(task) = inside.pages.remove(&oldest).and_then(|page| page.task) {
+                task.abort();
+            }
+            inside.going += 1;
+        }
+        if let Some(member) = inside.members.remove(&self.number) {
+            inside.pages.insert(self.number, member);
+        }
+        drop(guard);
+        self.crowd.left.notify_one();
+        true
+    }
+
     /// By which [`Crowd::is_held_by`] knows it.
     pub(super) fn number(&self) -> u64 {
         self.number
@@ -173,7 +228,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut inside = locked(&self.crowd.inside);
-        if inside.members.remove(&self.number).is_none() {
+        let number = &self.number;
+        if inside.members.remove(number).is_none() && inside.pages.remove(number).is_none() {
             inside.going = inside.going.saturating_sub(1);
         }
         drop(inside);
@@ -227,7 +283,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_slowest_of_the_address_with_the_most_gives_way() {
-        let crowd = Crowd::new(4);
+        let crowd = Crowd::new(4, 0);
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let idle = enter(&crowd, OTHER, start).unwrap();
@@ -254,7 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_young_crowd_pushes_nobody_out() {
-        let crowd = Crowd::new(3);
+        let crowd = Crowd::new(3, 0);
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let alone = enter(&crowd, OTHER, start).unwrap();
@@ -262,6 +318,40 @@ mod tests {
         assert!(enter(&crowd, HOST, at(1500)).is_none() && has(&crowd, &alone));
         assert!(enter(&crowd, HOST, at(1600)).is_some());
         assert!(has(&crowd, &alone) && !has(&crowd, &many[0]));
+    }
+
+    #[tokio::test]
+    async fn open_pages_take_no_place_of_others() {
+        let crowd = Crowd::new(2, 3);
+        let start = Instant::now();
+        let pages: Vec<_> = (0..3)
+            .map(|_| enter(&crowd, HOST, start).unwrap())
+            .inspect(|page| assert!(page.stays_open()))
+            .collect();
+        let both = [enter(&crowd, HOST, start).unwrap(), enter(&crowd, OTHER, start).unwrap()];
+        assert!(enter(&crowd, OTHER, start).is_none(), "all places of those who download are taken");
+        // The address that has all the pages gets no further one; another takes the oldest, until both have about as many.
+        assert!(!both[0].stays_open() && has(&crowd, &both[0]));
+        let open = |place: &Place| locked(&crowd.inside).pages.contains_key(&place.number);
+        assert!(both[1].stays_open() && open(&both[1]) && !open(&pages[0]) && open(&pages[1]));
+        let third = enter(&crowd, OTHER, start).unwrap();
+        assert!(!third.stays_open());
+        drop((pages, both, third));
+        let inside = locked(&crowd.inside);
+        assert!(inside.pages.is_empty() && inside.members.is_empty() && inside.going == 0);
+    }
+
+    #[tokio::test]
+    async fn who_came_for_a_page_gives_way_at_once() {
+        let crowd = Crowd::new(2, 1);
+        let start = Instant::now();
+        let [page, download] = [enter(&crowd, HOST, start).unwrap(), enter(&crowd, HOST, start).unwrap()];
+        page.sends(true);
+        let next = enter(&crowd, HOST, start).expect("the page's place");
+        assert!(!has(&crowd, &page) && has(&crowd, &download));
+        next.sends(true);
+        next.sends(false);
+        assert!(enter(&crowd, HOST, start).is_none(), "it downloads by now");
     }
 
     #[test]

@@ -17,11 +17,15 @@ mod body;
 mod conditional;
 mod crowd;
 mod kept;
+mod known;
+mod live;
 mod pages;
 mod path;
+mod reply;
 mod server;
 mod stream;
 mod tree;
+mod views;
 
 use std::fmt::Display;
 use std::fs;
@@ -43,8 +47,10 @@ use crate::confine::{Held, confine};
 use crate::logging;
 use crate::procs::Role;
 use crate::sys;
+use known::News;
 use server::Limits;
 use tree::Tree;
+use views::Site;
 
 /// Descriptors beside those of connections: the standard ones, the directory, the runtime's.
 const DESCRIPTORS: u64 = 64;
@@ -56,6 +62,8 @@ const NICENESS: i32 = 5;
 pub struct Options {
     /// The process that started it, without which it ends.
     pub parent: Option<i32>,
+    /// Standard input is a socket by which the supervisor tells what the builder does.
+    pub told: bool,
     /// How long a client may take for a request.
     pub request_timeout: Duration,
     /// How long a client may take nothing of what it is sent.
@@ -74,23 +82,35 @@ pub fn run(config: &Config, options: &Options) -> Result<(), String> {
     // What the first release makes; until then there is nothing in it.
     drop(fs::DirBuilder::new().recursive(true).mode(0o755).create(&directory));
     let tree = Tree::open(&directory).map_err(|error| of_directory(&directory, &error))?;
-    let connections = config.http.max_connections;
+    let told = options.told.then(known::socket).transpose();
+    let told = told.map_err(|error| format!("standard input tells nothing: {error}"))?;
+    let (connections, pages) = (config.http.max_connections, config.http.max_pages);
     sys::give_way(NICENESS);
-    let held = confine(tree.directory(), 2 * u64::from(connections) + DESCRIPTORS)
+    let held = confine(tree.directory(), 2 * u64::from(connections) + u64::from(pages) + DESCRIPTORS)
         .map_err(|error| format!("cannot give up its rights: {error}"))?;
     if let Some(parent) = options.parent {
         end_with(parent).map_err(|error| format!("cannot follow process {parent}: {error}"))?;
     }
     logging::start(config.log, io::stderr);
     tell(held);
-    let limits = Limits { connections, request: options.request_timeout, stall: options.stall_timeout };
+    let limits =
+        Limits { connections, pages, request: options.request_timeout, stall: options.stall_timeout };
     let runtime = runtime().enable_all().build().map_err(no_loop)?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(no_loop)?;
         let address = listener.local_addr().map_err(no_loop)?;
         info!("serving {} on http://{address}/binpkgs/", directory.display());
-        server::serve(listener, tree, limits).await;
-        Err(format!("{} was removed", directory.display()))
+        let (newest, news) = if told.is_some() { News::told() } else { News::none() };
+        let listens = async {
+            match told {
+                Some(told) => known::listen(told, newest).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = server::serve(listener, Site { tree, news }, limits) => Err(format!("{} was removed", directory.display())),
+            why = listens => Err(why),
+        }
     })
 }
 

@@ -15,7 +15,7 @@ use super::answer::answer;
 use super::body::Outgoing;
 use super::crowd::{Crowd, Place};
 use super::stream::Stream;
-use super::tree::Tree;
+use super::views::Site;
 
 /// Bytes that the head of a request may have. Portage's have some 200.
 const HEAD: usize = 16 << 10;
@@ -29,6 +29,8 @@ const BREATH: Duration = Duration::from_millis(200);
 pub(super) struct Limits {
     /// Connections at the same time; for a further one, an idle or a slow one is closed, or it waits.
     pub(super) connections: u16,
+    /// Open pages, beside them.
+    pub(super) pages: u16,
     /// How long a client may take for a request, and be silent between two of them.
     pub(super) request: Duration,
     /// How long it may take nothing of what it is sent.
@@ -36,16 +38,16 @@ pub(super) struct Limits {
 }
 
 /// Answers until the directory of the releases is no more.
-pub(super) async fn serve(listener: TcpListener, tree: Tree, limits: Limits) {
-    let tree = Arc::new(tree);
-    let crowd = Crowd::new(limits.connections);
+pub(super) async fn serve(listener: TcpListener, site: Site, limits: Limits) {
+    let site = Arc::new(site);
+    let crowd = Crowd::new(limits.connections, limits.pages);
     loop {
         match listener.accept().await {
-            Ok(_) if tree.is_gone() => return,
+            Ok(_) if site.tree.is_gone() => return,
             Ok((socket, from)) => {
                 let place = crowd.enter(from.ip()).await;
                 let number = place.number();
-                let task = tokio::spawn(connection(socket, from, Arc::clone(&tree), limits, place));
+                let task = tokio::spawn(connection(socket, from, Arc::clone(&site), limits, place));
                 crowd.is_held_by(number, task.abort_handle());
             }
             Err(error) if is_its_own(&error) => {}
@@ -63,13 +65,13 @@ fn is_its_own(error: &io::Error) -> bool {
     [ConnectionAborted, ConnectionReset, Interrupted].contains(&error.kind())
 }
 
-async fn connection(socket: TcpStream, from: SocketAddr, tree: Arc<Tree>, limits: Limits, place: Place) {
+async fn connection(socket: TcpStream, from: SocketAddr, site: Arc<Site>, limits: Limits, place: Place) {
     // Answers are written whole; there is nothing to wait for.
     let _slower = socket.set_nodelay(true);
     let outgoing = Outgoing::default();
     let stream = Stream::new(socket, outgoing.clone(), limits.stall, Arc::clone(&place.meter));
     let service = service_fn(move |request| {
-        let response = answer(&tree, &request, &outgoing);
+        let response = answer(&site, &place, &request, &outgoing);
         async move { Ok::<_, std::convert::Infallible>(response) }
     });
     let served = http1::Builder::new()

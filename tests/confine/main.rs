@@ -1,21 +1,23 @@
 //! What the server's process could still do after it has given up its rights, tried by code that wants to: in a process
-//! of its own, once with everything given up, and once as the user it was, with nothing but landlock to hold it.
+//! of its own, once with everything given up, and once as the user it was, with nothing but landlock to hold it. It has the
+//! socket by which the supervisor tells how the builder is, as the server has.
 //!
 //! Without libtest, since landlock holds only the thread that asks for it and those that it starts.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Command, ExitCode, id};
+use std::process::{Command, ExitCode, Stdio, id};
 
 use gbsup::confine::{Held, confine, landlock};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::signal::kill;
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, Uid, chown, geteuid, getppid, setuid};
 
@@ -54,14 +56,29 @@ fn check() -> ExitCode {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let _abstract = UnixListener::bind_addr(&abstract_address(id())).unwrap();
+    let _control = UnixListener::bind(root.join("control.sock")).unwrap();
+    fs::set_permissions(root.join("control.sock"), fs::Permissions::from_mode(0o600)).unwrap();
 
     let mut wrong = 0;
     for way in ["landlock", "everything"] {
-        let ran =
-            Command::new("/proc/self/exe").args(["probe", way]).arg(root).arg(&address).output().unwrap();
+        let (mut tells, told) = UnixStream::pair().unwrap();
+        tells.shutdown(Shutdown::Read).unwrap();
+        tells.write_all(b"told").unwrap();
+        let probe = Command::new("/proc/self/exe")
+            .args(["probe", way])
+            .arg(root)
+            .arg(&address)
+            .stdin(OwnedFd::from(told))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let ran = probe.unwrap().wait_with_output().unwrap();
         let done = String::from_utf8_lossy(&ran.stdout).into_owned();
-        let mut expected = vec!["read releases/one/Packages", "list releases"];
+        let mut expected =
+            vec!["hear what the supervisor tells", "read releases/one/Packages", "list releases"];
         if way == "landlock" && geteuid().is_root() {
+            // Only its user keeps it from these.
+            expected.insert(1, "ask the supervisor by its control socket");
             expected.push("be root");
         }
         if ran.status.success() && done.lines().eq(expected.iter().copied()) {
@@ -94,7 +111,15 @@ fn probe(way: &str, volume: &Path, address: &str) -> Vec<String> {
     let below = |path: &str| openat(releases.as_fd(), path, OFlag::O_RDONLY, Mode::empty()).is_ok();
     let written = |path: &Path| File::create(path).and_then(|mut file| file.write_all(b"x")).is_ok();
     let offered = volume.join("releases/one/Packages");
+    let supervisor = || UnixStream::from(io::stdin().as_fd().try_clone_to_owned().unwrap());
     let tried = [
+        ("hear what the supervisor tells", supervisor().read_exact(&mut [0; 4]).is_ok()),
+        ("answer the supervisor", supervisor().write(b"x").is_ok()),
+        ("hand the supervisor a file", hand_over(&supervisor(), releases.as_fd())),
+        (
+            "ask the supervisor by its control socket",
+            UnixStream::connect(volume.join("control.sock")).is_ok(),
+        ),
         ("read releases/one/Packages", in_volume("releases/one/Packages")),
         ("list releases", fs::read_dir(volume.join("releases")).is_ok()),
         ("read state/state.json", in_volume("state/state.json")),
@@ -132,6 +157,12 @@ fn probe(way: &str, volume: &Path, address: &str) -> Vec<String> {
     let owner = way == "everything" && chown(&offered, Some(Uid::from_raw(0)), None).is_ok();
     let tried = tried.into_iter().chain([("own a package", owner)]);
     tried.filter(|(_, done)| *done).map(|(what, _)| what.to_owned()).collect()
+}
+
+fn hand_over(to: &UnixStream, file: BorrowedFd<'_>) -> bool {
+    let files = [file.as_raw_fd()];
+    let (bytes, with) = ([IoSlice::new(b"x")], [ControlMessage::ScmRights(&files)]);
+    sendmsg::<()>(to.as_raw_fd(), &bytes, &with, MsgFlags::MSG_NOSIGNAL, None).is_ok()
 }
 
 fn parent_id() -> u32 {

@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use gbsup::model::told::Told;
 use tempfile::TempDir;
 
 /// Nothing here takes so long unless it hangs.
@@ -20,6 +23,8 @@ pub(crate) const NEW: &str = "2026-11-22.1";
 
 pub(crate) struct Server {
     child: Child,
+    /// By which the builder tells how it is.
+    tells: Option<UnixStream>,
     pub(crate) address: String,
     volume: TempDir,
 }
@@ -50,11 +55,35 @@ impl Server {
 
     /// With these arguments and variables.
     pub(crate) fn with(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::begin(args, variables, Stdio::null(), None)
+    }
+
+    /// As its builder starts it, with these variables.
+    pub(crate) fn of_builder(variables: &[(&str, &str)]) -> Self {
+        let (tells, told) = UnixStream::pair().unwrap();
+        tells.shutdown(Shutdown::Read).unwrap();
+        Self::begin(&["--told"], variables, OwnedFd::from(told).into(), Some(tells))
+    }
+
+    /// Tells it something, as the builder does.
+    pub(crate) fn tell(&mut self, told: &Told) {
+        let line = serde_json::to_string(told).unwrap() + "\n";
+        self.tells.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+    }
+
+    /// Tells it nothing any more, and waits for its end: its exit code.
+    pub(crate) fn let_go(&mut self) -> Option<i32> {
+        self.tells = None;
+        self.child.wait().unwrap().code()
+    }
+
+    fn begin(args: &[&str], variables: &[(&str, &str)], stdin: Stdio, tells: Option<UnixStream>) -> Self {
         let volume = volume();
         let mut child = command(volume.path())
             .args(["--listen", "127.0.0.1:0"])
             .args(args)
             .envs(variables.iter().copied())
+            .stdin(stdin)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -63,7 +92,7 @@ impl Server {
         let address = lines.by_ref().map_while(Result::ok).find_map(begins).expect("it begins to serve");
         // What it says later must not make it wait.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address, volume }
+        Self { child, tells, address, volume }
     }
 
     pub(crate) fn releases(&self) -> PathBuf {

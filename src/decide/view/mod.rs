@@ -1,9 +1,12 @@
 //! [`State`] → [`Status`]: everything a user can see, in one pure function.
 
 mod failing;
+mod left;
 
 use std::collections::HashSet;
 use std::time::Duration;
+
+pub use left::still_to_merge;
 
 use super::eta::Task;
 use crate::model::failure::Class;
