@@ -83,7 +83,7 @@ const RESOLVER: &[Case] = &[
     ),
     (
         "masked-package", Class::Masked,
-        "test-mask/masked: masked by package.mask; test-mask/needs-masked-1 needs it",
+        "test-mask/masked: masked by package.mask (Masked for the tests: it eats the cat); test-mask/needs-masked-1 needs it",
         "# Masked for the tests: it eats the cat.",
         &["mkdir -p /etc/portage/package.unmask && echo '=test-mask/masked-1' >> /etc/portage/package.unmask/masked"],
     ),

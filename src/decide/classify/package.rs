@@ -181,7 +181,10 @@ impl Case<'_> {
         let download = self.log.download.as_ref();
         let why = download.and_then(|download| download.why.as_deref());
         let message = match (problem.kind, why) {
-            (ProblemKind::FetchRestricted, _) => format!("{file} has to be downloaded by a person"),
+            (ProblemKind::FetchRestricted, _) => {
+                let asked = asked(problem).map(|words| format!(": {words}")).unwrap_or_default();
+                format!("a person has to download what it is built from{asked}")
+            }
             (_, Some(why)) => format!("{file} could not be downloaded ({why})"),
             _ => format!("{file} could not be downloaded"),
         };
@@ -283,10 +286,15 @@ impl Case<'_> {
         told(Class::Killed, killed.and_then(phase), message, evidence, vec![self.build()])
     }
 
-    /// The ebuild's own words: the first line is the sentence, the others stand below it. Where it has none, what
-    /// was printed before is what it would have said.
+    /// The ebuild's own words: the first line is the sentence, the others stand below it. Where it has none, or only that something
+    /// failed, what was printed before says the rest.
     fn died(&self, die: &Die) -> Failure {
-        let sentence = spoken(die).or_else(|| self.log.last_words()).unwrap_or("it died without a word");
+        let said = spoken(die).map(|said| said.trim_end_matches([' ', '.', '!']));
+        let sentence = match (said, self.log.cause.as_deref()) {
+            (Some(said), Some(cause)) if passes_on(said) => format!("{said}: {cause}"),
+            (Some(said), _) => said.to_owned(),
+            (None, cause) => cause.or(self.log.last_words()).unwrap_or("it died without a word").to_owned(),
+        };
         let sentence = sentence.trim_end_matches('.').to_owned();
         let lines = die.message.lines().filter(|line| !line.is_empty()).skip(1);
         let evidence = lines.map(str::to_owned).collect();
@@ -306,7 +314,11 @@ impl Case<'_> {
     }
 
     fn vanished(&self, problem: &Problem) -> Failure {
-        let message = "its build ended without a word: the ebuild called exit, or bash could not go on";
+        let before = self.log.cause.as_deref().or(self.log.last_words());
+        let before = before.map(|words| format!("; before that: {words}")).unwrap_or_default();
+        let message = format!(
+            "its build ended without a word: the ebuild called exit, or bash could not go on{before}"
+        );
         told(Class::Compile, phase(problem), message, words(problem), vec![self.build()])
     }
 
@@ -327,6 +339,15 @@ fn spoken(die: &Die) -> Option<&str> {
     die.message.lines().find(|line| !line.trim().is_empty()).filter(|line| *line != NO_WORDS)
 }
 
+/// Whether an ebuild says no more than that something failed, as helpers and eclasses do.
+fn passes_on(words: &str) -> bool {
+    let low = words.to_ascii_lowercase();
+    !low.contains(": ")
+        && ["fail", "requirements not met", "incorrect kernel configuration"]
+            .iter()
+            .any(|word| low.contains(word))
+}
+
 /// What `die` says when it is given nothing to say.
 const NO_WORDS: &str = "(no error message)";
 
@@ -342,6 +363,16 @@ fn unusable(problem: &Problem) -> Failure {
 fn words(problem: &Problem) -> Vec<String> {
     let meant = problem.lines.iter().filter(|line| !line.trim_matches([' ', '*']).is_empty());
     meant.take(EXPLANATION).cloned().collect()
+}
+
+/// What `pkg_nofetch` asks for.
+fn asked(problem: &Problem) -> Option<&str> {
+    problem
+        .lines
+        .iter()
+        .find_map(|line| line.strip_prefix(" * "))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
 }
 
 /// The phase that Portage says was killed or went away: ` * The ebuild phase 'compile' has ...`.

@@ -21,6 +21,11 @@ pub(super) fn build(package: &str) -> String {
     format!("emerge --oneshot {}", shell_word(&format!("={package}")))
 }
 
+/// Writes the digests of an ebuild, which vouches for it as it is.
+pub(super) fn manifest(ebuild: &str) -> String {
+    format!("ebuild {} manifest  # if you wrote it yourself", shell_word(ebuild))
+}
+
 /// Shows what Portage has to say about an atom.
 pub(super) fn look_at(atom: &str) -> String {
     format!("emerge --pretend --verbose {}", shell_word(atom))

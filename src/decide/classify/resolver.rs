@@ -68,14 +68,21 @@ fn masked(problem: &Problem, ran: &Ran) -> Failure {
             let (reason, setting) = match mask {
                 Mask::Keyword(keyword) => {
                     let line = format!("{} {keyword}", package.atom());
-                    (format!("the keyword {keyword}"), Some(("package.accept_keywords", line)))
+                    let reason =
+                        if keyword == "**" { "a missing keyword" } else { &format!("the keyword {keyword}") };
+                    (reason.to_owned(), Some(("package.accept_keywords", line)))
                 }
-                Mask::Entry => ("package.mask".to_owned(), Some(("package.unmask", package.atom()))),
+                Mask::Entry => {
+                    let comment = advice::mask_comment(&problem.lines);
+                    let comment = comment.map(|words| format!(" ({words})")).unwrap_or_default();
+                    (format!("package.mask{comment}"), Some(("package.unmask", package.atom())))
+                }
                 Mask::Licence(names) => {
                     let names = names.join(" ");
                     let line = format!("{} {names}", package.atom());
                     (format!("the licence {names}"), Some(("package.license", line)))
                 }
+                Mask::Other(words) if words == CORRUPTION => (corruption(package, ran), None),
                 Mask::Other(words) => (words.clone(), None),
             };
             reasons.push(reason);
@@ -89,6 +96,12 @@ fn masked(problem: &Problem, ran: &Ran) -> Failure {
     if suggestions.is_empty() {
         suggestions.push(paste::look_at(atom));
     }
+    if let Some(ebuild) = candidate.as_ref().and_then(|found| undescribed(&found.package, ran)) {
+        suggestions.insert(0, paste::manifest(ebuild.subject.as_deref().unwrap_or_default()));
+    }
+    if candidate.as_ref().is_some_and(advice::Candidate::wants_newer_portage) {
+        suggestions.insert(0, "emerge --oneshot --update sys-apps/portage".to_owned());
+    }
     let why = if reasons.is_empty() { String::new() } else { format!(" by {}", reasons.join(" and ")) };
     // A version of nines is fetched from its repository at each build (devmanual, "Live ebuilds").
     let live = candidate.as_ref().filter(|found| found.package.is_live());
@@ -100,6 +113,27 @@ fn masked(problem: &Problem, ran: &Ran) -> Failure {
     });
     let message = format!("masked{why}{}{}", needed(problem), live.unwrap_or_default());
     told(Class::Masked, message, suggestions)
+}
+
+/// What masks an ebuild that could not be read (`_emerge/depgraph.py`).
+const CORRUPTION: &str = "corruption";
+
+/// Why an ebuild could not be read, where that is because of its Manifest.
+fn corruption(package: &Cpv, ran: &Ran) -> String {
+    match undescribed(package, ran) {
+        Some(problem) => format!("{CORRUPTION} ({})", words(problem)),
+        None => CORRUPTION.to_owned(),
+    }
+}
+
+/// What Portage said of the Manifest of this ebuild.
+fn undescribed<'a>(package: &Cpv, ran: &'a Ran) -> Option<&'a Problem> {
+    let ebuild = format!("/{}.ebuild", package.pf());
+    let is_of_it = |problem: &&Problem| {
+        problem.kind == ProblemKind::Manifest
+            && problem.subject.as_ref().is_some_and(|path| path.ends_with(&ebuild))
+    };
+    ran.evidence.problems.iter().find(is_of_it)
 }
 
 fn missing(problem: &Problem) -> Failure {
@@ -122,7 +156,10 @@ fn use_change(problem: &Problem, ran: &Ran) -> Failure {
     };
     let flags = changes.first().map(|change| change.flags.join(" ")).filter(|flags| flags.len() <= SHORT);
     let flags = flags.map(|flags| format!(" ({flags})")).unwrap_or_default();
-    let message = format!("not there with the USE flags that are wanted{flags}{}", needed(problem));
+    let message = match advice::missing_flags(&problem.lines).filter(|_| changes.is_empty()) {
+        Some(missing) => format!("it has no USE flag {missing}{}", needed(problem)),
+        None => format!("not there with the USE flags that are wanted{flags}{}", needed(problem)),
+    };
     told(Class::UseChange, message, suggestions)
 }
 
@@ -229,7 +266,7 @@ fn disk_full(problem: &Problem, ran: &Ran) -> Failure {
 fn plain(problem: &Problem, ran: &Ran) -> Failure {
     let (class, suggestions) = match problem.kind {
         ProblemKind::Fetch | ProblemKind::FetchRestricted => (Class::Fetch, vec![ran.command.clone()]),
-        ProblemKind::Verify => (Class::Verify, vec!["gbsup sync".to_owned()]),
+        ProblemKind::Verify => return not_as_described(problem),
         ProblemKind::Profile => (Class::ProfileInvalid, PROFILE_COMMANDS.map(str::to_owned).to_vec()),
         ProblemKind::DiskFull => return disk_full(problem, ran),
         ProblemKind::Killed => (Class::Killed, vec![ran.command.clone()]),
@@ -246,6 +283,17 @@ fn plain(problem: &Problem, ran: &Ran) -> Failure {
         return told(class, format!("{} died of {exception}", ran.program), suggestions);
     }
     told(class, words(problem), suggestions)
+}
+
+/// A file of a repository that is not what the Manifest of its package says.
+fn not_as_described(problem: &Problem) -> Failure {
+    let file = problem.subject.as_deref().filter(|file| file.starts_with('/'));
+    let message = match file.filter(|file| !words(problem).contains(file)) {
+        Some(file) => format!("{file} is not what its Manifest says"),
+        None => words(problem),
+    };
+    let own = file.filter(|file| file.ends_with(".ebuild")).map(paste::manifest);
+    told(Class::Verify, message, std::iter::once("gbsup sync".to_owned()).chain(own).collect())
 }
 
 /// `; app-misc/x-1 needs it`, where Portage says who.

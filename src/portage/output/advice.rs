@@ -65,8 +65,32 @@ pub fn candidate(lines: &[String]) -> Option<Candidate> {
     });
     candidates.min_by_key(|candidate| {
         let hopeless = candidate.masks.iter().any(|mask| matches!(mask, Mask::Other(_)));
-        (hopeless, candidate.masks.len())
+        (hopeless, if hopeless { 0 } else { candidate.masks.len() })
     })
+}
+
+impl Candidate {
+    /// Whether this Portage is too old for its EAPI.
+    #[must_use]
+    pub fn wants_newer_portage(&self) -> bool {
+        self.masks.iter().any(|mask| matches!(mask, Mask::Other(words) if words.starts_with("EAPI ")))
+    }
+}
+
+/// What the entry of `package.mask` says of itself, in one line: the comment above it, without the line that says who wrote it and
+/// when.
+#[must_use]
+pub fn mask_comment(lines: &[String]) -> Option<String> {
+    let at = lines.iter().position(|line| line.starts_with('/') && line.ends_with("package.mask:"))?;
+    let comment = lines[at + 1..].iter().map_while(|line| line.strip_prefix('#')).map(str::trim);
+    let words: Vec<&str> = comment.filter(|line| !line.is_empty() && !line.ends_with(')')).collect();
+    Some(words.join(" ").trim_end_matches('.').to_owned()).filter(|words| !words.is_empty())
+}
+
+/// The flags that a package would have to have, and has not: `- cat/pf::repo (Missing IUSE: a b)`.
+#[must_use]
+pub fn missing_flags(lines: &[String]) -> Option<&str> {
+    lines.iter().find_map(|line| Some(listed(line, "Missing IUSE: ")?.1))
 }
 
 /// Whether what would do is only left out by `--exclude`, and nobody masked it.

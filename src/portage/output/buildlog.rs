@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::cause;
 use super::die::{Die, DieReader, find};
 use super::fetch;
 use super::markers::ProblemKind;
@@ -22,6 +23,8 @@ pub struct BuildLog {
     pub download: Option<fetch::Download>,
     /// What the phase that failed points to.
     pub signs: Signs,
+    /// The line of that phase that says what went wrong, for people.
+    pub cause: Option<String>,
     /// The ebuild may use the network in its phases: PROPERTIES has `live` or `test_network`, or RESTRICT has
     /// `network-sandbox` (ebuild(5)). No log tells; whoever reads it asks Portage.
     pub may_fetch: bool,
@@ -67,7 +70,9 @@ pub fn examine(text: &[u8]) -> BuildLog {
     }
     log.file(open);
     let before = &lines[..died.or(reported).unwrap_or(lines.len())];
-    log.signs = signs::signs(before);
+    let phase = signs::last_phase(before);
+    log.signs = signs::signs(phase);
+    log.cause = cause::cause(&phase[phase.len().saturating_sub(LOOK_BACK)..]);
     log.evidence = evidence(before);
     log
 }

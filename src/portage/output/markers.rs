@@ -103,7 +103,7 @@ pub(crate) const MARKERS: &[Marker] = &[
     // portage/package/ebuild/fetch.py: async_fetch; _emerge/EbuildFetcher.py: _proc_join_done.
     marker(K::Fetch, "!!! Couldn't download '", "Aborting", S::Between(b'\''), Span::Line),
     marker(K::Fetch, " * Fetch failed for '", "", S::Between(b'\''), Span::Stars),
-    marker(K::FetchRestricted, "!!! ", " has fetch restriction turned on.", S::Word, Span::Bangs),
+    marker(K::FetchRestricted, "!!! ", " has fetch restriction turned on.", S::Word, Span::Text),
     marker(K::Verify, "!!! Fetched file: ", " VERIFY FAILED!", S::Word, Span::Bangs),
     marker(K::Verify, "!!! Previously fetched file: '", "", S::Between(b'\''), Span::Bangs),
     marker(K::Fetch, "Warning: No mirrors available for file '", "", S::Between(b'\''), Span::Line),
@@ -111,6 +111,13 @@ pub(crate) const MARKERS: &[Marker] = &[
     // portage/package/ebuild/digestcheck.py, doebuild.py; _emerge/BinpkgVerifier.py.
     marker(K::Verify, "!!! Digest verification failed:", "", S::NextLine, Span::Bangs),
     marker(K::Verify, " * Digest verification failed:", "", S::None, Span::Stars),
+    marker(K::Verify, "!!! A file is not listed in the Manifest: '", "", S::Between(b'\''), Span::Bangs),
+    marker(K::Verify, "!!! A file listed in the Manifest could not be found: ", "", S::Rest, Span::Bangs),
+    marker(K::Verify, "!!! Missing digest for '", "", S::Between(b'\''), Span::Bangs),
+    // portage/package/ebuild/doebuild.py: doebuild, when metadata is read; the ebuild is masked by "corruption" then.
+    marker(K::Manifest, " * Manifest not found for '", "", S::Between(b'\''), Span::Line),
+    marker(K::Manifest, " * Missing digest for '", "", S::Between(b'\''), Span::Line),
+    marker(K::Manifest, " * A file listed in the Manifest could not be found: '", "", S::Between(b'\''), Span::Line),
     // portage/dbapi/bintree.py: _populate_local, inject; _emerge/BinpkgFetcher.py.
     marker(K::Binpkg, "!!! Tried to use non-existent binary for '", "", S::Between(b'\''), Span::Bangs),
     marker(K::Binpkg, "!!! Invalid binary package: '", "", S::Between(b'\''), Span::Bangs),
@@ -178,6 +185,8 @@ pub enum ProblemKind {
     FetchRestricted,
     /// A file whose size or digest is wrong.
     Verify,
+    /// An ebuild that its Manifest does not describe: Portage goes on without it. Not fatal.
+    Manifest,
     /// Files that another package owns; [`Problem::subject`](super::problem::Problem::subject) is the first of them.
     Collision,
     /// A phase was killed by a signal; [`Problem::subject`](super::problem::Problem::subject) is its number.
@@ -214,6 +223,6 @@ impl ProblemKind {
     /// Whether emerge carries on as if nothing had happened.
     #[must_use]
     pub fn is_notice(self) -> bool {
-        matches!(self, Self::WorldAtomGone | Self::Skipped | Self::LowSpace)
+        matches!(self, Self::WorldAtomGone | Self::Skipped | Self::LowSpace | Self::Manifest)
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod buildlog;
+mod cause;
 pub mod circular;
 pub mod complaints;
 pub mod die;

@@ -32,6 +32,14 @@ pub struct FailedPackage {
     pub die: Option<Die>,
 }
 
+/// What is said meanwhile stands in the same line: `Calculating dependencies ... * Missing digest for '...'`
+fn after_the_dots(line: &[u8]) -> &[u8] {
+    let message = line
+        .strip_prefix(b"Calculating dependencies")
+        .and_then(|rest| find(rest, b" * ").map(|at| &rest[at..]));
+    message.unwrap_or(line)
+}
+
 /// What a run left behind for whoever has to understand it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
@@ -130,6 +138,7 @@ impl Scanner {
     /// Takes one line, without its newline, and says what it means if it means anything.
     pub fn line(&mut self, line: &[u8]) -> Option<Progress> {
         self.remember(line);
+        let line = after_the_dots(line);
         let late = self.late.take();
         let mut now = None;
         if let Some((package, how)) = self.awaiting_log.take() {

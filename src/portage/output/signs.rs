@@ -44,9 +44,13 @@ pub(crate) fn begins_phase(line: &[u8]) -> bool {
     PHASES.iter().any(|phase| line.starts_with(phase))
 }
 
-/// Reads the lines up to the ebuild's last words.
-pub(crate) fn signs(lines: &[Cow<[u8]>]) -> Signs {
-    let phase = lines.iter().rposition(|line| begins_phase(line)).map_or(lines, |at| &lines[at + 1..]);
+/// The lines of the last phase.
+pub(crate) fn last_phase<'a, 'b>(lines: &'a [Cow<'b, [u8]>]) -> &'a [Cow<'b, [u8]>] {
+    lines.iter().rposition(|line| begins_phase(line)).map_or(lines, |at| &lines[at + 1..])
+}
+
+/// Reads the lines of a phase up to the ebuild's last words.
+pub(crate) fn signs(phase: &[Cow<[u8]>]) -> Signs {
     let mut signs = Signs::default();
     for line in phase {
         let text = plain(line);
@@ -255,7 +259,7 @@ mod tests {
 
     fn read(text: &str) -> Signs {
         let lines: Vec<Cow<[u8]>> = text.lines().map(|line| Cow::Borrowed(line.as_bytes())).collect();
-        signs(&lines)
+        signs(last_phase(&lines))
     }
 
     #[test]

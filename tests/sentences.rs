@@ -1,0 +1,161 @@
+//! One sentence for what Portage 3.0.83 and the tools that it runs print in other places than the pocket Gentoo.
+
+use std::collections::BTreeMap;
+
+use gbsup::decide::classify;
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::job::Job;
+use gbsup::model::machine::Machine;
+use gbsup::model::{Exit, JobId, Ran, Report, Work};
+use gbsup::portage::output::buildlog;
+use gbsup::portage::output::scanner::Scanner;
+
+/// What is told of a run that printed this, when each package that failed has this build log.
+fn failure(output: &str, log: &str) -> Failure {
+    let mut scanner = Scanner::new();
+    output.lines().for_each(|line| drop(scanner.line(line.as_bytes())));
+    let evidence = scanner.finish();
+    let logs = evidence.failed.iter().map(|failed| failed.package.to_string());
+    let logs = logs.map(|package| (package, buildlog::examine(log.as_bytes()))).collect();
+    let ran = Ran {
+        program: "emerge".into(),
+        command: "emerge @world".into(),
+        log: "/build.log".into(),
+        exit: Exit::Code(1),
+        evidence,
+        logs,
+        machine: Machine { oom_kills: Some(0), ..Machine::default() },
+        moments: BTreeMap::new(),
+        single_files: Vec::new(),
+        toolchain: String::new(),
+    };
+    let work = Work::Build { exclude: Vec::new(), merge_again: Vec::new() };
+    let failures = classify::failures(&Job::new(JobId(1), 1, work), Report::Ran(Box::new(ran)));
+    let [failure] = failures.as_slice() else { panic!("{failures:#?}") };
+    failure.clone()
+}
+
+#[test]
+fn the_resolver() {
+    for (output, class, headline, suggestion) in [
+        (
+            "Calculating dependencies ... * Manifest not found for '/srv/local/app-misc/x/x-1.ebuild'\n done!\n\n\
+             !!! All ebuilds that could satisfy \"app-misc/x\" have been masked.\n\
+             !!! One of the following masked packages is required to complete your request:\n\
+             - app-misc/x-1::local (masked by: corruption)\n",
+            Class::Masked,
+            "app-misc/x: masked by corruption (Manifest not found for '/srv/local/app-misc/x/x-1.ebuild')",
+            "ebuild /srv/local/app-misc/x/x-1.ebuild manifest  # if you wrote it yourself",
+        ),
+        (
+            " * Missing digest for '/srv/local/app-misc/z/z-3.ebuild'\n\n>>> Verifying ebuild manifests\n\n\
+             !!! Digest verification failed:\n!!! /srv/local/app-misc/z/z-2.ebuild\n\
+             !!! Reason: Filesize does not match recorded size\n!!! Got: 71\n!!! Expected: 69\n",
+            Class::Verify,
+            "/srv/local/app-misc/z/z-2.ebuild is not what its Manifest says",
+            "gbsup sync",
+        ),
+        (
+            ">>> Verifying ebuild manifests\n\n\
+             !!! A file listed in the Manifest could not be found: /srv/local/app-misc/z/z-2.ebuild\n",
+            Class::Verify,
+            "A file listed in the Manifest could not be found: /srv/local/app-misc/z/z-2.ebuild",
+            "gbsup sync",
+        ),
+        (
+            "!!! All ebuilds that could satisfy \"app-misc/new\" have been masked.\n\
+             !!! One of the following masked packages is required to complete your request:\n\
+             - app-misc/new-2::gentoo (masked by: EAPI 9)\n\n\
+             The current version of portage supports EAPI '8'. You must upgrade to a\n\
+             newer version of portage before EAPI masked packages can be installed.\n",
+            Class::Masked,
+            "app-misc/new: masked by EAPI 9",
+            "emerge --oneshot --update sys-apps/portage",
+        ),
+        (
+            "!!! All ebuilds that could satisfy \"dev-qt/old:5\" have been masked.\n\
+             !!! One of the following masked packages is required to complete your request:\n\
+             - dev-qt/old-5.15.16-r1::gentoo (masked by: package.mask, missing keyword)\n\
+             /var/db/repos/gentoo/profiles/package.mask:\n# Somebody <somebody@example.org> (2026-10-01)\n\
+             # It is dead. Removal on 2026-12-01.\n\n\
+             (dependency required by \"media-video/old-1::gentoo[qt5]\" [installed])\n",
+            Class::Masked,
+            "dev-qt/old:5: masked by package.mask (It is dead. Removal on 2026-12-01) and a missing keyword; \
+             media-video/old-1 needs it",
+            "mkdir -p /etc/portage/package.unmask && echo '=dev-qt/old-5.15.16-r1' >> /etc/portage/package.unmask/old",
+        ),
+        (
+            "emerge: there are no ebuilds built with USE flags to satisfy \"dev-python/six[python_targets_python3_13(-)]\".\n\
+             !!! One of the following packages is required to complete your request:\n\
+             - dev-python/six-1.16::gentoo (Missing IUSE: python_targets_python3_13)\n\
+             (dependency required by \"dev-python/x-1::gentoo\" [ebuild])\n",
+            Class::UseChange,
+            "dev-python/six: it has no USE flag python_targets_python3_13; dev-python/x-1 needs it",
+            "emerge --pretend --verbose 'dev-python/six[python_targets_python3_13(-)]'",
+        ),
+    ] {
+        let failure = failure(output, "");
+        assert_eq!((failure.class, failure.headline().as_str()), (class, headline));
+        assert_eq!(failure.suggestions.first().map(String::as_str), Some(suggestion), "{failure:#?}");
+    }
+}
+
+/// A log of a phase that died with these words, and what is said of it.
+#[test]
+fn helpers_that_say_only_that_they_failed() {
+    for (phase, words, body, sentence) in [
+        (
+            "compile",
+            "emake failed",
+            "a.c:3:5: error: expected ';'\nmake: *** [Makefile:2: a.o] Error 1",
+            "emake failed: a.c:3:5: error: expected ';'",
+        ),
+        (
+            "configure",
+            "(no error message)",
+            "../meson.build:5:7: ERROR: Dependency \"x\" not found\n\nA full log can be found at /x",
+            "../meson.build:5:7: ERROR: Dependency \"x\" not found",
+        ),
+        (
+            "setup",
+            "Incorrect kernel configuration options",
+            " *   CONFIG_NFSD: is not set when it should be.\n * Please check to make sure these options are set correctly.",
+            "Incorrect kernel configuration options: CONFIG_NFSD: is not set when it should be",
+        ),
+        (
+            "pretend",
+            "Build requirements not met!",
+            " * There is NOT at least 16 GiB RAM",
+            "Build requirements not met: There is NOT at least 16 GiB RAM",
+        ),
+        // An ebuild that explains itself is not talked over.
+        (
+            "compile",
+            "the table is missing: touch /x",
+            "a.c:3:5: error: expected ';'",
+            "the table is missing: touch /x",
+        ),
+    ] {
+        let log = format!(
+            ">>> Compiling source in /w ...\n{body}\n * ERROR: a/b-1::gentoo failed ({phase} phase):\n *   {words}\n * \n"
+        );
+        let failure = failure(">>> Failed to emerge a/b-1, Log file:\n>>>  '/l/x.log'\n", &log);
+        assert_eq!((failure.class, failure.message.as_str()), (Class::Compile, sentence));
+    }
+}
+
+#[test]
+fn what_a_person_has_to_download() {
+    let log = "!!! a/b-1 has fetch restriction turned on.\n\
+               !!! This probably means that this ebuild's files must be downloaded\n\
+               !!! manually.  See the comments in the ebuild for more information.\n\n\
+               \x20* Please download b-1.tar.gz from https://example.com/ and place it in /var/cache/distfiles\n\
+               \x20* Fetch failed for 'a/b-1', Log file:\n *  '/l/x.log'\n";
+    let failure = failure(">>> Failed to emerge a/b-1, Log file:\n>>>  '/l/x.log'\n", log);
+    assert_eq!(
+        failure.message,
+        "a person has to download what it is built from: Please download b-1.tar.gz from https://example.com/ and place it in \
+         /var/cache/distfiles"
+    );
+    assert_eq!((failure.class, failure.may_pass), (Class::Fetch, false));
+}
