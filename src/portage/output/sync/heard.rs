@@ -117,6 +117,12 @@ impl Heard {
     }
 
     fn words(&mut self, text: &str, repositories: &[Repository]) {
+        // `!!! Manifest verification failed:`, and the words of gemato in the next line.
+        let headed = |begun: &&mut Begun| begun.what.as_ref().is_some_and(|what| what.ends_with(':'));
+        if let Some(what) = self.begun.last_mut().filter(headed).and_then(|begun| begun.what.as_mut()) {
+            *what = format!("{what} {}", text.trim());
+            return;
+        }
         let is_reason = is_reason(text);
         let names_it = |begun: &&mut Begun| {
             let repository = repositories.iter().find(|repository| repository.name == begun.name);

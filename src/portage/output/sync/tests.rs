@@ -394,3 +394,26 @@ fn a_clone_that_git_cannot_read_is_named_with_what_makes_a_new_one() {
         "{command}"
     );
 }
+
+/// The words of `portage/sync/modules/rsync/rsync.py` and of gemato.
+#[test]
+fn a_tree_that_is_not_what_gentoo_signed() {
+    let tree = repository("gentoo", "rsync", "rsync://rsync.example/gentoo-portage");
+    let mut heard = Heard::default();
+    for line in [
+        ">>> Syncing repository 'gentoo' into '/var/db/repos/gentoo'...",
+        " * Using keys from /usr/share/openpgp-keys/gentoo-release.asc",
+        " * Verifying /var/db/repos/gentoo/.tmp-unverified-download-quarantine ...",
+        "!!! Manifest verification failed:",
+        "Manifest mismatch for app-misc/x/x-1.ebuild",
+        "  __size__: expected: 71, have: 69",
+        "Action: sync for repo: gentoo, returned code = 1",
+    ] {
+        heard.line(line.as_bytes(), std::slice::from_ref(&tree));
+    }
+    let synced = conclude(&heard, &Syncer::Emaint, Some(1), &[tree]);
+    assert_eq!(
+        synced.sentence(),
+        "the sync failed: gentoo: Manifest verification failed: Manifest mismatch for app-misc/x/x-1.ebuild"
+    );
+}
