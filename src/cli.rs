@@ -239,6 +239,15 @@ It fails with 5 when the client would build anything.")]
         #[arg(long)]
         json: bool,
     },
+    /// Tell what decides whether a package of this builder fits a client: flags, keywords, masks, compiler, tree
+    #[command(after_help = "\
+Each fact has the file and the line that it is from. Every release has them as fingerprint.json, by which
+client.sh explains what a client would compile. Piped, the columns are separated by tabs.")]
+    Fingerprint {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// The key that packages are signed with
     #[command(subcommand)]
     Key(KeyVerb),
@@ -253,7 +262,7 @@ heartbeat. It fails with 1 and the reason when one of them did not arrive.")]
     },
     /// Serve the releases of a volume over HTTP; the builder does this itself
     Serve(ServeArgs),
-    /// Print a script that sets a client up for the packages of this builder
+    /// Print the script with which a client uses the packages of this builder
     ClientConfig(ClientConfigArgs),
     /// Look at the configuration
     #[command(subcommand)]

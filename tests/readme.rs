@@ -203,7 +203,7 @@ fn the_problems_in_the_manual_are_those_one_gets() {
 }
 
 /// The tests that compare what a page shows with what one sees (`tests/e2e/support/pages.rs`).
-const COMPARED: &[&str] = &["tests/e2e/pages.rs", "tests/e2e/major.rs"];
+const COMPARED: &[&str] = &["tests/e2e/pages.rs", "tests/e2e/major.rs", "tests/e2e/clients.rs"];
 
 #[test]
 fn output_in_the_pages_is_compared_with_the_real_one() {
@@ -364,6 +364,10 @@ fn the_page_of_formats_lists_what_there_is() {
     assert_eq!(version("state/state.json"), format!("`schema` {}", gbsup::model::state::SCHEMA));
     assert_eq!(version("state/offer.json"), format!("`schema` {}", gbsup::model::offer::Offer::SCHEMA));
     assert_eq!(version("release.json"), format!("`schema` {}", gbsup::model::release::Release::SCHEMA));
+    assert_eq!(
+        version("fingerprint.json"),
+        format!("`schema` {}", gbsup::model::fingerprint::Fingerprint::SCHEMA)
+    );
     assert_eq!(version("status --json"), format!("`schema` {}", gbsup::model::status::SCHEMA));
     let tables = page("src/volume/history/tables.rs");
     let tables = tables.split("SCHEMA: i64 = ").nth(1).and_then(|rest| rest.split(';').next()).unwrap();

@@ -40,11 +40,14 @@ pub struct ServeArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Example, typed on the client as root:
-  ssh builder docker exec builder gbsup client-config --url http://builder:8080 > gbsup-client.sh
-  less gbsup-client.sh && sh gbsup-client.sh
+  ssh builder docker exec builder gbsup client-config --url http://builder:8080 > client.sh
+  less client.sh
+  sh client.sh setup    use the builder's packages; may be run again
+  sh client.sh check    what would be compiled all the same, and why; changes nothing
+  sh client.sh undo     take back what setup did
 
-The script may be run again; it changes only files named *gbsup*, and what it has to add to a make.conf that is a
-file it marks.")]
+The server offers the same script as /client.sh. It changes only files named *gbsup*, and what it has to add to a
+make.conf that is a file it marks.")]
 pub struct ClientConfigArgs {
     /// Where the client reaches this builder's server, in place of http.url
     #[arg(long, value_name = "URL", value_parser = config::location)]

@@ -22,6 +22,7 @@ mod audit;
 mod client_config;
 mod compare;
 mod error;
+mod fingerprint;
 mod key;
 mod logs;
 mod notify;
@@ -64,6 +65,7 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Compare { plan, json } => compare::run(&supervisor, &plan, json),
         Verb::Key(verb) => key::run(verb),
         Verb::Serve(args) => serve::run(&args),
+        Verb::Fingerprint { json } => fingerprint::run(&supervisor, json),
         Verb::ClientConfig(args) => client_config::run(args),
         Verb::Notify { .. } => notify::test(&supervisor),
         Verb::Examine => {

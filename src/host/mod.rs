@@ -7,6 +7,7 @@ pub mod console;
 pub(crate) mod delivery;
 pub(crate) mod engine;
 pub(crate) mod facts;
+pub(crate) mod fingerprint;
 pub(crate) mod inputs;
 pub(crate) mod installed;
 pub(crate) mod live;

@@ -9,6 +9,7 @@ pub mod bounds;
 pub mod estimates;
 pub mod event;
 pub mod failure;
+pub mod fingerprint;
 pub mod job;
 pub mod known;
 pub mod machine;

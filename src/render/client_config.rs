@@ -1,14 +1,18 @@
-//! The script that sets a client up. Pure; what it changes is described in binrepos.conf of portage(5).
+//! The script that a client runs: sh that finds Portage's Python, and Python. Pure; what it changes is described in
+//! binrepos.conf of portage(5).
+
+use crate::portage::command;
 
 /// What the script is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// Where the client finds the packages, without a slash at the end: harmless between quotes of a shell.
+    /// Where the client finds the packages, without a slash at the end: harmless between quotes of a shell and of Python
+    /// ([`location`](crate::config::location)).
     pub url: String,
     /// Who said so.
     pub origin: Origin,
-    /// The key that the packages are signed with; absent when they are not.
-    pub key: Option<Key>,
+    /// How the packages are signed.
+    pub signing: Signing,
 }
 
 /// How the URL is known.
@@ -16,10 +20,23 @@ pub struct Setup {
 pub enum Origin {
     /// It was typed.
     Typed,
+    /// The client asked by it.
+    Asked,
     /// By `http.url`.
     Configured,
     /// By the host name, which a client may know as another one.
     Guessed,
+}
+
+/// How the packages are signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signing {
+    /// With this key.
+    By(Key),
+    /// They are not.
+    Unsigned,
+    /// Nothing is published yet, and nobody here knows how it will be.
+    Unknown,
 }
 
 /// A public key.
@@ -31,32 +48,50 @@ pub struct Key {
     pub armor: String,
 }
 
-const SCRIPT: &str = include_str!("client-config.sh");
+const SCRIPT: &str = include_str!("client.sh");
+/// The Python of it, in the order in which it is put together.
+const PYTHON: &[&str] = &[
+    include_str!("client/start.py"),
+    include_str!("client/setup.py"),
+    command::FACTS,
+    include_str!("client/places.py"),
+    include_str!("client/check.py"),
+    include_str!("client/main.py"),
+];
 const KEY: &str = include_str!("client-key.sh");
-const VERIFIED: &str = "# What is not signed with the builder's key is refused.\nverify-signature = true";
-const UNVERIFIED: &str = "\
-# !!! The builder does not sign its packages: whoever gets between it and this machine can put anything into them. When it does
-# !!! (publish.sign), run its client-config again.
-verify-signature = false";
 
 /// The script.
 #[must_use]
 pub fn script(setup: &Setup) -> String {
     let origin = match setup.origin {
         Origin::Typed => "as it was asked for.",
+        Origin::Asked => "which is where this script was fetched from.",
         Origin::Configured => "as the builder is configured (http.url).",
         Origin::Guessed => {
             "which is a guess by the builder's host name. If this machine cannot reach it: gbsup client-config --url URL"
         }
     };
-    let key = setup.key.as_ref().map(trust);
-    let verify = if key.is_some() { VERIFIED } else { UNVERIFIED };
+    let (key, trust) = match &setup.signing {
+        Signing::By(key) if is_harmless(key) => (format!("\"{}\"", key.fingerprint), trust(key)),
+        Signing::By(_) | Signing::Unknown => ("\"\"".to_owned(), String::new()),
+        Signing::Unsigned => ("None".to_owned(), String::new()),
+    };
+    // What is put in last is looked into by nothing.
     SCRIPT
+        .replace("@PYTHON@", PYTHON.join("\n\n").trim_end())
         .replace("@VERSION@", crate::VERSION)
-        .replace("@URL@", &setup.url)
         .replace("@ORIGIN@", origin)
-        .replace("@VERIFY@", verify)
-        .replace("@KEY@", key.as_deref().unwrap_or_default())
+        .replace("@URL@", &setup.url)
+        .replace("@KEY@", &key)
+        .replace("@TRUST@", trust.trim())
+}
+
+/// Whether nothing of a key ends the quotes that it is put between. No key that gpg writes does.
+fn is_harmless(key: &Key) -> bool {
+    let in_armor = |c: char| c.is_ascii_alphanumeric() || "+/=-:.,() \n".contains(c);
+    key.fingerprint.chars().all(|c| c.is_ascii_hexdigit())
+        && key.armor.chars().all(in_armor)
+        && key.armor.lines().all(|line| line != "END")
 }
 
 /// The part of it that lets a client trust a key. Portage verifies as nobody, with the key ring in `$etc/gnupg`, and
@@ -70,23 +105,30 @@ pub(super) fn trust(key: &Key) -> String {
 mod tests {
     use super::*;
 
-    fn of(key: Option<Key>) -> String {
-        script(&Setup { url: "http://b:8080/binpkgs".into(), origin: Origin::Guessed, key })
+    fn of(signing: Signing) -> String {
+        script(&Setup { url: "http://b:8080/binpkgs".into(), origin: Origin::Guessed, signing })
     }
 
     #[test]
     fn packages_are_verified_when_they_are_signed() {
-        let key = Key { fingerprint: "ABCD".into(), armor: "-----BEGIN\nx\n-----END\n".into() };
-        let signed = of(Some(key));
-        assert!(signed.contains("\nverify-signature = true\n"), "{signed}");
-        assert!(signed.contains("\nfingerprint=ABCD\n") && signed.contains("\n-----END\nEND\n"), "{signed}");
-        let unsigned = of(None);
-        assert!(unsigned.contains("\nverify-signature = false\n"), "{unsigned}");
-        assert!(!unsigned.contains("gpg"), "{unsigned}");
-        for script in [signed, unsigned] {
-            assert!(script.contains("\nurl='http://b:8080/binpkgs'\n"), "{script}");
-            let left = script.lines().find(|line| line.matches('@').count() > 1 && !line.contains("\"$@\""));
-            assert_eq!(left, None);
+        let armor = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEx+/=\n-----END PGP PUBLIC KEY BLOCK-----\n";
+        let key = Key { fingerprint: "ABCD".into(), armor: armor.into() };
+        let signed = of(Signing::By(key.clone()));
+        assert!(signed.contains("\nKEY = \"ABCD\"\n") && signed.contains("\nfingerprint=ABCD\n"), "{signed}");
+        assert!(signed.contains("BLOCK-----\nEND\n"), "{signed}");
+        let unsigned = of(Signing::Unsigned);
+        assert!(unsigned.contains("\nKEY = None\n") && !unsigned.contains("PUBLIC KEY"), "{unsigned}");
+        let unknown = of(Signing::Unknown);
+        assert!(unknown.contains("\nKEY = \"\"\n"), "{unknown}");
+        for script in [signed, unsigned, unknown.clone()] {
+            assert!(script.contains("\nURL = \"http://b:8080/binpkgs\"\n"), "{script}");
+            let left = ["@PYTHON@", "@VERSION@", "@ORIGIN@", "@URL@", "@KEY@", "@TRUST@", "@ARMOR@"];
+            assert_eq!(left.iter().find(|left| script.contains(**left)), None);
+            assert!(script.ends_with("\nEND OF PYTHON\n"), "it is whole or does nothing");
+        }
+        for armor in ["x\nEND\ny", "\"\"\"\nimport os", "$(id)", "'"] {
+            let hostile = Key { armor: armor.into(), ..key.clone() };
+            assert_eq!(of(Signing::By(hostile)), unknown);
         }
     }
 }

@@ -13,8 +13,9 @@ use crate::binhost::{gpg, offer, signing};
 use crate::config::Publisher;
 use crate::decide::view::UNPUBLISHED;
 use crate::host::{inputs, places};
+use crate::model::estimates::Estimates;
 use crate::model::failure::{Class, Failure, Trouble};
-use crate::model::offer::Offer;
+use crate::model::offer::{Offer, Offered};
 use crate::model::rebuilds::Stale;
 use crate::model::release::{Id, Origin};
 use crate::model::{Event, Exit, Report};
@@ -22,7 +23,7 @@ use crate::portage::command;
 use crate::portage::files::gpkg::sign::Unsigned;
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::glsa;
-use crate::volume::pkgdir;
+use crate::volume::{emerge_log, pkgdir};
 
 impl Task {
     /// Offers clients what the audit found good.
@@ -70,6 +71,12 @@ impl Task {
             open,
             ..Origin::default()
         };
+        facts.fingerprint = self.fingerprint();
+        let estimates = Estimates::new(&emerge_log::durations(&self.volume), 1);
+        let took = |offered: &Offered| {
+            Some((offered.cpv.cp().to_owned(), estimates.of(&offered.cpv, false)?.likely))
+        };
+        facts.seconds = offer.packages.iter().filter_map(took).collect();
         // What is not there any more needs no reason.
         let offered = offer.packages.iter().map(|offered| &offered.cpv);
         let there: BTreeSet<&Cpv> = offered.chain(offer.held.iter().map(|held| &held.cpv)).collect();

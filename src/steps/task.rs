@@ -14,10 +14,12 @@ use super::gauge::{self, Directory, Gauge};
 use crate::config::{self, Config};
 use crate::host::build::{options, own_features};
 use crate::host::console::Console;
+use crate::host::fingerprint::gather_by;
 use crate::host::process::{Capture, Handle, Launch, Sink};
 use crate::host::{configuration, facts, inputs, unusable};
 use crate::model::estimates::Estimates;
 use crate::model::failure::{Class, Failure, Trouble};
+use crate::model::fingerprint::Fingerprint;
 use crate::model::{Event, Exit, JobId, Ran, Step};
 use crate::portage::command::probe::Capabilities;
 use crate::portage::command::{self, BuildOptions, Command, Host, Inherits, Sandbox};
@@ -249,6 +251,11 @@ impl Task {
             Exit::NotStarted(why) => Err(Box::new(Failure::new(Class::Internal, why))),
             exit => Ok((exit, sink.text)),
         }
+    }
+
+    /// What decides whether the packages of this machine fit another one; nothing when Portage does not tell.
+    pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
+        gather_by(&self.launch()).map(Fingerprint::of)
     }
 
     fn launch(&self) -> Launch<'_> {

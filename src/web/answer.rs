@@ -9,6 +9,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tracing::debug;
 
 use super::body::{Answer, Outgoing, Slice};
+use super::client::{self, client};
 use super::conditional::{Part, part, to_http};
 use super::crowd;
 use super::pages;
@@ -67,6 +68,7 @@ impl Asked<'_> {
             Ok(Target::Style) => {
                 reply::body(self.headers, Bytes::from_static(pages::STYLE.as_bytes()), "text/css")
             }
+            Ok(Target::Client) => self.client(),
             Ok(Target::Key) => self.key(),
             Ok(Target::Releases) => self.releases(),
             Ok(Target::Current(place)) => match self.tree.current() {
@@ -78,6 +80,21 @@ impl Asked<'_> {
             Err(Refused::Malformed) => text(StatusCode::BAD_REQUEST, "This is no path of a file here."),
             Err(Refused::TooLong) => text(StatusCode::URI_TOO_LONG, "The path is too long."),
         }
+    }
+
+    fn client(&self) -> Response<Answer> {
+        let mut response = match client(self.tree, self.headers) {
+            Ok(script) => reply::body(self.headers, script, "text/plain; charset=utf-8"),
+            Err(client::Refused::Nowhere) => text(
+                StatusCode::BAD_REQUEST,
+                "The address that you asked by (Host) is none that could be put into a script.",
+            ),
+            Err(client::Refused::Unreadable(error)) => failed(&error, "release.json"),
+        };
+        // Another client may have asked by another address.
+        set(&mut response, header::CACHE_CONTROL, "no-store");
+        set(&mut response, header::VARY, "Host");
+        response
     }
 
     fn key(&self) -> Response<Answer> {

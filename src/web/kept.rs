@@ -69,7 +69,7 @@ mod tests {
         for (id, name, text) in [(a, PACKAGES, "1"), (a, PACKAGES_GZ, "22"), (b, PACKAGES, "333")] {
             write(id, name, text);
         }
-        let tree = Tree::open(dir.path()).unwrap();
+        let tree = Tree::open(dir.path(), "").unwrap();
         let (kept, start) = (Kept::default(), Instant::now());
         let size = |id, name, now| {
             kept.get(id, name, now, || tree.file(&format!("{id}/{name}")).map(Arc::new)).map(|one| one.size)

@@ -9,11 +9,13 @@
 //!   /releases/           which releases there are
 //!   /releases/ID/...     one of them, which never changes
 //!   /binpkgs/gbsup.asc   the key that packages are signed with
+//!   /client.sh           what a client runs (`gbsup client-config`), with the address that it asked by
 //!   /healthz             whether it answers
 //! ```
 
 mod answer;
 mod body;
+mod client;
 mod conditional;
 mod crowd;
 mod kept;
@@ -81,7 +83,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), String> {
     let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
     // What the first release makes; until then there is nothing in it.
     drop(fs::DirBuilder::new().recursive(true).mode(0o755).create(&directory));
-    let tree = Tree::open(&directory).map_err(|error| of_directory(&directory, &error))?;
+    let tree = Tree::open(&directory, &config.http.url).map_err(|error| of_directory(&directory, &error))?;
     let told = options.told.then(known::socket).transpose();
     let told = told.map_err(|error| format!("standard input tells nothing: {error}"))?;
     let (connections, pages) = (config.http.max_connections, config.http.max_pages);

@@ -17,6 +17,8 @@ pub(super) enum Target {
     Health,
     /// `/style.css`: how the pages look.
     Style,
+    /// `/client.sh`: what a client runs.
+    Client,
     /// `/binpkgs/gbsup.asc`: the key that packages are signed with.
     Key,
     /// `/releases/`: the list of them.
@@ -67,6 +69,7 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
     match rest {
         "" => return Ok(Target::Front),
         "style.css" => return Ok(Target::Style),
+        "client.sh" => return Ok(Target::Client),
         "healthz" => return Ok(Target::Health),
         "binpkgs" | "releases" => return Ok(Target::Slash),
         "binpkgs/gbsup.asc" => return Ok(Target::Key),
@@ -124,6 +127,7 @@ mod tests {
         for (path, target) in [
             ("/", Ok(Target::Front)),
             ("/healthz", Ok(Target::Health)),
+            ("/client.sh", Ok(Target::Client)),
             ("/binpkgs", Ok(Target::Slash)),
             ("/binpkgs/", current("", true)),
             ("/binpkgs/Packages", current("Packages", false)),

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use nix::dir::{Dir, Type};
 use nix::fcntl::{OFlag, open, readlinkat};
 use nix::sys::stat::{Mode, fstat};
+use serde::Deserialize;
 
 use super::conditional::{Version, time};
 use super::kept::Kept;
@@ -40,6 +41,13 @@ pub(super) enum Found {
     Directory(Vec<(String, Option<u64>)>),
 }
 
+/// What of a release says by whom it is signed.
+#[derive(Deserialize)]
+struct Signed {
+    #[serde(default)]
+    signed: Option<String>,
+}
+
 /// A file that is open, and stays whole whatever becomes of its name.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -52,24 +60,35 @@ pub(super) struct Opened {
 #[derive(Debug)]
 pub(super) struct Tree {
     directory: OwnedFd,
+    /// See [`Tree::url`].
+    url: String,
     /// Files of indices.
     index: Kept<Arc<Opened>>,
     /// Pages of releases.
     pages: Kept<Bytes>,
+    /// By which keys releases are signed.
+    signed: Kept<Bytes>,
     /// The newest releases.
     recent: Kept<Arc<[Id]>>,
 }
 
 impl Tree {
     /// Opens it.
-    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+    pub(super) fn open(directory: &Path, url: &str) -> io::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         Ok(Self {
             directory: open(directory, flags, Mode::empty())?,
+            url: url.to_owned(),
             index: Kept::default(),
             pages: Kept::default(),
+            signed: Kept::default(),
             recent: Kept::default(),
         })
+    }
+
+    /// Where clients find the packages, as it is configured; empty when it is not.
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
     /// For whoever confines this process to it.
@@ -135,6 +154,15 @@ impl Tree {
     /// The page of a release, written by `write` when it is not kept from a moment ago.
     pub(super) fn page<E>(&self, id: Id, write: impl FnOnce() -> Result<String, E>) -> Result<Bytes, E> {
         self.pages.get(id, "page", Instant::now(), || write().map(Bytes::from))
+    }
+
+    /// The fingerprint of the key that a release is signed with; nothing when it is not.
+    pub(super) fn signed(&self, id: Id) -> io::Result<Bytes> {
+        self.signed.get(id, "signed", Instant::now(), || {
+            let text = self.text(&format!("{id}/release.json"))?;
+            let read: Signed = serde_json::from_str(&text)?;
+            io::Result::Ok(Bytes::from(read.signed.unwrap_or_default()))
+        })
     }
 
     /// A file beside the releases or below one.

@@ -29,9 +29,13 @@ fn client_of(builder: &Builder) -> Client {
     assert!(builder.gbsup(&["publish", "--once"]).ok().contains(" is published: "));
     let client = Client::of(builder);
     let script = builder.gbsup(&["client-config", "--url", "http://127.0.0.1:8080"]).ok();
-    assert!(script.contains("\nverify-signature = true\n"), "{script}");
     client.paste(&script).ok();
-    assert_eq!(client.paste(&script).ok(), "", "run twice it changes nothing");
+    assert_eq!(client.sh("grep ^verify /etc/portage/binrepos.conf/gbsup.conf"), "verify-signature = true\n");
+    let again = client.paste(&script).ok();
+    assert!(
+        again.starts_with("http://127.0.0.1:8080/binpkgs answers: release ") && again.lines().count() == 1,
+        "{again}"
+    );
     client
 }
 

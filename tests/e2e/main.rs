@@ -7,6 +7,7 @@
 mod audit;
 mod classes;
 mod client;
+mod clients;
 mod config;
 mod crash;
 mod cycle;

@@ -28,7 +28,7 @@ const ROOMS: &[(&str, &str)] = &[
         "beneath binhost children config decide host logging model portage procs render steps sys volume",
     ),
     ("init", "children config model procs sys volume"),
-    ("web", "beneath config confine logging model procs sys"),
+    ("web", "beneath config confine logging model procs render sys"),
     ("cli", "config model portage"),
     ("client", "beneath binhost children cli config decide host model portage procs render sys volume web"),
     ("main", "binhost cli client init render supervisor"),

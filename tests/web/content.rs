@@ -169,6 +169,37 @@ fn people_find_their_way() {
 }
 
 #[test]
+fn a_client_gets_a_script_with_the_address_it_asked_by() {
+    let server = Server::start();
+    let ask = |host: &str| {
+        let request = format!("GET /client.sh HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        server.raw(request.as_bytes()).expect("an answer")
+    };
+    let unreadable = ask("builder.example:8080");
+    assert_eq!(unreadable.status, 500, "whether packages are signed is not guessed");
+    fs::write(server.releases().join(NEW).join("release.json"), "{\"schema\": 1}").unwrap();
+    let script = ask("builder.example:8080");
+    assert_eq!(script.status, 200);
+    assert_eq!([script.header("cache-control"), script.header("vary")], [Some("no-store"), Some("Host")]);
+    let text = script.text();
+    assert!(text.starts_with("#!/bin/sh\n") && text.ends_with("\nEND OF PYTHON\n"), "{text}");
+    assert!(text.contains("\nURL = \"http://builder.example:8080/binpkgs\"\n"), "{text}");
+    assert!(text.contains("\nKEY = None\n"), "{text}");
+    for host in ["a'$(id)", "a\"b", "a/../b", "user@host", ""] {
+        let refused = ask(host);
+        assert_eq!(refused.status, 400, "{host}");
+        assert!(!refused.text().contains("URL = "), "{host}");
+    }
+    fs::remove_file(server.releases().join("current")).unwrap();
+    assert!(ask("b").text().contains("\nKEY = \"\"\n"), "before the first release nobody knows");
+
+    let behind = Server::with(&[], &[("GBSUP_HTTP_URL", "https://gentoo.example")]);
+    fs::remove_file(behind.releases().join("current")).unwrap();
+    let script = behind.ask("GET", "/client.sh", &[]).text();
+    assert!(script.contains("\nURL = \"https://gentoo.example/binpkgs\"\n"), "{script}");
+}
+
+#[test]
 fn what_keeps_it_from_serving_is_said() {
     let server = Server::start();
     let run = |args: &[&str]| {

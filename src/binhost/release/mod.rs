@@ -1,7 +1,7 @@
 //! The releases on a volume.
 //!
 //! ```text
-//!   releases/2026-11-22.1/Packages, Packages.gz, release.json, CHANGES, CATEGORY/NAME/FILE ...
+//!   releases/2026-11-22.1/Packages, Packages.gz, release.json, fingerprint.json, CHANGES, CATEGORY/NAME/FILE ...
 //!   releases/current  → 2026-11-22.2      what clients are offered
 //!   releases/previous → 2026-11-22.1      what they were offered before
 //!   releases/gbsup.asc                    the public key that the current one is signed with
@@ -47,6 +47,7 @@ const PACKAGES: &str = "Packages";
 const PACKAGES_GZ: &str = "Packages.gz";
 const RELEASE: &str = "release.json";
 const CHANGES: &str = "CHANGES";
+const FINGERPRINT: &str = "fingerprint.json";
 /// The public part of the key that clients need for what they are offered, beside the releases.
 const PUBLIC_KEY: &str = "gbsup.asc";
 /// Where those of all releases are kept.

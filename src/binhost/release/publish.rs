@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::Publisher;
 use super::stage::{self, Need, Part};
-use super::{At, Error, LINK, NEW, PACKAGES, Releases, sign};
+use super::{At, Error, FINGERPRINT, LINK, NEW, PACKAGES, Releases, sign};
 use crate::beneath::Beneath;
 use crate::binhost::signing::Signatory;
 use crate::binhost::verify;
+use crate::model::fingerprint::Fingerprint;
 use crate::model::offer::{Held, Offer, Offered};
 use crate::model::release::{Current, Demanding, Diff, Entry, Id, Opaque, Origin, Published, Release};
 use crate::portage::files::elf::Kernel;
@@ -30,6 +31,12 @@ pub struct Facts {
     pub origin: Origin,
     /// Why packages were built, in words.
     pub reasons: BTreeMap<Cpv, String>,
+    /// Seconds that builds take, by `category/name`.
+    #[serde(default)]
+    pub seconds: BTreeMap<String, u64>,
+    /// What decides whether they fit a client; absent when Portage did not tell.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// What a new release is made of.
@@ -41,6 +48,8 @@ struct Draft {
     again: Option<Id>,
     /// The fingerprint of the key that the packages are signed with.
     signed: Option<String>,
+    /// What decides whether they fit a client.
+    fingerprint: Option<Fingerprint>,
 }
 
 /// Publishes exactly this offer of the binary packages in PKGDIR, unless what is offered already is the same. With a
@@ -86,6 +95,7 @@ pub fn publish<S: Signer + Sync>(
         origin: Origin { revisions, ..facts.origin.clone() },
         again: None,
         signed,
+        fingerprint: facts.fingerprint.clone(),
     };
     publisher.finish(draft, before.as_ref(), now, |directory, parts| {
         if let Some(signatory) = signatory {
@@ -141,6 +151,10 @@ pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Id, P
         origin: target.origin,
         again,
         signed: target.signed,
+        // Without it they are as good; only less is known of them.
+        fingerprint: fs::read(place.join(FINGERPRINT))
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok()),
     };
     let outcome =
         publisher.finish(draft, before.as_ref(), now, |to, parts| stage::packages(to, parts, || false))?;
@@ -192,6 +206,7 @@ fn parts(
         if meta.len() != offered.size {
             return Err(changed("its size is another one"));
         }
+        let seconds = facts.seconds.get(offered.cpv.cp()).copied();
         let untouched = package.get("MTIME").parse().is_ok_and(|time: i64| time == meta.mtime());
         let earlier = known.get(&(offered.path.as_str(), offered.sha1.as_str())).filter(|_| untouched);
         if let (Some(earlier), Some(before)) = (earlier, before) {
@@ -199,7 +214,8 @@ fn parts(
                 Some(place) => Arc::clone(place),
                 None => Arc::clone(there.insert(beneath(&releases.place(before.id))?)),
             };
-            return Ok(Part { entry: (*earlier).clone(), package, place, need: Need::Nothing });
+            let entry = Entry { seconds, ..(*earlier).clone() };
+            return Ok(Part { entry, package, place, need: Need::Nothing });
         }
         let entry = Entry {
             cpv: offered.cpv.clone(),
@@ -213,6 +229,7 @@ fn parts(
             unsigned: None,
             why: facts.reasons.get(&offered.cpv).cloned(),
             kernel: None,
+            seconds,
             opaque: None,
         };
         // Only this format has signatures.
@@ -287,7 +304,7 @@ fn make(
     stamp: Timestamp,
     fill: impl FnOnce(&Path, &mut [Part]) -> Result<(), Error>,
 ) -> Result<(Release, String), Error> {
-    let Draft { header, mut parts, held, origin, again, signed } = draft;
+    let Draft { header, mut parts, held, origin, again, signed, fingerprint } = draft;
     fill(directory, &mut parts)?;
     let (packages, entries): (Vec<_>, Vec<_>) =
         parts.into_iter().map(|part| (part.package, part.entry)).unzip();
@@ -309,6 +326,9 @@ fn make(
     let diff = Diff::new(before, &release);
     release.fixes.clone_from(&diff.fixes);
     stage::papers(directory, &release, &render::changes(&diff, &release))?;
+    if let Some(fingerprint) = fingerprint {
+        stage::fingerprint(directory, &fingerprint.demanding(release.kernel.as_ref()), stamp)?;
+    }
     let resigned = before.is_some_and(|before| before.signed != release.signed);
     let signing = match &release.signed {
         _ if !resigned => "",

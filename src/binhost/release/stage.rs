@@ -10,9 +10,10 @@ use flate2::{Compression, GzBuilder};
 use jiff::Timestamp;
 use sha2::{Digest, Sha512};
 
-use super::{At, CHANGES, Error, PACKAGES, PACKAGES_GZ, RELEASE};
+use super::{At, CHANGES, Error, FINGERPRINT, PACKAGES, PACKAGES_GZ, RELEASE};
 use crate::beneath::Beneath;
 use crate::binhost::examine::Examiner;
+use crate::model::fingerprint::Fingerprint;
 use crate::model::release::{Entry, IndexFile, Release};
 use crate::portage::files::gpkg::Damage;
 use crate::portage::files::gpkg::digests::{Whole, hex};
@@ -199,6 +200,18 @@ pub(super) fn papers(directory: &Path, release: &Release, changes: &str) -> Resu
     text.push(b'\n');
     write(&path, &text, Some(release.published))?;
     write(&directory.join(CHANGES), changes.as_bytes(), Some(release.published))
+}
+
+/// Writes what decides whether the packages fit a client.
+pub(super) fn fingerprint(
+    directory: &Path,
+    fingerprint: &Fingerprint,
+    stamp: Timestamp,
+) -> Result<(), Error> {
+    let path = directory.join(FINGERPRINT);
+    let mut text = serde_json::to_vec_pretty(fingerprint).map_err(io::Error::from).at(&path)?;
+    text.push(b'\n');
+    write(&path, &text, Some(stamp))
 }
 
 /// Writes a file, synced, of this time if one is given.

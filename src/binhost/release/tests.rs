@@ -8,6 +8,7 @@ use sha2::{Digest, Sha512};
 
 use super::*;
 use crate::binhost::signing::Signatory;
+use crate::model::fingerprint::Fingerprint;
 use crate::model::offer::{Held, Offer, Offered, Why};
 use crate::model::release::{Origin, Published};
 use crate::portage::files::gpkg::digests::{Whole, hex};
@@ -15,6 +16,7 @@ use crate::portage::files::gpkg::sign::{Signer, Unsigned, tests as signing};
 use crate::portage::files::gpkg::verify;
 use crate::portage::files::index::Index;
 use crate::portage::names::cpv::Cpv;
+use crate::portage::output::facts::Fact;
 
 mod damage;
 
@@ -109,6 +111,13 @@ impl Place {
         let facts = Facts {
             origin: Origin { portage: Some("3.0.83".into()), ..Origin::default() },
             reasons: [(cpv("a-2"), "asked for".to_owned())].into(),
+            seconds: [(cpv("a-1").cp().to_owned(), u64::try_from(self.now.as_second()).unwrap())].into(),
+            fingerprint: Some(Fingerprint::of(vec![Fact {
+                kind: "accept".into(),
+                name: "now".into(),
+                value: self.now.to_string(),
+                place: None,
+            }])),
         };
         let signatory = self.key.as_ref();
         publish(self.volume(), &self.pkgdir(), &self.offer, &facts, signatory, self.now, || false)
@@ -215,6 +224,28 @@ fn a_release_is_what_was_offered_and_stays_so() {
     // What happens to PKGDIR later changes no release.
     fs::remove_dir_all(place.pkgdir()).unwrap();
     place.sound();
+}
+
+#[test]
+fn what_decides_whether_packages_fit_is_that_of_the_time_when_they_were_built() {
+    let mut place = Place::new();
+    let fingerprint = |place: &Place| {
+        let id = place.releases().current().unwrap();
+        fs::read_to_string(place.releases().place(id).join(FINGERPRINT)).unwrap()
+    };
+    place.add("a-1", 1, "one");
+    place.publish().unwrap();
+    let first = fingerprint(&place);
+    let read: Fingerprint = serde_json::from_str(&first).unwrap();
+    assert_eq!((read.schema, read.facts[0].value.clone()), (Fingerprint::SCHEMA, place.now.to_string()));
+    place.add("b-1", 1, "bee");
+    place.publish().unwrap();
+    assert_ne!(fingerprint(&place), first);
+    // How long a package takes is learnt anew, also of one that an earlier release had.
+    let seconds: Vec<_> = place.sound().packages.iter().map(|package| package.seconds).collect();
+    assert_eq!(seconds, [u64::try_from(place.now.as_second()).ok(), None]);
+    place.roll_back(None).unwrap();
+    assert_eq!(fingerprint(&place), first);
 }
 
 #[test]

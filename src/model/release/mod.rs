@@ -121,6 +121,9 @@ pub struct Entry {
     /// The highest kernel that a file of it demands; absent when none does, and when nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<Demand>,
+    /// Seconds that a build of it took here, in the middle of the last ones; absent when none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
     /// Why nobody knows which kernel it demands, in words: "its image is compressed in a way ...".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opaque: Option<String>,
@@ -302,6 +305,7 @@ mod tests {
             unsigned: None,
             why: None,
             kernel: kernel.map(|kernel| Demand { kernel: kernel.parse().unwrap(), file: "/lib/x.so".into() }),
+            seconds: None,
             opaque: None,
         };
         let packages = [

@@ -131,6 +131,25 @@ pub fn version() -> Command {
     plain(&["portageq", "--version"])
 }
 
+/// The Python that gathers what decides whether a package fits a machine: `facts()`, for whoever has defined `ROOT` and `ETC` and
+/// imported `json` and `os`. It is a part of `client.sh`, too, so that both sides say the same in the same words.
+pub const FACTS: &str = include_str!("facts.py");
+
+/// Prints those of this machine; read them with [`facts::facts`](super::output::facts::facts).
+#[must_use]
+pub fn facts() -> Command {
+    // Isolated: what lies in the working directory is not imported.
+    let find = "for python in python3 /usr/lib/python-exec/python3*/python3; do \
+                \"$python\" -I -c 'import portage' 2>/dev/null && exec \"$python\" -I -c \"$GBSUP_FACTS\"; done; exit 127";
+    let mut command = plain(&["sh", "-c", find]);
+    let code = format!(
+        "import json\nimport os\n\nROOT = \"/\"\nETC = \"/etc/portage\"\n\n{FACTS}\n\n\
+         print(\"gbsup facts: \" + json.dumps(facts()))\n"
+    );
+    set(&mut command.env, "GBSUP_FACTS", code);
+    command
+}
+
 /// Prints the security advisories that concern what is installed; read it with
 /// [`glsa::affected`](super::output::glsa::affected).
 #[must_use]

@@ -7,6 +7,7 @@ pub mod circular;
 pub mod complaints;
 pub mod die;
 pub mod elog;
+pub mod facts;
 pub mod fetch;
 pub mod glsa;
 pub mod gpg;

@@ -248,6 +248,12 @@ impl Builder {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("not a status ({error}): {text}"))
     }
 
+    /// The release that clients are offered.
+    #[track_caller]
+    pub fn release(&self) -> String {
+        self.status().release.expect("there is a release").id
+    }
+
     /// Waits for the first status of which `is_so` is true, beginning with the one that was waited
     /// for last. Statuses are looked at in order, none is passed over.
     #[track_caller]

@@ -17,15 +17,27 @@ impl Client {
         Self::with(&["--network", &format!("container:{}", builder.name())])
     }
 
+    /// The same with an older Portage, for which unsigned packages and their servers were another matter.
+    #[track_caller]
+    pub fn older(builder: &Builder) -> Self {
+        Self::made(&["--network", &format!("container:{}", builder.name())], "-3.0.77")
+    }
+
     /// With these arguments for `docker run`.
     #[track_caller]
     pub fn with(args: &[&str]) -> Self {
+        Self::made(args, "")
+    }
+
+    #[track_caller]
+    fn made(args: &[&str], version: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let client = Self { name: format!("gbsup-client-{}-{number}", std::process::id()) };
         let image = std::env::var("GBSUP_TEST_BASE").unwrap_or_else(|_| "gbsup-pocket-base".to_owned());
         let run = ["run", "--detach", "--init", "--name", &client.name, "--label", "gbsup.test"];
-        docker(&[&run, args, &["--entrypoint", "sleep", &image, "infinity"]].concat()).ok();
+        docker(&[&run, args, &["--entrypoint", "sleep", &format!("{image}{version}"), "infinity"]].concat())
+            .ok();
         client
     }
 

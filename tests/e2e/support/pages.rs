@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::builder::Builder;
+use super::client::Client;
 use super::docker::docker;
 
 /// As wide as a page shows its tables, and a picture its terminal.
@@ -19,23 +20,12 @@ impl Builder {
     /// Compares what the commands of a console block print here and now with what the block says.
     #[track_caller]
     pub fn shows(&self, name: &str) {
-        let (file, page, block) = find(name);
-        let mut real = String::new();
-        for command in block.lines().filter(|line| line.starts_with("$ ")) {
+        shown_by(name, |command| {
             let words: Vec<&str> = command.split_whitespace().collect();
             let at = words.iter().position(|word| *word == "gbsup").expect("each is a command of gbsup");
             let columns = words.contains(&"-it").then_some(PAGE);
-            let printed = self.printed(&words[at..].join(" "), columns, "NO_COLOR=1 ");
-            real += &format!("{command}\n{printed}");
-        }
-        if !alike(&block, &real) {
-            assert!(writes(), "{}: {name} shows\n{block}\nand real is\n{real}", file.display());
-            assert!(
-                !block.lines().any(|line| line == "..."),
-                "{name} leaves lines out: write it by hand\n{real}"
-            );
-            fs::write(&file, page.replace(&block, &real)).expect("the page can be written");
-        }
+            self.printed(&words[at..].join(" "), columns, "NO_COLOR=1 ")
+        });
     }
 
     /// Compares the picture with `gbsup status` here and now.
@@ -58,6 +48,38 @@ impl Builder {
         };
         let script = format!("stty rows 40 cols {columns}; {environment}{command}");
         docker(&["exec", "--tty", self.name(), "sh", "-c", &script]).out.replace('\r', "")
+    }
+}
+
+impl Client {
+    /// Compares what the commands of a console block print on this client, which is a laptop there, with what the block
+    /// says.
+    #[track_caller]
+    pub fn shows(&self, name: &str) {
+        let host = self.sh("uname -n");
+        shown_by(name, |command| {
+            let printed = self.exec(&["sh", "-c", &format!("cd /root; {{ {command}; }} 2>&1")]).out;
+            printed.replace(host.trim(), "laptop")
+        });
+    }
+}
+
+/// Compares a block with what its commands print; `run` gives that.
+#[track_caller]
+fn shown_by(name: &str, run: impl Fn(&str) -> String) {
+    let (file, page, block) = find(name);
+    let mut real = String::new();
+    for command in block.lines().filter_map(|line| line.strip_prefix("$ ")) {
+        real += &format!("$ {command}\n{}", run(command));
+    }
+    if !alike(&block, &real) {
+        assert!(writes(), "{}: {name} shows\n{block}\nand real is\n{real}", file.display());
+        assert!(
+            !block.lines().any(|line| line == "..."),
+            "{name} leaves lines out: write it by hand\n{real}"
+        );
+        let named = |block: &str| format!("```console {name}\n{block}```");
+        fs::write(&file, page.replace(&named(&block), &named(&real))).expect("the page can be written");
     }
 }
 
