@@ -104,7 +104,7 @@ impl Gpg {
     }
 
     fn new() -> Result<Self, Error> {
-        let workplace = Workplace::new()?;
+        let workplace = Workplace::new().map_err(|(path, source)| Error::Workplace { path, source })?;
         Ok(Self { home: workplace.path().to_owned(), _workplace: Some(workplace) })
     }
 

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::fcntl::OFlag;
 
-use super::Error;
 use crate::volume::Locked;
 
 /// Where memory is a file system. Paths of sockets are short.
@@ -50,8 +49,8 @@ fn remove_old(parent: &Path) {
 }
 
 impl Workplace {
-    /// A new one.
-    pub(super) fn new() -> Result<Self, Error> {
+    /// A new one; where none could be made, and why, otherwise.
+    pub(super) fn new() -> Result<Self, (PathBuf, io::Error)> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let parent = parent();
         remove_old(&parent);
@@ -61,7 +60,7 @@ impl Workplace {
             match make(&path) {
                 Ok(Some(lock)) => return Ok(Self { path, _lock: lock }),
                 Ok(None) => {}
-                Err(source) => return Err(Error::Workplace { path, source }),
+                Err(problem) => return Err((path, problem)),
             }
         }
     }
