@@ -56,7 +56,6 @@ const CIRCLES: &[&[&str]] = &[
         "decide/classify/resolver.rs",
         "decide/classify/stalled.rs",
     ],
-    &["portage/files/gpkg/mod.rs", "portage/files/gpkg/sign.rs", "portage/files/gpkg/signed.rs"],
     &["supervisor/effects.rs", "supervisor/mod.rs", "supervisor/watching.rs"],
 ];
 

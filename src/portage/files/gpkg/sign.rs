@@ -10,10 +10,8 @@ use tar::{Archive, Builder, Entry, Header};
 
 use super::bounds::Allowed;
 use super::digests::{Hashing, Member, Tee, Whole};
-use super::{Damage, members};
+use super::members::{Damage, ENDING, members};
 
-/// How the name of a signature ends.
-pub(crate) const ENDING: &str = ".sig";
 /// Python's tarfile, with which Portage writes, fills a tar up to a multiple of that (`tarfile.RECORDSIZE`).
 const RECORD: u64 = 10 << 10;
 

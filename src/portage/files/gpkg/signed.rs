@@ -4,18 +4,11 @@
 //! beside each other member lies a detached one, `.sig`. GnuPG is asked about every one of them, although the
 //! Manifest has the digests of all that it lists: Portage does so, and refuses a package for one that is bad.
 
-use std::collections::BTreeMap;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 
-use serde::{Deserialize, Serialize};
-use tar::Entry;
-
-use super::digests::Member;
-use super::sign::ENDING;
-use super::{Damage, Doubt, Members, Reading, Sound, read};
-
-/// A longer signature is none, in bytes: that of a key of 16384 bits has 3 KiB in ASCII armour.
-const LONGEST: u64 = 16 << 10;
+use super::members::Damage;
+use super::reading::{Reading, Sound, read};
+use crate::portage::output::gpg::Doubt;
 
 /// Who says whether signatures are those of the right keys.
 pub trait Judge {
@@ -76,54 +69,9 @@ impl Reading {
     }
 }
 
-/// What has to be looked at a second time.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Parts {
-    places: BTreeMap<String, Place>,
-    /// The signatures, by the names of what they sign.
-    signatures: BTreeMap<String, Vec<u8>>,
-}
-
-/// Where the data of a member is in the file.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Place {
-    start: u64,
-    length: u64,
-}
-
-impl Parts {
-    /// Reads a member.
-    pub(crate) fn take<R: Read>(&mut self, entry: &mut Entry<R>) -> io::Result<Member> {
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let name = path.rsplit('/').next().unwrap_or_default();
-        let Some(of) = name.strip_suffix(ENDING) else {
-            let place = Place { start: entry.raw_file_position(), length: entry.size() };
-            self.places.insert(name.to_owned(), place);
-            return Member::read(entry);
-        };
-        if entry.size() > LONGEST {
-            let what = format!("{name} is longer than any signature");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-        }
-        let mut signature = Vec::new();
-        entry.read_to_end(&mut signature)?;
-        let member = Member::read(&signature[..])?;
-        self.signatures.insert(of.to_owned(), signature);
-        Ok(member)
-    }
-
-    /// Each member that has to be signed, and its signature.
-    fn pairs(&self, members: &Members) -> Result<Vec<(Place, &[u8])>, Damage> {
-        let names = members.found.keys();
-        let signed = names.filter(|name| *name != "gpkg-1" && !name.ends_with(ENDING));
-        let pair = |name| Some((*self.places.get(name)?, self.signatures.get(name)?.as_slice()));
-        signed.map(|name| pair(name).ok_or(Damage::Signature(Doubt::Unsigned))).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
+    use std::io::{self, Cursor};
 
     use super::*;
     use crate::portage::files::gpkg::sign::tests::{PACKAGE, signed};

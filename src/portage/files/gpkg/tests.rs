@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use super::digests::Whole;
 use super::*;
 
 fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
