@@ -9,84 +9,21 @@
 //! So a client has its answer, and a child begins, when what was decided is on the disk; and what anybody is shown has
 //! happened: as long as something is under way that is the state before it.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
 use super::Supervisor;
 use super::keeping::{Done, Kept, Order};
+use super::queue::{Effect, SLOW};
 use crate::decide::step::step;
 use crate::decide::view;
 use crate::host::delivery::{self, Parcel};
 use crate::model::failure::Failure;
 use crate::model::request::Reply;
-use crate::model::state::State;
 use crate::model::status::{Status, in_words};
-use crate::model::{Action, Asker, Event, JobId, Report, Work};
+use crate::model::{Action, Asker, Event, Report};
 use crate::volume::store;
-
-/// How long a disk may take before it is told.
-const SLOW: Duration = Duration::from_secs(2);
-
-/// What is still to be performed.
-#[derive(Default)]
-pub(super) struct Effects {
-    queue: VecDeque<Effect>,
-    /// Orders that were given and not reported.
-    under_way: usize,
-    /// Since when there are some.
-    since: Option<Instant>,
-    /// A job begins when the volume was seen to be there.
-    starting: Option<(JobId, u64, Work)>,
-    /// How many times the core has decided something.
-    decided: u64,
-    /// That it takes long was told.
-    told: bool,
-    /// What was decided last when the state was given to be written.
-    saved: u64,
-    /// What is shown instead of the state.
-    shown: Option<Box<State>>,
-    /// A look at the flag files was asked for and has not been reported, and whether another one has to follow.
-    looking: Option<bool>,
-    /// The history is being written to.
-    recording: bool,
-}
-
-enum Effect {
-    /// With the number of the decision that it is of.
-    Act(Box<Action>, u64),
-    /// Begins a job on a volume that is there.
-    Begin(JobId, u64, Work),
-    /// Everything up to this state has happened.
-    Show(Box<State>),
-}
-
-impl Effects {
-    /// Whether nothing waits for the disk.
-    pub(super) fn is_settled(&self) -> bool {
-        self.queue.is_empty() && self.under_way == 0
-    }
-
-    /// How long until something takes too long.
-    pub(super) fn until_slow(&self) -> Option<Duration> {
-        let since = self.since.filter(|_| !self.told)?;
-        Some((since + SLOW).saturating_duration_since(Instant::now()))
-    }
-
-    /// The next one that may be performed: orders follow each other, everything else waits for their end.
-    fn next(&mut self) -> Option<Effect> {
-        let is_order = |action: &Action| {
-            use Action::{Claim, Persist, PersistPlan, Record, Start};
-            matches!(action, Claim | Persist | PersistPlan | Record(_) | Start { .. })
-        };
-        let may = match self.queue.front()? {
-            Effect::Act(action, _) => self.under_way == 0 || is_order(action),
-            Effect::Begin(..) | Effect::Show(_) => self.under_way == 0,
-        };
-        if may && self.starting.is_none() { self.queue.pop_front() } else { None }
-    }
-}
 
 impl Supervisor {
     /// Lets the core decide, and performs what it says as far as that can be done at once. Something: the process is to end.

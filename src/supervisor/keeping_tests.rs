@@ -8,7 +8,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{timeout, timeout_at};
 
 use super::super::Supervisor;
-use super::super::watching::Viewer;
+use super::super::viewers::Viewer;
 use super::*;
 use crate::config::Config;
 use crate::host::console::Console;

@@ -9,12 +9,14 @@ mod effects;
 mod keeping;
 mod perform;
 mod pulse;
+mod queue;
 #[cfg(test)]
 mod released_tests;
 mod serving;
 mod signals;
 pub mod socket;
 mod telling;
+mod viewers;
 mod watching;
 
 use std::collections::HashMap;
@@ -40,14 +42,14 @@ use crate::{procs, sys};
 
 use crate::host::console::Console;
 use announce::announce;
-use effects::Effects;
 use keeping::{Done, Keeping, Kept, Order};
 use perform::Performer;
+use queue::Effects;
 use serving::Serving;
 use signals::{Meaning, Signals};
 use socket::Asked;
 use telling::Telling;
-use watching::{Eyes, Viewer, Viewers};
+use viewers::{Eyes, Viewer, Viewers};
 
 /// How long the last lines may take to leave.
 const LAST_WORDS: Duration = Duration::from_millis(300);

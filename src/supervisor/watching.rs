@@ -3,17 +3,14 @@
 //! Any of that may wait, for a disk or for a process that hangs, so one thread does it and tells what it saw as events. Who asks
 //! for the status is answered when it has looked, or, after [`PATIENCE`] or [`HASTE`], with what is known.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::Supervisor;
+use super::viewers::Viewer;
 use crate::config::{self, Config};
 use crate::decide::view;
 use crate::host::{live, locks};
@@ -31,55 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The same while something on the volume waits for the disk, which a look may do as well.
 const HASTE: Duration = Duration::from_millis(80);
-
-/// The way to the thread that looks.
-pub(super) struct Eyes {
-    looks: mpsc::Sender<Box<dyn FnOnce() + Send>>,
-}
-
-impl Eyes {
-    /// Starts the thread. What it is given it does in order.
-    pub(super) fn start() -> io::Result<Self> {
-        let (looks, asked) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
-        thread::Builder::new()
-            .name("looks".into())
-            .spawn(move || asked.into_iter().for_each(|look| look()))?;
-        Ok(Self { looks })
-    }
-
-    /// Gives it something to do.
-    pub(super) fn give(&self, look: impl FnOnce() + Send + 'static) {
-        // It lives as long as the loop does.
-        drop(self.looks.send(Box::new(look)));
-    }
-}
-
-/// Who wants to see the status.
-pub(super) enum Viewer {
-    /// A client.
-    Client(oneshot::Sender<Reply>),
-    /// Whoever reads the log.
-    Log,
-    /// The server, for those who have its page open.
-    Server,
-}
-
-/// Those who wait for a look, the first one first.
-#[derive(Default)]
-pub(super) struct Viewers {
-    waiting: VecDeque<(Viewer, Instant)>,
-    /// How many of the first have had their look, and wait until what it saw is written down.
-    looked: usize,
-    /// How many of the next ones came before the look that is under way, if one is.
-    looking: Option<usize>,
-}
-
-impl Viewers {
-    /// When somebody has waited long enough.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.waiting.front().map(|(_, until)| *until)
-    }
-}
 
 /// What a look goes by.
 struct Glance {

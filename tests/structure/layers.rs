@@ -56,7 +56,6 @@ const CIRCLES: &[&[&str]] = &[
         "decide/classify/resolver.rs",
         "decide/classify/stalled.rs",
     ],
-    &["supervisor/effects.rs", "supervisor/mod.rs", "supervisor/watching.rs"],
 ];
 
 /// The rooms that decide and show.
