@@ -49,7 +49,6 @@ const CIRCLES: &[&[&str]] = &[
         "config/rebuild.rs",
         "config/values.rs",
     ],
-    &["decide/audit/fate.rs", "decide/audit/linked.rs", "decide/audit/mod.rs"],
     &[
         "decide/classify/mod.rs",
         "decide/classify/package.rs",

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::Choice;
 use crate::portage::files::index::Index;
 
 /// What becomes of one build.
@@ -53,20 +52,4 @@ impl Fates {
     pub fn total(&self) -> usize {
         self.offered + self.replaced + self.held + self.unwanted + self.unreadable
     }
-}
-
-/// One for each build, in the order of the index.
-pub(super) fn fates(choice: &Choice) -> Vec<Fate> {
-    let mut fates = vec![Fate::Unwanted; choice.all.len()];
-    for slot in &choice.slots {
-        let others = match slot.chosen() {
-            Some(_) => Fate::Replaced,
-            None if choice.is_wanted(slot) => Fate::Held,
-            None => Fate::Unwanted,
-        };
-        for &n in &slot.candidates {
-            fates[n] = if slot.chosen() == Some(n) { Fate::Offered } else { others };
-        }
-    }
-    fates
 }

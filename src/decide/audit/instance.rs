@@ -1,9 +1,9 @@
-//! One build of one package, as the audit looks at it.
+//! The builds of the packages, as the audit looks at them.
 
 use std::collections::BTreeSet;
 
 use crate::portage::files::index::{Block, Package};
-use crate::portage::files::vdb::{Soname, sonames};
+use crate::portage::files::vdb::{Installed, Soname, sonames};
 use crate::portage::names::atom::{Atom, Candidate};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::names::depend::{self, Need};
@@ -72,6 +72,22 @@ impl Candidate for Instance<'_> {
     fn flag(&self, name: &str) -> Option<bool> {
         let is_known = self.known.binary_search(&name).is_ok() || self.implicit.contains(name);
         is_known.then(|| self.has(name))
+    }
+}
+
+/// The builds of one package for one slot.
+pub(super) struct Slot<'a> {
+    /// Places in the list of all builds, the best first. Never empty.
+    pub(super) candidates: Vec<usize>,
+    /// Which of them is offered; past the last one: none.
+    pub(super) at: usize,
+    /// What is installed of it.
+    pub(super) installed: Option<&'a Installed>,
+}
+
+impl Slot<'_> {
+    pub(super) fn chosen(&self) -> Option<usize> {
+        self.candidates.get(self.at).copied()
     }
 }
 

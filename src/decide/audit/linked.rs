@@ -10,8 +10,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Slot;
-use super::instance::Instance;
+use super::instance::{Instance, Slot};
 use crate::model::offer::Broken;
 use crate::portage::files::vdb::{Installed, Soname};
 use crate::portage::names::cpv::Cpv;

@@ -18,7 +18,7 @@ mod linked;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use instance::{Instance, implicit};
+use instance::{Instance, Slot, implicit};
 
 use crate::model::offer::{Broken, Held, NEEDS, NOT_OFFERED, Why};
 use crate::portage::files::index::{Index, Package};
@@ -85,22 +85,6 @@ pub fn audit(facts: Facts) -> Audit {
     choice.settle();
     choice.take_back();
     choice.report()
-}
-
-/// The builds of one package for one slot.
-struct Slot<'a> {
-    /// Places in [`Choice::all`], the best first. Never empty.
-    candidates: Vec<usize>,
-    /// Which of them is offered; past the last one: none.
-    at: usize,
-    /// What is installed of it.
-    installed: Option<&'a Installed>,
-}
-
-impl Slot<'_> {
-    fn chosen(&self) -> Option<usize> {
-        self.candidates.get(self.at).copied()
-    }
 }
 
 /// What is wrong with a build: why it is not offered.
@@ -343,7 +327,23 @@ impl<'a> Choice<'a> {
             rebuild.push(Broken { package: cpv, slot, what, needed_by: Vec::new() });
         }
         let linked = linked::linked(&self.all, &self.slots);
-        Audit { offered, held, rebuild: together(rebuild), linked, fates: fate::fates(self) }
+        Audit { offered, held, rebuild: together(rebuild), linked, fates: self.fates() }
+    }
+
+    /// The fate of each build, in the order of the index.
+    fn fates(&self) -> Vec<Fate> {
+        let mut fates = vec![Fate::Unwanted; self.all.len()];
+        for slot in &self.slots {
+            let others = match slot.chosen() {
+                Some(_) => Fate::Replaced,
+                None if self.is_wanted(slot) => Fate::Held,
+                None => Fate::Unwanted,
+            };
+            for &n in &slot.candidates {
+                fates[n] = if slot.chosen() == Some(n) { Fate::Offered } else { others };
+            }
+        }
+        fates
     }
 
     /// What to build from source so that a package is right again: another one that is installed and of which
