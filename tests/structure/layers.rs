@@ -49,12 +49,6 @@ const CIRCLES: &[&[&str]] = &[
         "config/rebuild.rs",
         "config/values.rs",
     ],
-    &[
-        "decide/classify/mod.rs",
-        "decide/classify/package.rs",
-        "decide/classify/resolver.rs",
-        "decide/classify/stalled.rs",
-    ],
 ];
 
 /// The rooms that decide and show.

@@ -1,7 +1,7 @@
 //! [`Report`] → failures: which package, which phase, whose words, and what to type.
 
 mod package;
-mod paste;
+mod parts;
 mod resolver;
 mod stalled;
 
@@ -17,14 +17,9 @@ use crate::portage::output::problem::Problem;
 use crate::portage::output::scanner::How;
 use crate::portage::output::signs;
 use crate::portage::output::sync::{self, Lack, Synced};
+use parts::{brief, last, out_of_memory};
 
-/// What shows where the profile leads, and where it may lead.
-pub const PROFILE_COMMANDS: [&str; 2] = ["ls -l /etc/portage/make.profile", "eselect profile list"];
-
-/// Lines of Portage's explanation shown; the log has the rest.
-const EXPLANATION: usize = 40;
-/// Lines of output shown where nothing better is known.
-const LAST_LINES: usize = 15;
+pub use parts::PROFILE_COMMANDS;
 
 /// What stopped the job; never empty.
 #[must_use]
@@ -225,12 +220,6 @@ fn broken_off(ran: &Ran) -> Option<Failure> {
     Some(Failure { evidence, log: Some(ran.log.clone()), suggestions, ..Failure::new(class, message) })
 }
 
-/// `emerge was killed because memory ran out (the container may use 512 MiB)`
-fn out_of_memory(what: &str, machine: &Machine) -> String {
-    let limit = machine.memory_in_words().map(|limit| format!(" ({limit})"));
-    format!("{what} was killed because memory ran out{}", limit.unwrap_or_default())
-}
-
 fn stopped(program: &str, signal: i32) -> (Class, String) {
     (Class::Interrupted, format!("{program} was told to stop, and not by gbsup (signal {signal})"))
 }
@@ -262,11 +251,8 @@ fn unknown(job: &Job, ran: &Ran) -> Failure {
         Exit::Code(code) => code,
         _ => 1,
     };
-    let message = format!(
-        "{} ended with code {code} in {}, for a reason not recognised",
-        ran.program,
-        job.work.step().name()
-    );
+    let message =
+        format!("{} ended with code {code} in {}, for a reason not recognised", ran.program, job.work.step().name());
     let suggestions = if job.work.step() == Step::Preflight { Vec::new() } else { vec![ran.command.clone()] };
     Failure {
         evidence: last(&ran.evidence.tail),
@@ -274,33 +260,4 @@ fn unknown(job: &Job, ran: &Ran) -> Failure {
         suggestions,
         ..Failure::new(Class::Unknown, message)
     }
-}
-
-/// A text with its atoms as people say them: without their lists of USE flags, which can be longer than all the rest.
-/// `dev-libs/boost:0[abi_x86_32(-)?,context]` → `dev-libs/boost:0`
-fn brief(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(open) = rest.find('[') {
-        let (before, list) = rest.split_at(open);
-        let atom =
-            before.rsplit(|c: char| c.is_whitespace() || "\"'(".contains(c)).next().unwrap_or_default();
-        match list.find(']') {
-            Some(close) if atom.contains('/') => {
-                out.push_str(before);
-                rest = &list[close + 1..];
-            }
-            _ => {
-                out.push_str(&rest[..=open]);
-                rest = &rest[open + 1..];
-            }
-        }
-    }
-    out + rest
-}
-
-/// The last lines that say anything.
-fn last(lines: &[String]) -> Vec<String> {
-    let meant: Vec<&String> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
-    meant[meant.len().saturating_sub(LAST_LINES)..].iter().map(|line| (*line).clone()).collect()
 }

@@ -3,7 +3,7 @@
 //! The log is asked first what Portage itself reports of the build (a file that could not be fetched, a
 //! phase that was killed), then for the ebuild's last words. Only what is said nowhere is unknown.
 
-use super::{EXPLANATION, paste};
+use super::parts::{self, EXPLANATION};
 use crate::model::Ran;
 use crate::model::failure::{Class, Failure};
 use crate::model::machine::{Machine, Place, Purpose};
@@ -153,7 +153,7 @@ impl Case<'_> {
     }
 
     fn build(&self) -> String {
-        paste::build(self.failed.package.as_str())
+        parts::build(self.failed.package.as_str())
     }
 
     fn problem(&self, kind: ProblemKind) -> Option<&Problem> {
@@ -230,7 +230,7 @@ impl Case<'_> {
         if let Some(file) = &problem.subject {
             suggestions.push(format!("portageq owners / {}", shell_word(file)));
         }
-        suggestions.push(paste::skip([&self.failed.package]));
+        suggestions.push(parts::skip([&self.failed.package]));
         told(Class::Collision, None, message, words(problem), suggestions)
     }
 
@@ -307,7 +307,7 @@ impl Case<'_> {
     /// Leaves out the tests of this package from now on (package.env in portage(5)).
     fn untested(&self) -> String {
         let package = &self.failed.package;
-        let setting = paste::setting("package.env", package, &format!("{} no-test", package.cp()), self.ran);
+        let setting = parts::setting("package.env", package, &format!("{} no-test", package.cp()), self.ran);
         format!(
             "mkdir -p /etc/portage/env && echo 'FEATURES=\"-test\"' > /etc/portage/env/no-test && {setting}"
         )

@@ -1,7 +1,7 @@
 //! Why nothing could be built: the resolver's or the configuration's trouble, in Portage's own words, with
 //! what it proposes as commands.
 
-use super::{EXPLANATION, PROFILE_COMMANDS, brief, last, out_of_memory, paste};
+use super::parts::{self, EXPLANATION, PROFILE_COMMANDS, brief, last, out_of_memory};
 use crate::model::Ran;
 use crate::model::failure::{Class, Failure};
 use crate::model::machine::{Machine, Place};
@@ -86,7 +86,7 @@ fn masked(problem: &Problem, ran: &Ran) -> Failure {
                 Mask::Other(words) => (words.clone(), None),
             };
             reasons.push(reason);
-            suggestions.extend(setting.map(|(name, line)| paste::setting(name, package, &line, ran)));
+            suggestions.extend(setting.map(|(name, line)| parts::setting(name, package, &line, ran)));
         }
         // Half a way out is none.
         if suggestions.len() < masks.len() {
@@ -94,10 +94,10 @@ fn masked(problem: &Problem, ran: &Ran) -> Failure {
         }
     }
     if suggestions.is_empty() {
-        suggestions.push(paste::look_at(atom));
+        suggestions.push(parts::look_at(atom));
     }
     if let Some(ebuild) = candidate.as_ref().and_then(|found| undescribed(&found.package, ran)) {
-        suggestions.insert(0, paste::manifest(ebuild.subject.as_deref().unwrap_or_default()));
+        suggestions.insert(0, parts::manifest(ebuild.subject.as_deref().unwrap_or_default()));
     }
     if candidate.as_ref().is_some_and(advice::Candidate::wants_newer_portage) {
         suggestions.insert(0, "emerge --oneshot --update sys-apps/portage".to_owned());
@@ -140,8 +140,8 @@ fn missing(problem: &Problem) -> Failure {
     let parents = advice::required_by(&problem.lines);
     let suggestions = match parents.last() {
         // The last one is what the world itself asks for.
-        Some(wanted) => vec![paste::skip([wanted])],
-        None => vec![paste::look_at(problem.subject.as_deref().unwrap_or_default())],
+        Some(wanted) => vec![parts::skip([wanted])],
+        None => vec![parts::look_at(problem.subject.as_deref().unwrap_or_default())],
     };
     let message = format!("nothing in the repositories satisfies it{}", needed(problem));
     told(Class::MissingPackage, message, suggestions)
@@ -151,8 +151,8 @@ fn use_change(problem: &Problem, ran: &Ran) -> Failure {
     let changes = advice::use_changes(&problem.lines);
     let line = |change: &advice::UseChange| format!("{} {}", change.package.cp(), change.flags.join(" "));
     let suggestions = match changes.first() {
-        Some(change) => vec![paste::setting("package.use", &change.package, &line(change), ran)],
-        None => vec![paste::look_at(problem.subject.as_deref().unwrap_or_default())],
+        Some(change) => vec![parts::setting("package.use", &change.package, &line(change), ran)],
+        None => vec![parts::look_at(problem.subject.as_deref().unwrap_or_default())],
     };
     let flags = changes.first().map(|change| change.flags.join(" ")).filter(|flags| flags.len() <= SHORT);
     let flags = flags.map(|flags| format!(" ({flags})")).unwrap_or_default();
@@ -170,9 +170,9 @@ fn required_use(problem: &Problem, ran: &Ran) -> Failure {
     let suggestions = match change {
         Some((package, flags)) => {
             let line = format!("{} {}", package.cp(), flags.join(" "));
-            vec![paste::setting("package.use", &package, &line, ran)]
+            vec![parts::setting("package.use", &package, &line, ran)]
         }
-        None => vec![paste::look_at(atom)],
+        None => vec![parts::look_at(atom)],
     };
     told(Class::RequiredUse, format!("its USE flags do not meet {constraint}"), suggestions)
 }
@@ -200,7 +200,7 @@ fn slot_conflict(problem: &Problem) -> Failure {
     let requirers = advice::requirers(&problem.lines);
     let by = if requirers.is_empty() { String::new() } else { format!(" by {}", names(&requirers)) };
     // One of them less, and there is no conflict.
-    let suggestions = requirers.iter().take(2).map(|package| paste::skip([package])).collect();
+    let suggestions = requirers.iter().take(2).map(|package| parts::skip([package])).collect();
     told(Class::SlotConflict, format!("different versions of {slot} are wanted{by}"), suggestions)
 }
 
@@ -209,7 +209,7 @@ fn blocker(problem: &Problem) -> Failure {
     let installed = packages.iter().find(|(_, installed)| *installed);
     let suggestions = match installed {
         Some((package, _)) => vec![format!("emerge --unmerge {}", package.atom())],
-        None => packages.iter().take(2).map(|(package, _)| paste::skip([package])).collect(),
+        None => packages.iter().take(2).map(|(package, _)| parts::skip([package])).collect(),
     };
     let which = names(packages.iter().map(|(package, _)| package));
     told(Class::Blocker, format!("these cannot be installed together: {which}"), suggestions)
@@ -225,7 +225,7 @@ fn autounmask(problem: &Problem, ran: &Ran) -> Failure {
     };
     let settings = problem.lines.iter().filter_map(|line| {
         let atom = line.split(' ').next()?.trim_start_matches(['<', '>', '=', '~']);
-        Some(paste::setting(name, &Cpv::parse(atom.as_bytes())?, line, ran))
+        Some(parts::setting(name, &Cpv::parse(atom.as_bytes())?, line, ran))
     });
     told(class, words(problem), settings.collect())
 }
@@ -292,7 +292,7 @@ fn not_as_described(problem: &Problem) -> Failure {
         Some(file) => format!("{file} is not what its Manifest says"),
         None => words(problem),
     };
-    let own = file.filter(|file| file.ends_with(".ebuild")).map(paste::manifest);
+    let own = file.filter(|file| file.ends_with(".ebuild")).map(parts::manifest);
     told(Class::Verify, message, std::iter::once("gbsup sync".to_owned()).chain(own).collect())
 }
 

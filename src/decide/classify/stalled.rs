@@ -1,6 +1,7 @@
 //! What a person is told of a job that had stalled and was stopped for it.
 
-use super::{Class, Failure, package, paste};
+use super::{package, parts};
+use crate::model::failure::{Class, Failure};
 use crate::model::job::Job;
 use crate::model::stall::Stalled;
 use crate::model::{Ran, Report, Step};
@@ -9,10 +10,7 @@ use crate::model::{Ran, Report, Step};
 pub(super) fn failures(stalled: &Stalled, job: &Job, report: &Report) -> Vec<Failure> {
     let (Report::Ran(ran) | Report::Planned { ran, .. } | Report::Synced { ran, .. }) = report else {
         // It was stopped between two commands, and there is no output to show.
-        return vec![Failure::new(
-            Class::Stalled,
-            format!("{} {}", job.work.step().name(), stalled.sentence()),
-        )];
+        return vec![Failure::new(Class::Stalled, format!("{} {}", job.work.step().name(), stalled.sentence()))];
     };
     let mut failures: Vec<Failure> = stalled
         .packages
@@ -38,7 +36,7 @@ fn of_package(stalled: &Stalled, package: &str, phase: Option<&str>, ran: &Ran) 
         phase: phase.map(str::to_owned),
         evidence: stalled.evidence(&ran.log),
         log: Some(ran.log.clone()),
-        suggestions: vec![paste::build(package)],
+        suggestions: vec![parts::build(package)],
         ..Failure::new(Class::Stalled, message)
     }
 }
