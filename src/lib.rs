@@ -26,6 +26,7 @@ pub mod supervisor;
 pub mod sys;
 pub mod volume;
 pub mod web;
+mod words;
 
 /// The version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

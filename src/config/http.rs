@@ -3,35 +3,9 @@
 use std::net::SocketAddr;
 
 use http::Uri;
-use serde::Serialize;
 use toml::de::DeValue;
 
 use super::values::{self, Read};
-
-/// `[http]`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Http {
-    /// Where clients are answered; `None`: nowhere.
-    #[serde(serialize_with = "address")]
-    pub listen: Option<SocketAddr>,
-    /// Where clients find the packages, without a slash at the end; empty: they are told a guess.
-    pub url: String,
-    /// Connections at the same time; at least 1.
-    pub max_connections: u16,
-    /// Pages that are open at the same time, beside them.
-    pub max_pages: u16,
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self {
-            listen: Some(SocketAddr::from(([0, 0, 0, 0], 8080))),
-            url: String::new(),
-            max_connections: 256,
-            max_pages: 512,
-        }
-    }
-}
 
 /// `http.listen`
 pub(super) fn listen(value: &DeValue) -> Read<Option<SocketAddr>> {
@@ -62,33 +36,6 @@ pub fn location(text: &str) -> Result<String, String> {
         return Ok(if bare { format!("{text}/binpkgs") } else { text.to_owned() });
     }
     Err(format!("expected a URL such as \"http://builder.example:8080\", found {text:?}"))
-}
-
-/// `http.max_connections`
-pub(super) fn connections(value: &DeValue) -> Read<u16> {
-    whole(value)
-        .filter(|number| *number > 0)
-        .ok_or_else(|| values::mismatch("a whole number from 1 to 65535", value))
-}
-
-/// `http.max_pages`
-pub(super) fn pages(value: &DeValue) -> Read<u16> {
-    whole(value).ok_or_else(|| values::mismatch("a whole number from 0 to 65535", value))
-}
-
-fn whole(value: &DeValue) -> Option<u16> {
-    match value {
-        DeValue::Integer(number) => u16::from_str_radix(number.as_str(), number.radix()).ok(),
-        _ => None,
-    }
-}
-
-#[expect(clippy::ref_option, reason = "serde hands the field over as it is")]
-fn address<S: serde::Serializer>(address: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
-    match address {
-        Some(address) => serializer.collect_str(address),
-        None => serializer.serialize_str(""),
-    }
 }
 
 #[cfg(test)]

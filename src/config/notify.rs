@@ -1,60 +1,23 @@
 //! `[notify]`: who is told what, and how.
 
 use std::fmt;
-use std::time::Duration;
 
 use http::Uri;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+use toml::Value;
 use toml::de::DeValue;
 
-use super::values::{self, Read};
+use super::values::{self, Read, Shown};
+use crate::words::words;
 
-/// `[notify]`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Notify {
-    /// What the builder is called in a message.
-    pub name: String,
-    /// What people are told.
-    pub events: Vec<News>,
-    /// The program that is given each message, and its arguments; empty: none.
-    pub command: Vec<String>,
-    /// Where each message is posted to.
-    #[serde(serialize_with = "hidden")]
-    pub webhook: Option<Url>,
-    /// What is posted there.
-    pub webhook_format: Posted,
-    /// No further message before this long after one.
-    #[serde(serialize_with = "values::serialize_duration")]
-    pub cooldown: Duration,
-    /// How long the command or a request may take before it is killed.
-    #[serde(serialize_with = "values::serialize_duration")]
-    pub timeout: Duration,
-    /// What is requested again and again as long as no failure holds the builder.
-    #[serde(serialize_with = "hidden")]
-    pub heartbeat: Option<Url>,
-    /// How often.
-    #[serde(serialize_with = "values::serialize_duration")]
-    pub heartbeat_interval: Duration,
-}
+words!(News);
 
-impl Default for Notify {
-    fn default() -> Self {
-        Self {
-            name: "gbsup".into(),
-            events: vec![News::Paused, News::Recovered, News::Stale, News::Crashed, News::Attention],
-            command: Vec::new(),
-            webhook: None,
-            webhook_format: Posted::Auto,
-            cooldown: Duration::from_mins(10),
-            timeout: Duration::from_secs(30),
-            heartbeat: None,
-            heartbeat_interval: Duration::from_mins(5),
-        }
-    }
-}
+/// What people are told unless the configuration says otherwise.
+pub(super) const EVENTS: &[News] =
+    &[News::Paused, News::Recovered, News::Stale, News::Crashed, News::Attention];
 
 /// What a message is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum News {
     /// A failure holds the builder, and people do not know of it.
@@ -72,28 +35,12 @@ pub enum News {
     /// Something waits for a person that stops nothing.
     Attention,
     /// Somebody tries whether messages arrive. Not one of the words of `notify.events`.
+    #[serde(skip_deserializing)]
     Test,
 }
 
-impl News {
-    /// The word in the configuration and in a message.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Paused => "paused",
-            Self::Recovered => "recovered",
-            Self::Stale => "stale",
-            Self::Crashed => "crashed",
-            Self::Finished => "finished",
-            Self::Published => "published",
-            Self::Attention => "attention",
-            Self::Test => "test",
-        }
-    }
-}
-
 /// `notify.webhook_format`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Posted {
     /// What the host is known to understand, else JSON.
@@ -156,12 +103,11 @@ impl fmt::Debug for Url {
     }
 }
 
-#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
-fn hidden<S: Serializer>(url: &Option<Url>, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&url.as_ref().map(Url::shown).unwrap_or_default())
+impl Shown for Option<Url> {
+    fn shown(&self) -> Value {
+        self.as_ref().map(Url::shown).unwrap_or_default().into()
+    }
 }
-
-// --- Values of the file ---------------------------------------------------------------------------
 
 /// `notify.webhook`, `notify.heartbeat`
 pub(super) fn url(value: &DeValue) -> Read<Option<Url>> {
@@ -171,48 +117,6 @@ pub(super) fn url(value: &DeValue) -> Read<Option<Url>> {
         return Ok(None);
     }
     Url::try_from(text.as_str()).map(Some).map_err(|reason| format!("expected a URL: {reason}"))
-}
-
-/// An element of `notify.events`
-pub(super) fn event(value: &DeValue) -> Read<News> {
-    let words = [
-        News::Paused,
-        News::Recovered,
-        News::Stale,
-        News::Crashed,
-        News::Finished,
-        News::Published,
-        News::Attention,
-    ]
-    .map(|news| (news.name(), news));
-    values::choice(value, &words)
-}
-
-/// `notify.webhook_format`
-pub(super) fn posted(value: &DeValue) -> Read<Posted> {
-    let words = [
-        ("auto", Posted::Auto),
-        ("ntfy", Posted::Ntfy),
-        ("slack", Posted::Slack),
-        ("discord", Posted::Discord),
-        ("json", Posted::Json),
-    ];
-    values::choice(value, &words)
-}
-
-/// `notify.cooldown`
-pub(super) fn cooldown(value: &DeValue) -> Read<Duration> {
-    values::duration_within(value, Duration::ZERO, Duration::from_hours(24))
-}
-
-/// `notify.timeout`
-pub(super) fn timeout(value: &DeValue) -> Read<Duration> {
-    values::duration_within(value, Duration::from_secs(1), Duration::from_mins(10))
-}
-
-/// `notify.heartbeat_interval`
-pub(super) fn heartbeat_interval(value: &DeValue) -> Read<Duration> {
-    values::duration_within(value, Duration::from_secs(1), Duration::from_hours(7 * 24))
 }
 
 #[cfg(test)]

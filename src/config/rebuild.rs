@@ -1,21 +1,13 @@
 //! `[rebuild]`: what follows a build.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use toml::de::DeValue;
 
-use super::values::{self, Read};
-
-/// `[rebuild]`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Rebuild {
-    /// When a package is built anew because of a library that it links to.
-    pub linked: Linked,
-    /// What to run before anything else is rebuilt, in order.
-    pub commands: Vec<FollowUp>,
-}
+use super::slot::Slot;
+use super::values;
 
 /// `rebuild.linked`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Linked {
     /// When the soname or the sub-slot of the library changes, as Portage has it.
@@ -35,21 +27,59 @@ pub struct FollowUp {
     pub run: Vec<String>,
 }
 
-impl Default for Rebuild {
-    fn default() -> Self {
-        // The binpkgs of Perl modules without a slot operator fit any perl as far as Portage knows:
-        // with --usepkg the old ones would come back.
-        let perl = ["perl-cleaner", "--all", "--", "--usepkg=n", "--buildpkg=y", "--quiet-build=y"];
-        Self {
-            linked: Linked::Abi,
-            commands: vec![FollowUp {
-                when: Some("dev-lang/perl".into()),
-                run: perl.map(String::from).to_vec(),
-            }],
-        }
-    }
+/// What runs after a build unless the configuration says otherwise. The binpkgs of Perl modules without a slot operator fit any
+/// perl as far as Portage knows: with --usepkg the old ones would come back.
+pub(super) fn perl_cleaner() -> Vec<FollowUp> {
+    let run = ["perl-cleaner", "--all", "--", "--usepkg=n", "--buildpkg=y", "--quiet-build=y"];
+    vec![FollowUp { when: Some("dev-lang/perl".into()), run: run.map(String::from).to_vec() }]
 }
 
-pub(super) fn linked(value: &DeValue) -> Read<Linked> {
-    values::choice(value, &[("abi", Linked::Abi), ("version", Linked::Version)])
+impl Slot<'_> {
+    /// `rebuild.commands`
+    pub(super) fn follow_ups(&mut self, field: &mut Vec<FollowUp>) {
+        const WHAT: &str = "expected a list of tables such as { when = \"dev-lang/perl\", run = [\"perl-cleaner\", \"--all\"] }";
+        const RUN: &str = "expected a program and its arguments as a list";
+        let value = self.value;
+        let DeValue::Array(elements) = value.get_ref() else {
+            return self.report(&value.span(), WHAT.into());
+        };
+        let mut commands = Vec::new();
+        for element in elements {
+            let DeValue::Table(table) = element.get_ref() else {
+                self.report(&element.span(), WHAT.into());
+                continue;
+            };
+            let mut command = FollowUp { when: None, run: Vec::new() };
+            let mut runs = false;
+            for (key, value) in table {
+                match (key.get_ref().as_ref(), value.get_ref()) {
+                    ("when", value_of) => match values::package(value_of) {
+                        Ok(package) => command.when = Some(package),
+                        Err(reason) => self.report(&value.span(), format!("when: {reason}")),
+                    },
+                    ("run", DeValue::Array(words)) if !words.is_empty() => {
+                        runs = true;
+                        for word in words {
+                            match values::word(word.get_ref()) {
+                                Ok(word) => command.run.push(word),
+                                Err(reason) => self.report(&word.span(), format!("run: {reason}")),
+                            }
+                        }
+                    }
+                    ("run", _) => {
+                        runs = true;
+                        self.report(&value.span(), format!("run: {RUN}"));
+                    }
+                    (other, _) => {
+                        self.report(&key.span(), format!("unknown key {other:?}; there are when and run"));
+                    }
+                }
+            }
+            if !runs {
+                self.report(&element.span(), format!("run is missing: {RUN}"));
+            }
+            commands.push(command);
+        }
+        *field = commands;
+    }
 }

@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::DEFAULT_FILE;
-use super::check::{Place, check_with_origins};
+use super::check::check_with_origins;
+use super::load::{DEFAULT_FILE, read};
+use super::problem::Place;
 use crate::portage::command::shell_word;
 
 /// The keys whose values are secrets: whoever knows the URL can post there.
@@ -14,7 +15,7 @@ pub(crate) const SECRETS: &[(&str, &str)] = &[("notify", "webhook"), ("notify", 
 /// One sentence with the command that helps, when the file holds a secret that others than root can read.
 #[must_use]
 pub fn exposed() -> Option<String> {
-    let (name, text) = super::read().ok()?;
+    let (name, text) = read().ok()?;
     in_file(&name, &text?)
 }
 

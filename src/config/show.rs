@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::check::{Place, check_with_origins};
-use super::{KEYS, Problems};
+use super::check::check_with_origins;
+use super::keys::KEYS;
+use super::problem::{Place, Problems};
 
 /// The configuration in effect as TOML; each value says whether it is the default, or which line
 /// or variable set it.
@@ -12,13 +13,11 @@ pub fn show(
     env: impl Iterator<Item = (String, String)>,
 ) -> Result<String, Problems> {
     let (config, origins) = check_with_origins(file, env)?;
-    let values = toml::Table::try_from(&config).unwrap_or_default();
     let mut shown = String::new();
-    for (section, keys) in KEYS {
+    for ((section, keys), values) in KEYS.iter().zip(config.shown()) {
         let separator = if shown.is_empty() { "" } else { "\n" };
         let _ = writeln!(shown, "{separator}[{section}]");
-        for key in *keys {
-            let Some(value) = values.get(*section).and_then(|section| section.get(*key)) else { continue };
+        for (key, value) in keys.iter().zip(values) {
             let origin = match origins.get(&(*section, *key)) {
                 None => "default".into(),
                 Some(Place::Variable(name)) => format!("from {name}"),

@@ -1,3 +1,7 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::keys::KEYS;
 use super::*;
 
 fn file(text: &str) -> Result<Config, Vec<String>> {

@@ -1,19 +1,18 @@
-//! One value of the file or of a variable, turned into what it means, or a reason why not.
+//! One value of the file or of a variable, turned into what it means, or a reason why not; and how it is shown.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::fmt::friendly::{SpanParser, SpanPrinter};
 use jiff::{SignedDuration, SpanRelativeTo};
-use serde::Serialize;
-use serde::ser::{SerializeSeq, Serializer};
+use serde::de::DeserializeOwned;
+use toml::Value;
 use toml::de::DeValue;
 
-use crate::portage::command;
 use crate::portage::files::elf::Kernel;
 use crate::portage::names::atom::Provided;
-
-use super::{Format, Jobs, Level, LoadAverage, OnFailure};
+use crate::words;
 
 /// A value, or the reason why it is none.
 pub(super) type Read<T> = Result<T, String>;
@@ -23,7 +22,7 @@ pub(super) fn mismatch(what: &str, value: &DeValue) -> String {
     format!("expected {what}, found {}", found(value))
 }
 
-fn expected<T>(what: &str, value: &DeValue) -> Read<T> {
+pub(super) fn expected<T>(what: &str, value: &DeValue) -> Read<T> {
     Err(mismatch(what, value))
 }
 
@@ -65,64 +64,41 @@ pub(super) fn absolute(value: &DeValue) -> Read<PathBuf> {
     if path.is_absolute() { Ok(path) } else { expected("an absolute path", value) }
 }
 
-/// A duration of any length, nothing included.
-pub(super) fn duration(value: &DeValue) -> Read<Duration> {
+pub(super) const MINUTE: u64 = 60;
+pub(super) const HOUR: u64 = 60 * MINUTE;
+pub(super) const DAY: u64 = 24 * HOUR;
+pub(super) const YEAR: u64 = 365 * DAY;
+
+/// A duration within bounds, in seconds.
+pub(super) fn duration<const LEAST: u64, const MOST: u64>(value: &DeValue) -> Read<Duration> {
     const WHAT: &str = "a duration such as \"24h\", \"10 min\" or \"90s\"";
     let DeValue::String(text) = value else { return expected(WHAT, value) };
     let Ok(span) = SpanParser::new().parse_span(text.as_bytes()) else { return expected(WHAT, value) };
     let Ok(signed) = span.to_duration(SpanRelativeTo::days_are_24_hours()) else {
         return Err(format!("{text:?}: months and years have no fixed length, use weeks, days or hours"));
     };
-    Duration::try_from(signed).or_else(|_| expected("a duration that is not negative", value))
-}
-
-/// A duration within bounds.
-pub(super) fn duration_within(value: &DeValue, least: Duration, most: Duration) -> Read<Duration> {
-    let duration = duration(value)?;
+    let Ok(duration) = Duration::try_from(signed) else {
+        return expected("a duration that is not negative", value);
+    };
+    let (least, most) = (Duration::from_secs(LEAST), Duration::from_secs(MOST));
     if (least..=most).contains(&duration) {
         return Ok(duration);
     }
     expected(&format!("a duration from {} to {}", friendly(least), friendly(most)), value)
 }
 
-const SECOND: Duration = Duration::from_secs(1);
-const YEAR: Duration = Duration::from_hours(365 * 24);
-
-/// `cycle.interval`, `build.stall`, the ages of `[prune]`
-pub(super) fn interval(value: &DeValue) -> Read<Option<Duration>> {
+/// A duration of at least a second, or `never`.
+pub(super) fn interval<const MOST: u64>(value: &DeValue) -> Read<Option<Duration>> {
     match value {
         DeValue::String(text) if text == "never" => Ok(None),
-        _ => duration_within(value, SECOND, YEAR).map(Some),
+        _ => duration::<1, MOST>(value).map(Some),
     }
-}
-
-/// `prune.history`
-pub(super) fn retention(value: &DeValue) -> Read<Option<Duration>> {
-    match value {
-        DeValue::String(text) if text == "never" => Ok(None),
-        _ => duration_within(value, SECOND, 20 * YEAR).map(Some),
-    }
-}
-
-/// `sync.min_interval`
-pub(super) fn min_interval(value: &DeValue) -> Read<Duration> {
-    duration_within(value, Duration::ZERO, YEAR)
-}
-
-/// An element of `sync.retries`
-pub(super) fn retry(value: &DeValue) -> Read<Duration> {
-    duration_within(value, SECOND, Duration::from_hours(24))
-}
-
-/// `stop.grace`
-pub(super) fn grace(value: &DeValue) -> Read<Duration> {
-    duration_within(value, SECOND, Duration::from_hours(1))
 }
 
 /// The units of a size, the largest first.
 const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
-/// `prune.log_size`, `prune.emerge_log`, `prune.distfile_size` and `prune.binpkg_size`, in bytes
+/// A number of bytes, or `any`.
 pub(super) fn size(value: &DeValue) -> Read<Option<u64>> {
     const WHAT: &str = "\"any\" or a size such as \"4 GiB\" or \"500 MiB\"";
     let DeValue::String(text) = value else { return expected(WHAT, value) };
@@ -140,19 +116,24 @@ pub(super) fn size(value: &DeValue) -> Read<Option<u64>> {
     }
 }
 
-/// `prune.cap`
-pub(super) fn percentage(value: &DeValue) -> Read<u8> {
-    let number = match value {
-        DeValue::Integer(number) => u8::from_str_radix(number.as_str(), number.radix()).ok(),
+fn whole(value: &DeValue) -> Option<u64> {
+    match value {
+        DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
         _ => None,
-    };
-    match number.filter(|number| (1..=100).contains(number)) {
-        Some(number) => Ok(number),
-        None => expected("a whole number from 1 to 100", value),
     }
 }
 
-/// `publish.client_kernel`
+/// A whole number from the least to the most that there may be, or that there is.
+pub(super) fn number<T: TryFrom<u64>, const LEAST: u64, const MOST: u64>(value: &DeValue) -> Read<T> {
+    let number = whole(value).filter(|number| (LEAST..=MOST).contains(number));
+    match number.and_then(|number| T::try_from(number).ok()) {
+        Some(number) => Ok(number),
+        None if MOST < u64::MAX => expected(&format!("a whole number from {LEAST} to {MOST}"), value),
+        None => expected(&format!("a whole number of at least {LEAST}"), value),
+    }
+}
+
+/// The version of a kernel, or nothing.
 pub(super) fn kernel(value: &DeValue) -> Read<Option<Kernel>> {
     const WHAT: &str = "\"\" or the version of a kernel such as \"5.10\"";
     let DeValue::String(text) = value else { return expected(WHAT, value) };
@@ -163,150 +144,10 @@ pub(super) fn kernel(value: &DeValue) -> Read<Option<Kernel>> {
     }
 }
 
-/// `publish.keep`
-pub(super) fn count(value: &DeValue) -> Read<u32> {
-    let number = match value {
-        DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
-        _ => None,
-    };
-    match number.filter(|number| *number > 0) {
-        Some(number) => Ok(number),
-        None => expected("a whole number of at least 1", value),
-    }
-}
-
-/// `build.jobs`
-pub(super) fn jobs(value: &DeValue) -> Read<Jobs> {
-    const WHAT: &str = "\"auto\" or a whole number of at least 1";
-    match value {
-        DeValue::String(text) if text == "auto" => Ok(Jobs::Auto),
-        DeValue::Integer(number) => match u32::from_str_radix(number.as_str(), number.radix()) {
-            Ok(jobs) if jobs > 0 => Ok(Jobs::Exactly(jobs)),
-            _ => expected(WHAT, value),
-        },
-        _ => expected(WHAT, value),
-    }
-}
-
-/// `build.load_average`
-pub(super) fn load_average(value: &DeValue) -> Read<LoadAverage> {
-    const WHAT: &str = "\"auto\", \"none\" or a number above 0";
-    let number = match value {
-        DeValue::String(text) if text == "auto" => return Ok(LoadAverage::Auto),
-        DeValue::String(text) if text == "none" => return Ok(LoadAverage::None),
-        DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse::<f64>().ok(),
-        DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
-        _ => None,
-    };
-    match number {
-        Some(limit) if limit.is_finite() && limit > 0.0 => Ok(LoadAverage::Limit(limit)),
-        _ => expected(WHAT, value),
-    }
-}
-
 /// One of a few words.
-pub(super) fn choice<T: Copy>(value: &DeValue, words: &[(&str, T)]) -> Read<T> {
-    if let DeValue::String(text) = value
-        && let Some((_, meaning)) = words.iter().find(|(word, _)| word == text)
-    {
-        return Ok(*meaning);
-    }
-    let names: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
-    expected(&names.join(" or "), value)
-}
-
-/// `sync.on_failure`
-pub(super) fn on_failure(value: &DeValue) -> Read<OnFailure> {
-    choice(value, &[("continue", OnFailure::Continue), ("pause", OnFailure::Pause)])
-}
-
-/// `log.level`
-pub(super) fn level(value: &DeValue) -> Read<Level> {
-    choice(
-        value,
-        &[
-            ("error", Level::Error),
-            ("warn", Level::Warn),
-            ("info", Level::Info),
-            ("debug", Level::Debug),
-            ("trace", Level::Trace),
-        ],
-    )
-}
-
-/// `log.format`
-pub(super) fn format(value: &DeValue) -> Read<Format> {
-    choice(value, &[("text", Format::Text), ("json", Format::Json)])
-}
-
-/// An element of `build.targets`
-pub(super) fn target(value: &DeValue) -> Read<String> {
-    let text = word(value)?;
-    if text.starts_with('-') {
-        return Err(format!("{text:?} is an option, not a set or an atom; it belongs in args"));
-    }
-    if text.contains(char::is_whitespace) {
-        return expected("one set or atom", value);
-    }
-    Ok(text)
-}
-
-/// An element of `build.args`; what gbsup decides itself is refused.
-pub(super) fn argument(value: &DeValue) -> Read<String> {
-    let text = word(value)?;
-    match reserved(&text) {
-        Some(reason) => Err(format!("{text:?} {reason}")),
-        None => Ok(text),
-    }
-}
-
-/// The name of a variable that builds are to get. Never one of gbsup's own: a URL in it is a secret.
-pub(super) fn variable(value: &DeValue) -> Read<String> {
-    let name = word(value)?;
-    if !command::is_name(&name) {
-        return Err(format!("expected the name of a variable, found {name:?}"));
-    }
-    if name.starts_with("GBSUP_") {
-        return Err(format!("{name} is gbsup's own, and whatever a build gets is in every package"));
-    }
-    Ok(name)
-}
-
-/// Why an argument of emerge cannot be the user's.
-fn reserved(argument: &str) -> Option<&'static str> {
-    const JOBS: &str = "is decided by gbsup; set [build] jobs";
-    const LOAD: &str = "is decided by gbsup; set [build] load_average";
-    const KEEP: &str = "is decided by gbsup; set [build] keep_going";
-    const ASKS: &str = "would wait for an answer that nobody gives";
-    const IDLE: &str = "would build nothing";
-    const MUTE: &str = "would hide what gbsup reads progress and failures from";
-    const OWN: &str = "is decided by gbsup";
-    if let Some(long) = argument.strip_prefix("--") {
-        return match long.split('=').next().unwrap_or(long) {
-            "jobs" => Some(JOBS),
-            "load-average" => Some(LOAD),
-            "keep-going" => Some(KEEP),
-            "ask" | "ask-enter-invalid" | "alert" => Some(ASKS),
-            "pretend" | "fetchonly" | "fetch-all-uri" | "sync" | "depclean" | "unmerge" | "prune"
-            | "clean" | "rage-clean" | "deselect" | "config" | "info" | "search" | "searchdesc"
-            | "list-sets" | "metadata" | "regen" | "check-news" | "status" | "version" | "help" | "moo" => {
-                Some(IDLE)
-            }
-            "quiet" => Some(MUTE),
-            "color" | "resume" | "skipfirst" | "with-bdeps" => Some(OWN),
-            _ => None,
-        };
-    }
-    // emerge takes short options in bundles: -pv is -p and -v. What follows an X is its value.
-    argument.strip_prefix('-')?.chars().take_while(|letter| *letter != 'X').find_map(|letter| match letter {
-        'j' => Some(JOBS),
-        'l' => Some(LOAD),
-        'a' | 'A' => Some(ASKS),
-        'p' | 'f' | 'F' | 'c' | 'C' | 'P' | 's' | 'S' | 'h' | 'V' | 'W' => Some(IDLE),
-        'q' => Some(MUTE),
-        'r' => Some(OWN),
-        _ => None,
-    })
+pub(super) fn choice<T: DeserializeOwned>(value: &DeValue) -> Read<T> {
+    let text = if let DeValue::String(text) = value { text } else { "" };
+    words::parse(text).or_else(|words: words::Unknown| expected(&words.to_string(), value))
 }
 
 /// The `when` of a follow-up: `category/name`.
@@ -329,58 +170,64 @@ pub(super) fn provided(value: &DeValue) -> Read<Provided> {
 }
 
 /// A duration as it is written in the file.
-pub(super) fn friendly(duration: Duration) -> String {
+fn friendly(duration: Duration) -> String {
     let signed = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     SpanPrinter::new().duration_to_string(&signed)
 }
 
-pub(super) fn serialize_duration<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&friendly(*duration))
+/// How a value is written in the file.
+pub(super) trait Shown {
+    fn shown(&self) -> Value;
 }
 
-pub(super) fn serialize_durations<S: Serializer>(durations: &[Duration], to: S) -> Result<S::Ok, S::Error> {
-    let mut list = to.serialize_seq(Some(durations.len()))?;
-    for duration in durations {
-        list.serialize_element(&friendly(*duration))?;
-    }
-    list.end()
+/// What is written as serde has it.
+macro_rules! as_it_is {
+    ($($kind:ty),+ $(,)?) => {
+        $(impl crate::config::values::Shown for $kind {
+            fn shown(&self) -> toml::Value {
+                toml::Value::try_from(self).unwrap_or(toml::Value::String(String::new()))
+            }
+        })+
+    };
 }
+pub(super) use as_it_is;
 
-#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
-pub(super) fn serialize_interval<S: Serializer>(
-    interval: &Option<Duration>,
-    to: S,
-) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&interval.map_or_else(|| "never".into(), friendly))
-}
+as_it_is!(bool, u8, u16, u32, String, PathBuf, Provided);
 
-#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
-pub(super) fn serialize_size<S: Serializer>(size: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
-    let Some(size) = *size else { return to.serialize_str("any") };
-    let unit = UNITS.iter().find(|(_, bytes)| size % bytes == 0).unwrap_or(&UNITS[2]);
-    to.serialize_str(&format!("{} {}", size / unit.1, unit.0))
-}
-
-#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
-pub(super) fn serialize_kernel<S: Serializer>(kernel: &Option<Kernel>, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&kernel.map(|kernel| kernel.to_string()).unwrap_or_default())
-}
-
-impl Serialize for Jobs {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Auto => to.serialize_str("auto"),
-            Self::Exactly(jobs) => to.serialize_u32(*jobs),
-        }
+impl<T: Shown> Shown for Vec<T> {
+    fn shown(&self) -> Value {
+        self.iter().map(Shown::shown).collect::<Vec<_>>().into()
     }
 }
 
-impl Serialize for LoadAverage {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Auto => to.serialize_str("auto"),
-            Self::None => to.serialize_str("none"),
-            Self::Limit(limit) => to.serialize_f64(*limit),
-        }
+impl Shown for Duration {
+    fn shown(&self) -> Value {
+        friendly(*self).into()
+    }
+}
+
+impl Shown for Option<Duration> {
+    fn shown(&self) -> Value {
+        self.map_or_else(|| "never".into(), friendly).into()
+    }
+}
+
+impl Shown for Option<u64> {
+    fn shown(&self) -> Value {
+        let Some(size) = *self else { return "any".into() };
+        let unit = UNITS.iter().find(|(_, bytes)| size % bytes == 0).unwrap_or(&UNITS[2]);
+        format!("{} {}", size / unit.1, unit.0).into()
+    }
+}
+
+impl Shown for Option<Kernel> {
+    fn shown(&self) -> Value {
+        self.map(|kernel| kernel.to_string()).unwrap_or_default().into()
+    }
+}
+
+impl Shown for Option<SocketAddr> {
+    fn shown(&self) -> Value {
+        self.map(|address| address.to_string()).unwrap_or_default().into()
     }
 }

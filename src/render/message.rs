@@ -40,7 +40,7 @@ pub fn message(note: &Note, status: Option<&Status>) -> String {
 fn whole(note: &Note, status: Option<&Status>) -> Value {
     json!({
         "schema": SCHEMA,
-        "kind": note.kind.name(),
+        "kind": note.kind,
         "urgency": note.urgency.name(),
         "title": clean(&note.title),
         "text": text(note),
@@ -53,7 +53,7 @@ fn whole(note: &Note, status: Option<&Status>) -> Value {
 pub fn variables(note: &Note) -> Vec<(String, String)> {
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     vec![
-        variable("GBSUP_KIND", note.kind.name()),
+        variable("GBSUP_KIND", &note.kind.to_string()),
         variable("GBSUP_URGENCY", note.urgency.name()),
         variable("GBSUP_TITLE", &clean(&note.title)),
         variable("GBSUP_TEXT", &text(note)),

@@ -80,8 +80,8 @@ fn command(config: &Config, http: &Http) -> Command {
         ("GBSUP_HTTP_LISTEN", listen),
         ("GBSUP_HTTP_MAX_CONNECTIONS", http.max_connections.to_string()),
         ("GBSUP_HTTP_MAX_PAGES", http.max_pages.to_string()),
-        ("GBSUP_LOG_LEVEL", config.log.level.name().to_owned()),
-        ("GBSUP_LOG_FORMAT", config.log.format.name().to_owned()),
+        ("GBSUP_LOG_LEVEL", config.log.level.to_string()),
+        ("GBSUP_LOG_FORMAT", config.log.format.to_string()),
     ];
     Command { argv: argv.to_vec(), env: env.map(|(name, value)| (name.to_owned(), value)).to_vec() }
 }

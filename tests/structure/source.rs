@@ -174,6 +174,9 @@ impl Reading {
                 continue;
             }
             module.defines.extend(defined(&item));
+            if let Item::Macro(made) = &item {
+                declared(made.mac.tokens.clone(), &mut module.defines);
+            }
             match item {
                 Item::Mod(inner) => {
                     let mut child = way.clone();
@@ -268,6 +271,28 @@ fn defined(item: &Item) -> Option<String> {
         _ => return None,
     };
     Some(name.to_string())
+}
+
+/// What a macro declares, as far as its text or that of its call says so.
+fn declared(tokens: TokenStream, found: &mut BTreeSet<String>) {
+    let mut after_keyword = false;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(name) => {
+                let name = name.to_string();
+                if after_keyword {
+                    found.insert(name.clone());
+                }
+                after_keyword =
+                    ["struct", "enum", "trait", "type", "const", "static"].contains(&name.as_str());
+            }
+            TokenTree::Group(group) => {
+                after_keyword = false;
+                declared(group.stream(), found);
+            }
+            _ => after_keyword = false,
+        }
+    }
 }
 
 /// The names that an import brings, each with its way; a glob brings none.
