@@ -25,10 +25,10 @@ pub(super) fn test(supervisor: &Supervisor) -> Result<Exit, Error> {
     }
     let mut problems = Vec::new();
     for parcel in parcels {
-        let key = parcel.way().key();
+        let way = parcel.way();
         match parcel.send(&config) {
-            Ok(()) => drop(print(format!("{key}: sent without an error\n"))?),
-            Err(problem) => problems.push(format!("{key}: {problem}")),
+            Ok(()) => drop(print(format!("notify.{way}: sent without an error\n"))?),
+            Err(problem) => problems.push(format!("notify.{way}: {problem}")),
         }
     }
     if problems.is_empty() { Ok(Exit::Done) } else { Err(Error::Failed(problems.join("\n"))) }

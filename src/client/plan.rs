@@ -147,8 +147,7 @@ fn left_out(durable: &Durable, name: &str) -> Vec<(String, String)> {
         |package: &str| Cpv::parse(package.as_bytes()).is_some_and(|package| package.is_called(name));
     let known = durable.known.iter().filter(|past| past.package.is_called(name)).map(|past| {
         let since = past.since.strftime("%Y-%m-%d");
-        let why =
-            format!("has failed since {since} ({}), and is left out: gbsup failures", past.class.name());
+        let why = format!("has failed since {since} ({}), and is left out: gbsup failures", past.class);
         (past.package.to_string(), why)
     });
     let skips = durable.skips.iter().filter(|skip| skip.version.is_called(name) || skip.package == name);

@@ -83,9 +83,9 @@ pub(super) fn failures(supervisor: &Supervisor, as_json: bool) -> Result<Exit, E
 
 /// What `gbsup health --json` says.
 #[derive(Serialize)]
-struct Health<'a> {
+struct Health {
     healthy: bool,
-    state: &'a str,
+    state: Mode,
     headline: String,
 }
 
@@ -94,7 +94,7 @@ pub(super) fn health(supervisor: &Supervisor, as_json: bool, live: bool) -> Resu
     let healthy = live || is_healthy(&status);
     let headline = render::line(&status);
     if as_json {
-        print(json(&Health { healthy, state: status.state.name(), headline })?)?;
+        print(json(&Health { healthy, state: status.state, headline })?)?;
     } else {
         print(format!("{headline}\n"))?;
     }

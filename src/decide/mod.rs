@@ -15,7 +15,6 @@
 //!              so that the next start goes on where this one was)
 //! ```
 
-pub mod admit;
 pub mod audit;
 pub mod classify;
 pub mod compare;

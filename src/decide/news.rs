@@ -110,7 +110,7 @@ fn untold<'a>(told: &'a Wrong, known: &Notices) -> Vec<&'a str> {
 fn trouble(failure: &Failure) -> (String, String) {
     let what = failure.package.as_ref().unwrap_or(&failure.message);
     let phase = failure.phase.as_deref().unwrap_or_default();
-    (format!("{} {what} {phase}", failure.class.name()), failure.headline())
+    (format!("{} {what} {phase}", failure.class), failure.headline())
 }
 
 /// What a cycle left out because it fails: the same trouble as when it held the builder.
@@ -274,7 +274,7 @@ fn over<'a>(wrong: &Wrong, known: &'a Notices) -> Vec<&'a str> {
 fn held(status: &Status) -> String {
     match status.pause.as_ref().map(|pause| pause.failures.as_slice()).unwrap_or_default() {
         [Failure { package: Some(package), .. }] => format!("paused, {package} failed"),
-        [failure] => format!("paused ({})", failure.class.name()),
+        [failure] => format!("paused ({})", failure.class),
         failures => format!("paused, {} failures", failures.len()),
     }
 }
@@ -287,7 +287,7 @@ fn paused(status: &Status) -> String {
     for class in classes {
         let failures = pause.failures.iter().filter(|failure| failure.class == class);
         let sentences: Vec<String> = failures.map(Failure::headline).collect();
-        text += &list(&format!("{}:", class.name()), sentences.iter().map(String::as_str).collect());
+        text += &list(&format!("{class}:"), sentences.iter().map(String::as_str).collect());
     }
     if status.progress.total > 0 {
         text += &format!("{} of {} built.\n", status.progress.done, status.progress.total);

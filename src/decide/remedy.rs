@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::cycle;
 use crate::config::Config;
 use crate::model::failure::{Class, Failure};
-use crate::model::remedy::{Room, Treated, Treatment, attempts};
+use crate::model::remedy::{Room, Treated, Treatment, next_attempt};
 use crate::model::state::Cycle;
 use crate::model::{Now, Report, Step};
 use crate::portage::output::circular::{Circle, Solution};
@@ -17,21 +17,6 @@ use crate::portage::output::markers::ProblemKind;
 
 /// No wait for an attempt is longer, whatever the clock says.
 pub const LONGEST: Duration = Duration::from_hours(24);
-
-/// How long to wait before the attempt that follows so many others.
-fn wait(class: Class, before: u32, config: &Config) -> Option<Duration> {
-    match class {
-        Class::Fetch => config.remedy.fetch.get(usize::try_from(before).ok()?).copied(),
-        _ => None,
-    }
-}
-
-fn is_for(failure: &Failure) -> bool {
-    match failure.class {
-        Class::Fetch | Class::DiskFull => failure.may_pass,
-        class => matches!(class, Class::OutOfMemory | Class::Stalled | Class::BinpkgCorrupt),
-    }
-}
 
 /// What to do about these failures, or all of them back when only a person can do something.
 ///
@@ -49,21 +34,21 @@ pub fn choose(
         let same = |past: &&Treated| package.is_some_and(|package| past.is_of(failure.class, package));
         treated.iter().find(same).map_or(0, |past| past.attempts)
     };
-    let helps = |failure: &Failure| {
-        let left = usize::try_from(tried(failure)).is_ok_and(|n| n < attempts(failure.class, config));
-        failure.package.is_some() && is_for(failure) && left
+    let wait = |failure: &Failure| {
+        failure.package.as_ref().and_then(|_| next_attempt(failure, tried(failure), config))
     };
-    let Some(first) = failures.iter().find(|failure| helps(failure)) else {
+    let Some((first, wait_first)) = failures.iter().find_map(|failure| Some((failure, wait(failure)?)))
+    else {
         return Err(failures.into_iter().map(|failure| in_vain(tried(&failure), failure)).collect());
     };
     let (class, before) = (first.class, tried(first));
     let (mine, others): (Vec<_>, Vec<_>) =
-        failures.into_iter().partition(|f| f.class == class && helps(f) && tried(f) == before);
+        failures.into_iter().partition(|f| f.class == class && wait(f).is_some() && tried(f) == before);
     Ok(Treatment {
         class,
         packages: mine.into_iter().filter_map(|failure| failure.package).collect(),
         before,
-        due: wait(class, before, config).map(|wait| cycle::later(now.wall, wait)),
+        due: (!wait_first.is_zero()).then(|| cycle::later(now.wall, wait_first)),
         others,
     })
 }
@@ -157,8 +142,8 @@ pub fn given_up(mut failure: Failure, circle: &Circle, cycle: &Cycle) -> Failure
 }
 
 /// What a failure is counted by: its package, or the step when it is about none.
-fn who(failure: &Failure, at: Step) -> &str {
-    failure.package.as_deref().unwrap_or(at.name())
+fn who(failure: &Failure, at: Step) -> String {
+    failure.package.clone().unwrap_or_else(|| at.to_string())
 }
 
 fn room_was_made(failure: &Failure, at: Step, treated: &[Treated]) -> bool {
@@ -176,7 +161,7 @@ pub fn wants_room(failures: &[Failure], at: Step, treated: &[Treated]) -> bool {
 pub fn count_room(room: &Room, treated: &mut Vec<Treated>) {
     let full = room.failures.iter().filter(|failure| failure.class == Class::DiskFull);
     if full.clone().any(|failure| failure.package.is_none()) {
-        let package = room.at.name().to_owned();
+        let package = room.at.to_string();
         treated.push(Treated { class: Class::DiskFull, package, attempts: 1, cured: false });
     }
 }

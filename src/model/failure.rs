@@ -8,110 +8,111 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of trouble stopped a step. The names are those of the status (kebab case).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    /// The ebuild repositories could not be synced.
-    Sync,
-    /// A source archive could not be fetched.
-    Fetch,
-    /// A source archive is not the one that the Manifest describes.
-    Verify,
-    /// A phase of an ebuild died.
-    Compile,
-    /// The tests of a package failed.
-    Test,
-    /// A package wants to install files that another one owns.
-    Collision,
-    /// Dependencies that need each other.
-    Circular,
-    /// Everything that satisfies an atom is masked.
-    Masked,
-    /// A dependency wants other USE flags than are set.
-    UseChange,
-    /// REQUIRED_USE is not met.
-    RequiredUse,
-    /// Two versions are wanted in one slot.
-    SlotConflict,
-    /// Packages that exclude each other.
-    Blocker,
-    /// Nothing in the repositories satisfies an atom.
-    MissingPackage,
-    /// A world atom no longer exists. Portage goes on without it, so this is told as a warning.
-    WorldAtomGone,
-    /// No space left on a file system that a build needs.
-    DiskFull,
-    /// The kernel killed processes of the step because memory ran out.
-    OutOfMemory,
-    /// The kernel refused a process or a thread because there were as many as may be.
-    TooManyProcesses,
-    /// A process of the step was killed by a signal, and not for lack of memory.
-    Killed,
-    /// A build printed nothing and used no CPU for as long as `build.stall`.
-    Stalled,
-    /// A binary package is damaged.
-    BinpkgCorrupt,
-    /// A package was not tried, because of others that failed or are left out.
-    NotTried,
-    /// A binary package is whole, and the program to read it or the key to trust it is not there.
-    BinpkgUnusable,
-    /// `/etc/portage/make.profile` does not lead to a profile.
-    ProfileInvalid,
-    /// Another Portage held a lock that the step needed, and the step ended while it waited for it.
-    PortageLocked,
-    /// The volume cannot be used: read-only, not a directory, or held by another builder.
-    Volume,
-    /// Portage's or gbsup's own configuration.
-    Config,
-    /// The container engine withholds a right that a builder needs.
-    Engine,
-    /// Somebody else than gbsup told Portage to stop.
-    Interrupted,
-    /// A defect of gbsup itself or of the container (a command that is not there).
-    Internal,
-    /// Not recognised.
-    Unknown,
+use crate::words::words;
+
+/// The table of the classes: each with whether it [`Remains`].
+macro_rules! classes {
+    (enum $Class:ident { $($(#[$about:meta])* $class:ident: $remains:ident,)* }) => {
+        /// What kind of trouble stopped a step. The names are those of the status (kebab case).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $Class {
+            $($(#[$about])* $class,)*
+        }
+
+        impl $Class {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$class),*];
+
+            /// Whether it comes back.
+            #[must_use]
+            pub fn remains(self) -> Remains {
+                match self {
+                    $(Self::$class => Remains::$remains,)*
+                }
+            }
+        }
+    };
 }
 
-impl Class {
-    /// The name as it stands in the status and in history.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sync => "sync",
-            Self::Fetch => "fetch",
-            Self::Verify => "verify",
-            Self::Compile => "compile",
-            Self::Test => "test",
-            Self::Collision => "collision",
-            Self::Circular => "circular",
-            Self::Masked => "masked",
-            Self::UseChange => "use-change",
-            Self::RequiredUse => "required-use",
-            Self::SlotConflict => "slot-conflict",
-            Self::Blocker => "blocker",
-            Self::MissingPackage => "missing-package",
-            Self::WorldAtomGone => "world-atom-gone",
-            Self::DiskFull => "disk-full",
-            Self::OutOfMemory => "out-of-memory",
-            Self::TooManyProcesses => "too-many-processes",
-            Self::Killed => "killed",
-            Self::Stalled => "stalled",
-            Self::BinpkgCorrupt => "binpkg-corrupt",
-            Self::NotTried => "not-tried",
-            Self::BinpkgUnusable => "binpkg-unusable",
-            Self::ProfileInvalid => "profile-invalid",
-            Self::PortageLocked => "portage-locked",
-            Self::Volume => "volume",
-            Self::Config => "config",
-            Self::Engine => "engine",
-            Self::Interrupted => "interrupted",
-            Self::Internal => "internal",
-            Self::Unknown => "unknown",
-        }
+/// Whether a failure comes back as long as nobody repairs the package, so that it is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remains {
+    /// It does.
+    Lasts,
+    /// It is the machine's (no room, no network, a lock, a signal to emerge) and passes with its cause, or it is the
+    /// resolver's, which knows no package that failed.
+    Passes,
+    /// Unless it [`may_pass`](Failure::may_pass).
+    MayPass,
+}
+
+classes! {
+    enum Class {
+        /// The ebuild repositories could not be synced.
+        Sync: Passes,
+        /// A source archive could not be fetched.
+        Fetch: MayPass,
+        /// A source archive is not the one that the Manifest describes.
+        Verify: Lasts,
+        /// A phase of an ebuild died.
+        Compile: Lasts,
+        /// The tests of a package failed.
+        Test: Lasts,
+        /// A package wants to install files that another one owns.
+        Collision: Lasts,
+        /// Dependencies that need each other.
+        Circular: Passes,
+        /// Everything that satisfies an atom is masked.
+        Masked: Passes,
+        /// A dependency wants other USE flags than are set.
+        UseChange: Passes,
+        /// REQUIRED_USE is not met.
+        RequiredUse: Passes,
+        /// Two versions are wanted in one slot.
+        SlotConflict: Passes,
+        /// Packages that exclude each other.
+        Blocker: Passes,
+        /// Nothing in the repositories satisfies an atom.
+        MissingPackage: Passes,
+        /// A world atom no longer exists. Portage goes on without it, so this is told as a warning.
+        WorldAtomGone: Passes,
+        /// No space left on a file system that a build needs.
+        DiskFull: Passes,
+        /// The kernel killed processes of the step because memory ran out.
+        OutOfMemory: Lasts,
+        /// The kernel refused a process or a thread because there were as many as may be.
+        TooManyProcesses: Passes,
+        /// A process of the step was killed by a signal, and not for lack of memory.
+        Killed: Lasts,
+        /// A build printed nothing and used no CPU for as long as `build.stall`.
+        Stalled: Lasts,
+        /// A binary package is damaged. It is set aside, and what is built in its place may be sound.
+        BinpkgCorrupt: Passes,
+        /// A package was not tried, because of others that failed or are left out.
+        NotTried: Passes,
+        /// A binary package is whole, and the program to read it or the key to trust it is not there.
+        BinpkgUnusable: Passes,
+        /// `/etc/portage/make.profile` does not lead to a profile.
+        ProfileInvalid: Passes,
+        /// Another Portage held a lock that the step needed, and the step ended while it waited for it.
+        PortageLocked: Passes,
+        /// The volume cannot be used: read-only, not a directory, or held by another builder.
+        Volume: Passes,
+        /// Portage's or gbsup's own configuration.
+        Config: Passes,
+        /// The container engine withholds a right that a builder needs.
+        Engine: Passes,
+        /// Somebody else than gbsup told Portage to stop.
+        Interrupted: Passes,
+        /// A defect of gbsup itself or of the container (a command that is not there).
+        Internal: Passes,
+        /// Not recognised.
+        Unknown: Lasts,
     }
 }
+
+words!(Class);
 
 /// One thing that stopped a step, as people and programs read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -319,7 +319,7 @@ impl Job {
     ) -> Record {
         Record::Package {
             cycle: self.cycle,
-            step: self.work.step().name().to_owned(),
+            step: self.work.step().to_string(),
             package: cpv.to_owned(),
             binary: package.is_some_and(|p| p.binary),
             started: package.map_or(now.wall, |p| p.started),

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::failure::{Class, Failure};
+use super::failure::{Class, Failure, Remains};
 use crate::portage::names::cpv::{self, Cpv};
 use crate::portage::output::plan::{Plan, Planned};
 
@@ -56,44 +56,14 @@ pub struct Inputs {
     pub toolchain: String,
 }
 
-/// Whether a failure of this kind comes back as long as nobody repairs the package. The others are the
-/// machine's (no room, no network, a lock, a signal to emerge) and pass with their cause, or they
-/// are the resolver's, which knows no package that failed.
+/// Whether a failure comes back as long as nobody repairs the package.
 #[must_use]
 pub fn is_remembered(failure: &Failure) -> bool {
-    match failure.class {
+    match failure.class.remains() {
+        Remains::Lasts => true,
+        Remains::Passes => false,
         // A server that was out of order is tried again by whatever cycle comes next.
-        Class::Fetch => !failure.may_pass,
-        Class::Verify
-        | Class::Compile
-        | Class::Test
-        | Class::Collision
-        | Class::OutOfMemory
-        | Class::Killed
-        | Class::Stalled
-        | Class::Unknown => true,
-        Class::Sync
-        | Class::Circular
-        | Class::Masked
-        | Class::UseChange
-        | Class::RequiredUse
-        | Class::SlotConflict
-        | Class::Blocker
-        | Class::MissingPackage
-        | Class::WorldAtomGone
-        | Class::DiskFull
-        | Class::TooManyProcesses
-        // A damaged file is set aside, and what is built in its place may be sound.
-        | Class::BinpkgCorrupt
-        | Class::NotTried
-        | Class::BinpkgUnusable
-        | Class::ProfileInvalid
-        | Class::PortageLocked
-        | Class::Volume
-        | Class::Config
-        | Class::Engine
-        | Class::Interrupted
-        | Class::Internal => false,
+        Remains::MayPass => !failure.may_pass,
     }
 }
 

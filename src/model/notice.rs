@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{News, Notify};
 use crate::model::release::Id;
+use crate::words::words;
+
+words!(Urgency, Way);
 
 /// How long to wait before each further attempt to deliver a message.
 const RETRIES: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(5), Duration::from_mins(15)];
@@ -25,16 +28,6 @@ pub enum Way {
 }
 
 impl Way {
-    /// The key of the configuration.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Command => "notify.command",
-            Self::Webhook => "notify.webhook",
-            Self::Heartbeat => "notify.heartbeat",
-        }
-    }
-
     /// The ways that messages go by this configuration.
     #[must_use]
     pub fn of_messages(config: &Notify) -> Vec<Self> {
@@ -52,18 +45,6 @@ pub enum Urgency {
     Low,
     Normal,
     High,
-}
-
-impl Urgency {
-    /// The word in a message.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Normal => "normal",
-            Self::High => "high",
-        }
-    }
 }
 
 /// A message.

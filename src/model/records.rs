@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::release::Id;
 use super::status::Eta;
+use crate::words::words;
 
 /// One fact worth remembering.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,24 +155,6 @@ pub enum Outcome {
     Interrupted,
 }
 
-impl Outcome {
-    /// The word as it is stored and shown.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Interrupted => "interrupted",
-        }
-    }
-
-    /// The outcome with this [`name`](Self::name).
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Done, Self::Failed, Self::Interrupted].into_iter().find(|outcome| outcome.name() == name)
-    }
-}
-
 /// How the work on a package ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -182,22 +165,7 @@ pub enum PackageOutcome {
     Failed,
 }
 
-impl PackageOutcome {
-    /// The word as it is stored and shown.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Built => "built",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// The outcome with this [`name`](Self::name).
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Built, Self::Failed].into_iter().find(|outcome| outcome.name() == name)
-    }
-}
+words!(Outcome, PackageOutcome);
 
 /// A cycle as it is read back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,23 +5,84 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::model::Step;
 use crate::model::failure::{Class, Failure};
 use crate::model::status::in_words;
 use crate::portage::output::circular::Solution;
 
-/// The most attempts that a remedy has, whatever the configuration says of waiting between them.
-pub(crate) fn attempts(class: Class, config: &Config) -> usize {
-    match class {
-        Class::Fetch => config.remedy.fetch.len(),
-        Class::OutOfMemory if config.remedy.out_of_memory => 2,
-        Class::Stalled if config.remedy.stalled => 1,
-        Class::BinpkgCorrupt if config.remedy.binpkg_corrupt => 1,
+/// A remedy that builds packages again: one line for each class that has such a one.
+struct Again {
+    class: Class,
+    /// It is for nothing but what may pass without a person.
+    passing: bool,
+    /// The waits before its attempts; as many attempts are made.
+    waits: fn(&config::Remedy) -> Vec<Duration>,
+    /// What an attempt does otherwise, after so many before it.
+    change: fn(u32) -> Change,
+    /// What failed, in words that follow a package.
+    trouble: &'static str,
+}
+
+/// All of them.
+const AGAIN: [Again; 5] = [
+    Again {
+        class: Class::Fetch,
+        passing: true,
+        waits: |config| config.fetch.clone(),
+        change: |_| Change::Nothing,
+        trouble: "could not be fetched",
+    },
+    Again {
+        class: Class::OutOfMemory,
+        passing: false,
+        waits: |config| at_once(if config.out_of_memory { 2 } else { 0 }),
+        change: |before| Change::Fewer(if before == 0 { Fewer::Half } else { Fewer::One }),
+        trouble: "ran out of memory",
+    },
+    Again {
+        class: Class::Stalled,
+        passing: false,
+        waits: |config| at_once(config.stalled.into()),
+        change: |_| Change::Nothing,
+        trouble: "stalled",
+    },
+    Again {
+        class: Class::BinpkgCorrupt,
+        passing: false,
+        waits: |config| at_once(config.binpkg_corrupt.into()),
+        change: |_| Change::SetAside,
+        trouble: "is damaged",
+    },
+    Again {
         // After room was made.
-        Class::DiskFull if config.remedy.disk_full => 1,
-        _ => 0,
+        class: Class::DiskFull,
+        passing: true,
+        waits: |config| at_once(config.disk_full.into()),
+        change: |_| Change::Nothing,
+        trouble: "found no space left",
+    },
+];
+
+fn at_once(attempts: usize) -> Vec<Duration> {
+    vec![Duration::ZERO; attempts]
+}
+
+impl Again {
+    fn of(class: Class) -> Option<&'static Self> {
+        AGAIN.iter().find(|again| again.class == class)
     }
+}
+
+/// The most attempts that a class has, whatever the configuration says of waiting between them.
+fn attempts(class: Class, config: &Config) -> usize {
+    Again::of(class).map_or(0, |again| (again.waits)(&config.remedy).len())
+}
+
+/// How long to wait before a failure is tried again after so many attempts; `None`: it is not.
+pub(crate) fn next_attempt(failure: &Failure, before: u32, config: &Config) -> Option<Duration> {
+    let again = Again::of(failure.class).filter(|again| failure.may_pass || !again.passing)?;
+    (again.waits)(&config.remedy).get(usize::try_from(before).ok()?).copied()
 }
 
 /// A remedy at work.
@@ -111,11 +172,7 @@ impl Treatment {
     /// What this attempt does otherwise than the one before.
     #[must_use]
     pub fn change(&self) -> Change {
-        match self.class {
-            Class::OutOfMemory => Change::Fewer(Fewer::after(self.before)),
-            Class::BinpkgCorrupt => Change::SetAside,
-            _ => Change::Nothing,
-        }
+        Again::of(self.class).map_or(Change::Nothing, |again| (again.change)(self.before))
     }
 
     /// What is going on, in one sentence: `a/b-1 could not be fetched; trying again in 55 s (attempt 2 of 4)`.
@@ -129,16 +186,15 @@ impl Treatment {
             Some(left) if !left.is_zero() => format!("trying again in {}", in_words(left)),
             _ => "trying again now".to_owned(),
         };
-        let trouble = match (self.change(), self.class) {
-            (Change::Fewer(fewer), _) => format!("ran out of memory; {when} with {}", fewer.in_words()),
-            (Change::SetAside, _) => {
+        let trouble = trouble(self.class);
+        let trouble = match self.change() {
+            Change::Fewer(fewer) => format!("{trouble}; {when} with {}", fewer.in_words()),
+            Change::SetAside => {
                 return format!(
-                    "the binary package of {first}{more} is damaged; it is set aside and built from source"
+                    "the binary package of {first}{more} {trouble}; it is set aside and built from source"
                 );
             }
-            (Change::Nothing, Class::Stalled) => format!("stalled; {when}"),
-            (Change::Nothing, Class::DiskFull) => format!("found no space left; {when}"),
-            (Change::Nothing, _) => format!("could not be fetched; {when}"),
+            Change::Nothing => format!("{trouble}; {when}"),
         };
         // The first attempt was the build's own.
         let (attempt, of) = (self.before + 2, attempts(self.class, config) + 1);
@@ -155,21 +211,22 @@ impl Treated {
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
         let Self { class, package, attempts, cured } = self;
-        cured.then(|| match class {
-            Class::OutOfMemory => {
-                let fewer = Fewer::after(attempts.saturating_sub(1));
-                format!("{package} ran out of memory at first; it was built with {}", fewer.in_words())
+        let change = Again::of(*class)?.change;
+        let trouble = trouble(*class);
+        cured.then(|| match change(attempts.saturating_sub(1)) {
+            Change::Fewer(fewer) => {
+                format!("{package} {trouble} at first; it was built with {}", fewer.in_words())
             }
-            Class::BinpkgCorrupt => {
+            Change::SetAside => {
                 format!("the binary package of {package} was damaged; it was set aside and built from source")
             }
-            Class::Stalled => format!("{package} stalled at first; attempt {} worked", attempts + 1),
-            Class::DiskFull => {
-                format!("{package} found no space left at first; attempt {} worked", attempts + 1)
-            }
-            _ => format!("{package} could not be fetched at first; attempt {} worked", attempts + 1),
+            Change::Nothing => format!("{package} {trouble} at first; attempt {} worked", attempts + 1),
         })
     }
+}
+
+fn trouble(class: Class) -> &'static str {
+    Again::of(class).map_or("failed", |again| again.trouble)
 }
 
 /// What is done otherwise when packages are built again.
@@ -193,11 +250,6 @@ pub enum Fewer {
 }
 
 impl Fewer {
-    /// What follows so many attempts that were in vain.
-    fn after(attempts: u32) -> Self {
-        if attempts == 0 { Self::Half } else { Self::One }
-    }
-
     /// So many, when there were `jobs`.
     #[must_use]
     pub fn of(self, jobs: u32) -> u32 {

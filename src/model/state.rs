@@ -27,6 +27,9 @@ use crate::config::Config;
 use crate::model::job::Tally;
 use crate::model::sync::SyncRecord;
 use crate::portage::output::plan::Plan;
+use crate::words::words;
+
+words!(Reason);
 
 /// The version of `state.json`. It counts up when something in it means something else than before; a field or a word more
 /// is no new version. A file of a higher one is read all the same ([`crate::volume::kept`]), unless it forbids that
@@ -58,7 +61,7 @@ pub struct State {
 }
 
 /// What survives a restart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Durable {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -117,6 +120,12 @@ pub enum Phase {
     Waiting(Option<Timestamp>),
 }
 
+impl Default for Phase {
+    fn default() -> Self {
+        Self::Waiting(None)
+    }
+}
+
 /// Why it is held, and where it goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
@@ -135,7 +144,7 @@ pub struct Pause {
 }
 
 /// A cycle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycle {
     /// Counted from 1 on the volume.
     pub id: u64,
@@ -219,10 +228,11 @@ pub struct Mending {
 }
 
 /// Why a cycle began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The first on this volume.
+    #[default]
     First,
     /// The container was started.
     Start,
@@ -232,20 +242,6 @@ pub enum Reason {
     Requested,
     /// A container made anew came to an old volume.
     NewRoot,
-}
-
-impl Reason {
-    /// The word in the status.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Start => "start",
-            Self::Interval => "interval",
-            Self::Requested => "requested",
-            Self::NewRoot => "new-root",
-        }
-    }
 }
 
 /// Requests remembered until the next safe point, each once.
@@ -270,9 +266,10 @@ pub struct PendingPause {
 }
 
 /// Whether the volume is ours.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Volume {
     /// Being taken.
+    #[default]
     Claiming,
     /// Ours.
     Ours,
@@ -281,7 +278,7 @@ pub enum Volume {
 }
 
 /// What is gone with the process.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Live {
     /// The configuration in force.
     pub config: Config,
@@ -319,38 +316,9 @@ impl State {
     pub fn new(config: Config, now: Now) -> Self {
         let space = VolumeInfo { path: config.volume.path.display().to_string(), mounted: true, free: 0 };
         Self {
-            durable: Durable {
-                schema: SCHEMA,
-                phase: Phase::Waiting(None),
-                since: now.wall,
-                cycle: None,
-                last_job: JobId(0),
-                pending: Pending::default(),
-                sync: SyncRecord::default(),
-                root: None,
-                known: Vec::new(),
-                broken: Vec::new(),
-                skips: Vec::new(),
-                notices: Notices::default(),
-                release: None,
-            },
+            durable: Durable { schema: SCHEMA, since: now.wall, ..Durable::default() },
             plan: None,
-            live: Live {
-                config,
-                volume: Volume::Claiming,
-                space,
-                last_cycle: 0,
-                job: None,
-                hold: false,
-                stopping: false,
-                retry: None,
-                next: None,
-                estimates: Arc::default(),
-                outbox: Outbox::default(),
-                server: Server::Off,
-                missing: Vec::new(),
-                warnings: BTreeMap::new(),
-            },
+            live: Live { config, space, ..Live::default() },
         }
     }
 

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{Class, Failure};
 use crate::portage::output::plan::Totals;
+use crate::words::words;
+
+words!(Mode);
 
 /// The version of the status format; it changes when a key changes its meaning.
 pub const SCHEMA: u32 = 1;
@@ -28,21 +31,6 @@ pub enum Mode {
     Stopping,
     /// The supervisor keeps dying; PID 1 answers in its place.
     Degraded,
-}
-
-impl Mode {
-    /// The word as it stands in the status.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Paused => "paused",
-            Self::Waiting => "waiting",
-            Self::Stopping => "stopping",
-            Self::Degraded => "degraded",
-        }
-    }
 }
 
 /// The cycle that runs, or the last one that ran.
@@ -195,7 +183,7 @@ pub struct RepositoryInfo {
 }
 
 /// The volume that must survive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VolumeInfo {
     /// Where it is in the container.
     pub path: String,
@@ -326,10 +314,10 @@ pub fn in_words(duration: Duration) -> String {
 
 /// The kind of a failure as people say it: the phase of an ebuild that died, where the class is no more than that.
 #[must_use]
-pub fn kind(class: Class, phase: Option<&str>) -> &str {
+pub fn kind(class: Class, phase: Option<&str>) -> String {
     match phase {
-        Some(phase) if class == Class::Compile => phase,
-        _ => class.name(),
+        Some(phase) if class == Class::Compile => phase.to_owned(),
+        _ => class.to_string(),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::words::words;
 use serde::{Deserialize, Serialize};
+
+words!(Step);
 
 /// The steps of a cycle, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,29 +32,23 @@ pub enum Step {
 }
 
 impl Step {
-    /// All of them, in their order, each with its name in the status, in history and of the log file.
-    const TABLE: [(Self, &str); 9] = [
-        (Self::Preflight, "preflight"),
-        (Self::Sync, "sync"),
-        (Self::SelfUpdate, "self-update"),
-        (Self::Plan, "plan"),
-        (Self::Build, "build"),
-        (Self::Rebuild, "rebuild"),
-        (Self::Audit, "audit"),
-        (Self::Publish, "publish"),
-        (Self::Prune, "prune"),
+    /// All of them, in their order.
+    const ALL: [Self; 9] = [
+        Self::Preflight,
+        Self::Sync,
+        Self::SelfUpdate,
+        Self::Plan,
+        Self::Build,
+        Self::Rebuild,
+        Self::Audit,
+        Self::Publish,
+        Self::Prune,
     ];
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::TABLE[self as usize].1
-    }
 
     /// The step after this one; nothing when the cycle is over.
     #[must_use]
     pub fn next(self) -> Option<Self> {
-        Self::TABLE.get(self as usize + 1).map(|(step, _)| *step)
+        Self::ALL.get(self as usize + 1).copied()
     }
 }
 
@@ -61,7 +58,7 @@ pub const STEPS: &str = "steps";
 /// Where the output of a step goes.
 #[must_use]
 pub fn step_log(volume: &Path, cycle: u64, step: Step) -> PathBuf {
-    volume.join(STEPS).join(cycle.to_string()).join(step.name()).with_extension("log")
+    volume.join(STEPS).join(cycle.to_string()).join(step.to_string()).with_extension("log")
 }
 
 #[cfg(test)]
@@ -70,9 +67,12 @@ mod tests {
 
     #[test]
     fn the_table_has_every_step_at_its_place_and_by_its_name_on_the_volume() {
-        for (place, (step, name)) in Step::TABLE.into_iter().enumerate() {
+        let names = "preflight sync self-update plan build rebuild audit publish prune";
+        let all = Step::ALL.map(|step| step.to_string());
+        assert_eq!(all.join(" "), names);
+        for (place, step) in Step::ALL.into_iter().enumerate() {
             assert_eq!(step as usize, place);
-            assert_eq!(serde_json::to_value(step).unwrap(), name);
+            assert_eq!(serde_json::to_value(step).unwrap(), step.to_string());
         }
     }
 }

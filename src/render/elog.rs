@@ -17,8 +17,8 @@ pub fn elog(entries: &[Entry], look: Look) -> String {
         page.paragraph(2, &[styled(STRONG, clean(&entry.package)), styled(LABEL, format!("  {at}"))]);
         for message in &entry.messages {
             for (index, line) in message.lines.iter().enumerate() {
-                let label = if index == 0 { message.class.name() } else { "" };
-                page.row(label, style(message.class), &[plain(clean(line))]);
+                let label = if index == 0 { message.class.to_string() } else { String::new() };
+                page.row(&label, style(message.class), &[plain(clean(line))]);
             }
         }
     }

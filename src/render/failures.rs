@@ -16,13 +16,13 @@ pub fn failures(failures: &[Failure], known: &[StillFailing], look: Look) -> Str
     }
     for failure in failures {
         page.gap();
-        let name = failure.package.as_deref().map_or_else(|| failure.class.name().into(), clean);
+        let name = failure.package.as_deref().map_or_else(|| failure.class.to_string().into(), clean);
         page.paragraph(2, &[styled(STRONG, name)]);
         page.row("what", LABEL, &[styled(BAD, clean(&failure.message))]);
         // `compile` says it already.
-        let phase = failure.phase.as_deref().filter(|phase| *phase != failure.class.name());
+        let phase = failure.phase.as_deref().filter(|phase| **phase != failure.class.to_string());
         let phase = phase.map(|phase| format!(", in the {} phase", clean(phase)));
-        page.row("kind", LABEL, &[plain(format!("{}{}", failure.class.name(), phase.unwrap_or_default()))]);
+        page.row("kind", LABEL, &[plain(format!("{}{}", failure.class, phase.unwrap_or_default()))]);
         for (index, evidence) in failure.evidence.iter().enumerate() {
             page.row(if index == 0 { "evidence" } else { "" }, LABEL, &[plain(clean(evidence))]);
         }

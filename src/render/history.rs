@@ -104,11 +104,11 @@ fn cells(cycle: &CycleRow, newest: bool, now: Timestamp, look: Look) -> [Cell; 1
         (None, _) => "?".into(),
     };
     let (outcome, colour) = match cycle.outcome {
-        Some(outcome @ Outcome::Done) => (outcome.name(), GOOD),
-        Some(outcome @ Outcome::Failed) => (outcome.name(), BAD),
-        Some(outcome @ Outcome::Interrupted) => (outcome.name(), CAREFUL),
-        None if newest => ("not over", style),
-        None => ("unknown", CAREFUL),
+        Some(outcome @ Outcome::Done) => (outcome.to_string(), GOOD),
+        Some(outcome @ Outcome::Failed) => (outcome.to_string(), BAD),
+        Some(outcome @ Outcome::Interrupted) => (outcome.to_string(), CAREFUL),
+        None if newest => ("not over".into(), style),
+        None => ("unknown".into(), CAREFUL),
     };
     let failed = cycle.failed();
     // A pipe gets the word of programs.
@@ -121,7 +121,7 @@ fn cells(cycle: &CycleRow, newest: bool, now: Timestamp, look: Look) -> [Cell; 1
         (cycle.built().to_string(), style),
         (cycle.binary().to_string(), style),
         (failed.to_string(), if failed > 0 { BAD } else { style }),
-        (outcome.into(), colour),
+        (outcome, colour),
         (released(cycle), style),
         (predicted(cycle), style),
         (remedied(cycle), style),

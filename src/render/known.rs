@@ -41,7 +41,7 @@ pub(super) fn rows(page: &mut Layout, status: &Status) {
 
 fn still(page: &mut Layout, failing: &StillFailing) {
     let kind = kind(failing.class, failing.phase.as_deref());
-    let since = format!(" since {} ({})", day(failing.since), clean(kind));
+    let since = format!(" since {} ({})", day(failing.since), clean(&kind));
     page.row("failing", CAREFUL, &[styled(STRONG, clean(&failing.package)), plain(since)]);
     page.row("", LABEL, &[plain(clean(&failing.message))]);
     if let Some(log) = &failing.log {
@@ -57,7 +57,7 @@ pub(super) fn in_full(page: &mut Layout, known: &[StillFailing]) {
         page.gap();
         page.paragraph(2, &[styled(STRONG, clean(&failing.package))]);
         page.row("what", LABEL, &[styled(CAREFUL, clean(&failing.message))]);
-        page.row("kind", LABEL, &[plain(failing.class.name())]);
+        page.row("kind", LABEL, &[plain(failing.class.to_string())]);
         let last = if failing.last == failing.since {
             String::new()
         } else {

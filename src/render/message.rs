@@ -41,7 +41,7 @@ fn whole(note: &Note, status: Option<&Status>) -> Value {
     json!({
         "schema": SCHEMA,
         "kind": note.kind,
-        "urgency": note.urgency.name(),
+        "urgency": note.urgency,
         "title": clean(&note.title),
         "text": text(note),
         "status": status,
@@ -54,7 +54,7 @@ pub fn variables(note: &Note) -> Vec<(String, String)> {
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     vec![
         variable("GBSUP_KIND", &note.kind.to_string()),
-        variable("GBSUP_URGENCY", note.urgency.name()),
+        variable("GBSUP_URGENCY", &note.urgency.to_string()),
         variable("GBSUP_TITLE", &clean(&note.title)),
         variable("GBSUP_TEXT", &text(note)),
     ]

@@ -54,9 +54,9 @@ pub fn line(status: &Status) -> String {
 }
 
 /// The state and what the headline says after it.
-fn headline(status: &Status) -> (&'static str, Cow<'_, str>) {
-    let state = status.state.name();
-    let rest = status.headline.strip_prefix(state).and_then(|rest| rest.strip_prefix(": "));
+fn headline(status: &Status) -> (String, Cow<'_, str>) {
+    let state = status.state.to_string();
+    let rest = status.headline.strip_prefix(&state).and_then(|rest| rest.strip_prefix(": "));
     (state, clean(rest.unwrap_or(&status.headline)))
 }
 

@@ -361,7 +361,7 @@ impl<R> Output<'_, R> {
 fn as_json(line: &[u8], step: Step) -> Vec<u8> {
     let text = String::from_utf8_lossy(line);
     let object = serde_json::json!({
-        "timestamp": Timestamp::now(), "level": "INFO", "fields": { "message": text, "step": step.name() }
+        "timestamp": Timestamp::now(), "level": "INFO", "fields": { "message": text, "step": step }
     });
     let mut bytes = object.to_string().into_bytes();
     bytes.push(b'\n');

@@ -58,7 +58,7 @@ impl Performer {
         };
         let events = self.events.clone();
         let limits = Limits::begin();
-        let spawned = thread::Builder::new().name(work.step().name().into()).spawn(move || {
+        let spawned = thread::Builder::new().name(work.step().to_string()).spawn(move || {
             let report = task.perform(&work);
             drop(task.events.send(Event::Ended { job, report }));
         });

@@ -349,7 +349,7 @@ impl World {
         assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);
         assert_eq!(status.pause.is_some(), status.state == Mode::Paused);
         let headline = &status.headline;
-        assert!(headline.starts_with(&format!("{}: ", status.state.name())), "{headline}");
+        assert!(headline.starts_with(&format!("{}: ", status.state)), "{headline}");
         assert!(!headline.contains('\n'), "{headline}");
         let progress = status.progress;
         assert!(progress.done + progress.failed <= progress.total, "{progress:?}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gbsup::config::{Config, Http};
 use gbsup::decide::step::step;
 use gbsup::decide::view;
-use gbsup::model::records::{Outcome as End, Record};
+use gbsup::model::records::Record;
 use gbsup::model::request::{PauseMode, Reply, Request};
 use gbsup::model::state::{CyclePlan, State};
 use gbsup::model::status::{Mode, Status};
@@ -164,7 +164,7 @@ impl Story {
             Record::RemedyStarted { class, packages, what, .. } => {
                 Some(format!("{class} {}: {what}", packages.join(" ")))
             }
-            Record::RemedyEnded { outcome, .. } => Some(End::name(*outcome).to_owned()),
+            Record::RemedyEnded { outcome, .. } => Some(outcome.to_string()),
             _ => None,
         });
         told.collect()

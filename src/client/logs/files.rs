@@ -139,7 +139,7 @@ pub(crate) fn steps(cycle: &Path) -> Vec<PathBuf> {
     let order = |log: &PathBuf| {
         let step = log.file_stem().and_then(OsStr::to_str).unwrap_or_default();
         let mut known = iter::successors(Some(Step::Preflight), |step| step.next());
-        known.position(|known| known.name() == step).unwrap_or(usize::MAX)
+        known.position(|known| known.to_string() == step).unwrap_or(usize::MAX)
     };
     logs.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.cmp(b)));
     logs

@@ -252,7 +252,7 @@ fn unknown(job: &Job, ran: &Ran) -> Failure {
         _ => 1,
     };
     let message =
-        format!("{} ended with code {code} in {}, for a reason not recognised", ran.program, job.work.step().name());
+        format!("{} ended with code {code} in {}, for a reason not recognised", ran.program, job.work.step());
     let suggestions = if job.work.step() == Step::Preflight { Vec::new() } else { vec![ran.command.clone()] };
     Failure {
         evidence: last(&ran.evidence.tail),

@@ -10,7 +10,7 @@ use crate::model::{Ran, Report, Step};
 pub(super) fn failures(stalled: &Stalled, job: &Job, report: &Report) -> Vec<Failure> {
     let (Report::Ran(ran) | Report::Planned { ran, .. } | Report::Synced { ran, .. }) = report else {
         // It was stopped between two commands, and there is no output to show.
-        return vec![Failure::new(Class::Stalled, format!("{} {}", job.work.step().name(), stalled.sentence()))];
+        return vec![Failure::new(Class::Stalled, format!("{} {}", job.work.step(), stalled.sentence()))];
     };
     let mut failures: Vec<Failure> = stalled
         .packages

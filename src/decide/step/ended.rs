@@ -150,7 +150,7 @@ impl Turn {
         self.remedy_over(job, outcome);
         self.actions.push(Action::Record(Record::StepEnded {
             cycle: job.cycle,
-            step: job.work.step().name().to_owned(),
+            step: job.work.step().to_string(),
             at: self.now.wall,
             outcome,
         }));

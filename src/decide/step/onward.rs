@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::Turn;
 use crate::decide::{cycle, remedy, view};
 use crate::model::failure::Failure;
-use crate::model::job::{Before, Job, Tally};
+use crate::model::job::{Before, Job};
 use crate::model::known::{self, KnownFailure};
 use crate::model::narrowing::Narrowing;
 use crate::model::records::{Outcome, Record};
 use crate::model::remedy::{Remedy, Untangling};
 use crate::model::request::PauseMode;
 use crate::model::stall::Watch;
-use crate::model::state::{Cycle, Mending, Pause, PendingPause, Phase, Reason, State, Volume};
+use crate::model::state::{Cycle, Pause, PendingPause, Phase, Reason, State, Volume};
 use crate::model::status::Why;
 use crate::model::work::Leftover;
 use crate::model::{Action, JobId, Step, Work, step};
@@ -29,34 +29,8 @@ impl Turn {
         let owed = self.untold();
         self.end_cycle(Outcome::Interrupted);
         self.state.plan = None;
-        self.state.durable.cycle = Some(Cycle {
-            id,
-            started: self.now.wall,
-            reason,
-            forced,
-            goal: None,
-            exclude: Vec::new(),
-            merged: Vec::new(),
-            merge_again: Vec::new(),
-            tally: Tally::default(),
-            planned: 0,
-            worked: 0,
-            passed_over: Vec::new(),
-            narrowing: Narrowing::None,
-            toolchain: String::new(),
-            remedy: None,
-            treated: Vec::new(),
-            circles: 0,
-            untangled: Vec::new(),
-            freed: 0,
-            changes: Vec::new(),
-            stale: Vec::new(),
-            mending: Mending::default(),
-            held,
-            rest: None,
-            owed,
-            over: false,
-        });
+        self.state.durable.cycle =
+            Some(Cycle { id, started: self.now.wall, reason, forced, held, owed, ..Cycle::default() });
         self.state.durable.sync.failures = 0;
         self.state.durable.sync.retry = None;
         self.state.durable.sync.again = Vec::new();
@@ -66,7 +40,7 @@ impl Turn {
         self.actions.push(Action::Record(Record::CycleStarted {
             cycle: id,
             at: self.now.wall,
-            reason: reason.name().to_owned(),
+            reason: reason.to_string(),
         }));
         self.set_phase(Phase::Running(Step::Preflight));
     }
@@ -296,7 +270,7 @@ impl Turn {
         let log = step::step_log(&self.state.live.config.volume.path, cycle, at);
         self.actions.push(Action::Record(Record::StepStarted {
             cycle,
-            step: at.name().to_owned(),
+            step: at.to_string(),
             at: self.now.wall,
             log: Some(log.display().to_string()),
         }));

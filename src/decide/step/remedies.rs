@@ -86,8 +86,8 @@ impl Turn {
         let Some((class, packages, what)) = remedy.map(Remedy::deed) else { return };
         self.actions.push(Action::Record(Record::RemedyStarted {
             cycle,
-            step: at.name().to_owned(),
-            class: class.name().to_owned(),
+            step: at.to_string(),
+            class: class.to_string(),
             packages,
             at: self.now.wall,
             what,

@@ -30,7 +30,7 @@ impl Turn {
         let packages = job.packages.iter().map(|(cpv, package)| (cpv.clone(), package.phase_in_words()));
         let stalled = Stalled { stall: watch.stall(), packages: packages.collect(), processes };
         let sentence = stalled.sentence();
-        let step = job.work.step().name();
+        let step = job.work.step();
         job.stalled = Some(stalled);
         self.say(format!("{step} {sentence}: it is stopped"));
         self.halt(Then::Treat);

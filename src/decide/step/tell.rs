@@ -114,7 +114,7 @@ impl Turn {
         match problem {
             Some(problem) => {
                 let what = if way == Way::Heartbeat { "sign of life" } else { "notification" };
-                let text = format!("the last {what} did not arrive ({}): {problem}", way.key());
+                let text = format!("the last {what} did not arrive (notify.{way}): {problem}");
                 self.state.live.warnings.insert(warning(way), text);
             }
             None => {

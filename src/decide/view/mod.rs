@@ -45,14 +45,14 @@ pub fn status(state: &State, now: Now) -> Status {
         schema: status::SCHEMA,
         version: crate::VERSION.to_owned(),
         state: mode,
-        step: step_name(state).to_owned(),
-        headline: format!("{}: {}", mode.name(), sentence(state, progress, now)),
+        step: step_name(state),
+        headline: format!("{mode}: {}", sentence(state, progress, now)),
         since: durable.since,
         now: now.wall,
         cycle: durable.cycle.as_ref().map(|cycle| CycleInfo {
             id: cycle.id,
             started: cycle.started,
-            reason: cycle.reason.name().to_owned(),
+            reason: cycle.reason.to_string(),
         }),
         progress,
         plan: state.plan.as_ref().map(|made| made.plan.totals()),
@@ -101,11 +101,11 @@ fn mode(state: &State) -> Mode {
     }
 }
 
-fn step_name(state: &State) -> &'static str {
+fn step_name(state: &State) -> String {
     match &state.durable.phase {
-        _ if state.live.volume != Volume::Ours => Step::Preflight.name(),
-        Phase::Running(step) | Phase::Paused(Pause { at: Some(step), .. }) => step.name(),
-        Phase::Paused(Pause { at: None, .. }) | Phase::Waiting(_) => "wait",
+        _ if state.live.volume != Volume::Ours => Step::Preflight.to_string(),
+        Phase::Running(step) | Phase::Paused(Pause { at: Some(step), .. }) => step.to_string(),
+        Phase::Paused(Pause { at: None, .. }) | Phase::Waiting(_) => "wait".to_owned(),
     }
 }
 
@@ -235,7 +235,7 @@ fn stopping(job: Option<&Job>) -> String {
         Some(package) if job.halt.as_ref().is_some_and(|halt| halt.stage == Stage::Merging) => {
             format!("letting {package} finish merging")
         }
-        _ => format!("ending {}", job.work.step().name()),
+        _ => format!("ending {}", job.work.step()),
     }
 }
 
@@ -243,8 +243,7 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
     let live = &state.live;
     let Live { job, retry, config, .. } = live;
     if let Some(stalled) = job.as_ref().and_then(|job| job.stalled.as_ref()) {
-        let what =
-            stalled.packages.first().map_or_else(|| step.name().to_owned(), |(package, _)| package.clone());
+        let what = stalled.packages.first().map_or_else(|| step.to_string(), |(package, _)| package.clone());
         return format!("{what} {}; it is being stopped", stalled.sentence());
     }
     if let Some(job) = job
@@ -255,7 +254,7 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
             Some(package) if halt.stage == Stage::Merging => {
                 format!("pausing as soon as {package} is merged")
             }
-            _ => format!("pausing, {} is being stopped", step.name()),
+            _ => format!("pausing, {step} is being stopped"),
         };
     }
     match remedy(state) {

@@ -8,12 +8,15 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::portage::names::cpv::Cpv;
+use crate::words::{self, words};
+
+words!(Class);
 
 /// How loud a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words are those of PORTAGE_ELOG_CLASSES")]
 pub enum Class {
@@ -25,21 +28,10 @@ pub enum Class {
 }
 
 impl Class {
-    /// The word of PORTAGE_ELOG_CLASSES.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Log => "log",
-            Self::Warn => "warn",
-            Self::Qa => "qa",
-            Self::Error => "error",
-        }
-    }
-
     fn from_heading(word: &str) -> Option<Self> {
-        let classes = [Self::Info, Self::Log, Self::Warn, Self::Qa, Self::Error];
-        classes.into_iter().find(|class| class.name().to_ascii_uppercase() == word)
+        words::parse(&word.to_ascii_lowercase())
+            .ok()
+            .filter(|_| !word.contains(|c: char| c.is_ascii_lowercase()))
     }
 }
 

@@ -18,7 +18,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::model::records::{CycleRow, FailedRow, Outcome, Record};
-use rows::{failed, logs_of_failures, maybe_time, packages, predictions, releases, remedies, steps, time};
+use rows::{
+    failed, logs_of_failures, maybe_time, packages, predictions, releases, remedies, steps, time, word,
+};
 use tables::{SCHEMA, VERSIONS};
 
 /// How long to wait for the other side's lock before giving up.
@@ -158,7 +160,7 @@ impl History {
                 let key = cycle_key(&change, *cycle, *at)?;
                 change.execute(
                     "UPDATE cycles SET ended = ?2, outcome = ?3 WHERE key = ?1",
-                    params![key, at.as_microsecond(), outcome.name()],
+                    params![key, at.as_microsecond(), outcome.to_string()],
                 )?;
                 if let Some(worked) = worked {
                     change.execute(
@@ -183,7 +185,7 @@ impl History {
                 change.execute(
                     "UPDATE steps SET ended = ?3, outcome = ?4 WHERE key =
                         (SELECT max(key) FROM steps WHERE cycle = ?1 AND step = ?2)",
-                    params![key, step, at.as_microsecond(), outcome.name()],
+                    params![key, step, at.as_microsecond(), outcome.to_string()],
                 )?;
             }
             Record::Package { cycle, step, package, binary, started, ended, outcome, log, message } => {
@@ -199,7 +201,7 @@ impl History {
                         binary,
                         started.as_microsecond(),
                         ended.as_microsecond(),
-                        outcome.name(),
+                        outcome.to_string(),
                         log,
                         message
                     ],
@@ -210,7 +212,7 @@ impl History {
                 // Nobody saw the end of one that is still open now.
                 change.execute(
                     "UPDATE remedies SET outcome = ?2 WHERE cycle = ?1 AND outcome IS NULL",
-                    params![key, Outcome::Interrupted.name()],
+                    params![key, Outcome::Interrupted.to_string()],
                 )?;
                 change.execute(
                     "INSERT INTO remedies (cycle, step, class, packages, what, started)
@@ -222,7 +224,7 @@ impl History {
                 let key = cycle_key(&change, *cycle, *at)?;
                 change.execute(
                     "UPDATE remedies SET ended = ?2, outcome = ?3 WHERE cycle = ?1 AND outcome IS NULL",
-                    params![key, at.as_microsecond(), outcome.name()],
+                    params![key, at.as_microsecond(), outcome.to_string()],
                 )?;
             }
             Record::Released { cycle, at, release, packages, again } => {
@@ -284,7 +286,7 @@ impl History {
                 started: time(row, 2)?,
                 reason: row.get(3)?,
                 ended: maybe_time(row, 4)?,
-                outcome: row.get::<_, Option<String>>(5)?.and_then(|name| Outcome::from_name(&name)),
+                outcome: word(row, 5)?,
                 steps: Vec::new(),
                 packages: Vec::new(),
                 predictions: Vec::new(),
@@ -317,7 +319,7 @@ fn begin_cycle(database: &Connection, number: u64, at: Timestamp, reason: &str) 
     // Nobody saw the end of a cycle that is still open now.
     database.execute(
         "UPDATE cycles SET outcome = ?1 WHERE outcome IS NULL",
-        params![Outcome::Interrupted.name()],
+        params![Outcome::Interrupted.to_string()],
     )?;
     database.execute(
         "INSERT INTO cycles (number, started, reason) VALUES (?1, ?2, ?3)",

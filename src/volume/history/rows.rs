@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
+use serde::de::DeserializeOwned;
 
 use crate::model::records::{
-    FailedRow, Outcome, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow, StepRow,
+    FailedRow, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow, StepRow,
 };
 use crate::model::release::Id;
 use crate::model::status::Eta;
+use crate::words;
 
 /// A build of this cycle should take so long; the build worked for `after` seconds before.
 pub(crate) fn predict(
@@ -58,7 +60,7 @@ pub(crate) fn steps(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<S
             step: row.get(0)?,
             started: time(row, 1)?,
             ended: maybe_time(row, 2)?,
-            outcome: row.get::<_, Option<String>>(3)?.and_then(|name| Outcome::from_name(&name)),
+            outcome: word(row, 3)?,
             log: row.get(4)?,
         })
     })?;
@@ -71,7 +73,7 @@ pub(crate) fn failed(database: &Connection) -> rusqlite::Result<Vec<FailedRow>> 
         "SELECT cycles.number, package, log FROM packages JOIN cycles ON cycles.key = packages.cycle
             WHERE packages.outcome = ?1 AND log IS NOT NULL ORDER BY packages.key DESC",
     )?;
-    let rows = query.query_map([PackageOutcome::Failed.name()], |row| {
+    let rows = query.query_map([PackageOutcome::Failed.to_string()], |row| {
         let cycle = row.get::<_, i64>(0)?.max(0).cast_unsigned();
         Ok(FailedRow { cycle, package: row.get(1)?, log: row.get(2)? })
     })?;
@@ -91,7 +93,7 @@ pub(crate) fn packages(database: &Connection, cycle: i64) -> rusqlite::Result<Ve
             binary: row.get(2)?,
             started: time(row, 3)?,
             ended: time(row, 4)?,
-            outcome: PackageOutcome::from_name(&row.get::<_, String>(5)?).unwrap_or(PackageOutcome::Failed),
+            outcome: word(row, 5)?.unwrap_or(PackageOutcome::Failed),
             log: row.get(6)?,
             message: row.get(7)?,
         })
@@ -126,7 +128,7 @@ pub(crate) fn logs_of_failures(database: &Connection) -> rusqlite::Result<Vec<St
         "SELECT log FROM packages WHERE log IS NOT NULL AND outcome = ?1
             AND key IN (SELECT max(key) FROM packages GROUP BY package)",
     )?;
-    let rows = query.query_map([PackageOutcome::Failed.name()], |row| row.get(0))?;
+    let rows = query.query_map([PackageOutcome::Failed.to_string()], |row| row.get(0))?;
     rows.collect()
 }
 
@@ -143,7 +145,7 @@ pub(crate) fn remedies(database: &Connection, cycle: i64) -> rusqlite::Result<Ve
             what: row.get(3)?,
             started: time(row, 4)?,
             ended: maybe_time(row, 5)?,
-            outcome: row.get::<_, Option<String>>(6)?.and_then(|name| Outcome::from_name(&name)),
+            outcome: word(row, 6)?,
         })
     })?;
     rows.collect()
@@ -171,4 +173,9 @@ pub(crate) fn maybe_time(row: &Row, column: usize) -> rusqlite::Result<Option<Ti
         Some(_) => time(row, column).map(Some),
         None => Ok(None),
     }
+}
+
+/// A word, unless only a newer version knows it.
+pub(crate) fn word<T: DeserializeOwned>(row: &Row, column: usize) -> rusqlite::Result<Option<T>> {
+    Ok(row.get::<_, Option<String>>(column)?.and_then(|word| words::parse(&word).ok()))
 }
