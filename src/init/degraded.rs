@@ -170,6 +170,7 @@ impl Degraded {
             changes: Vec::new(),
             remedies: Vec::new(),
             warnings: Vec::new(),
+            restarts: 0,
         }
     }
 }

@@ -308,6 +308,8 @@ pub struct Live {
     pub missing: Vec<String>,
     /// What an operator should know, by key.
     pub warnings: BTreeMap<&'static str, String>,
+    /// How many supervisors came before this one in this container.
+    pub restarts: u32,
 }
 
 impl State {

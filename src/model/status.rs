@@ -295,6 +295,9 @@ pub struct Status {
     pub remedies: Vec<String>,
     /// What a person should know although the builder goes on.
     pub warnings: Vec<String>,
+    /// How often the supervisor was started again since the container began.
+    #[serde(default)]
+    pub restarts: u32,
 }
 
 /// A duration as people say it: `41 s`, `12 min`, `2 h 10 min`, `3 d 4 h`.

@@ -178,13 +178,19 @@ fn from(package: &Planned) -> &'static str {
 /// Why a package is merged, in half a sentence.
 #[must_use]
 pub fn reasons(package: &Planned) -> String {
-    package.why.iter().map(|reason| in_short(reason, package)).collect::<Vec<_>>().join("; ")
+    reasons_in_short(&package.why, &package.use_changes)
+}
+
+/// The same from its parts.
+#[must_use]
+pub fn reasons_in_short(why: &[Reason], use_changes: &[String]) -> String {
+    why.iter().map(|reason| in_short(reason, use_changes)).collect::<Vec<_>>().join("; ")
 }
 
 /// A reason that shares a line with others.
-fn in_short(reason: &Reason, package: &Planned) -> String {
+fn in_short(reason: &Reason, use_changes: &[String]) -> String {
     match reason {
-        Reason::UseChanged => format!("USE changed: {}", clean(&package.use_changes.join(" "))),
+        Reason::UseChanged => format!("USE changed: {}", clean(&use_changes.join(" "))),
         Reason::NeededBy { packages } => match packages.first() {
             Some(first) => format!("needed by {}", clean(first.as_str())),
             None => in_full(reason),

@@ -11,6 +11,7 @@ use crate::portage::output::plan::Totals;
 
 mod history;
 mod known;
+mod pages;
 
 const WIDE: Look = Look { colour: false, unicode: true, width: Some(90) };
 
@@ -50,6 +51,7 @@ fn status(state: Mode, step: &str, headline: &str) -> Status {
         changes: Vec::new(),
         remedies: Vec::new(),
         warnings: Vec::new(),
+        restarts: 0,
     }
 }
 

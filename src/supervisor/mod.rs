@@ -181,9 +181,11 @@ impl Supervisor {
         let (events, events_in) = mpsc::unbounded_channel();
         let (sights, sights_in) = mpsc::unbounded_channel();
         let now = Now { mono: Duration::ZERO, wall: Timestamp::now() };
-        let restarts = std::env::var(procs::RESTARTS).ok().and_then(|n| n.parse::<u32>().ok());
+        let restarts = std::env::var(procs::RESTARTS).ok().and_then(|n| n.parse::<u32>().ok()).unwrap_or(0);
+        let mut state = State::new(config, now);
+        state.live.restarts = restarts;
         let supervisor = Self {
-            state: State::new(config, now),
+            state,
             began: Instant::now(),
             serving: Serving::new(console.clone(), events.clone()),
             telling: Telling::new(),
@@ -199,7 +201,7 @@ impl Supervisor {
             replies: HashMap::new(),
             requests: 0,
             said: None,
-            boot: restarts.unwrap_or(0) == 0,
+            boot: restarts == 0,
         };
         Ok((supervisor, events_in, sights_in))
     }

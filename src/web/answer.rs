@@ -12,19 +12,21 @@ use super::body::{Answer, Outgoing, Slice};
 use super::client::{self, client};
 use super::conditional::{Part, part, to_http};
 use super::crowd;
-use super::pages;
 use super::path::{self, Place, Refused, Target};
 use super::reply::{self, CURRENT, HTML, failed, missing, moved, set, text};
-use super::tree::{Found, Opened, PACKAGES, PACKAGES_GZ, Tree};
+use super::tree::{Found, Opened, PACKAGES, PACKAGES_GZ};
 use super::views::{self, Site};
 use crate::model::release::{Id, Release};
+use crate::render::html::{self, Page};
 
 /// Something below `/releases/ID/` never changes.
 const FIXED: &str = "public, max-age=31536000, immutable";
+/// Bytes of a `CHANGES` on a page.
+const LONGEST_CHANGES: u64 = 1 << 20;
 
 /// Answers; what the request has in its body is not read.
 pub(super) fn answer<B>(
-    site: &Site,
+    site: &Arc<Site>,
     place: &crowd::Place,
     request: &Request<B>,
     outgoing: &Outgoing,
@@ -35,11 +37,12 @@ pub(super) fn answer<B>(
     let response = match (request.method(), views::find(path)) {
         (&Method::GET | &Method::HEAD, Some(view)) => {
             place.sends(true);
-            views::Asked { site, headers, head, place }.view(view)
+            let query = request.uri().query().unwrap_or_default();
+            views::Asked { site, path, query, headers, head, place }.view(view)
         }
         (&Method::GET | &Method::HEAD, None) => {
             place.sends(false);
-            Asked { tree: &site.tree, headers, outgoing }.path(path)
+            Asked { site, headers, outgoing }.path(path)
         }
         _ => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.");
@@ -54,7 +57,7 @@ pub(super) fn answer<B>(
 
 /// A request for a file.
 struct Asked<'a> {
-    tree: &'a Tree,
+    site: &'a Site,
     headers: &'a HeaderMap,
     outgoing: &'a Outgoing,
 }
@@ -62,16 +65,11 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn path(&self, path: &str) -> Response<Answer> {
         match path::read(path) {
-            Ok(Target::Front) => moved("/binpkgs/"),
             Ok(Target::Slash) => moved(&format!("{path}/")),
             Ok(Target::Health) => text(StatusCode::OK, "It answers."),
-            Ok(Target::Style) => {
-                reply::body(self.headers, Bytes::from_static(pages::STYLE.as_bytes()), "text/css")
-            }
             Ok(Target::Client) => self.client(),
             Ok(Target::Key) => self.key(),
-            Ok(Target::Releases) => self.releases(),
-            Ok(Target::Current(place)) => match self.tree.current() {
+            Ok(Target::Current(place)) => match self.site.tree.current() {
                 Some(id) => self.place(id, &place, true, path),
                 None => missing("Nothing is published yet."),
             },
@@ -83,7 +81,7 @@ impl Asked<'_> {
     }
 
     fn client(&self) -> Response<Answer> {
-        let mut response = match client(self.tree, self.headers) {
+        let mut response = match client(&self.site.tree, self.headers) {
             Ok(script) => reply::body(self.headers, script, "text/plain; charset=utf-8"),
             Err(client::Refused::Nowhere) => text(
                 StatusCode::BAD_REQUEST,
@@ -98,17 +96,10 @@ impl Asked<'_> {
     }
 
     fn key(&self) -> Response<Answer> {
-        match self.tree.file("gbsup.asc") {
+        match self.site.tree.file("gbsup.asc") {
             Ok(opened) => self.file(&Arc::new(opened), "application/pgp-keys", CURRENT),
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing("The packages are not signed."),
             Err(error) => failed(&error, "gbsup.asc"),
-        }
-    }
-
-    fn releases(&self) -> Response<Answer> {
-        match self.tree.ids() {
-            Ok(ids) => self.html(pages::releases(&ids, self.tree.current())),
-            Err(error) => failed(&error, "releases"),
         }
     }
 
@@ -120,11 +111,11 @@ impl Asked<'_> {
         if place.path == PACKAGES && !place.slash {
             return self.index(id, keep);
         }
-        let mut found = self.tree.find(id, place);
+        let mut found = self.site.tree.find(id, place);
         if current && place.is_package() && is_missing(&found) {
-            let others = self.tree.recent(id);
+            let others = self.site.tree.recent(id);
             if let Some(elsewhere) =
-                others.iter().map(|id| self.tree.find(*id, place)).find(|found| !is_missing(found))
+                others.iter().map(|id| self.site.tree.find(*id, place)).find(|found| !is_missing(found))
             {
                 found = elsewhere;
             }
@@ -133,7 +124,7 @@ impl Asked<'_> {
             Ok(Found::File(opened)) => self.file(&opened, kind(&place.path), keep),
             Ok(Found::Directory(entries)) if place.path.is_empty() => self.release(id, &entries, path),
             Ok(Found::Directory(entries)) => {
-                self.html(pages::directory(&format!("{id}: {}", place.path), &entries))
+                self.html(&html::directory(&format!("{id}: {}", place.path), &entries))
             }
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => moved(&format!("{path}/")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing("There is no such file."),
@@ -143,14 +134,14 @@ impl Asked<'_> {
 
     /// The index; compressed, as it lies there, for whoever can take that for the index itself.
     fn index(&self, id: Id, keep: &'static str) -> Response<Answer> {
-        let packed = accepts_gzip(self.headers).then(|| self.tree.index(id, PACKAGES_GZ).ok());
+        let packed = accepts_gzip(self.headers).then(|| self.site.tree.index(id, PACKAGES_GZ).ok());
         let mut response = match packed.flatten() {
             Some(packed) => {
                 let mut response = self.file(&packed, kind(PACKAGES), keep);
                 set(&mut response, header::CONTENT_ENCODING, "gzip");
                 response
             }
-            None => match self.tree.index(id, PACKAGES) {
+            None => match self.site.tree.index(id, PACKAGES) {
                 Ok(plain) => self.file(&plain, kind(PACKAGES), keep),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => missing("There is no such file."),
                 Err(error) => failed(&error, PACKAGES),
@@ -161,17 +152,22 @@ impl Asked<'_> {
     }
 
     fn release(&self, id: Id, entries: &[(String, Option<u64>)], path: &str) -> Response<Answer> {
-        let page = self.tree.page(id, || {
-            let text = self.tree.text(&format!("{id}/release.json"))?;
+        let page = self.site.tree.page(id, || {
+            let text = self.site.tree.text(&format!("{id}/release.json"))?;
             let release: Release = serde_json::from_str(&text)?;
-            io::Result::Ok(pages::release(&release, entries))
+            let changes = self.site.tree.beginning(&format!("{id}/CHANGES"), LONGEST_CHANGES).ok();
+            let page = html::release(&release, changes.as_deref(), entries);
+            io::Result::Ok(html::document(&page, &self.site.name))
         });
-        // Of another version, or not made by gbsup: its files are there all the same.
-        self.html(page.unwrap_or_else(|_| pages::directory(path, entries).into()))
+        match page {
+            Ok(page) => reply::body(self.headers, page, HTML),
+            // Of another version, or not made by gbsup: its files are there all the same.
+            Err(_) => self.html(&html::directory(path, entries)),
+        }
     }
 
-    fn html(&self, page: impl Into<Bytes>) -> Response<Answer> {
-        reply::body(self.headers, page, HTML)
+    fn html(&self, page: &Page) -> Response<Answer> {
+        reply::body(self.headers, html::document(page, &self.site.name), HTML)
     }
 
     fn file(&self, opened: &Arc<Opened>, kind: &'static str, keep: &'static str) -> Response<Answer> {

@@ -6,13 +6,14 @@
 //!
 //! ```text
 //!   /binpkgs/...         the release that is offered; a package that has left it, from the newest that has it
-//!   /releases/           which releases there are
 //!   /releases/ID/...     one of them, which never changes
 //!   /binpkgs/gbsup.asc   the key that packages are signed with
 //!   /client.sh           what a client runs (`gbsup client-config`), with the address that it asked by
 //!   /healthz             whether it answers
+//!   everything else      what is shown of the builder: `views` has the table
 //! ```
 
+mod accept;
 mod answer;
 mod body;
 mod client;
@@ -21,7 +22,6 @@ mod crowd;
 mod kept;
 mod known;
 mod live;
-mod pages;
 mod path;
 mod reply;
 mod server;
@@ -110,7 +110,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), String> {
             }
         };
         tokio::select! {
-            () = server::serve(listener, Site { tree, news }, limits) => Err(format!("{} was removed", directory.display())),
+            () = server::serve(listener, Site::new(config.notify.name.clone(), tree, news), limits) => Err(format!("{} was removed", directory.display())),
             why = listens => Err(why),
         }
     })

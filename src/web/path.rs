@@ -11,18 +11,12 @@ const LONGEST: usize = 1024;
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// `/`
-    Front,
     /// `/healthz`
     Health,
-    /// `/style.css`: how the pages look.
-    Style,
     /// `/client.sh`: what a client runs.
     Client,
     /// `/binpkgs/gbsup.asc`: the key that packages are signed with.
     Key,
-    /// `/releases/`: the list of them.
-    Releases,
     /// `/binpkgs/...`: something of the release that is offered.
     Current(Place),
     /// `/releases/ID/...`: something of this one.
@@ -67,13 +61,10 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
     }
     let rest = path.strip_prefix('/').ok_or(Refused::Malformed)?;
     match rest {
-        "" => return Ok(Target::Front),
-        "style.css" => return Ok(Target::Style),
         "client.sh" => return Ok(Target::Client),
         "healthz" => return Ok(Target::Health),
-        "binpkgs" | "releases" => return Ok(Target::Slash),
+        "binpkgs" => return Ok(Target::Slash),
         "binpkgs/gbsup.asc" => return Ok(Target::Key),
-        "releases/" => return Ok(Target::Releases),
         _ => {}
     }
     let (top, below) = rest.split_once('/').ok_or(Refused::NotFound)?;
@@ -125,7 +116,6 @@ mod tests {
         let current = |path, slash| Ok(Target::Current(place(path, slash)));
         let fixed = |path, slash| Ok(Target::Fixed(id, place(path, slash)));
         for (path, target) in [
-            ("/", Ok(Target::Front)),
             ("/healthz", Ok(Target::Health)),
             ("/client.sh", Ok(Target::Client)),
             ("/binpkgs", Ok(Target::Slash)),
@@ -134,8 +124,6 @@ mod tests {
             ("/binpkgs/gbsup.asc", Ok(Target::Key)),
             ("/binpkgs/x11-libs/gtk%2B/", current("x11-libs/gtk+", true)),
             ("/binpkgs/x11-libs/gtk+/gtk+-2-1.gpkg.tar", current("x11-libs/gtk+/gtk+-2-1.gpkg.tar", false)),
-            ("/releases", Ok(Target::Slash)),
-            ("/releases/", Ok(Target::Releases)),
             ("/releases/2026-11-22.1", Ok(Target::Slash)),
             ("/releases/2026-11-22.1/", fixed("", true)),
             ("/releases/2026-11-22.1/a/b", fixed("a/b", false)),

@@ -188,6 +188,13 @@ impl Tree {
         Ok(text)
     }
 
+    /// The first bytes of a text; what is cut through or is no text is replaced.
+    pub(super) fn beginning(&self, path: &str, bytes: u64) -> io::Result<String> {
+        let mut text = Vec::new();
+        self.file(path)?.file.take(bytes).read_to_end(&mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// The names in a directory, sorted, and which of them are directories. Links are left out.
     fn names(&self, path: &str) -> io::Result<Vec<(String, bool)>> {
         let mut directory = Dir::from_fd(self.look(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?)?;

@@ -1,47 +1,181 @@
 //! What is shown of the builder: which path has which view, and how each is answered. All of it comes from what the
-//! supervisor told ([`super::known`]); nothing is asked of it.
+//! supervisor told ([`super::known`]) and from the releases; nothing is asked of anybody.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use hyper::{HeaderMap, Response};
+use hyper::header;
+use hyper::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
+use serde::Serialize;
 
+use super::accept::choose;
 use super::body::Answer;
 use super::crowd::Place;
 use super::known::{Known, News};
 use super::live::{self, Events, event};
-use super::reply::{body, missing};
+use super::reply::{HTML, body, missing, moved, set, text};
 use super::tree::Tree;
+use crate::model::records::CycleRow;
+use crate::model::release::{Id, Listed, Release, Told};
 use crate::model::status::Status;
+use crate::render::html::{self, Builder, Page};
+use crate::render::{self, Look, atom, metrics};
 
-/// A view by its path.
+const JSON: &str = "application/json";
+const PLAIN: &str = "text/plain; charset=utf-8";
+/// Bytes of a `CHANGES` that are looked at for its first line.
+const FIRST_LINE: u64 = 4096;
+
+/// A view of the builder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum View {
+    /// How it is: as a page, as text, as JSON.
+    Now,
+    /// What is left to do.
+    Plan,
+    Cycles,
+    Cycle(u64),
+    Releases,
+    /// How all pages look.
+    Style,
+    /// What keeps an open page up to date.
+    Script,
+    /// In the browser's tab.
+    Icon,
     /// The status, as `gbsup status --json` prints it.
     Status,
-    /// The same whenever it changes.
+    /// The same whenever it changes, or the parts of the first page that did.
     Events,
+    ReleasesJson,
+    Metrics,
+    FeedOfReleases,
+    FeedOfFailures,
+    /// One of these without the slash behind it.
+    Slash,
 }
 
 /// Each view that has a path of its own.
-const VIEWS: &[(&str, View)] = &[("/api/v1/status", View::Status), ("/api/v1/events", View::Events)];
+const VIEWS: &[(&str, View)] = &[
+    ("/", View::Now),
+    ("/plan/", View::Plan),
+    ("/cycles/", View::Cycles),
+    ("/releases/", View::Releases),
+    ("/style.css", View::Style),
+    ("/page.js", View::Script),
+    ("/icon.svg", View::Icon),
+    ("/api/v1/status", View::Status),
+    ("/api/v1/events", View::Events),
+    ("/api/v1/releases", View::ReleasesJson),
+    ("/metrics", View::Metrics),
+    ("/feed/releases.atom", View::FeedOfReleases),
+    ("/feed/failures.atom", View::FeedOfFailures),
+];
 
 /// The view that a path leads to.
 pub(super) fn find(path: &str) -> Option<View> {
-    VIEWS.iter().find(|(known, _)| *known == path).map(|(_, view)| *view)
+    let is = |wanted: &str| VIEWS.iter().find(|(known, _)| *known == wanted).map(|(_, view)| *view);
+    let number = || {
+        let digits = path.strip_prefix("/cycles/")?;
+        let plain = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse().ok().filter(|_| plain).map(View::Cycle)
+    };
+    let slash = || is(&format!("{path}/")).map(|_| View::Slash);
+    is(path).or_else(number).or_else(slash)
 }
 
 /// What answers are made of.
 #[derive(Debug)]
 pub(super) struct Site {
+    /// What the builder is called.
+    pub(super) name: String,
     pub(super) tree: Tree,
     pub(super) news: News,
+    painted: Mutex<Option<Arc<Painted>>>,
+    /// What releases say of themselves, which never changes.
+    told: Mutex<BTreeMap<Id, Option<Told>>>,
+}
+
+impl Site {
+    pub(super) fn new(name: String, tree: Tree, news: News) -> Self {
+        Self { name, tree, news, painted: Mutex::default(), told: Mutex::default() }
+    }
+
+    /// Calls `make` with what is known of the builder.
+    fn with<T>(&self, known: &Known, now: Timestamp, make: impl FnOnce(Builder<'_>) -> T) -> T {
+        let status = known.status.as_ref().map(|status| status.later(now));
+        let cycles: Vec<&CycleRow> = known.cycles.iter().map(AsRef::as_ref).collect();
+        make(Builder { name: &self.name, status: status.as_ref(), left: &known.left, cycles: &cycles })
+    }
+
+    /// The first page in its parts, made once for all who follow it.
+    fn paint(&self, known: &Known) -> Arc<Painted> {
+        let now = Timestamp::now();
+        let key = (known.number, now.as_second());
+        let mut painted = self.painted.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*painted {
+            Some(last) if last.key == key => Arc::clone(last),
+            _ => {
+                let page = self.with(known, now, |builder| html::now(builder, now));
+                let new = Arc::new(Painted::new(key, page));
+                *painted = Some(Arc::clone(&new));
+                new
+            }
+        }
+    }
+
+    /// The releases, the newest first.
+    fn releases(&self) -> Vec<Listed> {
+        let ids = self.tree.ids().unwrap_or_default();
+        let current = self.tree.current();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|id, _| ids.contains(id));
+        let listed = ids.into_iter().map(|id| {
+            let told = told.entry(id).or_insert_with(|| self.tell(id)).clone();
+            Listed { id, current: current == Some(id), told }
+        });
+        listed.collect()
+    }
+
+    fn tell(&self, id: Id) -> Option<Told> {
+        let release: Release =
+            serde_json::from_str(&self.tree.text(&format!("{id}/release.json")).ok()?).ok()?;
+        let changes = self.tree.beginning(&format!("{id}/CHANGES"), FIRST_LINE).unwrap_or_default();
+        Some(Told::of(&release, &changes))
+    }
+}
+
+/// The first page as it is sent to those who have it open.
+#[derive(Debug)]
+struct Painted {
+    /// Of which message, and in which second.
+    key: (u64, i64),
+    title: String,
+    tone: &'static str,
+    about: String,
+    parts: Vec<(&'static str, Arc<str>)>,
+}
+
+impl Painted {
+    fn new(key: (u64, i64), page: Page) -> Self {
+        let parts = page.parts.into_iter().chain(page.column).chain(page.aside);
+        Self {
+            key,
+            title: page.title,
+            tone: page.tone.name(),
+            about: page.key,
+            parts: parts.map(|(id, part)| (id, Arc::from(part.into_string()))).collect(),
+        }
+    }
 }
 
 /// A request for a view.
 pub(super) struct Asked<'a> {
-    pub(super) site: &'a Site,
+    pub(super) site: &'a Arc<Site>,
+    pub(super) path: &'a str,
+    /// What stands behind the question mark.
+    pub(super) query: &'a str,
     pub(super) headers: &'a HeaderMap,
     /// Only the head of the answer is wanted.
     pub(super) head: bool,
@@ -51,17 +185,73 @@ pub(super) struct Asked<'a> {
 impl Asked<'_> {
     /// Answers it.
     pub(super) fn view(&self, view: View) -> Response<Answer> {
+        let now = Timestamp::now();
         match view {
-            View::Status => self.status(),
+            View::Now => self.now(now),
+            View::Plan => self.page(&self.builder(now, |builder| html::plan(builder, now))),
+            View::Cycles => self.page(&self.builder(now, |builder| html::cycles(builder, now))),
+            View::Cycle(id) => match self.builder(now, |builder| html::cycle(builder, id, now)) {
+                Some(page) => self.page(&page),
+                None => missing("No such cycle is known."),
+            },
+            View::Releases => self.page(&html::releases(&self.site.releases())),
+            View::Style => body(self.headers, html::STYLE, "text/css; charset=utf-8"),
+            View::Script => body(self.headers, html::SCRIPT, "text/javascript; charset=utf-8"),
+            View::Icon => body(self.headers, html::icon(self.query), "image/svg+xml"),
+            View::Status => self.status(now),
             View::Events => self.events(),
+            View::ReleasesJson => body(self.headers, json(&self.site.releases()), JSON),
+            View::Metrics => self.metrics(now),
+            View::FeedOfReleases => {
+                body(self.headers, atom::releases(&self.site.name, &self.site.releases()), atom::TYPE)
+            }
+            View::FeedOfFailures => {
+                let feed = self.builder(now, |builder| atom::failures(builder.name, builder.cycles));
+                body(self.headers, feed, atom::TYPE)
+            }
+            View::Slash => moved(&format!("{}/", self.path)),
         }
     }
 
-    fn status(&self) -> Response<Answer> {
-        let Some(status) = now(&self.site.news.newest()) else { return self.nobody() };
-        // As the command prints it.
-        let text = serde_json::to_string_pretty(&status).unwrap_or_default() + "\n";
-        body(self.headers, text, "application/json")
+    fn builder<T>(&self, now: Timestamp, make: impl FnOnce(Builder<'_>) -> T) -> T {
+        self.site.with(&self.site.news.newest(), now, make)
+    }
+
+    fn page(&self, page: &Page) -> Response<Answer> {
+        body(self.headers, html::document(page, &self.site.name), HTML)
+    }
+
+    fn now(&self, now: Timestamp) -> Response<Answer> {
+        let accept = self.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        let mut response = match choose(accept, &["text/html", JSON, "text/plain"]) {
+            Some(JSON) => self.status(now),
+            Some("text/plain") => self.builder(now, |builder| match builder.status {
+                Some(status) => body(self.headers, render::page(status, Look::PLAIN), PLAIN),
+                None => self.nobody(),
+            }),
+            Some(_) => self.page(&self.builder(now, |builder| html::now(builder, now))),
+            None => text(StatusCode::NOT_ACCEPTABLE, "There is text/html, application/json and text/plain."),
+        };
+        set(&mut response, header::VARY, "Accept");
+        response
+    }
+
+    fn status(&self, now: Timestamp) -> Response<Answer> {
+        self.builder(now, |builder| match builder.status {
+            // As the command prints it.
+            Some(status) => body(self.headers, json(status), JSON),
+            None => self.nobody(),
+        })
+    }
+
+    fn metrics(&self, now: Timestamp) -> Response<Answer> {
+        self.builder(now, |builder| match builder.status {
+            Some(status) => {
+                let text = metrics::metrics(status, builder.left.len(), builder.cycles);
+                body(self.headers, text, metrics::TYPE)
+            }
+            None => self.nobody(),
+        })
     }
 
     fn events(&self) -> Response<Answer> {
@@ -74,7 +264,10 @@ impl Asked<'_> {
         if !self.place.stays_open() {
             return live::full();
         }
-        live::follow(&self.site.news, Statuses::default())
+        match self.query {
+            "page" => live::follow(&self.site.news, Pages::of(self.site)),
+            _ => live::follow(&self.site.news, Statuses::default()),
+        }
     }
 
     fn nobody(&self) -> Response<Answer> {
@@ -86,9 +279,8 @@ impl Asked<'_> {
     }
 }
 
-/// The status as it is at this moment.
-fn now(known: &Known) -> Option<Status> {
-    known.status.as_ref().map(|status| status.later(Timestamp::now()))
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
 /// Sends the status when it has changed.
@@ -106,5 +298,75 @@ impl Events for Statuses {
         self.sent = Some(Arc::clone(status));
         let text = serde_json::to_string(status.as_ref()).ok()?;
         Some(event("status", &text))
+    }
+}
+
+/// Sends the parts of the first page that have changed.
+#[derive(Debug)]
+struct Pages {
+    site: Arc<Site>,
+    sent: Option<Arc<Painted>>,
+}
+
+/// What is sent of it.
+#[derive(Serialize)]
+struct Change<'a> {
+    title: &'a str,
+    tone: &'a str,
+    key: &'a str,
+    parts: BTreeMap<&'a str, &'a str>,
+}
+
+impl Pages {
+    fn of(site: &Arc<Site>) -> Self {
+        Self { site: Arc::clone(site), sent: None }
+    }
+}
+
+impl Events for Pages {
+    fn next(&mut self, known: &Known) -> Option<Bytes> {
+        let new = self.site.paint(known);
+        let sent = self.sent.as_ref();
+        let was = |id: &str| sent?.parts.iter().find(|(known, _)| *known == id).map(|(_, part)| part);
+        let changed = new.parts.iter().filter(|(id, part)| was(id) != Some(part));
+        let parts: BTreeMap<&str, &str> = changed.map(|(id, part)| (*id, part.as_ref())).collect();
+        let same = sent
+            .is_some_and(|sent| (&sent.title, sent.tone, &sent.about) == (&new.title, new.tone, &new.about));
+        let event = (!same || !parts.is_empty()).then(|| {
+            let change = Change { title: &new.title, tone: new.tone, key: &new.about, parts };
+            event("page", &serde_json::to_string(&change).unwrap_or_default())
+        });
+        self.sent = Some(new);
+        event
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_views() {
+        for (path, view) in [
+            ("/", Some(View::Now)),
+            ("/cycles/", Some(View::Cycles)),
+            ("/cycles", Some(View::Slash)),
+            ("/cycles/12", Some(View::Cycle(12))),
+            ("/cycles/012", None),
+            ("/cycles/0", None),
+            ("/cycles/+1", None),
+            ("/cycles/12/", None),
+            ("/cycles/99999999999999999999999", None),
+            ("/cycles/../state", None),
+            ("/releases", Some(View::Slash)),
+            ("/releases/2026-11-22.1/", None),
+            ("//", None),
+            ("", Some(View::Slash)),
+            ("/api/v1/status", Some(View::Status)),
+            ("/api/v1/status/", None),
+            ("/binpkgs/", None),
+        ] {
+            assert_eq!(find(path), view, "{path}");
+        }
     }
 }

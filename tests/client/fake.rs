@@ -177,6 +177,7 @@ pub(crate) fn status(state: Mode, headline: &str) -> Status {
         changes: Vec::new(),
         remedies: Vec::new(),
         warnings: Vec::new(),
+        restarts: 0,
     }
 }
 

@@ -127,3 +127,50 @@ fn an_address_in_use_is_told() {
     builder.wait_waiting();
     builder.assert_tidy();
 }
+
+/// Asks the server in the container, and prints what it answers.
+fn get(builder: &Builder, path: &str, accept: &str) -> String {
+    builder.sh(&format!(
+        "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET {path} HTTP/1.0\\r\\nAccept: {accept}\\r\\n\\r\\n' >&3 && cat <&3"
+    ))
+}
+
+#[test]
+fn the_page_is_there_from_the_beginning_and_says_what_the_commands_say() {
+    let mut builder = Builder::with_world(&["test-quick/t1", "test-quick/t2"]);
+    // Before anything is published.
+    builder.sh("until (exec 3<>/dev/tcp/127.0.0.1/8080) 2>/dev/null; do sleep 0.05; done");
+    let page = get(&builder, "/", "text/html");
+    assert!(page.starts_with("HTTP/1.0 200") && page.contains("<h1>"), "{page}");
+    builder.wait_waiting();
+    builder.look_away();
+    let headline = |text: &str| text.lines().find(|line| line.starts_with("waiting: ")).map(str::to_owned);
+    // What was told last has arrived; within a minute both word the same.
+    builder.sh(
+        "until exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET / HTTP/1.0\\r\\nAccept: text/plain\\r\\n\\r\\n' >&3 && \
+         grep -q '^waiting: everything is up to date' <&3; do sleep 0.05; done",
+    );
+    let same = (0..3).any(|_| {
+        let said = builder.gbsup(&["status"]).ok();
+        headline(&get(&builder, "/", "text/plain")) == headline(&said)
+    });
+    assert!(same, "{}", get(&builder, "/", "text/plain"));
+    let cycle = get(&builder, "/cycles/1", "*/*");
+    assert!(cycle.contains("Cycle 1") && cycle.contains("t2-1"), "{cycle}");
+    let numbers = get(&builder, "/metrics", "*/*");
+    assert!(numbers.contains("\ngbsup_state{state=\"waiting\"} 1\n"), "{numbers}");
+    assert!(get(&builder, "/feed/releases.atom", "*/*").contains("<entry>"));
+
+    // A server that hangs holds up nothing, and knows what happened when it goes on.
+    builder.sh("pkill -STOP -f '^gbsup: web'");
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(2);
+    builder.wait_waiting();
+    builder.look_away();
+    builder.sh("pkill -CONT -f '^gbsup: web'");
+    builder.sh(
+        "until exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /cycles/2 HTTP/1.0\\r\\n\\r\\n' >&3 && grep -q 'Cycle 2, done' <&3; \
+         do sleep 0.05; done",
+    );
+    builder.assert_tidy();
+}

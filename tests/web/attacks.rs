@@ -49,7 +49,7 @@ fn nothing_leads_out_of_a_release() {
     }
     let listing = server.get(&format!("/releases/{NEW}/")).text();
     assert!(listing.contains("Packages"), "{listing}");
-    for hidden in ["link.gpkg.tar", "hidden", "out"] {
+    for hidden in ["link.gpkg.tar", ".hidden", "./out"] {
         assert!(!listing.contains(hidden), "{listing}");
     }
     assert!(!server.get("/releases/").text().contains(".new"));

@@ -144,9 +144,9 @@ fn a_client_keeps_what_its_index_named() {
 fn people_find_their_way() {
     let server = Server::start();
     for (path, to) in [
-        ("/", "/binpkgs/"),
         ("/binpkgs", "/binpkgs/"),
         ("/releases", "/releases/"),
+        ("/cycles", "/cycles/"),
         ("/binpkgs/app-misc", "/binpkgs/app-misc/"),
     ] {
         let answer = server.get(path);
@@ -159,7 +159,10 @@ fn people_find_their_way() {
     );
     assert!(listing.contains("href=\"/style.css\"") && server.get("/style.css").status == 200);
     let releases = server.get("/releases/").text();
-    assert!(releases.contains(&format!("{NEW}/</a>, current")) && releases.contains(OLD), "{releases}");
+    let current = format!("<a href=\"./{NEW}/\">{NEW}</a> <span class=\"offered\">on offer</span>");
+    assert!(releases.contains(&current) && releases.contains(&format!("\"./{OLD}/\"")), "{releases}");
+    let front = server.get("/").text();
+    assert!(front.contains("This server hands out packages.") && front.contains("\"/binpkgs/\""), "{front}");
     let unsigned = server.get("/binpkgs/gbsup.asc");
     assert_eq!((unsigned.status, unsigned.text().as_str()), (404, "The packages are not signed.\n"));
     fs::write(server.releases().join("gbsup.asc"), "a key").unwrap();

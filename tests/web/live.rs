@@ -39,15 +39,6 @@ impl Events {
     }
 }
 
-/// Waits until the server has taken in what was told.
-fn until(server: &Server, headline: &str) {
-    let begun = Instant::now();
-    while !server.get("/api/v1/status").text().contains(headline) {
-        assert!(begun.elapsed() < PATIENCE);
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn the_status_is_what_was_told() {
     let mut server = Server::of_builder(&[]);
@@ -55,7 +46,7 @@ fn the_status_is_what_was_told() {
     assert_eq!((none.status, none.text().as_str()), (404, "The builder has not told yet how it is.\n"));
     let known = building(11);
     server.tell(&told(&known));
-    until(&server, &known.headline);
+    server.until(&known.headline);
     let answer = server.get("/api/v1/status");
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let shown: Value = serde_json::from_slice(&answer.body).unwrap();
@@ -97,7 +88,7 @@ fn open_pages_take_no_place_from_downloads() {
     let variables = [("GBSUP_HTTP_MAX_CONNECTIONS", "2"), ("GBSUP_HTTP_MAX_PAGES", "20")];
     let mut server = Server::of_builder(&variables);
     server.tell(&told(&status(Mode::Waiting, "waiting: x")));
-    until(&server, "waiting: x");
+    server.until("waiting: x");
     // They read what they are sent at first, and nothing after that.
     let pages: Vec<_> = (0..20)
         .map(|_| {
@@ -122,7 +113,7 @@ fn open_pages_take_no_place_from_downloads() {
         server.tell(&told(&status(Mode::Waiting, &format!("waiting: {n} {long}"))));
     }
     server.tell(&told(&status(Mode::Waiting, "waiting: the last")));
-    until(&server, "waiting: the last");
+    server.until("waiting: the last");
     assert_eq!(server.get(package).body.len(), 3 << 20);
     // Whoever leaves makes room.
     drop(pages);
@@ -144,7 +135,7 @@ fn a_reader_that_takes_nothing_is_let_go() {
     for n in 0..30 {
         let headline = format!("waiting: {n} {long}");
         server.tell(&told(&status(Mode::Waiting, &headline)));
-        until(&server, &headline[..20]);
+        server.until(&headline[..20]);
     }
     stuck.lines.get_ref().set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     let mut came = Vec::new();

@@ -1,9 +1,11 @@
 //! `gbsup serve` as a process, asked over TCP: no container, no Portage.
 
 mod attacks;
+mod browser;
 mod builder;
 mod content;
 mod limits;
 mod live;
 mod nginx;
+mod prometheus;
 mod server;

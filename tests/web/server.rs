@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gbsup::model::told::Told;
 use tempfile::TempDir;
@@ -69,6 +69,15 @@ impl Server {
     pub(crate) fn tell(&mut self, told: &Told) {
         let line = serde_json::to_string(told).unwrap() + "\n";
         self.tells.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+    }
+
+    /// Waits until it has taken in what was told.
+    pub(crate) fn until(&self, headline: &str) {
+        let begun = Instant::now();
+        while !self.get("/api/v1/status").text().contains(headline) {
+            assert!(begun.elapsed() < PATIENCE, "{headline} does not arrive");
+            std::thread::yield_now();
+        }
     }
 
     /// Tells it nothing any more, and waits for its end: its exit code.

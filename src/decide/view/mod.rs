@@ -78,6 +78,7 @@ pub fn status(state: &State, now: Now) -> Status {
         changes: durable.cycle.as_ref().map(changes).unwrap_or_default(),
         remedies: remedies(state, now),
         warnings: warnings(state),
+        restarts: live.restarts,
     }
 }
 

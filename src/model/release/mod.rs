@@ -6,6 +6,7 @@
 mod diff;
 mod id;
 mod keep;
+mod listed;
 mod shown;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::portage::output::glsa::Advisory;
 pub use diff::{Change, Diff};
 pub use id::{Id, NotAnId};
 pub use keep::{Turn, retired};
+pub use listed::{Listed, Told};
 pub use shown::Shown;
 
 /// What `release.json` holds.

@@ -1,0 +1,470 @@
+//! The first page: how the builder is, from the first second of its first build.
+
+use jiff::{SignedDuration, Timestamp};
+use maud::{Markup, html};
+
+use super::parts::{ago, between, clock, coded, figure, instruction, line, moment, package, seconds, text};
+use super::{Builder, Page, Tone};
+use crate::model::failure::{Class, Failure};
+use crate::model::records::{CycleRow, PackageOutcome};
+use crate::model::status::{Mode, Progress, Status, kind, size};
+use crate::model::told::Left;
+use crate::render::plan::totals;
+use crate::render::{headline, reason, reasons_in_short};
+
+/// How many of each kind are shown before the page refers to where all of them are.
+const LEFT: usize = 12;
+const FAILED: usize = 25;
+const KNOWN: usize = 15;
+const SENTENCES: usize = 15;
+const CYCLES: usize = 6;
+const RECENT: usize = 8;
+/// A builder at work that was not heard for so long may be stuck.
+const SILENT: SignedDuration = SignedDuration::from_secs(20);
+
+/// The page; `now` is when it is read.
+#[must_use]
+pub fn now(builder: Builder<'_>, now: Timestamp) -> Page {
+    let mut page = Page { below: "/", live: Some("/api/v1/events?page"), ..Page::default() };
+    let Some(status) = builder.status else {
+        page.title = format!("{} · packages", builder.name);
+        page.live = None;
+        page.parts = vec![("head", alone())];
+        return page;
+    };
+    let (state, rest) = headline(status);
+    page.title = format!("{state}: {} · {}", short(status), builder.name);
+    page.tone = Tone::of(status);
+    page.key = format!("{state} {}", text(&status.step));
+    page.parts = vec![
+        ("head", head(&state, &rest, status, now)),
+        ("todo", todo(status)),
+        ("warned", warned(status)),
+        ("progress", progress(status)),
+    ];
+    page.column = vec![
+        ("jobs", jobs(status)),
+        ("failed", failed(status)),
+        ("next", next(builder.left)),
+        ("recent", recent(builder.cycles, status.now)),
+        ("known", known(status)),
+        ("done", done(status)),
+    ];
+    page.aside = vec![
+        ("offer", offer(status)),
+        ("cycles", cycles(builder.cycles, status.now)),
+        ("around", around(status)),
+    ];
+    page
+}
+
+/// What fits into a tab.
+fn short(status: &Status) -> String {
+    match (status.state, status.progress) {
+        (Mode::Running | Mode::Paused, Progress { total, done, .. }) if total > 0 => {
+            format!("{done} of {total}")
+        }
+        _ => status.step.clone(),
+    }
+}
+
+/// A server with a volume and no builder.
+fn alone() -> Markup {
+    html! {
+        h1 { "This server hands out packages." }
+        p.sub { "No builder tells it how it is: it runs by itself, with the volume of one." }
+        ul.plain {
+            li { a href="/binpkgs/" { "The packages on offer" } }
+            li { a href="/releases/" { "All releases" } }
+        }
+    }
+}
+
+fn head(state: &str, rest: &str, status: &Status, now: Timestamp) -> Markup {
+    let silent = now.duration_since(status.now);
+    let works = matches!(status.state, Mode::Starting | Mode::Running | Mode::Stopping);
+    html! {
+        h1 { span.state { (state) ":" } " " (text(rest)) }
+        p.sub {
+            @if let Some(cycle) = &status.cycle {
+                span { "cycle " a href={ "/cycles/" (cycle.id) } { (cycle.id) } ", began " (ago(status.now, cycle.started))
+                    " (" (text(reason(&cycle.reason))) ")" }
+            }
+            @if let Some(next) = status.next_cycle { span { "next cycle at " (moment(next)) } }
+            @if !status.pending.is_empty() { span { "asked for: " (text(&status.pending.join(", "))) } }
+        }
+        @if works && silent > SILENT {
+            p.warn { "The supervisor was last heard " (between(status.now, now)) " ago; this is as it was then." }
+        }
+    }
+}
+
+/// What a person is to do, with what to type.
+fn todo(status: &Status) -> Markup {
+    let Some(pause) = &status.pause else { return html! {} };
+    html! {
+        section.todo aria-labelledby="h-todo" {
+            h2 #h-todo { "To do" }
+            ol { @for action in &pause.actions { li { (instruction(action)) } } }
+            p.sub { "Typed in the container: " code { "docker exec -it NAME bash" } }
+            @if let Some(until) = pause.until { p.sub { "It goes on by itself in " (between(status.now, until)) "." } }
+        }
+    }
+}
+
+fn warned(status: &Status) -> Markup {
+    let (shown, more) = first(&status.warnings, SENTENCES);
+    html! {
+        @for warning in shown { p.warn { (text(warning)) } }
+        @if more > 0 { p.sub { "and " (more) " more: " code { "gbsup status --json" } } }
+    }
+}
+
+fn progress(status: &Status) -> Markup {
+    let progress = &status.progress;
+    let over = matches!(status.state, Mode::Waiting | Mode::Degraded);
+    if over || progress.total == 0 && progress.done == 0 && progress.failed == 0 {
+        return html! {};
+    }
+    let building = matches!(status.step.as_str(), "build" | "rebuild") && !status.jobs.is_empty();
+    html! {
+        section aria-label="Progress" {
+            (bar(progress, status.jobs.len()))
+            dl.figures {
+                (figure(progress.done, if progress.binary > 0 { "done" } else { "built" }, "well"))
+                @if progress.failed > 0 { (figure(progress.failed, "failed", "bad")) }
+                (figure(progress.left(), "to go", ""))
+                @match progress.eta {
+                    Some(eta) => {
+                        @match eta.in_short(progress.left()) {
+                            Some(likely) => (figure(text(&likely), "time left", "time")),
+                            None => (figure("unknown", "time left", "time")),
+                        }
+                    }
+                    None if building => (figure("unknown", "time left", "time")),
+                    None => {}
+                }
+            }
+            p.sub {
+                @match progress.eta {
+                    Some(eta) if eta.in_short(progress.left()).is_some() => {
+                        span { "done between " (clock(after(status.now, eta.low))) " and " (clock(after(status.now, eta.high))) }
+                        @if eta.unknown > 0 {
+                            span { (eta.unknown) " of the packages were never built here" }
+                        }
+                    }
+                    Some(eta) => span { (eta.in_full(progress.left())) },
+                    None if building => span { "nothing was built here before, so nobody knows how long it takes" },
+                    None => {}
+                }
+                @if progress.binary > 0 { span { (progress.source) " built, " (progress.binary) " from binary packages" } }
+                @if let Some(plan) = status.plan.filter(|plan| plan.packages > 0) { span { "planned: " (totals(plan)) } }
+            }
+        }
+    }
+}
+
+fn after(now: Timestamp, seconds: u64) -> Timestamp {
+    let seconds = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    now.checked_add(seconds).unwrap_or(Timestamp::MAX)
+}
+
+/// What is done, failed, in work and to come of all packages, from the left.
+fn bar(progress: &Progress, at_work: usize) -> Markup {
+    let total = progress.total.max(progress.done + progress.failed).max(1);
+    let width = |packages: u64| packages.saturating_mul(1000) / total;
+    // Neither a failure nor what is in work is too small to be seen.
+    let failed = if progress.failed > 0 { width(progress.failed).max(6) } else { 0 };
+    let done = width(progress.done).min(1000 - failed);
+    let left = 1000 - done - failed;
+    let working = u64::try_from(at_work).unwrap_or(u64::MAX);
+    let now = if at_work > 0 { width(working).max(6).min(left) } else { 0 };
+    let label =
+        format!("{} of {total} packages done, {} failed, {at_work} in work", progress.done, progress.failed);
+    html! {
+        svg.bar viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label=(label) {
+            rect.none width="1000" height="10" {}
+            rect.ok width=(done) height="10" {}
+            rect.bad x=(done) width=(failed) height="10" {}
+            rect.now x=(done + failed) width=(now) height="10" {}
+        }
+    }
+}
+
+fn jobs(status: &Status) -> Markup {
+    if status.jobs.is_empty() {
+        return html! {};
+    }
+    html! {
+        section aria-labelledby="h-jobs" {
+            h2 #h-jobs { "At work" }
+            table {
+                thead { tr { th scope="col" { "package" } th scope="col" { "phase" } th.n scope="col" { "for" } th.n scope="col" { "of about" } } }
+                tbody {
+                    @for job in &status.jobs {
+                        tr {
+                            th scope="row" {
+                                (package(&job.package))
+                                @if let Some(estimate) = job.estimate {
+                                    (line(job.elapsed, estimate, job.elapsed > estimate.saturating_mul(3) / 2))
+                                }
+                            }
+                            td { (text(&job.phase)) @if job.binary { span.dim { ", binary" } } }
+                            td.n { (seconds(job.elapsed)) }
+                            td.n { @match job.estimate { Some(estimate) => (seconds(estimate)), None => span.dim { "unknown" } } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What failed and what could not be tried without it.
+fn failed(status: &Status) -> Markup {
+    let failures = status.pause.as_ref().map_or(status.failed.as_slice(), |pause| pause.failures.as_slice());
+    let (not_tried, failed): (Vec<_>, Vec<_>) =
+        failures.iter().partition(|failure| failure.class == Class::NotTried);
+    if failures.is_empty() {
+        return html! {};
+    }
+    let (shown, more) = first(&failed, FAILED);
+    let (untried, more_untried) = first(&not_tried, FAILED);
+    html! {
+        section aria-labelledby="h-failed" {
+            h2 #h-failed { "Failed" }
+            @for failure in shown { (one(failure)) }
+            @if more > 0 { p.sub { "and " (more) " more: " code { "gbsup failures" } } }
+            @if !not_tried.is_empty() {
+                h3 { "Not tried because of that" }
+                ul.plain {
+                    @for failure in untried {
+                        li { (package(failure.package.as_deref().unwrap_or_default())) " " span.dim { (text(&failure.message)) } }
+                    }
+                    @if more_untried > 0 { li.dim { "and " (more_untried) " more" } }
+                }
+            }
+        }
+    }
+}
+
+fn one(failure: &Failure) -> Markup {
+    let name = failure.package.as_deref().unwrap_or_default();
+    html! {
+        article.failure {
+            p {
+                @if !name.is_empty() { (package(name)) " " }
+                span.class { (text(&kind(failure.class, failure.phase.as_deref()))) }
+            }
+            p.words { (text(&failure.message)) }
+            @if let Some(log) = &failure.log { p.sub { span { "log " code { (text(log)) } } } }
+            @if !failure.evidence.is_empty() {
+                details data-key=(text(name)) {
+                    summary { "the lines that show it" }
+                    pre tabindex="0" { @for line in &failure.evidence { (text(line)) "\n" } }
+                }
+            }
+            @if !failure.suggestions.is_empty() {
+                ul.try { @for suggestion in &failure.suggestions { li { code.cmd { (text(suggestion)) } } } }
+            }
+        }
+    }
+}
+
+fn next(left: &[Left]) -> Markup {
+    if left.is_empty() {
+        return html! {};
+    }
+    let (shown, more) = first(left, LEFT);
+    html! {
+        section aria-labelledby="h-next" {
+            h2 #h-next { "Next" }
+            (list(shown))
+            @if more > 0 { p.sub { a href="/plan/" { "all " (left.len()) } } }
+        }
+    }
+}
+
+/// Packages that are still to be merged, in order.
+pub(super) fn list(left: &[Left]) -> Markup {
+    html! {
+        table {
+            thead { tr { th scope="col" { "package" } th scope="col" { "from" } th.n scope="col" { "takes" } } }
+            tbody {
+                @for one in left {
+                    tr {
+                        th scope="row" {
+                            (package(&one.package))
+                            @if !one.before.is_empty() { span.dim { " from " (text(&one.before.join(", "))) } }
+                            @let why = reasons_in_short(&one.why, &one.use_changes);
+                            @if !why.is_empty() { div.why { (text(&why)) } }
+                        }
+                        td { @if one.binary { "binary" } @else { "source" } }
+                        td.n { @match one.takes { Some(takes) => (seconds(takes)), None => span.dim { "unknown" } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is known to fail and is left out.
+fn known(status: &Status) -> Markup {
+    if status.known.is_empty() && status.skipped.is_empty() {
+        return html! {};
+    }
+    let (shown, more) = first(&status.known, KNOWN);
+    html! {
+        section aria-labelledby="h-known" {
+            h2 #h-known { "Left out" }
+            ul.plain {
+                @for one in shown {
+                    li {
+                        (package(&one.package)) " "
+                        span.class { (text(&kind(one.class, one.phase.as_deref()))) }
+                        div.why { (text(&one.message)) "; failing for " (between(one.since, status.now)) }
+                        @if let Some(log) = &one.log { div.why { "log " code { (text(log)) } } }
+                    }
+                }
+                @if more > 0 { li.dim { "and " (more) " more: " code { "gbsup failures" } } }
+                @for one in &status.skipped {
+                    li { (package(&one.package)) span.dim { " skipped until another version than " (text(&one.version)) " is offered" } }
+                }
+            }
+        }
+    }
+}
+
+/// What was done about trouble, and what changed.
+fn done(status: &Status) -> Markup {
+    if status.remedies.is_empty() && status.changes.is_empty() {
+        return html! {};
+    }
+    let (remedies, more_remedies) = first(&status.remedies, SENTENCES);
+    let (changes, more_changes) = first(&status.changes, SENTENCES);
+    html! {
+        section aria-labelledby="h-done" {
+            h2 #h-done { "Of note" }
+            ul.plain {
+                @for sentence in remedies.iter().chain(changes) { li { (text(sentence)) } }
+                @if more_remedies + more_changes > 0 {
+                    li.dim { "and " (more_remedies + more_changes) " more: " code { "gbsup status --json" } }
+                }
+            }
+        }
+    }
+}
+
+fn offer(status: &Status) -> Markup {
+    html! {
+        section aria-labelledby="h-offer" {
+            h2 #h-offer { "On offer" }
+            @match &status.release {
+                Some(release) => {
+                    p {
+                        a href={ "/releases/" (coded(&release.id)) "/" } { (text(&release.id)) }
+                        ", " (release.packages) @if release.packages == 1 { " package" } @else { " packages" }
+                    }
+                    p.sub { span {
+                        "published " (ago(status.now, release.published))
+                        @if let Some(again) = &release.again {
+                            ", what " (text(again)) " offered, since somebody rolled back to it"
+                        }
+                    } }
+                }
+                None => p.dim { "Nothing yet. What is built is offered when the cycle is done." },
+            }
+        }
+    }
+}
+
+/// What was merged last, the newest first.
+fn recent(cycles: &[&CycleRow], now: Timestamp) -> Markup {
+    let Some(cycle) = cycles.iter().find(|cycle| !cycle.packages.is_empty()) else { return html! {} };
+    let built = cycle.packages.iter().rev().filter(|package| package.outcome == PackageOutcome::Built);
+    let built: Vec<_> = built.take(RECENT).collect();
+    html! {
+        @if !built.is_empty() {
+            section aria-labelledby="h-recent" {
+                h2 #h-recent { "Done lately" }
+                table {
+                    thead { tr { th scope="col" { "package" } th scope="col" { "from" } th.n scope="col" { "took" } } }
+                    tbody {
+                        @for one in built {
+                            tr {
+                                th scope="row" { (package(&one.package)) div.why { (ago(now, one.ended)) } }
+                                td { @if one.binary { "binary" } @else { "source" } }
+                                td.n { (between(one.started, one.ended)) }
+                            }
+                        }
+                    }
+                }
+                p.sub { a href={ "/cycles/" (cycle.id) } { "all of cycle " (cycle.id) } }
+            }
+        }
+    }
+}
+
+fn cycles(cycles: &[&CycleRow], now: Timestamp) -> Markup {
+    // The one at work is what the page is about.
+    let over: Vec<_> = cycles.iter().filter(|cycle| cycle.outcome.is_some()).take(CYCLES).collect();
+    if over.is_empty() {
+        return html! {};
+    }
+    html! {
+        section aria-labelledby="h-cycles" {
+            h2 #h-cycles { "Cycles" }
+            table {
+                thead { tr { th scope="col" { "cycle" } th.n scope="col" { "built" } th.n scope="col" { "failed" } th.n scope="col" { "took" } } }
+                tbody {
+                    @for cycle in over {
+                        tr {
+                            th scope="row" { a href={ "/cycles/" (cycle.id) } { (cycle.id) } div.why { (ago(now, cycle.started)) } }
+                            td.n { (cycle.built()) }
+                            td.n { @if cycle.failed() > 0 { span.bad { (cycle.failed()) } } @else { "0" } }
+                            td.n { @if let Some(ended) = cycle.ended { (between(cycle.started, ended)) } @else { "?" } }
+                        }
+                    }
+                }
+            }
+            p.sub { a href="/cycles/" { "all cycles" } }
+        }
+    }
+}
+
+fn around(status: &Status) -> Markup {
+    html! {
+        section aria-labelledby="h-around" {
+            h2 #h-around { "Around" }
+            dl.facts {
+                dt { "synced" }
+                dd {
+                    @match status.sync.last { Some(last) => (ago(status.now, last)), None => "never" }
+                    @if let Some(since) = status.sync.stale_since { span.bad { ", failing for " (between(since, status.now)) } }
+                }
+                @for one in &status.sync.repositories {
+                    dt.sub { (text(&one.name)) }
+                    dd {
+                        @if let Some(revision) = &one.revision { code { (text(revision).chars().take(12).collect::<String>()) } " " }
+                        @match one.last { Some(last) => (ago(status.now, last)), None => "never" }
+                        @if let Some(error) = &one.error { div.why.bad { (text(error)) } }
+                    }
+                }
+                dt { "volume" }
+                dd {
+                    (size(status.volume.free)) " free at " code { (text(&status.volume.path)) }
+                    @if !status.volume.mounted { div.why.bad { "nothing is mounted there" } }
+                }
+                @if let Some(log) = &status.log { dt { "log" } dd { code { (text(log)) } } }
+                dt { "since" }
+                dd { (text(&status.step)) ", for " (between(status.since, status.now)) }
+            }
+        }
+    }
+}
+
+/// The first of a list, and how many there are besides.
+fn first<T>(list: &[T], most: usize) -> (&[T], usize) {
+    let shown = &list[..list.len().min(most)];
+    (shown, list.len() - shown.len())
+}

@@ -1,0 +1,103 @@
+"use strict";
+// Keeps an open page up to date. Without it the page says the same, and a browser loads it anew now and then.
+(() => {
+  const body = document.body;
+
+  // Times in the time zone of whoever looks.
+  const localize = (root) => {
+    for (const time of root.querySelectorAll("time")) {
+      const at = new Date(time.dateTime);
+      if (Number.isNaN(at.valueOf())) continue;
+      const clock = { hour: "2-digit", minute: "2-digit" };
+      const far = Math.abs(at - Date.now()) > 20 * 3600 * 1000;
+      const day = time.classList.contains("clock") && !far ? {} : { year: "numeric", month: "short", day: "numeric" };
+      time.title = time.textContent;
+      time.textContent = at.toLocaleString([], { ...day, ...clock });
+    }
+  };
+
+  // A button beside what is to be typed. The clipboard proper wants TLS; a selection can be copied anywhere.
+  const buttons = (root) => {
+    for (const command of root.querySelectorAll("code.cmd")) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = "copy";
+      button.setAttribute("aria-label", `copy ${command.textContent}`);
+      button.addEventListener("click", () => {
+        getSelection().selectAllChildren(command);
+        const done = document.execCommand("copy");
+        button.textContent = done ? "copied" : "selected";
+        if (done) getSelection().removeAllRanges();
+      });
+      command.after(button);
+    }
+  };
+
+  const dress = (root) => {
+    localize(root);
+    buttons(root);
+  };
+
+  // What is opened, focused or selected in a part stays so.
+  const put = (part, html) => {
+    const chosen = getSelection();
+    if (!chosen.isCollapsed && part.contains(chosen.anchorNode)) return false;
+    const opened = new Set([...part.querySelectorAll("details[open]")].map((one) => one.dataset.key));
+    const able = () => [...part.querySelectorAll("a, button, summary, [tabindex]")];
+    const focused = able().indexOf(document.activeElement);
+    part.innerHTML = html;
+    dress(part);
+    for (const one of part.querySelectorAll("details")) one.open = opened.has(one.dataset.key);
+    if (focused >= 0) able()[focused]?.focus({ preventScroll: true });
+    return true;
+  };
+
+  const waiting = new Map();
+  const show = (page) => {
+    document.title = page.title;
+    if (body.dataset.tone !== page.tone) {
+      body.dataset.tone = page.tone;
+      document.querySelector("link[rel=icon]").href = `/icon.svg?${page.tone}`;
+    }
+    for (const [id, html] of Object.entries(page.parts)) waiting.set(id, html);
+    for (const [id, html] of waiting) {
+      const part = document.getElementById(id);
+      if (!part || put(part, html)) waiting.delete(id);
+    }
+    if (body.dataset.key !== page.key) {
+      body.dataset.key = page.key;
+      document.getElementById("said").textContent = document.querySelector("h1")?.textContent ?? "";
+    }
+  };
+
+  let source;
+  const follow = () => {
+    if (source || document.hidden) return;
+    source = new EventSource(body.dataset.live);
+    const lost = document.getElementById("lost");
+    source.addEventListener("open", () => { lost.hidden = true; });
+    source.addEventListener("page", (event) => show(JSON.parse(event.data)));
+    source.addEventListener("error", () => {
+      lost.hidden = false;
+      if (source?.readyState === EventSource.CLOSED) {
+        source = undefined;
+        setTimeout(follow, 60000);
+      }
+    });
+  };
+  // What nobody sees need not be followed.
+  const rest = () => {
+    if (document.hidden) {
+      source?.close();
+      source = undefined;
+    } else {
+      follow();
+    }
+  };
+
+  dress(document);
+  if (body.dataset.live && window.EventSource) {
+    document.addEventListener("visibilitychange", rest);
+    follow();
+  }
+})();

@@ -1,0 +1,101 @@
+//! Pieces that several pages have in common.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use super::super::clean;
+use crate::model::bounds::cut;
+use crate::model::status::in_words;
+
+/// Bytes of a sentence on a page.
+const LONGEST: usize = 1000;
+
+/// A text of others, without what nobody sees, and no longer than anybody reads.
+pub(super) fn text(text: &str) -> Cow<'_, str> {
+    match clean(text) {
+        Cow::Borrowed(text) => cut(text, LONGEST),
+        Cow::Owned(text) => Cow::Owned(cut(&text, LONGEST).into_owned()),
+    }
+}
+
+/// A path as it stands in a reference: what means something in a URL, coded.
+pub(super) fn coded(path: &str) -> String {
+    let mut coded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/+@".contains(&byte) {
+            coded.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(coded, "%{byte:02X}");
+        }
+    }
+    coded
+}
+
+/// `2 h 10 min`
+pub(super) fn seconds(seconds: u64) -> String {
+    in_words(Duration::from_secs(seconds))
+}
+
+/// `3 h`, from one moment to a later one.
+pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
+    in_words(Duration::try_from(to.duration_since(from)).unwrap_or_default())
+}
+
+/// A moment; a script shows it in the time of whoever looks.
+pub(super) fn moment(at: Timestamp) -> Markup {
+    html! { time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) { (at.strftime("%Y-%m-%d %H:%M UTC")) } }
+}
+
+/// The time of day of a moment that is not far.
+pub(super) fn clock(at: Timestamp) -> Markup {
+    html! { time.clock datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) { (at.strftime("%H:%M UTC")) } }
+}
+
+/// `12 min ago`
+pub(super) fn ago(now: Timestamp, then: Timestamp) -> Markup {
+    html! { span title=(then.strftime("%Y-%m-%d %H:%M UTC")) { (between(then, now)) " ago" } }
+}
+
+/// The name of a package, which may break only between its parts.
+pub(super) fn package(name: &str) -> Markup {
+    let name = text(name);
+    let (category, rest) = name.split_once('/').map_or((None, name.as_ref()), |(a, b)| (Some(a), b));
+    html! {
+        span.p {
+            @if let Some(category) = category { span.cat { (category) "/" } wbr; }
+            (rest)
+        }
+    }
+}
+
+/// A sentence that ends in a command to type: the command stands for itself.
+pub(super) fn instruction(sentence: &str) -> Markup {
+    let sentence = text(sentence);
+    html! {
+        @match sentence.rsplit_once(": ") {
+            Some((before, command)) => { span { (before) } code.cmd { (command) } }
+            None => { span { (sentence) } }
+        }
+    }
+}
+
+/// `1 package`, `2 packages`; the number stands out.
+pub(super) fn figure(number: impl std::fmt::Display, what: &str, class: &str) -> Markup {
+    html! { div class=(class) { dd { (number) } dt { (what) } } }
+}
+
+/// A share of a whole as a thin line.
+pub(super) fn line(share: u64, of: u64, late: bool) -> Markup {
+    let share = (share.saturating_mul(1000) / of.max(1)).min(1000);
+    html! {
+        svg.line viewBox="0 0 1000 4" preserveAspectRatio="none" aria-hidden="true" {
+            rect.none width="1000" height="4" {}
+            rect.now.late[late] width=(share) height="4" {}
+        }
+    }
+}

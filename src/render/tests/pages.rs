@@ -1,0 +1,345 @@
+//! The first page in its states: its structure and its words, whatever it looks like.
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::model::records::{CycleRow, PackageOutcome, PackageRow, StepRow};
+use crate::model::status::{RepositoryInfo, Skipped, StillFailing};
+use crate::model::told::Left;
+use crate::portage::names::cpv::Cpv;
+use crate::portage::output::plan::{Action, Reason};
+use crate::render::html::{self, Builder, Page};
+
+/// The elements that structure the body, with their names, and the text in them.
+fn outline(document: &str) -> String {
+    let body = document.split_once("<main").map_or(document, |(_, body)| body);
+    let body = body.split_once("</main>").map_or(body, |(body, _)| body);
+    let mut depth: usize = 0;
+    let mut outline = String::new();
+    for piece in format!("main{body}").split('<') {
+        let (tag, text) = piece.split_once('>').unwrap_or((piece, ""));
+        let name = tag.split([' ', '/']).next().unwrap_or_default();
+        let void = matches!(name, "wbr" | "meta" | "link" | "br");
+        let inline = matches!(
+            name,
+            "span" | "wbr" | "code" | "a" | "time" | "rect" | "dd" | "dt" | "td" | "th" | "title"
+        );
+        if let Some(closed) = tag.strip_prefix('/') {
+            let inline = matches!(
+                closed,
+                "span" | "code" | "a" | "time" | "rect" | "dd" | "dt" | "td" | "th" | "title"
+            );
+            depth = depth.saturating_sub(usize::from(!inline));
+        } else if !inline && !void {
+            let named = |attribute: &str| {
+                let rest = tag.split_once(&format!(" {attribute}=\""))?.1;
+                rest.split('"').next().map(|value| value.split(' ').collect::<Vec<_>>().join("."))
+            };
+            let mark =
+                |sign, attribute| named(attribute).map(|value| format!("{sign}{value}")).unwrap_or_default();
+            outline = format!(
+                "{}\n{}{name}{}{} ",
+                outline.trim_end(),
+                "  ".repeat(depth),
+                mark("#", "id"),
+                mark(".", "class")
+            );
+            depth += 1;
+        } else if matches!(name, "td" | "th" | "dt" | "code") {
+            outline += " | ";
+        }
+        outline += text;
+    }
+    outline.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+fn shown(status: &Status, left: &[Left], cycles: &[&CycleRow]) -> String {
+    let builder = Builder { name: "builder", status: Some(status), left, cycles };
+    html::document(&html::now(builder, status.now), "builder")
+}
+
+fn cpv(name: &str) -> Cpv {
+    Cpv::parse(name.as_bytes()).unwrap()
+}
+
+fn left(package: &str, takes: Option<u64>, why: Reason) -> Left {
+    Left {
+        package: package.into(),
+        binary: takes.is_some_and(|takes| takes < 60),
+        takes,
+        action: Some(Action::Update),
+        before: vec!["1.0".into()],
+        why: vec![why],
+        use_changes: vec!["doc*".into()],
+    }
+}
+
+fn lefts() -> Vec<Left> {
+    vec![
+        left(
+            "dev-qt/qtdeclarative-6.10.1",
+            Some(1440),
+            Reason::SlotRebuild { because: vec![cpv("dev-qt/qtbase-6.10.1")] },
+        ),
+        left(
+            "kde-plasma/kwin-6.5.3",
+            Some(40),
+            Reason::NeededBy { packages: vec![cpv("kde-plasma/plasma-meta-6.5.3")] },
+        ),
+        left("sys-apps/systemd-258.2", None, Reason::UseChanged),
+    ]
+}
+
+/// A cycle of two packages, one of which failed.
+fn cycle(id: u64) -> CycleRow {
+    let row = |package: &str, from, to, outcome| PackageRow {
+        package: package.into(),
+        step: "build".into(),
+        binary: false,
+        started: at(from),
+        ended: at(to),
+        outcome,
+        log: Some("/var/lib/gbsup/log/x.log".into()),
+        message: (outcome == PackageOutcome::Failed).then(|| "no luck today".into()),
+    };
+    let step = |step: &str, from, to| StepRow {
+        step: step.into(),
+        started: at(from),
+        ended: Some(at(to)),
+        outcome: Some(Outcome::Done),
+        log: None,
+    };
+    CycleRow {
+        id,
+        started: at(2000),
+        reason: "interval".into(),
+        ended: Some(at(1900)),
+        outcome: Some(Outcome::Done),
+        steps: vec![step("sync", 2000, 1998), step("build", 1998, 1900)],
+        packages: vec![
+            row("app-misc/good-1", 1998, 1950, PackageOutcome::Built),
+            row("app-misc/broken-1.0", 1990, 1980, PackageOutcome::Failed),
+        ],
+        predictions: Vec::new(),
+        remedies: Vec::new(),
+        releases: Vec::new(),
+    }
+}
+
+#[test]
+fn first_build() {
+    let mut status = building();
+    status.cycle = Some(CycleInfo { id: 1, started: at(62), reason: "first".into() });
+    assert_snapshot!(outline(&shown(&status, &lefts(), &[])));
+}
+
+#[test]
+fn paused_by_two() {
+    let mut status = broken();
+    if let Some(pause) = &mut status.pause {
+        let mut untried = failure("media-video/fooplay-3", "", "it needs app-misc/broken");
+        untried.class = Class::NotTried;
+        untried.phase = None;
+        pause.failures.push(untried);
+    }
+    assert_snapshot!(outline(&shown(&status, &[], &[&cycle(2)])));
+}
+
+#[test]
+fn waiting_well() {
+    let mut status = waiting();
+    status.release =
+        Some(ReleaseInfo { id: "2026-11-22.1".into(), packages: 57, published: at(30), again: None });
+    let repository = |name: &str, error: Option<&str>| RepositoryInfo {
+        name: name.into(),
+        last: Some(at(61)),
+        revision: Some("3f2a9c1d5e7788990011aabb".into()),
+        error: error.map(String::from),
+    };
+    status.sync.repositories =
+        vec![repository("gentoo", None), repository("guru", Some("could not be reached"))];
+    status.known = vec![StillFailing {
+        package: "app-misc/broken-1.0".into(),
+        class: Class::Compile,
+        phase: Some("compile".into()),
+        message: "no luck today".into(),
+        log: None,
+        since: at(5000),
+        last: at(100),
+    }];
+    status.skipped = vec![Skipped {
+        package: "app-misc/skipped".into(),
+        version: "app-misc/skipped-2".into(),
+        since: at(900),
+    }];
+    status.warnings = vec!["the repository guru could not be synced".into()];
+    assert_snapshot!(outline(&shown(&status, &[], &[&cycle(3), &cycle(2)])));
+}
+
+#[test]
+fn degraded() {
+    let mut status = status(
+        Mode::Degraded,
+        "wait",
+        "degraded: the supervisor keeps dying (it died by signal 9); see the log, then: gbsup resume, or stop the container",
+    );
+    status.cycle = None;
+    status.progress = Progress::default();
+    assert_snapshot!(outline(&shown(&status, &[], &[])));
+}
+
+#[test]
+fn nobody_tells() {
+    let builder = Builder { name: "builder", status: None, left: &[], cycles: &[] };
+    assert_snapshot!(outline(&html::document(&html::now(builder, at(0)), "builder")));
+}
+
+#[test]
+fn a_cycle_and_how_it_differs() {
+    let (mut newer, older) = (cycle(3), cycle(2));
+    newer.packages[0].outcome = PackageOutcome::Failed;
+    newer.packages[1].outcome = PackageOutcome::Built;
+    let cycles = [&newer, &older];
+    let builder = Builder { name: "builder", status: None, left: &[], cycles: &cycles };
+    let page = html::cycle(builder, 3, at(0)).unwrap();
+    assert_snapshot!(outline(&html::document(&page, "builder")));
+    assert!(html::cycle(builder, 4, at(0)).is_none());
+}
+
+#[test]
+fn the_first_word_is_that_of_everybody() {
+    for status in [building(), broken(), waiting()] {
+        let page = shown(&status, &[], &[]);
+        let (_, heading) = page.split_once("<h1>").unwrap();
+        let heading = heading.split_once("</h1>").unwrap().0;
+        let words = heading.replace("<span class=\"state\">", "").replace("</span>", "");
+        assert_eq!(words, line(&status));
+    }
+}
+
+#[test]
+fn what_is_silent_is_said_to_be() {
+    let status = building();
+    let builder = Builder { name: "b", status: Some(&status), left: &[], cycles: &[] };
+    let page = html::document(&html::now(builder, at(-1)), "b");
+    assert!(page.contains("The supervisor was last heard 1 min ago"), "{page}");
+}
+
+/// What a name may try.
+const EVIL: &str = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u{202e}\u{1b}[2J";
+
+/// Puts it where a word of others can be.
+fn poison(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            let kept = ["state", "class", "since", "now", "started", "last", "why", "published"];
+            fields
+                .iter_mut()
+                .filter(|(name, _)| !kept.contains(&name.as_str()))
+                .for_each(|(_, value)| poison(value));
+        }
+        serde_json::Value::Array(list) => list.iter_mut().for_each(poison),
+        serde_json::Value::String(text) => EVIL.clone_into(text),
+        _ => {}
+    }
+}
+
+/// Everything that a name of others can be in.
+fn hostile() -> (Status, Vec<Left>, CycleRow) {
+    let mut status = broken();
+    let mut value = serde_json::to_value(&status).unwrap();
+    poison(&mut value);
+    status = serde_json::from_value(value).unwrap();
+    status.warnings = vec![EVIL.into()];
+    status.remedies = vec![EVIL.into()];
+    status.changes = vec![EVIL.into()];
+    status.pending = vec![EVIL.into()];
+    status.known = vec![StillFailing {
+        package: EVIL.into(),
+        class: Class::Compile,
+        phase: Some(EVIL.into()),
+        message: EVIL.into(),
+        log: Some(EVIL.into()),
+        since: at(9),
+        last: at(8),
+    }];
+    status.release =
+        Some(ReleaseInfo { id: EVIL.into(), packages: 1, published: at(1), again: Some(EVIL.into()) });
+    let left = Left {
+        package: EVIL.into(),
+        before: vec![EVIL.into()],
+        use_changes: vec![EVIL.into()],
+        why: vec![Reason::UseChanged, Reason::BinaryUse { flags: vec![EVIL.into()] }],
+        ..left("a/b-1", None, Reason::Target)
+    };
+    let mut cycle = cycle(1);
+    for package in &mut cycle.packages {
+        package.package = EVIL.into();
+        package.message = Some(EVIL.into());
+        package.log = Some(EVIL.into());
+    }
+    cycle.steps[0].step = EVIL.into();
+    (status, vec![left], cycle)
+}
+
+#[test]
+fn words_of_others_are_words() {
+    let (status, left, cycle) = hostile();
+    let cycles = [&cycle];
+    let builder = Builder { name: "<b>", status: Some(&status), left: &left, cycles: &cycles };
+    let pages: [Page; 4] = [
+        html::now(builder, at(0)),
+        html::plan(builder, at(0)),
+        html::cycles(builder, at(0)),
+        html::cycle(builder, 1, at(0)).unwrap(),
+    ];
+    for page in pages {
+        let page = html::document(&page, "<b>");
+        assert_eq!(page.matches("<script").count(), 1, "{page}");
+        assert!(!page.contains("<img") && !page.contains("<b>"), "{page}");
+        assert!(!page.contains('\u{1b}') && !page.contains('\u{202e}'), "{page}");
+        assert!(!page.contains("style=") && !page.contains(" onerror=alert(1)>\""), "{page}");
+        // Each attribute ends where it should: nothing of a name stands in a tag, but quoted.
+        for tag in page.split('<').skip(1).map(|piece| piece.split('>').next().unwrap()) {
+            assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+        }
+    }
+    let text = metrics::metrics(&status, 1, &cycles);
+    assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("gbsup_")), "{text}");
+}
+
+#[test]
+fn the_first_page_is_small() {
+    let mut status = broken();
+    let left: Vec<Left> = (0..2000)
+        .map(|n| Left { package: format!("app-misc/package{n}-1.2.3"), ..lefts().remove(1) })
+        .collect();
+    let cycle = cycle(7);
+    let cycles = vec![&cycle; 500];
+    if let Some(pause) = &mut status.pause {
+        for n in 0..20 {
+            let mut untried = failure(&format!("media-video/player{n}-3"), "", "it needs app-misc/broken");
+            untried.class = Class::NotTried;
+            pause.failures.push(untried);
+        }
+    }
+    let page = shown(&status, &left, &cycles);
+    assert!(page.len() < 30_000, "{} bytes", page.len());
+    assert!(page.contains("all 2000"), "{page}");
+}
+
+#[test]
+fn numbers_for_prometheus() {
+    let mut status = broken();
+    status.progress.eta = Some(Eta { low: 60, likely: 90, high: 120, unknown: 0 });
+    status.sync.repositories = vec![RepositoryInfo {
+        name: "a\"b\\c\n".into(),
+        last: Some(at(61)),
+        revision: None,
+        error: Some("no".into()),
+    }];
+    status.release =
+        Some(ReleaseInfo { id: "2026-11-22.1".into(), packages: 57, published: at(30), again: None });
+    status.restarts = 2;
+    assert_snapshot!(metrics::metrics(&status, 3, &[&cycle(3)]));
+}
