@@ -55,6 +55,9 @@ pub enum Error {
         /// The system's words.
         source: io::Error,
     },
+    /// There is none.
+    #[error("gpg is not installed")]
+    Missing,
     /// Whatever is built could sign.
     #[error(
         "the keys in {0} can be read by others, so that whatever is built could sign; try: chown 0:0 {0} && chmod 700 {0}"
@@ -122,7 +125,10 @@ impl Gpg {
 
     fn run(&self, what: &'static str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, Error> {
         let failed = |words: String| Error::Failed { what, words };
-        let mut running = self.start(arguments).map_err(|error| failed(error.to_string()))?;
+        let mut running = self.start(arguments).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::Missing,
+            _ => failed(error.to_string()),
+        })?;
         drop(running.write_all(input));
         match running.end() {
             Ok(ended) if ended.status.success() => Ok(ended.out),
@@ -194,6 +200,33 @@ pub fn generate(home: &Path, name: &str, expires: &str) -> Result<Key, Error> {
     Gpg { home: home.to_owned(), _workplace: None }.run("make a key", &make, b"")?;
     let keys = Gpg::with_secrets(home)?.secret_keys()?;
     keys.into_iter().next().ok_or_else(|| failed("none is there".to_owned()))
+}
+
+/// Makes a key as [`generate`] does, and writes its home into a directory that is not there yet. No agent ever works in that one: a
+/// volume on a network may have no sockets.
+///
+/// # Errors
+/// When it cannot be made or written.
+pub fn generate_apart(directory: &Path, name: &str, expires: &str) -> Result<(), Error> {
+    let place = Gpg::new()?;
+    generate(&place.home, name, expires)?;
+    let unusable = |source| Error::Home { path: directory.to_owned(), source };
+    ["", "private-keys-v1.d", "openpgp-revocs.d"]
+        .iter()
+        .try_for_each(|part| copy_files(&place.home.join(part), &directory.join(part)))
+        .map_err(unusable)
+}
+
+/// The plain files of a directory, into a new one that this user alone can look into.
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Signs packages with a key.

@@ -1,14 +1,22 @@
 //! The key that releases are signed with, ready to sign.
 
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use nix::unistd::syncfs;
 
 use super::gpg::{self, Gpg, KeySigner};
 use super::release::Releases;
-use crate::config::{Config, SignKey};
+use crate::config::{Config, Publish, SignKey};
 use crate::decide::signing::{self, Unusable};
 use crate::portage::output::gpg::Key;
+
+/// Where the key on the volume is made.
+const NEW: &str = ".key-new";
+/// The user ID of such a key.
+const NAME: &str = "gbsup packages";
 
 /// Who signs a release.
 #[derive(Debug)]
@@ -32,29 +40,94 @@ pub enum Error {
     Key(#[from] Unusable),
     /// Whoever serves the volume would serve the secret key.
     #[error(
-        "publish.gpg_home is {0}, which is on the volume that clients are served from; it has to be somewhere else"
+        "publish.gpg_home is {0}, which is on the volume that clients are served from; only the key that gbsup makes itself is there"
     )]
     OnVolume(PathBuf),
 }
 
-/// Who signs what is published, and what people have to know about the key. Nobody does when there is no key.
+/// Who signs what is published, and what people have to know about the key. Where nobody brought a key, and nothing was ever signed,
+/// one is made on the volume.
 ///
 /// # Errors
 /// When there are keys, and none of them can be used; and when there is none, but what is offered is signed: a volume
 /// that somebody forgot to mount must not take that from clients.
 pub fn open(config: &Config, now: Timestamp) -> Result<(Option<Signatory>, Option<String>), Error> {
     let wanted = &config.publish.sign_key;
-    let home = config.publish.gpg_home.as_path();
+    let releases = Releases::on(&config.volume.path);
+    let is_first = *wanted == SignKey::Only && releases.signed_by().is_none();
+    if is_first && is_own(config, &home(config)) {
+        match make(&releases, &home(config)) {
+            Ok(()) => {}
+            // There is a warning for that.
+            Err(Error::Gpg(gpg::Error::Missing)) => {
+                return Ok((None, signing::warning(None, wanted, "", now)));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let (signatory, key) = present_with_key(config, now)?;
+    let warning = signing::warning(key.as_ref(), wanted, &home(config).display().to_string(), now);
+    Ok((signatory, warning))
+}
+
+/// Who would sign, with a key that is there.
+///
+/// # Errors
+/// As those of [`open`].
+pub fn present(config: &Config, now: Timestamp) -> Result<Option<Signatory>, Error> {
+    Ok(present_with_key(config, now)?.0)
+}
+
+fn present_with_key(config: &Config, now: Timestamp) -> Result<(Option<Signatory>, Option<Key>), Error> {
+    let wanted = &config.publish.sign_key;
+    let home = home(config);
     let name = home.display().to_string();
-    let (gpg, keys) = secret_keys(config, home)?.unzip();
+    let (gpg, keys) = secret_keys(config, &home)?.unzip();
     let key = signing::choose(keys.unwrap_or_default(), wanted, &name, now)?;
     let before = Releases::on(&config.volume.path).signed_by();
     if let (None, SignKey::Only, Some(before)) = (&key, wanted, before) {
         return Err(Unusable::Gone(before, name).into());
     }
-    let warning = signing::warning(key.as_ref(), wanted, &name, now);
-    let signatory = gpg.zip(key).map(|(gpg, key)| Signatory::new(gpg, &key)).transpose()?;
-    Ok((signatory, warning))
+    let signatory = gpg.zip(key.as_ref()).map(|(gpg, key)| Signatory::new(gpg, key)).transpose()?;
+    Ok((signatory, key))
+}
+
+/// The GnuPG home that counts: `publish.gpg_home` where it was set or has something in it, else the one on the volume.
+#[must_use]
+pub fn home(config: &Config) -> PathBuf {
+    let given = &config.publish.gpg_home;
+    if has_any(given) || *given != Publish::default().gpg_home { given.clone() } else { own(config) }
+}
+
+/// The one on the volume, which root alone can look into.
+fn own(config: &Config) -> PathBuf {
+    config.volume.path.join("key")
+}
+
+fn is_own(config: &Config, home: &Path) -> bool {
+    home == own(config)
+}
+
+fn has_any(directory: &Path) -> bool {
+    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Makes the key on the volume, unless there is one. It appears as a whole, and on the disk.
+fn make(releases: &Releases, home: &Path) -> Result<(), Error> {
+    let unusable = |source| gpg::Error::Home { path: home.to_owned(), source };
+    let _alone = releases.lock().map_err(|error| unusable(io::Error::other(error)))?;
+    if has_any(home) {
+        return Ok(());
+    }
+    let new = home.with_file_name(NEW);
+    match fs::remove_dir_all(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error).into()),
+        _ => {}
+    }
+    gpg::generate_apart(&new, NAME, "never")?;
+    let settled = File::open(&new).and_then(|directory| Ok(syncfs(directory)?));
+    settled.and_then(|()| fs::rename(&new, home)).map_err(unusable)?;
+    Ok(())
 }
 
 /// None when there is no home.
@@ -62,7 +135,7 @@ fn secret_keys(config: &Config, home: &Path) -> Result<Option<(Gpg, Vec<Key>)>, 
     if config.publish.sign_key == SignKey::Unsigned || !home.exists() {
         return Ok(None);
     }
-    if home.starts_with(&config.volume.path) {
+    if home.starts_with(&config.volume.path) && !is_own(config, home) {
         return Err(Error::OnVolume(home.to_owned()));
     }
     let gpg = Gpg::with_secrets(home)?;
@@ -79,5 +152,40 @@ impl Signatory {
         let public = gpg.public(&key.fingerprint)?;
         let signer = KeySigner::new(gpg, &key.fingerprint);
         Ok(Self { fingerprint: key.fingerprint.clone(), public, signer })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_first_publication_makes_a_key_and_no_later_one_another() {
+        let volume = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        volume.path().clone_into(&mut config.volume.path);
+        assert!(present(&config, Timestamp::now()).unwrap().is_none(), "who only looks makes none");
+        let open = |config: &Config| {
+            let (signatory, warning) = open(config, Timestamp::now()).unwrap();
+            assert_eq!(warning, None);
+            signatory.map(|signatory| signatory.fingerprint)
+        };
+        let key = open(&config);
+        assert!(key.as_ref().is_some_and(|key| key.len() == 40));
+        assert_eq!(open(&config), key);
+        let home = volume.path().join("key");
+        assert_eq!(fs::metadata(&home).unwrap().permissions().mode() & 0o7777, 0o700);
+        assert!(!home.join("S.gpg-agent").exists() && !volume.path().join(NEW).exists());
+
+        // What a kill left half made.
+        fs::remove_dir_all(&home).unwrap();
+        fs::create_dir_all(volume.path().join(NEW).join("private-keys-v1.d")).unwrap();
+        let another = open(&config);
+        assert!(another.is_some() && another != key);
+
+        config.publish.sign_key = SignKey::Unsigned;
+        assert_eq!(open(&config), None);
     }
 }

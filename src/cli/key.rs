@@ -10,8 +10,9 @@ pub enum KeyVerb {
 Example:
   docker run --rm -v gbsup-key:/var/lib/gbsup-key gbsup/builder key init
 
-Nothing is done when there is a key already. Keep a copy of the directory: clients that trust this
-key refuse what another one signs.")]
+Without it the builder makes a key on its own volume, with its first release. A key elsewhere is worth more:
+whatever is built as root could read the one on the volume. Nothing is done when there is a key already.
+Keep a copy of the directory: clients that trust this key refuse what another one signs.")]
     Init {
         /// Whose it is
         #[arg(long, default_value = "gbsup packages")]

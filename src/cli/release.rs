@@ -36,11 +36,15 @@ Examples:
 
 Without a name it goes back to the one before the current release. It becomes a new release of the same
 files, since Portage takes no index that is older than the one it has. It works at once, also while
-something is built; the next cycle that is done publishes again what is new.")]
+something is built; the next cycle that is done publishes again what is new. If clients trust another key by now,
+the packages are signed with that.")]
 pub struct RollbackArgs {
     /// The release to go back to
     #[arg(value_name = "RELEASE")]
     pub to: Option<Id>,
+    /// Leave its signatures as they are, although clients trust another key now
+    #[arg(long)]
+    pub unsigned: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

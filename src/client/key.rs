@@ -1,10 +1,16 @@
 //! `gbsup key`: the key that releases are signed with. No supervisor is needed.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
 use jiff::Timestamp;
+use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, statfs};
 use serde::Serialize;
 
 use super::answer::{json, print};
 use super::error::Error;
+use crate::binhost;
 use crate::binhost::gpg::{self, Gpg};
 use crate::cli::{Exit, KeyVerb};
 use crate::config::{self, Config};
@@ -34,6 +40,13 @@ pub(super) fn run(verb: KeyVerb) -> Result<Exit, Error> {
                     home.display()
                 )));
             }
+            if dies_with_the_container(home) {
+                let home = home.display();
+                return Err(Error::Failed(format!(
+                    "a key in {home} would die with this container, and clients would refuse whatever comes after it. Mount a volume \
+                     there: docker run --rm -v gbsup-key:{home} IMAGE key init. Without one the builder makes a key on its own volume"
+                )));
+            }
             gpg::generate(home, &name, &expire).map_err(|error| failed(&error))?;
             show(&config, false)
         }
@@ -41,8 +54,16 @@ pub(super) fn run(verb: KeyVerb) -> Result<Exit, Error> {
     }
 }
 
+/// Whether a directory would be in the layer of this container.
+fn dies_with_the_container(home: &Path) -> bool {
+    let nearest = home.ancestors().find_map(|path| fs::metadata(path).ok());
+    let root = fs::metadata("/").ok();
+    let is_layer = statfs("/").is_ok_and(|root| root.filesystem_type() == OVERLAYFS_SUPER_MAGIC);
+    is_layer && nearest.zip(root).is_some_and(|(home, root)| home.dev() == root.dev())
+}
+
 fn show(config: &Config, as_json: bool) -> Result<Exit, Error> {
-    let home = config.publish.gpg_home.as_path();
+    let home = &binhost::signing::home(config);
     let name = home.display().to_string();
     let none = || Error::Failed(format!("there is no key in {name}; try: gbsup key init"));
     if !home.exists() {

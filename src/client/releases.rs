@@ -59,7 +59,17 @@ struct Answer {
 pub(super) fn rollback(supervisor: &Supervisor, args: &RollbackArgs) -> Result<Exit, Error> {
     let volume = supervisor.volume().0;
     let before = Releases::on(&volume).offered();
-    let (place_of, published) = release::roll_back(&volume, args.to, Timestamp::now())?;
+    let now = Timestamp::now();
+    // Most releases need no key to be offered again, so one that cannot be used stops nothing yet.
+    let signatory = signing::present(&config::load()?, now);
+    let signs = signatory.as_ref().ok().and_then(Option::as_ref);
+    let rolled = release::roll_back(&volume, args.to, signs, args.unsigned, now);
+    let (place_of, published) = match (rolled, &signatory) {
+        (Err(distrusted @ release::Error::Distrusted { .. }), Err(unusable)) => {
+            return Err(Error::Failed(format!("{distrusted} (here: {unusable})")));
+        }
+        (rolled, _) => rolled?,
+    };
     let current = published.current;
     // Whoever looks at the status sees it, and so the builder does.
     drop(supervisor.status(super::error::DEADLINE));

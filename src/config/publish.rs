@@ -9,7 +9,7 @@ use super::values::{self, Read, Shown};
 /// `publish.sign_key`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SignKey {
-    /// The only secret key that is there; without one releases are not signed.
+    /// The only secret key that is there; the builder makes one where there is none.
     #[default]
     Only,
     /// The one with this fingerprint.

@@ -70,8 +70,9 @@ pub fn choose(keys: Vec<Key>, wanted: &SignKey, home: &str, now: Timestamp) -> R
 #[must_use]
 pub fn warning(key: Option<&Key>, wanted: &SignKey, home: &str, now: Timestamp) -> Option<String> {
     let Some(key) = key else {
-        let unsigned = "releases are not signed, and clients refuse them unless their binrepos.conf says verify-signature = false; \
-                        try: gbsup key init (or, to leave it so: publish.sign_key = \"none\")";
+        let unsigned = "releases are not signed, since there is no gpg here, or no key in publish.gpg_home, and clients refuse them unless \
+                        their binrepos.conf says verify-signature = false; try: emerge --oneshot app-crypt/gnupg, or gbsup key init (or, to \
+                        leave it so: publish.sign_key = \"none\")";
         return (*wanted != SignKey::Unsigned).then(|| unsigned.to_owned());
     };
     let expires =

@@ -23,10 +23,13 @@ while times < 500 or not os.path.exists("/tmp/enough"):
 print(times, "fetches,", len(seen), "releases")
 "#;
 
-/// A client of this builder, which gets a key, that took the printed script and has done nothing else.
+/// A client of this builder, which has made a key of its own, that took the printed script and has done nothing else.
 fn client_of(builder: &Builder) -> Client {
-    builder.gbsup(&["key", "init", "--name", "test"]).ok();
-    assert!(builder.gbsup(&["publish", "--once"]).ok().contains(" is published: "));
+    assert_eq!(builder.sh("stat -c '%a %u' /var/lib/gbsup/key"), "700 0\n");
+    assert!(builder.gbsup(&["key", "show"]).ok().contains("name     gbsup packages\n"));
+    let init = builder.gbsup(&["key", "init"]).exited(1);
+    assert!(init.contains("a key in /var/lib/gbsup-key would die with this container"), "{init}");
+    assert!(builder.gbsup(&["publish", "--once"]).ok().starts_with("nothing to publish: "));
     let client = Client::of(builder);
     let script = builder.gbsup(&["client-config", "--url", "http://127.0.0.1:8080"]).ok();
     client.paste(&script).ok();
@@ -39,7 +42,7 @@ fn client_of(builder: &Builder) -> Client {
     client
 }
 
-/// A fresh client installs the world, which is real software, and compiles nothing. The builder has no key yet.
+/// A fresh client installs the world, which is real software, and compiles nothing.
 #[track_caller]
 pub(crate) fn assert_installs_the_world(builder: &mut Builder) {
     let client = client_of(builder);

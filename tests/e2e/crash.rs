@@ -279,12 +279,15 @@ fn killed_at_any_moment_of_publishing() {
     look(&client);
     client
         .sh("emerge --getbinpkgonly --oneshot --quiet test-quick/t1 2>&1 && [ -e /usr/share/gbsup-test/t1 ]");
-    // Back to what the other key signed: that is the key that clients need now.
+    // Back to what the other key signed: the key that clients trust now signs it anew, and without that key nobody goes back.
     let volume = format!("{}:/var/lib/gbsup", builder.on_volume("").display());
-    let gbsup = |args: &[&str]| homes[0].run(&["--volume", &volume], args).ok();
+    let gbsup = |home: usize, args: &[&str]| homes[home].run(&["--volume", &volume], args);
     let is_older = |id: &Id| releases.read(*id).is_ok_and(|one| one.signed != newest.signed);
     let older = releases.ids().into_iter().rfind(is_older).expect("none was removed");
-    gbsup(&["rollback", &older.to_string()]);
-    let verified = gbsup(&["verify", "--release"]);
+    let refused = gbsup(0, &["rollback", &older.to_string()]).exited(1);
+    assert!(refused.contains("they would refuse every package of it"), "{refused}");
+    gbsup(1, &["rollback", &older.to_string()]).ok();
+    assert_eq!(releases.signed_by().as_ref(), Some(&keys[1]));
+    let verified = gbsup(1, &["verify", "--release"]).ok();
     assert!(verified.contains(", with their signatures: 3 packages: as they should be"), "{verified}");
 }

@@ -36,8 +36,7 @@ pub(super) struct Publisher {
 impl Publisher {
     /// Waits until nobody else does.
     pub(super) fn new(releases: &Releases) -> Result<Self, Error> {
-        let lock = Locked::wait(lock_file(releases)?).at(&releases.volume.join(LOCK))?;
-        Ok(Self::with(releases, lock))
+        Ok(Self::with(releases, releases.lock()?))
     }
 
     /// The same, but nothing while somebody else does.
@@ -112,6 +111,16 @@ fn read(releases: &Releases) -> (Ledger, Kept) {
 
 const LOCK: &str = "state/publish.lock";
 const LEDGER: &str = "state/releases.json";
+
+impl Releases {
+    /// Held by whoever changes releases, or what they are signed with. Waits until nobody else does.
+    ///
+    /// # Errors
+    /// When there can be no such file.
+    pub(in crate::binhost) fn lock(&self) -> Result<Locked, Error> {
+        Locked::wait(lock_file(self)?).at(&self.volume.join(LOCK))
+    }
+}
 
 fn lock_file(releases: &Releases) -> Result<File, Error> {
     let path = releases.volume.join(LOCK);

@@ -98,6 +98,19 @@ pub enum Error {
     /// Nothing is offered.
     #[error("nothing is published yet")]
     Nothing,
+    /// Clients trust another key, which is not here.
+    #[error(
+        "release {id} is {signed}, and clients trust the key {trusted} now: they would refuse every package of it. Where that key \
+         is, it is signed anew; to offer it as it is: gbsup rollback {id} --unsigned"
+    )]
+    Distrusted {
+        /// Which.
+        id: Id,
+        /// Whether and by which key.
+        signed: String,
+        /// The fingerprint of the key that what is offered is signed with.
+        trusted: String,
+    },
     /// A file of it is not there any more.
     #[error("release {id} is not complete: {path} {what}")]
     Incomplete {

@@ -24,6 +24,9 @@ use crate::portage::files::index::{Block, Index, Package};
 use crate::portage::names::cpv::Cpv;
 use crate::render;
 
+/// The end of the names of what can have signatures: the other format has none.
+const SIGNABLE: &str = ".gpkg.tar";
+
 /// What a release tells beside its packages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
@@ -111,9 +114,18 @@ pub fn publish<S: Signer + Sync>(
 /// the one it has, so that the old one as it was would reach nobody who has seen the newer one. What was offered before
 /// comes back, too.
 ///
+/// Its packages get signatures of the key that clients trust now, whatever key they had before; `as_it_is` leaves them as they are.
+///
 /// # Errors
-/// When there is no such release, it is not complete, or it cannot be written.
-pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Id, Published), Error> {
+/// When there is no such release, it is not complete, it cannot be written, or clients would refuse it and the signatory cannot
+/// sign it for them.
+pub fn roll_back<S: Signer + Sync>(
+    volume: &Path,
+    to: Option<Id>,
+    signatory: Option<&Signatory<S>>,
+    as_it_is: bool,
+    now: Timestamp,
+) -> Result<(Id, Published), Error> {
     let mut publisher = Publisher::new(&Releases::on(volume))?;
     publisher.releases.check_links()?;
     publisher.sweep(now)?;
@@ -132,6 +144,14 @@ pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Id, P
         return Err(Error::Already(id));
     }
     releases.check(&target)?;
+    let trusted = before.as_ref().and_then(|before| before.signed.clone());
+    let signs_anew = !as_it_is && trusted.is_some() && trusted != target.signed;
+    let signatory = signatory.filter(|signatory| trusted.as_ref() == Some(&signatory.fingerprint));
+    if let (true, None, Some(trusted)) = (signs_anew, signatory, &trusted) {
+        let signed =
+            target.signed.as_ref().map_or("not signed".to_owned(), |key| format!("signed by the key {key}"));
+        return Err(Error::Distrusted { id, signed, trusted: trusted.clone() });
+    }
     let place = releases.place(id);
     let path = place.join(PACKAGES);
     let index = verify::read_index(&place).at(&path)?;
@@ -140,7 +160,8 @@ pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Id, P
     let part = |entry: &Entry| {
         let missing = || Error::Incomplete { id, path: entry.path.clone(), what: "is not in its index" };
         let package = packages.remove(&entry.path).ok_or_else(missing)?;
-        Ok(Part { entry: entry.clone(), package, place: Arc::clone(&files), need: Need::Nothing })
+        let need = if signs_anew && entry.path.ends_with(SIGNABLE) { Need::Signing } else { Need::Nothing };
+        Ok(Part { entry: entry.clone(), package, place: Arc::clone(&files), need })
     };
     let parts = target.packages.iter().map(part).collect::<Result<Vec<_>, Error>>()?;
     let again = Some(target.again.unwrap_or(id));
@@ -150,14 +171,18 @@ pub fn roll_back(volume: &Path, to: Option<Id>, now: Timestamp) -> Result<(Id, P
         held: target.held,
         origin: target.origin,
         again,
-        signed: target.signed,
+        signed: if signs_anew { trusted } else { target.signed },
         // Without it they are as good; only less is known of them.
         fingerprint: fs::read(place.join(FINGERPRINT))
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok()),
     };
-    let outcome =
-        publisher.finish(draft, before.as_ref(), now, |to, parts| stage::packages(to, parts, || false))?;
+    let outcome = publisher.finish(draft, before.as_ref(), now, |to, parts| {
+        if let Some(signatory) = signatory {
+            sign::all(to, parts, signatory, now, || false)?;
+        }
+        stage::packages(to, parts, || false)
+    })?;
     Ok((current, outcome))
 }
 
@@ -232,9 +257,8 @@ fn parts(
             seconds,
             opaque: None,
         };
-        // Only this format has signatures.
         let need =
-            if signed.is_some() && entry.path.ends_with(".gpkg.tar") { Need::Signing } else { Need::Reading };
+            if signed.is_some() && entry.path.ends_with(SIGNABLE) { Need::Signing } else { Need::Reading };
         Ok(Part { entry, package, place: Arc::clone(&place), need })
     };
     offer.packages.iter().map(part).collect()

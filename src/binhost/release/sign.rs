@@ -91,7 +91,8 @@ fn one<S: Signer>(
     }
     let (copy, sha512) = stage::digests(&path)?;
     let mut entry = part.entry.clone();
-    entry.unsigned = Some(whole.sha1);
+    // One that is signed anew is still made of the same file.
+    entry.unsigned.get_or_insert(whole.sha1);
     stage::look_into(&mut entry, &path, examiner);
     (entry.size, entry.md5, entry.sha1, entry.sha512) = (copy.size, copy.md5, copy.sha1, sha512);
     Ok(entry)

@@ -125,7 +125,7 @@ impl Place {
 
     fn roll_back(&mut self, to: Option<&str>) -> Result<Id, Error> {
         self.now += SignedDuration::from_secs(60);
-        roll_back(self.volume(), to.map(|id| id.parse().unwrap()), self.now)
+        roll_back(self.volume(), to.map(|id| id.parse().unwrap()), self.key.as_ref(), false, self.now)
             .map(|(_, published)| published.current.id)
     }
 
@@ -427,6 +427,42 @@ fn what_is_signed_already_stays_so_or_is_signed_anew() {
 }
 
 #[test]
+fn who_goes_back_across_keys_offers_what_clients_trust_now() {
+    let mut place = Place::new();
+    let key = |digit: &str| {
+        Some(Signatory { fingerprint: digit.repeat(40), public: digit.into(), signer: Pen(true) })
+    };
+    place.add("a-1", 1, GPKG);
+    place.publish().unwrap();
+    let unsigned = place.releases().current().unwrap().to_string();
+    place.key = key("A");
+    place.publish().unwrap();
+    let other = place.releases().current().unwrap().to_string();
+    place.key = key("B");
+    place.publish().unwrap();
+    for id in [&unsigned, &other] {
+        place.roll_back(Some(id)).unwrap();
+        let release = place.sound();
+        assert_eq!(release.signed, Some("B".repeat(40)), "{id}");
+        assert_eq!(release.packages[0].source(), Whole::read(GPKG).unwrap().sha1, "made of the same file");
+        place.publish().unwrap();
+    }
+    // Without that key clients would be offered what they refuse.
+    let trusted = place.releases().current();
+    for key in [None, key("C")] {
+        place.key = key;
+        let refused = place.roll_back(Some(&unsigned)).unwrap_err();
+        assert!(matches!(refused, Error::Distrusted { .. }), "{refused}");
+        assert!(refused.to_string().contains(&format!("gbsup rollback {unsigned} --unsigned")), "{refused}");
+        assert_eq!(place.releases().current(), trusted);
+    }
+    let to = Some(unsigned.parse().unwrap());
+    roll_back(place.volume(), to, place.key.as_ref(), true, place.now + SignedDuration::from_hours(1))
+        .unwrap();
+    assert_eq!(place.sound().signed, None);
+}
+
+#[test]
 fn signed_copies_are_made_once_for_each_key() {
     let mut place = Place::new();
     let key = |digit: &str, writes| {
@@ -480,10 +516,12 @@ fn signed_copies_are_made_once_for_each_key() {
     place.roll_back(Some(&id.to_string())).unwrap();
     assert_eq!(copy(&place).0, second);
 
-    // Clients get the key of what they are offered, also when that is an older one.
+    // Clients get the key of what they are offered, also where somebody wants what another key signed.
     let offered = |place: &Place| fs::read(place.releases().directory().join(PUBLIC_KEY)).unwrap();
     assert_eq!(offered(&place), b"B");
-    place.roll_back(Some("2026-11-22.2")).unwrap();
+    let to = Some("2026-11-22.2".parse().unwrap());
+    place.now += SignedDuration::from_secs(60);
+    roll_back(place.volume(), to, place.key.as_ref(), true, place.now).unwrap();
     assert_eq!((copy(&place).0, offered(&place)), (first, b"A".to_vec()));
     let keys = ["A", "B"].map(|digit| fs::read(place.releases().public_key(&digit.repeat(40))).unwrap());
     assert_eq!(keys, [b"A", b"B"]);
