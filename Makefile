@@ -1,7 +1,7 @@
 # The verbs. All logic is in scripts/; here are only their names and what they are for.
 #
 #   BASE=gentoo|pocket   the official stage3 image (default), or the small test image
-#   CONFIG=dir           the client to build for: dir/portage is its /etc/portage, dir/world its world file
+#   CONFIG=dir           the client to build for: dir/portage is its /etc/portage, dir/world its world file; or what client.sh capture prints
 #   NAME= VOLUME= IMAGE= the container, the volume and the image, so that builders can stand beside each other
 #   PORT=8080            where clients of the builder reach it on this machine; "no": nowhere
 #   DOCKER_ARGS="--memory 8g ..."  for docker create

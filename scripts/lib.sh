@@ -155,6 +155,8 @@ need_running() {
     [ "$(container_state "$NAME")" = running ] || die "there is no running builder $NAME: $(to_type build)"
 }
 need_config() {
+    # As `client.sh capture` prints it. What it has is seen when it is unpacked.
+    case $CONFIG in *.tar) if [ -f "$CONFIG" ]; then return; fi ;; esac
     [ -z "$CONFIG" ] || [ -d "$CONFIG/portage" ] || [ -L "$CONFIG/portage" ] || [ -f "$CONFIG/world" ] || [ -L "$CONFIG/world" ] ||
         die "CONFIG=$CONFIG has neither portage/ (a client's /etc/portage) nor world"
 }

@@ -35,12 +35,17 @@ impl Place {
     }
 
     fn run(&self, script: &str, argument: &str) -> Result<(), String> {
+        self.run_for("config", script, argument)
+    }
+
+    /// Runs a script for this configuration.
+    fn run_for(&self, config: &str, script: &str, argument: &str) -> Result<(), String> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
         let mut command = Command::new("bash");
         command
             .arg(script)
             .arg(self.at(argument))
-            .env("CONFIG", self.at("config"))
+            .env("CONFIG", self.at(config))
             .env("ROOT", self.at("image"));
         let ran = command.output().unwrap();
         let words = String::from_utf8_lossy(&ran.stderr).into_owned();
@@ -137,4 +142,77 @@ fn a_link_that_leads_somewhere_in_the_image_stays() {
     place.arrives().unwrap();
     let link = fs::read_link(place.at("image/etc/portage/repos.conf")).unwrap();
     assert_eq!(link, Path::new("/usr/share/portage/config/repos.conf"));
+}
+
+impl Place {
+    /// A tar of what is in `config`, as `laptop.tar`.
+    fn packed(&self) {
+        let packed = Command::new("tar")
+            .args(["--create", "--absolute-names", "--file"])
+            .arg(self.at("laptop.tar"))
+            .arg("--directory")
+            .arg(self.at("config"))
+            .args(fs::read_dir(self.at("config")).unwrap().map(|entry| entry.unwrap().file_name()))
+            .status();
+        assert!(packed.unwrap().success());
+    }
+
+    fn unpacks(&self) -> Result<(), String> {
+        self.run_for("laptop.tar", "scripts/stage", "staged")
+    }
+}
+
+#[test]
+fn a_tar_is_a_configuration_too() {
+    let place = Place::new();
+    place.file("config/portage/make.conf", "CFLAGS=-O2");
+    place.file("config/portage/package.use/own", "a/b c");
+    place.link("config/portage/package.mask", "package.use/own");
+    place.link("config/portage/make.profile", "../../var/db/repos/r/profiles/p");
+    place.file("config/world", "a/b\n");
+    place.file("config/machine.json", "{}");
+    place.packed();
+    place.unpacks().unwrap();
+    assert!(!place.at("staged/machine.json").exists(), "an image has no use for it");
+    place.run("image/configure", "staged").unwrap();
+    assert_eq!(place.text("etc/portage/make.conf/make.conf"), "CFLAGS=-O2");
+    assert_eq!(place.text("etc/portage/package.mask"), "a/b c");
+    assert_eq!(place.text("var/lib/portage/world"), "a/b\n");
+}
+
+#[test]
+fn a_tar_of_a_stranger_takes_nothing_of_this_machine_along() {
+    let secret = Place::new();
+    secret.file("secret", "of this machine");
+    secret.file("own/parent", "of this machine");
+    for (link, target) in [
+        ("portage/make.conf", secret.at("secret")),
+        ("portage/package.use", secret.at("own")),
+        ("portage/package.use", "../../secret".into()),
+        ("portage/make.profile", secret.at("own")),
+        ("world", secret.at("secret")),
+    ] {
+        let place = Place::new();
+        place.file("secret", "of this machine");
+        place.file("config/portage/package.env", "x");
+        place.link(&format!("config/{link}"), &target);
+        place.packed();
+        let words = place.unpacks().unwrap_err();
+        assert!(words.contains(&format!("{link} is a link to ")), "{link}: {words}");
+        assert_eq!(fs::read_dir(place.at("staged")).unwrap().count(), 0, "{link}");
+    }
+    let place = Place::new();
+    fs::create_dir_all(place.at("config/portage")).unwrap();
+    nix::unistd::mkfifo(&place.at("config/portage/package.use"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    place.packed();
+    assert!(place.unpacks().unwrap_err().contains("more than files, directories and links"));
+    for (bytes, why) in [
+        (&fs::read(place.at("laptop.tar")).unwrap()[..700], "is no tar"),
+        (b"no tar", "is no tar"),
+        (b"", "is no tar"),
+    ] {
+        fs::write(place.at("laptop.tar"), bytes).unwrap();
+        let words = place.unpacks().unwrap_err();
+        assert!(words.contains(why), "{words}");
+    }
 }

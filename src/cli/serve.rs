@@ -44,6 +44,7 @@ Example, typed on the client as root:
   less client.sh
   sh client.sh setup    use the builder's packages; may be run again
   sh client.sh check    what would be compiled all the same, and why; changes nothing
+  sh client.sh capture  print a tar of what this machine is configured by, for a builder
   sh client.sh undo     take back what setup did
 
 The server offers the same script as /client.sh. It changes only files named *gbsup*, and what it has to add to a

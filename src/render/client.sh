@@ -3,6 +3,7 @@
 #
 #   sh client.sh setup      Portage uses the builder's packages from now on. Run again, it changes nothing
 #   sh client.sh check      says what an update would compile here all the same, and why; changes nothing (--json for programs)
+#   sh client.sh capture    prints a tar of what this machine is configured by, for a builder: no keys and no passwords
 #   sh client.sh undo       takes back what setup did
 #
 # Without a verb it is setup. Packages come from @URL@

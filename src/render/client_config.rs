@@ -56,6 +56,7 @@ const PYTHON: &[&str] = &[
     command::FACTS,
     include_str!("client/places.py"),
     include_str!("client/check.py"),
+    include_str!("client/capture.py"),
     include_str!("client/main.py"),
 ];
 const KEY: &str = include_str!("client-key.sh");

@@ -77,6 +77,7 @@ fn what_setup_does_is_taken_back() {
     let installed =
         client.sh("emerge --quiet --getbinpkgonly --oneshot test-quick/t1 2>&1 && cat /var/log/emerge.log");
     assert_eq!(installed.matches(") Merging Binary (test-quick/t1-1").count(), 2, "{installed}");
+    assert_two_servers_are_told_apart(&client);
     client.sh("emerge --unmerge --quiet test-quick/t1");
     run(&client, &script, "undo").exited(0);
     assert_eq!(client.sh(STATE), before);
@@ -88,6 +89,24 @@ fn what_setup_does_is_taken_back() {
     assert_refused_on(&builder, &script);
     builder.look_away();
     builder.assert_tidy();
+}
+
+/// Another server with the same packages, built later: what is said of it is what Portage does.
+fn assert_two_servers_are_told_apart(client: &Client) {
+    client.sh(
+        "mkdir /srv/other && cp /var/cache/edb/binhost/127.0.0.1/binpkgs/Packages /srv/other && \
+         sed -i 's/^BUILD_TIME: .*/BUILD_TIME: 4000000000/' /srv/other/Packages && cp /etc/portage/binrepos.conf /root/binrepos && \
+         sed -i 's|^sync-uri = https.*|sync-uri = file:///srv/other\\npriority = 1\\nverify-signature = false|' /root/dotfile /etc/portage/binrepos.conf",
+    );
+    let fetched =
+        || client.try_sh("rm -rf /var/cache/binhost; emerge --fetchonly --oneshot test-quick/t1 2>&1").out;
+    let said = fetched();
+    assert!(said.contains("File not found: /srv/other/test-quick/t1/t1-1-1.gpkg.tar"), "{said}");
+    client.sh("sed -i 's|^priority = 1$|getbinpkg-exclude = */*|' /etc/portage/binrepos.conf");
+    let said = fetched();
+    let there = client.sh("find /var/cache/binhost/gbsup -name 't1-1-1.gpkg.tar*'");
+    assert!(!said.contains("/srv/other/test-quick") && !there.is_empty(), "{said}");
+    client.sh("cat /root/binrepos >/etc/portage/binrepos.conf");
 }
 
 /// A builder's own configuration has a file of the name that setup would write.
@@ -304,4 +323,156 @@ fn the_page_shows_what_a_client_sees() {
     builder.signal("HUP");
     builder.sh("while pgrep -f '^gbsup: web' >/dev/null; do sleep 0.05; done");
     client.shows("silent");
+}
+
+/// What only the client may know, each in another place.
+const SECRETS: &str = r#"
+cd /etc/portage
+printf '[other]\nsync-uri = https://me:SECRET-1@other.example/x\npassword = SECRET-2\n' >binrepos.conf/other.conf
+cat >>make.conf <<'END'
+GITHUB_TOKEN="SECRET-3
+  SECRET-4"
+FETCHCOMMAND_HTTPS="curl --fail \
+  --header \"Authorization: Bearer SECRET-5\" \"${URI}\""
+PORTAGE_NICENESS="7"
+export ftp_proxy='http://me:SECRET-6@proxy.example:3128'
+END
+mkdir -m 700 gnupg && echo SECRET-7 >gnupg/private
+echo SECRET-8 >tls.key
+echo SECRET-9 >/root/token && ln -s /root/token token
+"#;
+
+#[test]
+fn a_builder_takes_what_a_client_captures() {
+    let mut recipe = Recipe::new(&["test-quick/flags"]);
+    for (version, keywords) in FLAGS {
+        recipe = recipe.in_tree(&format!("test-quick/flags/flags-{version}.ebuild"), &flags(keywords));
+    }
+    let mut builder = recipe.start();
+    builder.wait_waiting();
+    let client = client_with_flags(&builder, false);
+    let script = offered(&client);
+    run(&client, &script, "setup").exited(0);
+    client.sh(
+        "cd /etc/portage && mkdir package.use && echo 'test-quick/flags sound' >package.use/own && mkdir package.accept_keywords && \
+         echo test-quick/flags >package.accept_keywords/own && echo test-quick/t7 >>/var/lib/portage/world",
+    );
+    client.sh(SECRETS);
+    let judged = client.try_sh("sh /root/client.sh check");
+    assert_eq!(judged.code, 5, "{judged:?}");
+
+    client.sh("sh /root/client.sh capture >/root/laptop.tar 2>/root/left-out");
+    let place = tempfile::tempdir().expect("a directory");
+    let tar = place.path().join("laptop.tar");
+    crate::support::docker(&[
+        "cp",
+        &format!("{}:/root/laptop.tar", client.name()),
+        &tar.display().to_string(),
+    ])
+    .ok();
+    let bytes = std::fs::read(&tar).expect("it was copied");
+    assert!(
+        !bytes.windows(7).any(|window| window == b"SECRET-"),
+        "{}",
+        client.sh("tar -xOf /root/laptop.tar | grep -a SECRET-")
+    );
+    let left = client.sh("cat /root/left-out");
+    for named in [
+        "gnupg",
+        "tls.key",
+        "token",
+        "(password)",
+        "(GITHUB_TOKEN)",
+        "(FETCHCOMMAND_HTTPS)",
+        "password of make.conf:",
+    ] {
+        assert!(left.contains(named), "{named}: {left}");
+    }
+    let kept = client.sh("tar -xOf /root/laptop.tar portage/make.conf");
+    assert!(kept.contains("PORTAGE_NICENESS=\"7\"") && !kept.contains("getbinpkg"), "{kept}");
+    let installed = client.sh("tar -xOf /root/laptop.tar installed.json machine.json");
+    assert!(
+        installed.contains("\"cpv\": \"sys-apps/portage-") && installed.contains("\"kernel\": \""),
+        "{installed}"
+    );
+
+    // As `make update CONFIG=laptop.tar` does it.
+    let staged = place.path().join("staged");
+    std::fs::create_dir(&staged).expect("a directory");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/stage");
+    let environment = format!("CONFIG={}", tar.display());
+    crate::support::command("env", &[&environment, "bash", script, &staged.display().to_string()], None, &[])
+        .ok();
+    crate::support::docker(&[
+        "cp",
+        &format!("{}/.", staged.display()),
+        &format!("{}:/run/gbsup-config", builder.name()),
+    ])
+    .ok();
+    builder.sh("/usr/lib/gbsup/configure /run/gbsup-config && gbsup sync");
+    builder.wait_cycle(2);
+    builder.wait_waiting();
+    let judged = client.try_sh("sh /root/client.sh check");
+    assert_eq!(judged.code, 0, "{judged:?}");
+    assert!(
+        judged.out.contains(" fits 127.0.0.1 (release ") && judged.out.lines().count() == 1,
+        "{judged:?}"
+    );
+    builder.look_away();
+    builder.assert_tidy();
+}
+
+/// A builder for another kind of machine: what it says of itself is what its clients learn.
+#[test]
+fn a_machine_is_told_what_it_lacks() {
+    let mut builder = Recipe::new(&["test-quick/t1"])
+        .file(
+            "/etc/portage/make.conf/own",
+            "# for an old one\nUSE=\"\n  png -doc\"\nCFLAGS=\"-O1 -march=bdver4\"\nGITHUB_TOKEN=\"SECRET\"\n",
+        )
+        .file("/etc/portage/package.use", "a/b d c # why\n\na/b -e\n")
+        .start();
+    builder.wait_waiting();
+    builder.look_away();
+    let printed = builder.gbsup(&["fingerprint"]).ok();
+    for line in [
+        "flags\tCFLAGS\t-O1 -march=bdver4\tmake.conf/own:4\n",
+        "march\tgcc\tbdver4\tmake.conf/own:4\n",
+        "package.use\ta/b\t-e\tpackage.use:3\n",
+        "package.use\ta/b\tc d\tpackage.use:1\n",
+        "use\tdoc\toff\tmake.conf/own:3\n",
+        "profile\tmake.profile\tpocket:default\tmake.profile\n",
+    ] {
+        assert!(printed.contains(line), "{line} in {printed}");
+    }
+    assert!(!printed.contains("SECRET"), "{printed}");
+    let release = builder.release();
+    let published =
+        std::fs::read_to_string(builder.on_volume(format!("releases/{release}/fingerprint.json")));
+    let published: Value = serde_json::from_str(&published.expect("it is there")).expect("JSON");
+    let live: Value = serde_json::from_str(&builder.gbsup(&["fingerprint", "--json"]).ok()).expect("JSON");
+    assert_eq!(published, live);
+    let of_release = std::fs::read_to_string(builder.on_volume(format!("releases/{release}/release.json")));
+    let of_release: Value = serde_json::from_str(&of_release.expect("it is there")).expect("JSON");
+    assert!(
+        of_release["packages"][0]["seconds"].as_u64().is_some_and(|seconds| seconds < 600),
+        "{of_release}"
+    );
+
+    let client = Client::of(&builder);
+    client.sh("echo test-quick/t1 >/var/lib/portage/world; cp -rL /etc/portage/make.profile /root/mine && rm -r /etc/portage/make.profile && \
+               ln -s /root/mine /etc/portage/make.profile");
+    run(&client, &offered(&client), "setup").exited(0);
+    let judged = client.try_sh("sh /root/client.sh check");
+    assert_eq!(judged.code, 0, "nothing is compiled: {judged:?}");
+    // No machine has both these and what came after them.
+    assert!(
+        judged.out.contains("-march=bdver4 there: ")
+            && judged.out.contains("this CPU lacks ")
+            && judged.out.contains("tbm"),
+        "{judged:?}"
+    );
+    assert!(judged.out.contains("/root/mine here, there pocket:default"), "{judged:?}");
+    assert!(judged.out.ends_with("would install 1 binary package and compile nothing.\n"), "{judged:?}");
+    builder.assert_tidy();
 }

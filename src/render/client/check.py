@@ -327,7 +327,7 @@ class Report:
         if self.problem:
             lines += ["", self.problem]
         lines.append("")
-        lines += self.list_of_compiled()
+        lines += self.list_of_compiled(here)
         return "\n".join(lines)
 
     def old(self):
@@ -362,7 +362,8 @@ class Report:
                 words = "this one (%s) is %s: %s not built there" % (cause.there, cause.here, "1 package is" if len(packages) == 1 else "%d packages are" % len(packages))
                 number = ""
             elif cause.what == "CFLAGS":
-                words, place = "%s there: %s; packages may die here" % (cause.there, cause.here), ""
+                march = cause.there.split(" needs ")[0]
+                words, place = "%s there: %s; packages may die here" % (march, cause.here), ""
             elif cause.what in ("keywords", "mask", "unmask", "patches", "world"):
                 words = "%s, there %s" % (cause.here, cause.there)
             elif cause.what == "USE" and not place:
@@ -382,7 +383,7 @@ class Report:
             lines.append(("  %-9s %s  %s  %s" % (name, words.ljust(first), place.ljust(second), number)).rstrip())
         return lines
 
-    def list_of_compiled(self, most=20):
+    def list_of_compiled(self, here, most=20):
         done = "emerge -uDU @world would install %s and compile " % count(len(self.binary), "binary package")
         if not self.compile:
             return [done + "nothing."]
@@ -401,6 +402,10 @@ class Report:
             lines.append(line if wide else line.replace("    ", "  ", 1))
         if len(entries) > most:
             lines.append("  and %d more (--json has all)" % (len(entries) - most))
+        lines += [
+            "To have the builder build for this machine: sh %s capture > %s.tar" % (SCRIPT, clean(here)),
+            "and there: make update CONFIG=%s.tar" % clean(here),
+        ]
         return lines
 
 

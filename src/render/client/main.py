@@ -1,6 +1,6 @@
 # --- The verb ---------------------------------------------------------------------------------------
 
-VERBS = {"setup": setup, "check": check, "undo": undo}
+VERBS = {"setup": setup, "check": check, "capture": capture, "undo": undo}
 # What may follow a verb.
 WORDS = {"check": ["--json"]}
 

@@ -10,7 +10,7 @@ BINREPO = """\
 [gbsup]
 sync-uri = %s
 # Which repository an index is read from first. Of two packages of one version Portage takes the one that was built later, whatever
-# the priority: to have this builder's alone, give the other repositories getbinpkg-exclude = */*
+# the priority.
 priority = 10
 """
 VERIFIED = """\
@@ -232,6 +232,19 @@ def other_binrepos():
     return [repo for repo in loaded.values() if (repo.sync_uri or "").rstrip("/") != URL]
 
 
+def tell_of_others():
+    for repo in other_binrepos():
+        name = clean(repo.name or "PORTAGE_BINHOST")
+        print("There are packages of %s as well (%s)." % (name, hide_password(repo.sync_uri)))
+        print("  Of two of one version Portage takes the one that was built later, whatever the priority.")
+        # What an older Portage does not know it passes over in silence.
+        if repo.name and hasattr(repo, "getbinpkg_exclude"):
+            print("  To have the builder's alone, below [%s] in %s:" % (name, os.path.join(ETC, "binrepos.conf")))
+            print("  getbinpkg-exclude = */*")
+        else:
+            print("  To have the builder's alone, take that out.")
+
+
 def hide_password(url):
     import re
 
@@ -280,20 +293,13 @@ def setup():
         made += [what for what in trust() if what not in made]
     verify = VERIFIED if KEY else UNKNOWN if KEY == "" else UNVERIFIED
     text = BINREPO % URL + verify + "".join("%s%s\n" % (MADE, what) for what in made)
-    new = binrepos.part is None
     moved = binrepos.put(text)
     changed = make_conf.put(MAKE_CONF)
     if moved:
         forget_index()
     exit_code = try_url()
-    if not (moved or changed):
-        return exit_code
-    for repo in other_binrepos():
-        name = clean(repo.name or "PORTAGE_BINHOST")
-        print("There are packages of %s as well (%s)." % (name, hide_password(repo.sync_uri)))
-        print("  Of two of one version Portage takes the one that was built later. To have the builder's alone:")
-        print("  getbinpkg-exclude = */*   below [%s] in %s" % (name, os.path.join(ETC, "binrepos.conf")))
-    if new:
+    tell_of_others()
+    if moved or changed:
         hook = os.path.join(ETC, "postsync.d/gbsup")
         print("What would be compiled here all the same:  sh %s check" % SCRIPT)
         print("To be told after each sync:")
