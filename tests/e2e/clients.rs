@@ -49,6 +49,9 @@ fn what_setup_does_is_taken_back() {
     builder.wait_waiting();
     let said = run(&client, &unknown, "setup").exited(0);
     assert!(said.contains("The packages are signed with the key ") && said.contains("fetch it"), "{said}");
+    client.sh("echo test-quick/t1 >/var/lib/portage/world");
+    let judged = run(&client, &unknown, "check").exited(5);
+    assert!(judged.contains("The packages are signed with the key "), "Portage would refuse them: {judged}");
     let script = offered(&client);
     assert!(run(&client, &script, "setup").exited(0).contains("trusts the key "));
     let installed =
@@ -179,8 +182,27 @@ const KINDS: &[Kind] = &[
     },
     Kind {
         name: "a newer tree",
-        made: "cd /var/db/repos/pocket/test-quick/t1 && cp t1-1.ebuild t1-2.ebuild",
+        made: "cd /var/db/repos/pocket && cp test-quick/t1/t1-1.ebuild test-quick/t1/t1-2.ebuild && git add test-quick/t1 && \
+               GIT_COMMITTER_DATE=\"@$(($(git log -1 --format=%ct) + 180000)) +0000\" git -c user.name=x -c user.email=x@x commit --quiet --message=x",
         compiles: &[("test-quick/t1-2", "only t1-1 is offered", None)],
+    },
+    Kind {
+        name: "a mask",
+        made: "cd /var/db/repos/pocket/test-quick/t1 && cp t1-1.ebuild t1-0.ebuild && mkdir /etc/portage/package.mask && \
+               printf '# broken\\n>=test-quick/t1-1\\n' >/etc/portage/package.mask/own",
+        compiles: &[(
+            "test-quick/t1-0",
+            "only t1-1 is offered, which is not accepted here",
+            Some("package.mask/own:2"),
+        )],
+    },
+    Kind {
+        name: "a repository of its own",
+        made: "mkdir -p /root/own/profiles /root/own/metadata /root/own/test-own/x && cd /root/own && echo own >profiles/repo_name && \
+               echo test-own >profiles/categories && printf 'masters = pocket\\nuse-manifests = false\\n' >metadata/layout.conf && \
+               cp /var/db/repos/pocket/test-quick/t8/t8-1.ebuild test-own/x/x-1.ebuild && \
+               printf '[own]\\nlocation = /root/own\\n' >>/etc/portage/repos.conf && echo test-own/x >>/var/lib/portage/world && chmod 755 /root",
+        compiles: &[("test-own/x-1", "the repository own is only here", None)],
     },
     Kind {
         name: "patches of its own",
@@ -314,6 +336,18 @@ fn the_page_shows_what_a_client_sees() {
     let script = offered(&client).replace("127.0.0.1", "builder.example");
     run(&client, &script, "setup").exited(0);
     client.shows("fits");
+    // Portage never replaces its copy of an index by an older one.
+    let copy = "/var/cache/edb/binhost/builder.example/binpkgs/Packages";
+    client.sh(&format!("cp {copy} /root/copy && sed -i 's/^TIMESTAMP: .*/TIMESTAMP: 4000000000/' {copy}"));
+    let judged = run(&client, &script, "check").exited(5);
+    assert!(judged.contains("an index that is newer than what the builder offers"), "{judged}");
+    client.sh(&format!("cp /root/copy {copy}"));
+    // The lines that setup prints.
+    let advice = run(&client, &script, "undo && sh /root/client.sh setup").exited(0);
+    let (_, hook) = advice.split_once("To be told after each sync:\n").expect("what to type");
+    client.sh(hook);
+    let synced = client.sh("emerge --sync 2>&1");
+    assert!(synced.contains(" fits builder.example (release "), "{synced}");
     client.sh(
         "printf 'USE=\"-bzip2\"\\n' >>/etc/portage/make.conf; echo test-mask/unstable >>/var/lib/portage/world; \
          mkdir /etc/portage/package.accept_keywords; echo test-mask/unstable >/etc/portage/package.accept_keywords/own",

@@ -280,6 +280,22 @@ def the_repository():
     return repos[0]
 
 
+def newer_copy(release):
+    """What is to be said when Portage holds on to a copy of the index that is newer than the builder's: it never replaces one by
+    an older one, as that of a builder whose volume was restored, and asks for packages that are not there."""
+    import datetime
+
+    path = cached_index()
+    stamps = [line.split()[1] for line in text_of(path).split("\n\n")[0].splitlines() if line.startswith("TIMESTAMP: ")]
+    try:
+        made = datetime.datetime.fromisoformat(release["published"].replace("Z", "+00:00")).timestamp()
+        if int(stamps[0]) <= made:
+            return None
+    except (KeyError, IndexError, ValueError, AttributeError):
+        return None
+    return "Portage goes by an index that is newer than what the builder offers, as after a restored backup: rm %s" % path
+
+
 class Report:
     """What came of it."""
 
@@ -424,11 +440,16 @@ def check(*args):
     try:
         resolved = resolve()
     except Unresolved as unresolved:
+        if "--json" in args:
+            report.problem = str(unresolved)
+            print(report.as_json())
+            return NO_ANSWER
         print("Portage finds no way to update @world here, so nobody knows. Its words:\n", file=sys.stderr)
         print(unresolved, file=sys.stderr)
         return NO_ANSWER
     if report.release and repository.verify_signature:
         report.problem = other_key(report.release)
+    report.problem = report.problem or newer_copy(report.release)
     offered = Offered(report.release, fingerprint, resolved)
     places = Places(resolved, offered.tree)
     report.binary = [str(pkg.cpv) for pkg in resolved.binary]

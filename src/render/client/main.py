@@ -16,6 +16,8 @@ def main(args):
     except (Refused, OSError) as problem:
         print(clean(problem), file=sys.stderr)
         return FAILED
+    except KeyboardInterrupt:
+        return 130
 
 
 sys.exit(main(sys.argv[2:]))

@@ -16,7 +16,9 @@ TRUST = r"""
 @TRUST@
 """
 
-ROOT = os.environ.get("PORTAGE_CONFIGROOT") or "/"
+from portage.const import EPREFIX  # noqa: E402
+
+ROOT = os.environ.get("PORTAGE_CONFIGROOT") or EPREFIX or "/"
 ETC = os.path.join(ROOT, "etc/portage")
 SCRIPT = sys.argv[1]
 if os.path.basename(SCRIPT) in ("sh", "bash", "dash", "ash", "ksh", "zsh", "busybox", "-sh", "-bash"):

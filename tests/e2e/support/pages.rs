@@ -155,7 +155,7 @@ fn bare(text: &str) -> String {
         while let Some(word) = words.get(at) {
             let number = word.trim_start_matches('(');
             let counts = number.parse::<f64>().is_ok();
-            let next = words.get(at + 1).map(|next| next.trim_end_matches([')', ',', ';']));
+            let next = words.get(at + 1).map(|next| next.trim_end_matches([')', ',', ';', ':']));
             if counts && next.is_some_and(|next| UNITS.contains(&next)) {
                 let unit = words[at + 1];
                 let end = &unit[next.map_or(0, str::len)..];
@@ -202,6 +202,7 @@ fn only_times_sizes_and_revisions_may_differ() {
         ("all done in about 2 h 10 min", "all done in about 3 s"),
         ("about 29 s (22 s to 43 s)", "about 3 s"),
         ("all done in about 29 s", "all done in less than a minute"),
+        ("compile 2, at least 29 s:", "compile 2, at least 1 min:"),
         ("a  709 KiB to download", "a 1.2 MiB to download"),
         ("log/t:b-1:20261122-170305.log", "log/t:b-1:20261123-010203.log"),
         ("release 2026-11-22.2, 3 packages", "release 2026-11-23.2, 3 packages"),
