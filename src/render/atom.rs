@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::html;
 use sha1::{Digest, Sha1};
 
-use super::clean;
+use super::{clean, count};
 use crate::model::records::{CycleRow, PackageOutcome};
 use crate::model::release::Listed;
 
@@ -24,7 +24,7 @@ pub fn releases(name: &str, releases: &[Listed]) -> String {
     let entries = releases.iter().filter_map(|listed| {
         let told = listed.told.as_ref()?;
         let id = listed.id;
-        let packages = format!("{} packages", told.packages);
+        let packages = count(told.packages, "package");
         let text = if told.changes.is_empty() { packages } else { format!("{packages}: {}", told.changes) };
         Some(Entry {
             key: format!("release {id} {}", told.published),

@@ -17,4 +17,5 @@ mod serve;
 mod stall;
 mod story;
 mod syncs;
+mod telling;
 mod versions;

@@ -7,5 +7,6 @@ mod content;
 mod limits;
 mod live;
 mod nginx;
+mod pages;
 mod prometheus;
 mod server;
