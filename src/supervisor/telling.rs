@@ -2,7 +2,8 @@
 //!
 //! The loop leaves its newest state in one place, and a thread for each server sends it from there, so that the loop neither
 //! waits nor keeps anything for a server that reads slowly: what was not sent yet is replaced by what is newer. One that
-//! takes nothing for [`PATIENCE`] is let go; it ends by that, and is started again.
+//! takes nothing for [`PATIENCE`] is let go; it ends by that, and is started again. The history is read by a thread of its own,
+//! so that a disk that hangs keeps nobody from hearing that.
 
 use std::io::{self, Write};
 use std::net::Shutdown;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
+use crate::model::records::CycleRow;
 use crate::model::status::{Mode, Status};
 use crate::model::told::{Left, Told};
 use crate::volume::history::History;
@@ -29,6 +31,8 @@ const HISTORY_GAP: Duration = Duration::from_secs(2);
 const REFRESH: Duration = Duration::from_secs(1);
 /// So many cycles are told at first.
 const CYCLES: u32 = 500;
+/// So many may have changed since: one that has ended and the next.
+const CHANGED: u32 = 2;
 
 /// What is to be told, and to whom.
 pub(super) struct Telling {
@@ -51,8 +55,20 @@ struct Latest {
     listeners: u64,
     status: (u64, Option<Arc<Status>>),
     left: (u64, Arc<Vec<Left>>),
+    /// Counts what the history is told.
     records: u64,
+    /// What was read of it and is to be sent.
+    cycles: Option<Vec<CycleRow>>,
+    /// It is being read.
+    reading: bool,
+    /// The server to which all of it was read.
+    whole: u64,
     volume: PathBuf,
+}
+
+/// Whether something changes by itself.
+fn works(status: &Status) -> bool {
+    matches!(status.state, Mode::Starting | Mode::Running | Mode::Stopping)
 }
 
 /// A server that is told, until this is dropped.
@@ -74,15 +90,20 @@ impl Telling {
 
     /// Begins to tell a server, and nobody else any more: what it is to have as its standard input.
     pub(super) fn begin(&self, volume: &Path) -> io::Result<(OwnedFd, Line)> {
+        self.begin_within(volume, PATIENCE)
+    }
+
+    fn begin_within(&self, volume: &Path, patience: Duration) -> io::Result<(OwnedFd, Line)> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.shutdown(Shutdown::Read)?;
-        ours.set_write_timeout(Some(PATIENCE))?;
+        ours.set_write_timeout(Some(patience))?;
         let mut latest = self.shared.lock();
         latest.listeners += 1;
         let number = latest.listeners;
         latest.listener = number;
         // Whatever the history has, it has to be told to this one.
         latest.records += 1;
+        latest.cycles = None;
         volume.clone_into(&mut latest.volume);
         drop(latest);
         self.shared.changed.notify_all();
@@ -108,8 +129,7 @@ impl Telling {
         }
         drop(latest);
         self.shared.changed.notify_all();
-        let works = matches!(status.state, Mode::Starting | Mode::Running | Mode::Stopping);
-        self.due = works.then(|| self.due.unwrap_or_else(|| Instant::now() + REFRESH));
+        self.due = works(status).then(|| self.due.unwrap_or_else(|| Instant::now() + REFRESH));
     }
 
     /// The history has something new.
@@ -141,13 +161,18 @@ impl Shared {
     }
 }
 
+impl Latest {
+    /// Nobody is told any more, if this server is the one that was.
+    fn leaves(&mut self, number: u64) {
+        if self.listener == number {
+            self.listener = 0;
+        }
+    }
+}
+
 impl Drop for Line {
     fn drop(&mut self) {
-        let mut latest = self.shared.lock();
-        if latest.listener == self.number {
-            latest.listener = 0;
-        }
-        drop(latest);
+        self.shared.lock().leaves(self.number);
         self.shared.changed.notify_all();
     }
 }
@@ -160,7 +185,7 @@ struct Teller {
     status: u64,
     left: u64,
     records: u64,
-    /// When the history was read last.
+    /// When the history was begun to be read last.
     read: Option<Instant>,
 }
 
@@ -168,8 +193,7 @@ struct Teller {
 struct News {
     status: Option<Arc<Status>>,
     left: Option<Arc<Vec<Left>>>,
-    /// Where the volume is, whose history has something new.
-    records: Option<PathBuf>,
+    cycles: Option<Vec<CycleRow>>,
 }
 
 impl Teller {
@@ -181,17 +205,15 @@ impl Teller {
         while let Some(news) = self.wait() {
             if let Err(problem) = self.send(news) {
                 if matches!(problem.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
-                    warn!(
-                        "the server has taken nothing for {} s and is told nothing more",
-                        PATIENCE.as_secs()
-                    );
+                    warn!("the server takes nothing of what it is told, and is told nothing more");
                 } else {
                     debug!("the server cannot be told: {problem}");
                 }
-                return;
+                break;
             }
             thread::sleep(GAP);
         }
+        self.shared.lock().leaves(self.number);
     }
 
     /// Waits for something that it was not told. Nothing: another server is told by now, or none.
@@ -202,28 +224,63 @@ impl Teller {
             if latest.listener != self.number {
                 return None;
             }
-            let late = self.read.map(|read| HISTORY_GAP.saturating_sub(read.elapsed())).unwrap_or_default();
-            let records = latest.records > self.records;
+            let late = self.read_on(&mut latest);
             let news = News {
                 status: latest.status.1.clone().filter(|_| latest.status.0 > self.status),
                 left: (latest.left.0 > self.left).then(|| Arc::clone(&latest.left.1)),
-                records: (records && late.is_zero()).then(|| latest.volume.clone()),
+                cycles: latest.cycles.take(),
             };
-            if news.status.is_some() || news.left.is_some() || news.records.is_some() {
+            if news.status.is_some() || news.left.is_some() || news.cycles.is_some() {
                 self.status = latest.status.0;
                 self.left = latest.left.0;
-                if news.records.is_some() {
-                    self.records = latest.records;
-                }
                 return Some(news);
             }
-            latest = if records {
-                let waited = shared.changed.wait_timeout(latest, late);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            } else {
-                shared.changed.wait(latest).unwrap_or_else(PoisonError::into_inner)
+            latest = match late {
+                Some(late) => {
+                    shared.changed.wait_timeout(latest, late).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => shared.changed.wait(latest).unwrap_or_else(PoisonError::into_inner),
             };
         }
+    }
+
+    /// Has the history read when it has something new: all of it at first, later the newest cycles, since no others change.
+    /// Returns how long to wait before that, if there is a reason to.
+    fn read_on(&mut self, latest: &mut Latest) -> Option<Duration> {
+        if latest.records == self.records || latest.reading || latest.cycles.is_some() {
+            return None;
+        }
+        // Who has come to rest is not woken again for what was recorded last.
+        let works = latest.status.1.as_ref().is_some_and(|status| works(status));
+        let read = self.read.filter(|_| works);
+        let late = read.map_or(Duration::ZERO, |read| HISTORY_GAP.saturating_sub(read.elapsed()));
+        if !late.is_zero() {
+            return Some(late);
+        }
+        let limit = if latest.whole == self.number { CHANGED } else { CYCLES };
+        let (shared, number, file) =
+            (Arc::clone(&self.shared), self.number, latest.volume.join("state/history.db"));
+        let begun = thread::Builder::new().name("history".into()).spawn(move || {
+            let read = History::read(&file).and_then(|history| history.cycles(Some(limit)));
+            let mut latest = shared.lock();
+            latest.reading = false;
+            match read {
+                Ok(cycles) if latest.listener == number => {
+                    latest.cycles = Some(cycles);
+                    latest.whole = number;
+                }
+                Ok(_) => {}
+                // The status has a warning when something is wrong with it.
+                Err(problem) => debug!("the history is not told: {problem}"),
+            }
+            drop(latest);
+            shared.changed.notify_all();
+        });
+        // Where no thread can be made it is tried again when there is more.
+        latest.reading = begun.is_ok();
+        self.records = latest.records;
+        self.read = Some(Instant::now());
+        None
     }
 
     fn send(&mut self, news: News) -> io::Result<()> {
@@ -233,19 +290,8 @@ impl Teller {
         if let Some(left) = news.left {
             self.line(&Told::Left { left: Arc::unwrap_or_clone(left) })?;
         }
-        if let Some(volume) = news.records {
-            // Only the newest cycle changes.
-            let limit = if self.read.is_none() { CYCLES } else { 1 };
-            let read = History::read(&volume.join("state/history.db"))
-                .and_then(|history| history.cycles(Some(limit)));
-            match read {
-                Ok(cycles) => {
-                    self.read = Some(Instant::now());
-                    self.line(&Told::Cycles { cycles })?;
-                }
-                // The status has a warning when something is wrong with it.
-                Err(problem) => debug!("the history is not told: {problem}"),
-            }
+        if let Some(cycles) = news.cycles {
+            self.line(&Told::Cycles { cycles })?;
         }
         Ok(())
     }
@@ -265,6 +311,7 @@ mod tests {
     use crate::config::Config;
     use crate::decide::view;
     use crate::model::Now;
+    use crate::model::records::Record;
     use crate::model::state::State;
 
     fn status(headline: &str) -> Status {
@@ -300,6 +347,40 @@ mod tests {
             }
         }
         assert!(heard.len() < 20, "{} messages", heard.len());
+    }
+
+    #[test]
+    fn a_reader_that_takes_nothing_is_let_go() {
+        let volume = tempfile::tempdir().unwrap();
+        let mut telling = Telling::new();
+        let (theirs, _line) = telling.begin_within(volume.path(), Duration::from_millis(50)).unwrap();
+        let long = "x".repeat(4 << 20);
+        while telling.is_heard() {
+            telling.tell(&status(&long), Vec::new);
+            thread::yield_now();
+        }
+        // It reads what there is, and sees the end.
+        let count = io::copy(&mut UnixStream::from(theirs), &mut io::sink()).unwrap();
+        assert!(count < 4 << 20, "{count}");
+    }
+
+    #[test]
+    fn the_history_is_told_whole_and_then_the_newest() {
+        let volume = tempfile::tempdir().unwrap();
+        std::fs::create_dir(volume.path().join("state")).unwrap();
+        let (mut history, _) = History::open(&volume.path().join("state/history.db")).unwrap();
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let mut begin = |cycle| {
+            history.record(&Record::CycleStarted { cycle, at, reason: "first".to_owned() }).unwrap();
+        };
+        (1..=3).for_each(&mut begin);
+        let telling = Telling::new();
+        let (theirs, _line) = telling.begin(volume.path()).unwrap();
+        let mut lines = BufReader::new(UnixStream::from(theirs)).lines();
+        assert_eq!(told(&lines.next().unwrap().unwrap()), "3 cycles");
+        begin(4);
+        telling.recorded();
+        assert_eq!(told(&lines.next().unwrap().unwrap()), "2 cycles");
     }
 
     #[test]

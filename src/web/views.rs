@@ -2,6 +2,7 @@
 //! supervisor told ([`super::known`]) and from the releases; nothing is asked of anybody.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -94,7 +95,7 @@ pub(super) struct Site {
     pub(super) news: News,
     painted: Mutex<Option<Arc<Painted>>>,
     /// What releases say of themselves, which never changes.
-    told: Mutex<BTreeMap<Id, Option<Told>>>,
+    told: Mutex<BTreeMap<Id, Told>>,
 }
 
 impl Site {
@@ -132,8 +133,12 @@ impl Site {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|id, _| ids.contains(id));
         let listed = ids.into_iter().map(|id| {
-            let told = told.entry(id).or_insert_with(|| self.tell(id)).clone();
-            Listed { id, current: current == Some(id), told }
+            if let Entry::Vacant(place) = told.entry(id)
+                && let Some(new) = self.tell(id)
+            {
+                place.insert(new);
+            }
+            Listed { id, current: current == Some(id), told: told.get(&id).cloned() }
         });
         listed.collect()
     }

@@ -374,6 +374,7 @@ fn offer(status: &Status) -> Markup {
                 }
                 None => p.dim { "Nothing yet. What is built is offered when the cycle is done." },
             }
+            p.sub { a href="/client.sh" { "the script for a client" } }
         }
     }
 }
