@@ -184,25 +184,6 @@ fn similar<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     if word.len() > LONGEST_KEY {
         return None;
     }
-    let near = candidates.iter().map(|candidate| (distance(word, candidate), *candidate)).min()?;
+    let near = candidates.iter().map(|candidate| (strsim::osa_distance(word, candidate), *candidate)).min()?;
     (near.0 <= 1 + word.len() / 4).then_some(near.1)
-}
-
-/// How many letters must be changed, added, left out or swapped to get from one word to the other.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<_>, Vec<_>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let change = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = change.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }

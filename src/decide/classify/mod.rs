@@ -45,12 +45,7 @@ pub fn failures(job: &Job, report: Report) -> Vec<Failure> {
 #[must_use]
 pub fn not_understood(ran: &Ran, unread: Option<Unread>) -> Option<Failure> {
     let unread = unread.filter(|_| ran.exit == Exit::Code(0))?;
-    Some(Failure {
-        evidence: last(&ran.evidence.tail),
-        log: Some(ran.log.clone()),
-        suggestions: vec![ran.command.clone()],
-        ..Failure::new(Class::Internal, format!("what {} lists {unread}", ran.program))
-    })
+    Some(parts::failure(ran, Class::Internal, format!("what {} lists {unread}", ran.program)))
 }
 
 /// Packages that are installed although their postinst failed. Portage counts them as done.
@@ -102,9 +97,7 @@ fn sync_failure(ran: &Ran, synced: &Synced) -> Failure {
     if suggestions.is_empty() || synced.failed.is_some() {
         suggestions = vec![ran.command.clone()];
     }
-    let evidence = last(&ran.evidence.tail);
-    let mut failure =
-        Failure { evidence, log: Some(ran.log.clone()), suggestions, ..Failure::new(Class::Sync, message) };
+    let mut failure = Failure { suggestions, ..parts::failure(ran, Class::Sync, message) };
     if let Some((why, more)) = ran.machine.too_many_processes(false) {
         failure.message += &format!("; {why}");
         failure.suggestions.insert(0, more);
@@ -121,13 +114,7 @@ pub fn lack(lack: &Lack, ran: &Ran) -> Failure {
     } else {
         vec![sync::again(&lack.repository.name), format!("ls -la {location}")]
     };
-    let evidence = last(&ran.evidence.tail);
-    Failure {
-        evidence,
-        log: Some(ran.log.clone()),
-        suggestions,
-        ..Failure::new(Class::Sync, lack.sentence())
-    }
+    Failure { suggestions, ..parts::failure(ran, Class::Sync, lack.sentence()) }
 }
 
 fn ran_failures(job: &Job, ran: &Ran) -> Vec<Failure> {
@@ -217,7 +204,7 @@ fn broken_off(ran: &Ran) -> Option<Failure> {
         }
     };
     // Nothing has to be repaired, or nothing is known: there is only to go on.
-    Some(Failure { evidence, log: Some(ran.log.clone()), suggestions, ..Failure::new(class, message) })
+    Some(Failure { evidence, suggestions, ..parts::failure(ran, class, message) })
 }
 
 fn stopped(program: &str, signal: i32) -> (Class, String) {
@@ -253,11 +240,9 @@ fn unknown(job: &Job, ran: &Ran) -> Failure {
     };
     let message =
         format!("{} ended with code {code} in {}, for a reason not recognised", ran.program, job.work.step());
-    let suggestions = if job.work.step() == Step::Preflight { Vec::new() } else { vec![ran.command.clone()] };
-    Failure {
-        evidence: last(&ran.evidence.tail),
-        log: Some(ran.log.clone()),
-        suggestions,
-        ..Failure::new(Class::Unknown, message)
+    let mut failure = parts::failure(ran, Class::Unknown, message);
+    if job.work.step() == Step::Preflight {
+        failure.suggestions.clear();
     }
+    failure
 }

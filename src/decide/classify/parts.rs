@@ -2,6 +2,7 @@
 //! evidence, and phrases.
 
 use crate::model::Ran;
+use crate::model::failure::{Class, Failure};
 use crate::model::machine::Machine;
 use crate::portage::command::shell_word;
 use crate::portage::names::cpv::Cpv;
@@ -13,6 +14,17 @@ pub const PROFILE_COMMANDS: [&str; 2] = ["ls -l /etc/portage/make.profile", "ese
 pub(super) const EXPLANATION: usize = 40;
 /// Lines of output shown where nothing better is known.
 const LAST_LINES: usize = 15;
+
+/// A failure of a command: its last lines, its log, and itself as what to type.
+pub(super) fn failure(ran: &Ran, class: Class, message: impl Into<String>) -> Failure {
+    let suggestions = vec![ran.command.clone()];
+    Failure {
+        evidence: last(&ran.evidence.tail),
+        log: Some(ran.log.clone()),
+        suggestions,
+        ..Failure::new(class, message)
+    }
+}
 
 /// A line for one of Portage's settings for packages, such as `package.use` (portage(5)): into a file
 /// named after the package, or into the one file where the setting is no directory.

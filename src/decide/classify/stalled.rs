@@ -35,9 +35,8 @@ fn of_package(stalled: &Stalled, package: &str, phase: Option<&str>, ran: &Ran) 
         package: Some(package.to_owned()),
         phase: phase.map(str::to_owned),
         evidence: stalled.evidence(&ran.log),
-        log: Some(ran.log.clone()),
         suggestions: vec![parts::build(package)],
-        ..Failure::new(Class::Stalled, message)
+        ..parts::failure(ran, Class::Stalled, message)
     }
 }
 
@@ -45,10 +44,5 @@ fn of_step(stalled: &Stalled, job: &Job, ran: &Ran) -> Failure {
     let step = job.work.step();
     let class = if step == Step::Sync { Class::Sync } else { Class::Stalled };
     let message = format!("{} {}, so it was stopped", ran.program, stalled.sentence());
-    Failure {
-        evidence: stalled.evidence(&ran.log),
-        log: Some(ran.log.clone()),
-        suggestions: vec![ran.command.clone()],
-        ..Failure::new(class, message)
-    }
+    Failure { evidence: stalled.evidence(&ran.log), ..parts::failure(ran, class, message) }
 }

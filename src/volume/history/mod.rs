@@ -15,6 +15,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use jiff::Timestamp;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::model::records::{CycleRow, FailedRow, Outcome, Record};
@@ -353,18 +354,12 @@ fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
 /// On a file system that is read-only SQLite cannot make the files that readers and writers share.
 /// Nobody writes there, so it needs none; what only the journal has is left out.
 fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
-    let mut uri = String::from("file:");
-    for c in path.to_string_lossy().chars() {
-        match c {
-            '%' => uri.push_str("%25"),
-            '?' => uri.push_str("%3f"),
-            '#' => uri.push_str("%23"),
-            c => uri.push(c),
-        }
-    }
+    const SPECIAL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
+    let path = path.to_string_lossy();
+    let uri = format!("file:{}?immutable=1", utf8_percent_encode(&path, SPECIAL));
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let database = Connection::open_with_flags(uri + "?immutable=1", flags)?;
+    let database = Connection::open_with_flags(uri, flags)?;
     // Whether it can be read is known only then.
     version(&database)?;
     Ok(database)
