@@ -68,26 +68,9 @@ pub struct Entry {
 }
 
 /// `portage.const.EBUILD_PHASES`
-const PHASES: &[&str] = &[
-    "pretend",
-    "setup",
-    "unpack",
-    "prepare",
-    "configure",
-    "compile",
-    "test",
-    "install",
-    "package",
-    "instprep",
-    "preinst",
-    "postinst",
-    "prerm",
-    "postrm",
-    "nofetch",
-    "config",
-    "info",
-    "other",
-];
+const PHASES: &str = "\
+    pretend setup unpack prepare configure compile test install package instprep preinst postinst prerm \
+    postrm nofetch config info other";
 
 /// The time in the name of a log of Portage's.
 #[must_use]
@@ -126,7 +109,7 @@ pub fn entry(package: &Cpv, at: Timestamp, text: &[u8]) -> Entry {
 
 fn heading(line: &str) -> Option<(Class, &str)> {
     let (class, phase) = line.split_once(": ")?;
-    Some((Class::from_heading(class)?, PHASES.contains(&phase).then_some(phase)?))
+    Some((Class::from_heading(class)?, PHASES.split(' ').any(|known| known == phase).then_some(phase)?))
 }
 
 #[cfg(test)]
