@@ -32,32 +32,35 @@ pub enum Step {
 }
 
 impl Step {
-    /// All of them, in their order.
-    const ALL: [Self; 9] = [
-        Self::Preflight,
-        Self::Sync,
-        Self::SelfUpdate,
-        Self::Plan,
-        Self::Build,
-        Self::Rebuild,
-        Self::Audit,
-        Self::Publish,
-        Self::Prune,
+    /// All of them, in their order, each with what it does as the headline says it.
+    const TABLE: [(Self, &str); 9] = [
+        (Self::Preflight, "checking the volume and the system"),
+        (Self::Sync, "syncing the ebuild repositories"),
+        (Self::SelfUpdate, "checking whether Portage itself has an update"),
+        (Self::Plan, "working out what to build"),
+        (Self::Build, "building"),
+        (Self::Rebuild, "checking what has to be rebuilt"),
+        (Self::Audit, "checking what clients can be offered"),
+        (Self::Publish, "publishing what is good"),
+        (Self::Prune, "removing what is no longer needed"),
     ];
 
+    /// What it does, where nothing more is known.
+    pub(crate) fn doing(self) -> &'static str {
+        Self::TABLE[self as usize].1
+    }
+
     /// The step after this one; nothing when the cycle is over.
-    #[must_use]
-    pub fn next(self) -> Option<Self> {
-        Self::ALL.get(self as usize + 1).copied()
+    pub(crate) fn next(self) -> Option<Self> {
+        Self::TABLE.get(self as usize + 1).map(|(step, _)| *step)
     }
 }
 
 /// What the directory of the logs of steps is called on the volume.
-pub const STEPS: &str = "steps";
+pub(crate) const STEPS: &str = "steps";
 
 /// Where the output of a step goes.
-#[must_use]
-pub fn step_log(volume: &Path, cycle: u64, step: Step) -> PathBuf {
+pub(crate) fn step_log(volume: &Path, cycle: u64, step: Step) -> PathBuf {
     volume.join(STEPS).join(cycle.to_string()).join(step.to_string()).with_extension("log")
 }
 
@@ -68,9 +71,9 @@ mod tests {
     #[test]
     fn the_table_has_every_step_at_its_place_and_by_its_name_on_the_volume() {
         let names = "preflight sync self-update plan build rebuild audit publish prune";
-        let all = Step::ALL.map(|step| step.to_string());
+        let all = Step::TABLE.map(|(step, _)| step.to_string());
         assert_eq!(all.join(" "), names);
-        for (place, step) in Step::ALL.into_iter().enumerate() {
+        for (place, (step, _)) in Step::TABLE.into_iter().enumerate() {
             assert_eq!(step as usize, place);
             assert_eq!(serde_json::to_value(step).unwrap(), step.to_string());
         }

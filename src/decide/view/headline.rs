@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::failing;
 use crate::model::failure::Class;
 use crate::model::job::{Job, Stage, Then};
-use crate::model::remedy::Remedy;
+use crate::model::remedy::{Remedy, Room};
 use crate::model::state::{Live, Pause, Phase, State, Volume};
 use crate::model::status::{JobInfo, Progress, Why, in_words};
 use crate::model::{Now, Step};
@@ -84,11 +84,10 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
         Some(remedy @ Remedy::Untangle(untangling)) if untangling.at == step => {
             return remedy.sentence(None, config);
         }
-        Some(Remedy::Room(room)) if room.at == step => return room.sentence(),
+        Some(Remedy::Room(room)) if room.at == step => return Room::sentence(),
         _ => {}
     }
     match step {
-        Step::Preflight => "checking the volume and the system".to_owned(),
         Step::Sync => match retry {
             Some(at) => {
                 let sync = &state.durable.sync;
@@ -103,28 +102,25 @@ fn running(state: &State, step: Step, progress: Progress, now: Now) -> String {
                 let tries = config.sync.retries.len() + 1;
                 format!("{error}; trying again in {left} (attempt {} of {tries})", sync.failures + 1)
             }
-            None => "syncing the ebuild repositories".to_owned(),
+            None => step.doing().to_owned(),
         },
-        Step::SelfUpdate => "checking whether Portage itself has an update".to_owned(),
-        Step::Plan => "working out what to build".to_owned(),
         Step::Build => match remedy(state) {
-            Some(remedy @ Remedy::Again(_)) if retry.is_some() => remedy.sentence(time_left(*retry, now), config),
+            Some(remedy @ Remedy::Again(_)) if retry.is_some() => {
+                remedy.sentence(time_left(*retry, now), config)
+            }
             Some(Remedy::Again(_)) => {
                 packages("trying again", "trying what failed again", live, progress, now)
             }
             _ => {
                 let before = format!("getting ready to build {}", count(progress.total - progress.done));
-                packages("building", &before, live, progress, now)
+                packages(step.doing(), &before, live, progress, now)
             }
         },
-        Step::Publish => format!("{}publishing what is good", owed(state)),
-        Step::Prune => "removing what is no longer needed".to_owned(),
-        Step::Audit => {
-            owed(state) + &packages("rebuilding", "checking what clients can be offered", live, progress, now)
+        Step::Publish => owed(state) + step.doing(),
+        Step::Audit | Step::Rebuild => {
+            owed(state) + &packages("rebuilding", step.doing(), live, progress, now)
         }
-        Step::Rebuild => {
-            owed(state) + &packages("rebuilding", "checking what has to be rebuilt", live, progress, now)
-        }
+        _ => step.doing().to_owned(),
     }
 }
 
@@ -228,7 +224,7 @@ fn old_tree(state: &State) -> String {
     }
 }
 
-pub(super) fn count(packages: u64) -> String {
+pub(in crate::decide) fn count(packages: u64) -> String {
     format!("{packages} package{}", if packages == 1 { "" } else { "s" })
 }
 

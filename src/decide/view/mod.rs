@@ -5,23 +5,20 @@ mod headline;
 mod left;
 
 use std::collections::HashSet;
-use std::time::Duration;
-
 
 use super::eta::Task;
-use crate::model::failure::Class;
-use crate::model::job::{Job, Stage, Tally, Then};
+use crate::model::job::Tally;
 use crate::model::release::Current;
-use crate::model::remedy::{Remedy, Treated, Untangled};
+use crate::model::remedy::{Treated, Untangled};
 use crate::model::state::{Cycle, Live, Pause, Phase, State, Volume};
 use crate::model::status::{
-    self, CycleInfo, Eta, JobInfo, Mode, PauseInfo, Progress, ReleaseInfo, RepositoryInfo, Status, SyncInfo,
-    Why, in_words, size,
+    self, CycleInfo, Eta, Mode, PauseInfo, Progress, ReleaseInfo, RepositoryInfo, Status, SyncInfo, Why, size,
 };
 use crate::model::sync::{self, RepositoryRecord};
 use crate::model::{Now, Step, Work, step};
 use headline::{flag, jobs, remedy, sentence, time_left};
 
+pub(in crate::decide) use headline::count;
 pub use headline::{LOCKED, UNPUBLISHED};
 pub use left::still_to_merge;
 
