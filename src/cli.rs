@@ -453,6 +453,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::model::request::PauseMode;
 
     fn parse(line: &str) -> Result<Cli, clap::error::ErrorKind> {
         Cli::try_parse_from(line.split(' ')).map_err(|error| error.kind())

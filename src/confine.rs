@@ -12,7 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
 
 /// Its user and its group, where it has the choice: nobody else's, and in no list of users.
-pub const USER: u32 = 65_533;
+pub(crate) const USER: u32 = 65_533;
 
 /// What the kernel holds it to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub fn confine(directory: impl AsFd, files: u64) -> io::Result<Held> {
 ///
 /// # Errors
 /// As for [`confine()`].
-pub fn alone(files: u64) -> io::Result<Held> {
+pub(crate) fn alone(files: u64) -> io::Result<Held> {
     give_up(None, files)
 }
 

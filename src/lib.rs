@@ -14,18 +14,18 @@ pub mod client;
 pub mod config;
 pub mod confine;
 pub mod decide;
-pub mod host;
+mod host;
 pub mod init;
 mod logging;
 pub mod model;
 pub mod portage;
 mod procs;
 pub mod render;
-pub mod steps;
+mod steps;
 pub mod supervisor;
 pub mod sys;
 pub mod volume;
-pub mod web;
+mod web;
 mod words;
 
 /// The version of this build.

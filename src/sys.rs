@@ -25,7 +25,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 ///
 /// # Errors
 /// The system's, for the first that could not be made.
-pub fn threads(count: usize) -> io::Result<()> {
+pub(crate) fn threads(count: usize) -> io::Result<()> {
     let gate = Mutex::new(());
     thread::scope(|scope| {
         let held = gate.lock();
@@ -40,7 +40,7 @@ pub fn threads(count: usize) -> io::Result<()> {
 ///
 /// # Errors
 /// The system's, when there is no descriptor or no memory left.
-pub fn file_in_memory(bytes: &[u8]) -> io::Result<File> {
+pub(crate) fn file_in_memory(bytes: &[u8]) -> io::Result<File> {
     use std::io::{Seek, Write};
     let mut file = File::from(memfd_create(c"gbsup", MFdFlags::MFD_CLOEXEC)?);
     file.write_all(bytes)?;
@@ -52,7 +52,7 @@ pub fn file_in_memory(bytes: &[u8]) -> io::Result<File> {
 ///
 /// # Errors
 /// The system's.
-pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
     let mut space = nix::cmsg_space!([RawFd; 1]);
     let mut parts = [io::IoSliceMut::new(buffer)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
@@ -70,7 +70,7 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, 
 }
 
 /// The highest signal number of Linux, real-time signals included.
-pub const LAST_SIGNAL: i32 = 64;
+pub(crate) const LAST_SIGNAL: i32 = 64;
 
 /// What a child gets of its own besides a clean signal state; see [`isolate`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -91,7 +91,7 @@ pub struct Child {
 ///
 /// Stdin, stdout and stderr are the caller's business, as is the environment. Any failure before
 /// `exec` is what `spawn` returns.
-pub fn isolate(command: &mut Command, child: Child) {
+pub(crate) fn isolate(command: &mut Command, child: Child) {
     let oom_score_adj = child.oom_score_adj.and_then(decimal_if_raised);
     let prepare = move || {
         if child.session {
@@ -122,13 +122,12 @@ pub struct SignalSet(u64);
 
 impl SignalSet {
     /// No signal.
-    pub const EMPTY: SignalSet = SignalSet(0);
+    pub(crate) const EMPTY: SignalSet = SignalSet(0);
     /// The real-time signals, 32 and 33 among them, which the C library keeps to itself.
     pub const REAL_TIME: SignalSet = SignalSet(!0 << 31);
 
     /// The set of `signals`; numbers outside 1 to 64 are left out.
-    #[must_use]
-    pub const fn of(signals: &[i32]) -> SignalSet {
+    pub(crate) const fn of(signals: &[i32]) -> SignalSet {
         let mut set = SignalSet::EMPTY;
         let mut rest = signals;
         while let [signal, tail @ ..] = rest {
@@ -145,14 +144,12 @@ impl SignalSet {
     }
 
     /// This set and `signal`.
-    #[must_use]
-    pub const fn with(self, signal: i32) -> SignalSet {
+    pub(crate) const fn with(self, signal: i32) -> SignalSet {
         SignalSet(self.0 | bit(signal))
     }
 
     /// This set without `signal`.
-    #[must_use]
-    pub const fn without(self, signal: i32) -> SignalSet {
+    pub(crate) const fn without(self, signal: i32) -> SignalSet {
         SignalSet(self.0 & !bit(signal))
     }
 
@@ -163,8 +160,7 @@ impl SignalSet {
     }
 
     /// What is in this set and not in the other.
-    #[must_use]
-    pub const fn minus(self, other: SignalSet) -> SignalSet {
+    pub(crate) const fn minus(self, other: SignalSet) -> SignalSet {
         SignalSet(self.0 & !other.0)
     }
 
@@ -210,7 +206,7 @@ pub struct Signals {
 impl Signals {
     /// Catches the signals of `caught` from now on, whatever a parent had blocked. One instance per
     /// process.
-    pub fn catch(caught: SignalSet) -> io::Result<Signals> {
+    pub(crate) fn catch(caught: SignalSet) -> io::Result<Signals> {
         let flags = nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK;
         let (read, write) = nix::unistd::pipe2(flags)?;
         WAKE.store(write.as_raw_fd(), Ordering::SeqCst);
@@ -223,8 +219,7 @@ impl Signals {
     }
 
     /// Takes what has come since the last call.
-    #[must_use]
-    pub fn take(&self) -> SignalSet {
+    pub(crate) fn take(&self) -> SignalSet {
         // The pipe is emptied before the bits are: a signal in between finds its bits taken along,
         // one after them writes a new byte.
         let mut bytes = [0; 16];
@@ -254,14 +249,14 @@ extern "C" fn note(signal: i32) {
 }
 
 /// Makes this process ignore the signals of `ignored`. Children of [`isolate`] do not.
-pub fn ignore(ignored: SignalSet) {
+pub(crate) fn ignore(ignored: SignalSet) {
     for signal in ignored.iter() {
         set_action(signal, libc::SIG_IGN, 0);
     }
 }
 
 /// Gives the signals of `signals` their defaults back in this process.
-pub fn restore(signals: SignalSet) {
+pub(crate) fn restore(signals: SignalSet) {
     for signal in signals.iter() {
         set_action(signal, libc::SIG_DFL, 0);
     }
@@ -269,7 +264,7 @@ pub fn restore(signals: SignalSet) {
 
 /// What [`wait_any`] found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Waited {
+pub(crate) enum Waited {
     /// This child ended and is reaped.
     Child(i32, ExitStatus),
     /// There are children, and none has ended.
@@ -279,8 +274,7 @@ pub enum Waited {
 }
 
 /// Reaps one child of this process, whichever, without blocking.
-#[must_use]
-pub fn wait_any() -> Waited {
+pub(crate) fn wait_any() -> Waited {
     loop {
         let mut status = 0;
         // SAFETY: `status` outlives the call, which writes nothing else.
@@ -304,7 +298,7 @@ pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
 }
 
 /// Lets everything else on this machine come first, by so much of nice(2). Failing is no error: it is a courtesy.
-pub fn give_way(niceness: i32) {
+pub(crate) fn give_way(niceness: i32) {
     // SAFETY: setpriority takes no pointer and changes only the calling process.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) };
 }
@@ -313,7 +307,7 @@ pub fn give_way(niceness: i32) {
 /// arguments where these leave room for it.
 ///
 /// Its arguments are gone with that: for a process that has read them and never asks for them again.
-pub fn set_title(title: &CStr) {
+pub(crate) fn set_title(title: &CStr) {
     let _ = nix::sys::prctl::set_name(title);
     let Some((start, room)) = arguments() else { return };
     let title = title.to_bytes_with_nul();
@@ -343,7 +337,7 @@ fn arguments() -> Option<(usize, usize)> {
 
 /// Closes every descriptor from 3 up. For the first line of a program that has opened none itself,
 /// to let go of what its parent forgot to close.
-pub fn close_from_3() {
+pub(crate) fn close_from_3() {
     // SAFETY: close_range takes no pointer, and nothing of this program owns a descriptor yet.
     let done = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0) };
     if done != 0 {
@@ -365,7 +359,7 @@ unsafe extern "C" {
 ///
 /// Whoever touches a page gets the 64 kB around it mapped, which adds up to megabytes. Those needed
 /// again come back, from the page cache, when they are touched.
-pub fn let_go_of_program() {
+pub(crate) fn let_go_of_program() {
     let (start, end) = (&raw const __executable_start, &raw const etext);
     let length = end.addr().saturating_sub(start.addr());
     // SAFETY: from its start to the page its code ends in the program is mapped from its file and never

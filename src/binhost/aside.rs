@@ -12,7 +12,7 @@ use crate::portage::files::binpkg;
 use crate::portage::names::cpv::Cpv;
 
 /// The directory on the volume.
-pub const DIRECTORY: &str = "quarantine";
+pub(crate) const DIRECTORY: &str = "quarantine";
 /// How the name of a text ends.
 const REASON: &str = ".reason";
 
@@ -46,8 +46,7 @@ pub(crate) fn set_aside(volume: &Path, pkgdir: &Beneath, name: &Path, what: &str
 
 /// What was wrong with what is set aside, by package, in words that follow its name; of several builds the last by
 /// name.
-#[must_use]
-pub fn reasons(volume: &Path) -> BTreeMap<Cpv, String> {
+pub(crate) fn reasons(volume: &Path) -> BTreeMap<Cpv, String> {
     let entries = fs::read_dir(volume.join(DIRECTORY)).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     paths.retain(|path| path.to_string_lossy().ends_with(REASON));

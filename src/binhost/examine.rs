@@ -187,7 +187,7 @@ impl Drop for Running {
 ///
 /// # Errors
 /// When its rights could not be given up, or the socket does not work.
-pub fn run() -> io::Result<()> {
+pub(crate) fn run() -> io::Result<()> {
     Role::Reader.show();
     setrlimit(Resource::RLIMIT_AS, size_now()? + MEMORY, size_now()? + MEMORY)?;
     setrlimit(Resource::RLIMIT_CPU, TIME, TIME)?;

@@ -24,9 +24,9 @@ use crate::portage::files::gpkg::sign::Signer;
 use crate::portage::output::gpg::{self, Key};
 use crate::sys;
 
-pub use ring::Ring;
+pub(crate) use ring::Ring;
 use workplace::Workplace;
-pub use workplace::sweep;
+pub(crate) use workplace::sweep;
 
 pub(super) mod ring;
 mod workplace;
@@ -38,7 +38,7 @@ const KEYS: &[&str] = &["private-keys-v1.d", "pubring.kbx", "pubring.gpg", "publ
 
 /// Why GnuPG cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The directory of the keys.
     #[error("the keys in {path} cannot be used: {source}")]
     Home {
@@ -75,15 +75,14 @@ pub enum Error {
 
 impl Error {
     /// Whether no space was left.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         matches!(self, Self::Workplace { source, .. } if source.kind() == io::ErrorKind::StorageFull)
     }
 }
 
 /// A place in which GnuPG works.
 #[derive(Debug)]
-pub struct Gpg {
+pub(crate) struct Gpg {
     home: PathBuf,
     /// What was made for this and goes with it; nothing when that is a home that somebody gave.
     _workplace: Option<Workplace>,
@@ -94,7 +93,7 @@ impl Gpg {
     ///
     /// # Errors
     /// When there is none, or others can read it.
-    pub fn with_secrets(home: &Path) -> Result<Self, Error> {
+    pub(crate) fn with_secrets(home: &Path) -> Result<Self, Error> {
         check(home)?;
         let this = Self::new()?;
         let unusable = |source| Error::Workplace { path: this.home.clone(), source };
@@ -112,13 +111,13 @@ impl Gpg {
     }
 
     /// The secret keys that can sign.
-    pub fn secret_keys(&self) -> Result<Vec<Key>, Error> {
+    pub(crate) fn secret_keys(&self) -> Result<Vec<Key>, Error> {
         let listing = self.run("list its keys", &["--with-colons", "--list-secret-keys"], b"")?;
         Ok(gpg::keys(&String::from_utf8_lossy(&listing)))
     }
 
     /// The public part of a key, in ASCII armour.
-    pub fn public(&self, fingerprint: &str) -> Result<Vec<u8>, Error> {
+    pub(crate) fn public(&self, fingerprint: &str) -> Result<Vec<u8>, Error> {
         let options = ["--armor", "--export-options", "export-minimal", "--export", fingerprint];
         self.run("give the public key", &options, b"")
     }
@@ -182,7 +181,7 @@ fn check(home: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// When there is one already, or it cannot be made.
-pub fn generate(home: &Path, name: &str, expires: &str) -> Result<Key, Error> {
+pub(crate) fn generate(home: &Path, name: &str, expires: &str) -> Result<Key, Error> {
     let unusable = |source| Error::Home { path: home.to_owned(), source };
     if fs::read_dir(home).is_ok_and(|mut entries| entries.next().is_none()) {
         // A volume that was just made belongs to root, and everybody can look into it.
@@ -207,7 +206,7 @@ pub fn generate(home: &Path, name: &str, expires: &str) -> Result<Key, Error> {
 ///
 /// # Errors
 /// When it cannot be made or written.
-pub fn generate_apart(directory: &Path, name: &str, expires: &str) -> Result<(), Error> {
+pub(crate) fn generate_apart(directory: &Path, name: &str, expires: &str) -> Result<(), Error> {
     let place = Gpg::new()?;
     generate(&place.home, name, expires)?;
     let unusable = |source| Error::Home { path: directory.to_owned(), source };
@@ -238,8 +237,7 @@ pub struct KeySigner {
 
 impl KeySigner {
     /// With the key of this fingerprint.
-    #[must_use]
-    pub fn new(gpg: Gpg, key: &str) -> Self {
+    pub(crate) fn new(gpg: Gpg, key: &str) -> Self {
         Self { gpg, key: key.to_owned() }
     }
 

@@ -9,8 +9,7 @@ use crate::portage::files::index::{Index, Package};
 use crate::portage::names::licence::{self, Groups, REDISTRIBUTABLE};
 
 /// The groups of licences of these repositories.
-#[must_use]
-pub fn groups(repositories: &[PathBuf]) -> Groups {
+pub(crate) fn groups(repositories: &[PathBuf]) -> Groups {
     let mut groups = Groups::default();
     for repository in repositories {
         let text = Beneath::open(repository).and_then(|place| place.digested("profiles/license_groups"));
@@ -24,7 +23,7 @@ pub fn groups(repositories: &[PathBuf]) -> Groups {
 ///
 /// # Errors
 /// When no repository says which licences allow it.
-pub fn withhold(offer: &mut Offer, index: &Index, groups: &Groups) -> Result<(), String> {
+pub(crate) fn withhold(offer: &mut Offer, index: &Index, groups: &Groups) -> Result<(), String> {
     let free = groups.licences(REDISTRIBUTABLE);
     if free.is_empty() {
         return Err(format!(

@@ -1,13 +1,13 @@
 //! What clients are offered: the binary packages of PKGDIR, whether they can be trusted, and the releases made of
 //! them.
 
-pub mod aside;
+pub(crate) mod aside;
 pub mod examine;
-pub mod gpg;
-pub mod licence;
-pub mod offer;
+pub(crate) mod gpg;
+pub(crate) mod licence;
+pub(crate) mod offer;
 pub(crate) mod origin;
 pub mod release;
-pub mod signing;
-pub mod trust;
-pub mod verify;
+pub(crate) mod signing;
+pub(crate) mod trust;
+pub(crate) mod verify;

@@ -18,10 +18,10 @@ use crate::portage::names::atom::Provided;
 use crate::volume::replace;
 
 /// Where an offer is on a volume, as JSON.
-pub const FILE: &str = "state/offer.json";
+pub(crate) const FILE: &str = "state/offer.json";
 
 /// What came of an audit.
-pub struct Audited {
+pub(crate) struct Audited {
     /// What there is.
     pub index: Index,
     /// Which builds of the index are offered.
@@ -44,7 +44,7 @@ pub struct Audited {
 ///
 /// # Errors
 /// When the index cannot be read.
-pub fn audit(
+pub(crate) fn audit(
     volume: &Path,
     pkgdir: &Path,
     installed: &[Installed],
@@ -81,7 +81,7 @@ pub fn audit(
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn keep(volume: &Path, offer: &Offer) -> io::Result<()> {
+pub(crate) fn keep(volume: &Path, offer: &Offer) -> io::Result<()> {
     replace(&volume.join(FILE), offer)
 }
 
@@ -89,7 +89,7 @@ pub fn keep(volume: &Path, offer: &Offer) -> io::Result<()> {
 ///
 /// # Errors
 /// When it cannot be read, or is none.
-pub fn read(volume: &Path) -> io::Result<Option<Offer>> {
+pub(crate) fn read(volume: &Path) -> io::Result<Option<Offer>> {
     match fs::read(volume.join(FILE)) {
         Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),

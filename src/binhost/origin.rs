@@ -9,7 +9,6 @@ use crate::render;
 use crate::volume::replace;
 
 /// What was written down last about how packages came to be.
-#[must_use]
 pub(crate) fn known_facts(volume: &Path) -> Facts {
     let text = fs::read(volume.join(ORIGIN)).ok();
     text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()

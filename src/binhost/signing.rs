@@ -31,7 +31,7 @@ pub struct Signatory<S = KeySigner> {
 
 /// Why nothing can be signed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// GnuPG, or the home of the keys.
     #[error("{0}")]
     Gpg(#[from] gpg::Error),
@@ -51,7 +51,7 @@ pub enum Error {
 /// # Errors
 /// When there are keys, and none of them can be used; and when there is none, but what is offered is signed: a volume
 /// that somebody forgot to mount must not take that from clients.
-pub fn open(config: &Config, now: Timestamp) -> Result<(Option<Signatory>, Option<String>), Error> {
+pub(crate) fn open(config: &Config, now: Timestamp) -> Result<(Option<Signatory>, Option<String>), Error> {
     let wanted = &config.publish.sign_key;
     let releases = Releases::on(&config.volume.path);
     let is_first = *wanted == SignKey::Only && releases.signed_by().is_none();
@@ -74,7 +74,7 @@ pub fn open(config: &Config, now: Timestamp) -> Result<(Option<Signatory>, Optio
 ///
 /// # Errors
 /// As those of [`open`].
-pub fn present(config: &Config, now: Timestamp) -> Result<Option<Signatory>, Error> {
+pub(crate) fn present(config: &Config, now: Timestamp) -> Result<Option<Signatory>, Error> {
     Ok(present_with_key(config, now)?.0)
 }
 
@@ -94,7 +94,7 @@ fn present_with_key(config: &Config, now: Timestamp) -> Result<(Option<Signatory
 
 /// The GnuPG home that counts: `publish.gpg_home` where it was set or has something in it, else the one on the volume.
 #[must_use]
-pub fn home(config: &Config) -> PathBuf {
+pub(crate) fn home(config: &Config) -> PathBuf {
     let given = &config.publish.gpg_home;
     if has_any(given) || *given != Publish::default().gpg_home { given.clone() } else { own(config) }
 }
@@ -148,7 +148,7 @@ impl Signatory {
     ///
     /// # Errors
     /// When its public part cannot be had.
-    pub fn new(gpg: Gpg, key: &Key) -> Result<Self, Error> {
+    pub(crate) fn new(gpg: Gpg, key: &Key) -> Result<Self, Error> {
         let public = gpg.public(&key.fingerprint)?;
         let signer = KeySigner::new(gpg, &key.fingerprint);
         Ok(Self { fingerprint: key.fingerprint.clone(), public, signer })

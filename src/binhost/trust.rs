@@ -27,8 +27,7 @@ pub enum Trust {
 impl Trust {
     /// As Portage does it with what is in PKGDIR. A key ring that cannot be used checks nothing, as one that is not
     /// there: that is no reason to build all packages anew.
-    #[must_use]
-    pub fn in_pkgdir(signatures: &Signatures) -> Self {
+    pub(crate) fn in_pkgdir(signatures: &Signatures) -> Self {
         if signatures.demand == Demand::Nothing {
             return Self::Ignored;
         }
@@ -41,8 +40,7 @@ impl Trust {
     }
 
     /// With a key ring everything has to be signed by a key of it.
-    #[must_use]
-    pub fn in_release(ring: Option<Ring>) -> Self {
+    pub(crate) fn in_release(ring: Option<Ring>) -> Self {
         ring.map_or(Self::Ignored, |ring| Self::Checked { ring, demanded: true, digest: String::new() })
     }
 

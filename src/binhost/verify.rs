@@ -31,7 +31,7 @@ const LIST: &str = "state/verified.json";
 
 /// What was found good.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub(crate) struct Known {
     /// By which keys ([`Trust`]); empty where signatures were not looked at.
     keys: String,
     /// By path below PKGDIR.
@@ -40,7 +40,7 @@ pub struct Known {
 
 /// A file that was found good, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Good {
+pub(crate) struct Good {
     inode: u64,
     /// The time of the last change, in seconds since 1970 and nanoseconds.
     changed: (i64, i64),
@@ -51,14 +51,13 @@ pub struct Good {
 
 /// What was found good on this volume. What is not known is read, so that a list that is damaged, of another version or
 /// not there costs time and nothing else.
-#[must_use]
-pub fn known(volume: &Path) -> Known {
+pub(crate) fn known(volume: &Path) -> Known {
     let text = fs::read(volume.join(LIST)).ok();
     text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
 /// Keeps what was found good. A volume that is mounted read-only is looked at all the same.
-pub fn keep(volume: &Path, known: &Known) {
+pub(crate) fn keep(volume: &Path, known: &Known) {
     drop(replace(&volume.join(LIST), known));
 }
 
@@ -67,7 +66,7 @@ pub fn keep(volume: &Path, known: &Known) {
 ///
 /// # Errors
 /// When the index cannot be read.
-pub fn verify(pkgdir: &Path, all: bool, known: &mut Known, trust: &Trust) -> io::Result<Verified> {
+pub(crate) fn verify(pkgdir: &Path, all: bool, known: &mut Known, trust: &Trust) -> io::Result<Verified> {
     Ok(verify_index(pkgdir, &read_index(pkgdir)?, all, known, trust))
 }
 
@@ -75,7 +74,7 @@ pub fn verify(pkgdir: &Path, all: bool, known: &mut Known, trust: &Trust) -> io:
 ///
 /// # Errors
 /// When the index cannot be read.
-pub fn verify_release(place: &Path, trust: &Trust) -> io::Result<Verified> {
+pub(crate) fn verify_release(place: &Path, trust: &Trust) -> io::Result<Verified> {
     Ok(verify_index(place, &read_index(place)?, true, &mut Known::default(), trust))
 }
 
@@ -83,7 +82,7 @@ pub fn verify_release(place: &Path, trust: &Trust) -> io::Result<Verified> {
 ///
 /// # Errors
 /// When it cannot be read, or says itself that there is more than can be read.
-pub fn read_index(place: &Path) -> io::Result<Index> {
+pub(crate) fn read_index(place: &Path) -> io::Result<Index> {
     let damaged = |why| io::Error::new(io::ErrorKind::InvalidData, format!("it {why}"));
     let mut text = Vec::new();
     Beneath::open(place)?.linked("Packages")?.read_to_end(&mut text)?;
@@ -91,7 +90,13 @@ pub fn read_index(place: &Path) -> io::Result<Index> {
 }
 
 /// The same for an index that was read already.
-pub fn verify_index(pkgdir: &Path, index: &Index, all: bool, known: &mut Known, trust: &Trust) -> Verified {
+pub(crate) fn verify_index(
+    pkgdir: &Path,
+    index: &Index,
+    all: bool,
+    known: &mut Known,
+    trust: &Trust,
+) -> Verified {
     let files: Vec<File> = index.packages.iter().map(Package::file).collect();
     let before = std::mem::replace(known, Known { keys: trust.digest().to_owned(), files: BTreeMap::new() });
     let place = Beneath::open(pkgdir).map_err(|problem| problem.to_string());

@@ -18,8 +18,7 @@ pub enum Jobs {
 
 impl Jobs {
     /// The number, on a machine with so many CPUs.
-    #[must_use]
-    pub fn on(self, cpus: u32) -> u32 {
+    pub(crate) fn on(self, cpus: u32) -> u32 {
         match self {
             Self::Auto => cpus.max(1),
             Self::Exactly(jobs) => jobs,
@@ -42,8 +41,7 @@ pub enum LoadAverage {
 
 impl LoadAverage {
     /// The limit, on a machine with so many CPUs.
-    #[must_use]
-    pub fn on(self, cpus: u32) -> Option<f64> {
+    pub(crate) fn on(self, cpus: u32) -> Option<f64> {
         match self {
             Self::Auto => Some(f64::from(cpus.max(1).saturating_add(2))),
             Self::None => None,

@@ -184,6 +184,7 @@ fn similar<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     if word.len() > LONGEST_KEY {
         return None;
     }
-    let near = candidates.iter().map(|candidate| (strsim::osa_distance(word, candidate), *candidate)).min()?;
+    let near =
+        candidates.iter().map(|candidate| (strsim::osa_distance(word, candidate), *candidate)).min()?;
     (near.0 <= 1 + word.len() / 4).then_some(near.1)
 }

@@ -62,8 +62,7 @@ pub struct Url(String);
 
 impl Url {
     /// The whole of it, to be requested.
-    #[must_use]
-    pub fn secret(&self) -> &str {
+    pub(crate) fn secret(&self) -> &str {
         &self.0
     }
 

@@ -45,8 +45,7 @@ pub enum Why {
 }
 
 /// What of this plan of a client is built, in the order of the plan.
-#[must_use]
-pub fn compare(plan: &Plan, offered: &Index, held: &[Held]) -> Vec<Difference> {
+pub(crate) fn compare(plan: &Plan, offered: &Index, held: &[Held]) -> Vec<Difference> {
     let built = plan.packages.iter().filter(|planned| !planned.binary);
     built
         .map(|planned| Difference { package: planned.cpv.clone(), why: why(planned, offered, held) })

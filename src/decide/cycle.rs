@@ -13,8 +13,7 @@ use crate::model::sync::SyncRecord;
 const NEW_ROOT_SYNC: Duration = Duration::from_hours(1);
 
 /// Whether a sync that nobody asked for may run now. Attempts count, not successes.
-#[must_use]
-pub fn sync_due(sync: &SyncRecord, root: Option<&str>, config: &Config, now: Now) -> bool {
+pub(crate) fn sync_due(sync: &SyncRecord, root: Option<&str>, config: &Config, now: Now) -> bool {
     let Some(attempted) = sync.attempted else { return true };
     let least = if sync.root.as_deref() == root {
         config.sync.min_interval
@@ -29,16 +28,14 @@ pub fn sync_due(sync: &SyncRecord, root: Option<&str>, config: &Config, now: Now
 }
 
 /// Whether the last sync of this root file system never ended.
-#[must_use]
-pub fn tree_is_in_doubt(sync: &SyncRecord, root: Option<&str>) -> bool {
+pub(crate) fn tree_is_in_doubt(sync: &SyncRecord, root: Option<&str>) -> bool {
     sync.cut_short > 0 && sync.root.as_deref() == root
 }
 
 /// When the next attempt may begin after this many that were cut short. The first is made up for at
 /// once; from then on they are spaced as failed ones are, so that a container which is started again
 /// and again does not hammer a mirror. Nothing while no wait is called for.
-#[must_use]
-pub fn after_cut_short(sync: &SyncRecord, config: &Config) -> Option<Timestamp> {
+pub(crate) fn after_cut_short(sync: &SyncRecord, config: &Config) -> Option<Timestamp> {
     let again = usize::try_from(sync.cut_short.checked_sub(2)?).ok()?;
     let wait = config.sync.retries.get(again).or(config.sync.retries.last())?;
     Some(later(sync.attempted?, *wait))
@@ -46,23 +43,20 @@ pub fn after_cut_short(sync: &SyncRecord, config: &Config) -> Option<Timestamp> 
 
 /// How long to wait before the attempt that follows this many failed ones; nothing when the
 /// retries are used up.
-#[must_use]
-pub fn backoff(failures: u32, config: &Config) -> Option<Duration> {
+pub(crate) fn backoff(failures: u32, config: &Config) -> Option<Duration> {
     let index = usize::try_from(failures.checked_sub(1)?).ok()?;
     config.sync.retries.get(index).copied()
 }
 
 /// The time of day that lies this far behind another, at the latest the last one there is.
-#[must_use]
-pub fn later(than: Timestamp, by: Duration) -> Timestamp {
+pub(crate) fn later(than: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
     than.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// A deadline written down in wall time, in this process's monotonic time. It is never farther
 /// away than `at_most`, however the clock was set meanwhile.
-#[must_use]
-pub fn rearm(deadline: Timestamp, at_most: Duration, now: Now) -> Duration {
+pub(crate) fn rearm(deadline: Timestamp, at_most: Duration, now: Now) -> Duration {
     let left = Duration::try_from(deadline.duration_since(now.wall)).unwrap_or_default();
     now.mono.saturating_add(left.min(at_most))
 }

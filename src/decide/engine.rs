@@ -13,7 +13,7 @@ const PORTAGE: u32 = 250;
 
 /// What this container may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rights {
+pub(crate) struct Rights {
     /// The user it runs as.
     pub user: u32,
     /// The effective capabilities, a bit for each; `CapEff` of proc_pid_status(5).
@@ -26,8 +26,7 @@ pub struct Rights {
 
 /// What is missing; nothing when packages can be built and installed. One thing at a time: the first is the one to repair first, since
 /// it may explain the others.
-#[must_use]
-pub fn check(rights: &Rights) -> Option<Failure> {
+pub(crate) fn check(rights: &Rights) -> Option<Failure> {
     let (message, host) = as_user(rights)
         .or_else(|| without_users(rights))
         .or_else(|| without_capabilities(rights))

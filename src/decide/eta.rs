@@ -25,8 +25,7 @@ pub struct Task<'a> {
 
 impl Estimates {
     /// How long the packages of a plan take together; as [`Estimates::eta`].
-    #[must_use]
-    pub fn of_plan(&self, plan: &Plan) -> Option<Eta> {
+    pub(crate) fn of_plan(&self, plan: &Plan) -> Option<Eta> {
         self.eta(
             [],
             plan.packages.iter().map(|planned| Task { package: &planned.cpv, binary: planned.binary }),

@@ -17,15 +17,15 @@
 
 pub mod audit;
 pub mod classify;
-pub mod compare;
-pub mod cycle;
-pub mod engine;
+pub(crate) mod compare;
+pub(crate) mod cycle;
+pub(crate) mod engine;
 pub mod eta;
-pub mod news;
-pub mod prune;
-pub mod rebuilds;
-pub mod remedy;
-pub mod rest;
-pub mod signing;
+pub(crate) mod news;
+pub(crate) mod prune;
+pub(crate) mod rebuilds;
+pub(crate) mod remedy;
+pub(crate) mod rest;
+pub(crate) mod signing;
 pub mod step;
 pub mod view;

@@ -235,8 +235,7 @@ impl Found {
 }
 
 /// A message by which somebody tries whether messages arrive.
-#[must_use]
-pub fn test(name: &str) -> Note {
+pub(crate) fn test(name: &str) -> Note {
     Note {
         kind: News::Test,
         urgency: Urgency::Low,

@@ -15,8 +15,7 @@ use crate::portage::names::cpv::Cpv;
 const AT_LEAST: usize = 10;
 
 /// What goes by this policy, of each kind the oldest first.
-#[must_use]
-pub fn choose(items: &[Item], policy: &config::Prune) -> Vec<Removal> {
+pub(crate) fn choose(items: &[Item], policy: &config::Prune) -> Vec<Removal> {
     let mut going: Vec<(&Item, Why)> = Vec::new();
     for kind in Kind::ALL {
         let Some(longest) = kind.longest(policy) else { continue };
@@ -50,8 +49,7 @@ pub fn choose(items: &[Item], policy: &config::Prune) -> Vec<Removal> {
 /// Which of these binary packages something needs, in their order: what is installed, what is `kept` (a path
 /// that a release has, or the next one will have), and of each version that is installed or has an ebuild
 /// the newest build. `installed` has the time at which the installed build of a version was built.
-#[must_use]
-pub fn needed(
+pub(crate) fn needed(
     packages: &[Package],
     installed: &BTreeMap<Cpv, Option<i64>>,
     kept: &BTreeSet<String>,

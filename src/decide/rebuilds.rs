@@ -26,8 +26,7 @@ use crate::portage::output::problem::Problem;
 const PERL: &str = "dev-lang/perl";
 
 /// The slots of what is installed.
-#[must_use]
-pub fn slots(installed: &[Installed]) -> Slots {
+pub(crate) fn slots(installed: &[Installed]) -> Slots {
     let mut slots = Slots::new();
     for package in installed {
         let Slot { name, sub } = package.slot.clone();
@@ -37,8 +36,7 @@ pub fn slots(installed: &[Installed]) -> Slots {
 }
 
 /// What changed; what was installed or removed altogether is no change.
-#[must_use]
-pub fn changes(before: &Settled, slots: &Slots, targets: &Targets) -> Vec<Change> {
+pub(crate) fn changes(before: &Settled, slots: &Slots, targets: &Targets) -> Vec<Change> {
     let mut found = Vec::new();
     for (package, new) in slots {
         let Some(old) = before.slots.get(package) else { continue };
@@ -75,8 +73,7 @@ pub fn changes(before: &Settled, slots: &Slots, targets: &Targets) -> Vec<Change
 
 /// Of these directories for modules, which are named after a version of Perl, those of a Perl that is not
 /// installed. None while there is no Perl at all.
-#[must_use]
-pub fn of_another_perl(directories: Vec<String>, installed: &[Installed]) -> Vec<String> {
+pub(crate) fn of_another_perl(directories: Vec<String>, installed: &[Installed]) -> Vec<String> {
     let perls: Vec<&Installed> = perls(installed).collect();
     let is_of = |name: &str, perl: &Installed| {
         let version = perl.cpv.version().split("-r").next().unwrap_or_default();
@@ -145,8 +142,7 @@ fn perls(installed: &[Installed]) -> impl Iterator<Item = &Installed> {
 
 /// What has to be rebuilt, each package once. `modules` are those that own files below a directory that
 /// [`of_another_perl`] returned, with that directory.
-#[must_use]
-pub fn stale(
+pub(crate) fn stale(
     installed: &[Installed],
     modules: &BTreeMap<Cpv, String>,
     directories: &Directories,
@@ -193,8 +189,7 @@ pub fn stale(
 /// What a person should know of a follow-up that the resolver refused because of what cannot be had any more, such as
 /// perl-cleaner, which asks for all modules in one emerge. It built nothing; what is stale is found and built without
 /// that.
-#[must_use]
-pub fn refused(ran: &Ran) -> Option<String> {
+pub(crate) fn refused(ran: &Ran) -> Option<String> {
     let gone = |problem: &&Problem| matches!(problem.kind, ProblemKind::Missing | ProblemKind::Masked);
     let atom = ran.evidence.main_problem().filter(|_| ran.is_refused()).filter(gone)?.subject.as_deref()?;
     Some(format!(
@@ -206,8 +201,7 @@ pub fn refused(ran: &Ran) -> Option<String> {
 
 /// What is to be rebuilt apart from each other when the resolver refused all of it, since it cannot have what one of them needs; nothing
 /// when it did not, or there is only one. `visible` has the version of each atom.
-#[must_use]
-pub fn apart(report: &Report, atoms: &[String], visible: &Versions) -> Option<Vec<Target>> {
+pub(crate) fn apart(report: &Report, atoms: &[String], visible: &Versions) -> Option<Vec<Target>> {
     let Report::Ran(ran) = report else { return None };
     let target = |atom: &String| {
         let (_, slot) = atom.rsplit_once(':')?;
@@ -218,16 +212,14 @@ pub fn apart(report: &Report, atoms: &[String], visible: &Versions) -> Option<Ve
 
 /// Of what is stale, what is to be rebuilt: not what was `left` by earlier cycles as it is, nor what was
 /// `tried` in this one.
-#[must_use]
-pub fn to_rebuild(stale: Vec<Stale>, left: &[Stale], tried: &[Stale]) -> Vec<Stale> {
+pub(crate) fn to_rebuild(stale: Vec<Stale>, left: &[Stale], tried: &[Stale]) -> Vec<Stale> {
     let again = |stale: &Stale| !left.contains(stale) && !tried.iter().any(|tried| tried.is_as(stale));
     stale.into_iter().filter(again).collect()
 }
 
 /// Of what is to be rebuilt, that of which there is a binary package of a later build. It may have been built
 /// against what is there now, as in a container made anew, and is worth a try unless it was `taken` already.
-#[must_use]
-pub fn built_since(stale: &[Stale], binaries: &[Binary], taken: &[Stale]) -> Vec<Stale> {
+pub(crate) fn built_since(stale: &[Stale], binaries: &[Binary], taken: &[Stale]) -> Vec<Stale> {
     let later = |stale: &Stale, binary: &Binary| binary.cpv == stale.package && binary.built > stale.built;
     let worth = |stale: &&Stale| !taken.contains(stale) && binaries.iter().any(|binary| later(stale, binary));
     stale.iter().filter(worth).cloned().collect()
@@ -235,8 +227,7 @@ pub fn built_since(stale: &[Stale], binaries: &[Binary], taken: &[Stale]) -> Vec
 
 /// Of what is stale at the end, what a rebuild of this or an earlier cycle did not change. What was not
 /// rebuilt at all, because somebody left it out, is none of it.
-#[must_use]
-pub fn unchanged(stale: Vec<Stale>, left: &[Stale], tried: &[Stale]) -> Vec<Stale> {
+pub(crate) fn unchanged(stale: Vec<Stale>, left: &[Stale], tried: &[Stale]) -> Vec<Stale> {
     let rebuilt = |stale: &Stale| tried.iter().any(|tried| tried.is_as(stale) && tried.built != stale.built);
     stale.into_iter().filter(|stale| left.contains(stale) || rebuilt(stale)).collect()
 }

@@ -16,14 +16,14 @@ use crate::portage::output::circular::{Circle, Solution};
 use crate::portage::output::markers::ProblemKind;
 
 /// No wait for an attempt is longer, whatever the clock says.
-pub const LONGEST: Duration = Duration::from_hours(24);
+pub(crate) const LONGEST: Duration = Duration::from_hours(24);
 
 /// What to do about these failures, or all of them back when only a person can do something.
 ///
 /// # Errors
 ///
 /// The failures, each with a line of evidence about the attempts made.
-pub fn choose(
+pub(crate) fn choose(
     failures: Vec<Failure>,
     treated: &[Treated],
     config: &Config,
@@ -54,8 +54,7 @@ pub fn choose(
 }
 
 /// Portage's words about a circular dependency, when that is what stopped emerge.
-#[must_use]
-pub fn circle(report: &Report) -> Option<Vec<String>> {
+pub(crate) fn circle(report: &Report) -> Option<Vec<String>> {
     let (Report::Ran(ran) | Report::Planned { ran, .. }) = report else { return None };
     let problem = ran.evidence.main_problem().filter(|problem| problem.kind == ProblemKind::Circular)?;
     ran.evidence.failed.is_empty().then(|| problem.lines.clone())
@@ -70,7 +69,7 @@ fn in_vain(attempts: u32, mut failure: Failure) -> Failure {
 }
 
 /// Counts an attempt of a treatment.
-pub fn count(treatment: &Treatment, treated: &mut Vec<Treated>) {
+pub(crate) fn count(treatment: &Treatment, treated: &mut Vec<Treated>) {
     for package in &treatment.packages {
         match treated.iter_mut().find(|past| past.is_of(treatment.class, package)) {
             Some(past) => past.attempts = past.attempts.saturating_add(1),
@@ -85,7 +84,7 @@ pub fn count(treatment: &Treatment, treated: &mut Vec<Treated>) {
 }
 
 /// Writes down that a package was merged, however that came about.
-pub fn merged(package: &str, treated: &mut [Treated]) {
+pub(crate) fn merged(package: &str, treated: &mut [Treated]) {
     for past in treated.iter_mut().filter(|past| past.package == package) {
         past.cured = true;
     }
@@ -95,7 +94,7 @@ pub fn merged(package: &str, treated: &mut [Treated]) {
 const MOST_CIRCLES: u32 = 10;
 
 /// The solution to try next. One more attempt is counted with it.
-pub fn solution(circle: &Circle, cycle: &mut Cycle) -> Option<Solution> {
+pub(crate) fn solution(circle: &Circle, cycle: &mut Cycle) -> Option<Solution> {
     let solution = circle.solution(&solutions_tried(cycle)).filter(|_| cycle.circles < MOST_CIRCLES)?;
     cycle.circles += 1;
     Some(solution.clone())
@@ -107,8 +106,7 @@ fn solutions_tried(cycle: &Cycle) -> Vec<Solution> {
 
 /// What the builder would do about a circle, when it is met in a rehearsal; nothing when only a person can do
 /// something.
-#[must_use]
-pub fn ahead(circle: &Circle) -> Option<String> {
+pub(crate) fn ahead(circle: &Circle) -> Option<String> {
     let solution = circle.solution(&[])?;
     Some(format!(
         "{}; the builder breaks that by itself and builds {} with USE=\"{}\" first, and what else there is to build \
@@ -120,8 +118,7 @@ pub fn ahead(circle: &Circle) -> Option<String> {
 }
 
 /// What a person is told: the circle by name, and what was tried.
-#[must_use]
-pub fn given_up(mut failure: Failure, circle: &Circle, cycle: &Cycle) -> Failure {
+pub(crate) fn given_up(mut failure: Failure, circle: &Circle, cycle: &Cycle) -> Failure {
     if !circle.packages.is_empty() {
         failure.message = circle.complaint();
         if let Some(log) =
@@ -151,14 +148,13 @@ fn room_was_made(failure: &Failure, at: Step, treated: &[Treated]) -> bool {
 }
 
 /// Whether room is to be made: for each package, and for each step, once, and only where pruning makes any.
-#[must_use]
-pub fn wants_room(failures: &[Failure], at: Step, treated: &[Treated]) -> bool {
+pub(crate) fn wants_room(failures: &[Failure], at: Step, treated: &[Treated]) -> bool {
     let helps = |failure: &Failure| failure.class == Class::DiskFull && failure.may_pass;
     failures.iter().any(|failure| helps(failure) && !room_was_made(failure, at, treated))
 }
 
 /// Counts the attempt of a step that failed without a package; packages are counted when they are built.
-pub fn count_room(room: &Room, treated: &mut Vec<Treated>) {
+pub(crate) fn count_room(room: &Room, treated: &mut Vec<Treated>) {
     let full = room.failures.iter().filter(|failure| failure.class == Class::DiskFull);
     if full.clone().any(|failure| failure.package.is_none()) {
         let package = room.at.to_string();

@@ -22,7 +22,7 @@ const MOST: u32 = 200;
 
 /// What emerge is asked for next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     /// These versions; never empty.
     pub targets: Vec<Cpv>,
     /// Atoms to leave out.
@@ -31,7 +31,7 @@ pub struct Attempt {
 
 /// What came of an attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tried {
+pub(crate) struct Tried {
     /// What it merged.
     pub merged: Vec<Cpv>,
     /// What was tried and failed.
@@ -48,8 +48,7 @@ pub struct Tried {
 
 impl Tried {
     /// What a run of emerge showed.
-    #[must_use]
-    pub fn of(ran: &Ran) -> Self {
+    pub(crate) fn of(ran: &Ran) -> Self {
         let failed = ran.evidence.failed.iter().filter(|failed| !matches!(failed.how, How::Dropped(_)));
         let problem = ran.evidence.main_problem();
         let lines = problem.map(|problem| problem.lines.as_slice()).unwrap_or_default();
@@ -75,7 +74,7 @@ impl Tried {
 
 /// The rest of a build, on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rest {
+pub(crate) struct Rest {
     left: Vec<Target>,
     exclude: Vec<String>,
     failed: Vec<String>,
@@ -89,8 +88,7 @@ pub struct Rest {
 
 impl Rest {
     /// Sets out to build these, without what is left out and what has failed, as `category/name:slot`.
-    #[must_use]
-    pub fn begin(targets: &[Target], exclude: &[String], failed: &[String]) -> Self {
+    pub(crate) fn begin(targets: &[Target], exclude: &[String], failed: &[String]) -> Self {
         Self {
             left: targets.to_vec(),
             exclude: exclude.to_vec(),
@@ -103,7 +101,7 @@ impl Rest {
     }
 
     /// What to try next; nothing when all is done that can be.
-    pub fn attempt(&mut self) -> Option<Attempt> {
+    pub(crate) fn attempt(&mut self) -> Option<Attempt> {
         if self.attempts >= MOST {
             let rest = std::mem::take(&mut self.left);
             self.refuse(rest, "was given up on, after too many attempts");
@@ -118,7 +116,7 @@ impl Rest {
     }
 
     /// Takes in what came of it.
-    pub fn note(&mut self, tried: &Tried) {
+    pub(crate) fn note(&mut self, tried: &Tried) {
         for package in &tried.failed {
             let target = self.left.iter().find(|target| target.package == *package);
             // What was pulled in beside is known by its name alone.
@@ -154,8 +152,7 @@ impl Rest {
     }
 
     /// What was not tried, and why.
-    #[must_use]
-    pub fn untried(self) -> Vec<Untried> {
+    pub(crate) fn untried(self) -> Vec<Untried> {
         self.untried
     }
 

@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_hours(24 * 60);
 
 /// Why no key can be chosen, or the one that was cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub(crate) enum Unusable {
     /// The configuration names one that is not there.
     #[error("the key {0} of publish.sign_key is not among the secret keys")]
     Missing(String),
@@ -37,7 +37,12 @@ pub enum Unusable {
 ///
 /// # Errors
 /// When it is not clear which, or it is no good any more.
-pub fn choose(keys: Vec<Key>, wanted: &SignKey, home: &str, now: Timestamp) -> Result<Option<Key>, Unusable> {
+pub(crate) fn choose(
+    keys: Vec<Key>,
+    wanted: &SignKey,
+    home: &str,
+    now: Timestamp,
+) -> Result<Option<Key>, Unusable> {
     let key = match wanted {
         SignKey::Unsigned => None,
         SignKey::Only => {
@@ -67,8 +72,7 @@ pub fn choose(keys: Vec<Key>, wanted: &SignKey, home: &str, now: Timestamp) -> R
 }
 
 /// What people have to know about the key that releases are signed with, in one sentence.
-#[must_use]
-pub fn warning(key: Option<&Key>, wanted: &SignKey, home: &str, now: Timestamp) -> Option<String> {
+pub(crate) fn warning(key: Option<&Key>, wanted: &SignKey, home: &str, now: Timestamp) -> Option<String> {
     let Some(key) = key else {
         let unsigned = "releases are not signed, since there is no gpg here, or no key in publish.gpg_home, and clients refuse them unless \
                         their binrepos.conf says verify-signature = false; try: emerge --oneshot app-crypt/gnupg, or gbsup key init (or, to \
@@ -85,8 +89,7 @@ pub fn warning(key: Option<&Key>, wanted: &SignKey, home: &str, now: Timestamp) 
 }
 
 /// What lets a key live longer.
-#[must_use]
-pub fn extend(key: &Key, home: &str) -> String {
+pub(crate) fn extend(key: &Key, home: &str) -> String {
     format!(
         "gpg --homedir {home} --quick-set-expire {} 2y, and give clients the new public key",
         key.fingerprint
@@ -94,8 +97,7 @@ pub fn extend(key: &Key, home: &str) -> String {
 }
 
 /// A day in UTC.
-#[must_use]
-pub fn day(at: Timestamp) -> String {
+pub(crate) fn day(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).date().to_string()
 }
 

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 /// A handle on standard output. Clones share it.
 #[derive(Clone)]
-pub struct Console {
+pub(crate) struct Console {
     shared: Arc<Shared>,
 }
 
@@ -52,7 +52,7 @@ struct Queue {
 
 impl Console {
     /// Takes over a descriptor, standard output as a rule.
-    pub fn start(descriptor: impl AsFd) -> io::Result<Self> {
+    pub(crate) fn start(descriptor: impl AsFd) -> io::Result<Self> {
         let output = private(descriptor.as_fd())?;
         let shared =
             Arc::new(Shared { queue: Mutex::default(), filled: Condvar::new(), drained: Condvar::new() });
@@ -62,7 +62,7 @@ impl Console {
     }
 
     /// Hands over whole lines of a job. May wait a moment; true when they were taken.
-    pub fn lines(&self, lines: &[u8]) -> bool {
+    pub(crate) fn lines(&self, lines: &[u8]) -> bool {
         let mut queue = self.lock();
         if !queue.dropping && queue.bytes + lines.len() > CAPACITY {
             let full = |queue: &mut Queue| queue.bytes > 0 && queue.bytes + lines.len() > CAPACITY;
@@ -83,7 +83,7 @@ impl Console {
     }
 
     /// Hands over a line of gbsup itself. Never waits.
-    pub fn own(&self, line: &[u8]) {
+    pub(crate) fn own(&self, line: &[u8]) {
         let mut queue = self.lock();
         if queue.bytes + line.len() > CAPACITY + RESERVE {
             queue.lose(line);
@@ -94,13 +94,12 @@ impl Console {
     }
 
     /// How many lines were dropped since the start.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
+    pub(crate) fn lost(&self) -> u64 {
         self.lock().lost
     }
 
     /// Waits until everything is written, or this long.
-    pub fn flush(&self, at_most: Duration) {
+    pub(crate) fn flush(&self, at_most: Duration) {
         let queue = self.lock();
         let busy = |queue: &mut Queue| queue.bytes > 0 || queue.writing;
         drop(self.shared.drained.wait_timeout_while(queue, at_most, busy));

@@ -3,7 +3,7 @@
 
 pub(crate) mod build;
 pub(crate) mod configuration;
-pub mod console;
+pub(crate) mod console;
 pub(crate) mod delivery;
 pub(crate) mod engine;
 pub(crate) mod facts;
@@ -14,6 +14,6 @@ pub(crate) mod live;
 pub(crate) mod locks;
 pub(crate) mod places;
 pub(crate) mod process;
-pub mod prune;
-pub mod rehearse;
+pub(crate) mod prune;
+pub(crate) mod rehearse;
 pub(crate) mod unusable;

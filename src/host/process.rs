@@ -75,13 +75,11 @@ impl Handle {
     }
 
     /// Whether the job was told to stop.
-    #[must_use]
     pub(crate) fn stopped(&self) -> bool {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).told.is_some()
     }
 
     /// The process that leads the job's session, while one runs.
-    #[must_use]
     pub(crate) fn leader(&self) -> Option<i32> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).leader.map(Pid::as_raw)
     }
@@ -371,7 +369,6 @@ impl Sink for Capture<'_> {
 
 /// The answer of a command of Portage, for whoever has no job to run it in; nothing when it could not be started. `more` is
 /// `build.environment`.
-#[must_use]
 pub(crate) fn ask_here(more: &[String], command: &Command) -> Option<Vec<u8>> {
     let mut nowhere = io::sink();
     let mut sink = Capture { file: &mut nowhere, text: Vec::new() };

@@ -26,7 +26,7 @@ use crate::portage::output::scanner::Scanner;
 const LOG: &str = "/run/gbsup/plan-now.log";
 
 /// What Portage would do.
-pub struct Rehearsal {
+pub(crate) struct Rehearsal {
     /// What it would merge.
     pub plan: Plan,
     /// What it would not build although it is wanted, one sentence each.
@@ -37,7 +37,7 @@ pub struct Rehearsal {
 }
 
 /// Asks Portage what a build with this configuration would do. Fails with what stands in its way.
-pub fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
+pub(crate) fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
     let log = open_log().map_err(|problem| {
         vec![Failure::new(Class::Internal, format!("the log {LOG} cannot be written: {problem}"))]
     })?;

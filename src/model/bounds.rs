@@ -21,8 +21,7 @@ const COMMANDS: usize = 20;
 const COMMAND: usize = 8 << 10;
 
 /// The text, or its beginning and a sign that it is no more than that.
-#[must_use]
-pub fn cut(text: &str, bytes: usize) -> Cow<'_, str> {
+pub(crate) fn cut(text: &str, bytes: usize) -> Cow<'_, str> {
     if text.len() <= bytes + MARK.len() {
         return Cow::Borrowed(text);
     }
@@ -30,7 +29,7 @@ pub fn cut(text: &str, bytes: usize) -> Cow<'_, str> {
 }
 
 /// Makes what is kept of failures bearable. Which packages failed, and why in a sentence, stays of every one.
-pub fn keep(failures: &mut [Failure]) {
+pub(crate) fn keep(failures: &mut [Failure]) {
     let mut room = EVIDENCE;
     for failure in failures {
         shorten(&mut failure.message, SENTENCE);

@@ -22,8 +22,7 @@ impl Estimate {
     ///
     /// The range is never narrower than a tenth to each side, and from a single build it is wide:
     /// one build says little about the next.
-    #[must_use]
-    pub fn of(mut seconds: Vec<u64>) -> Option<Self> {
+    pub(crate) fn of(mut seconds: Vec<u64>) -> Option<Self> {
         seconds.sort_unstable();
         let likely = quantile(&seconds, 2, 4)?;
         let (low, high) = match seconds.as_slice() {
@@ -110,8 +109,7 @@ impl Estimates {
     }
 
     /// What this package takes; nothing when it was never completed here in this way.
-    #[must_use]
-    pub fn of(&self, package: &Cpv, binary: bool) -> Option<Estimate> {
+    pub(crate) fn of(&self, package: &Cpv, binary: bool) -> Option<Estimate> {
         self.kind(binary).packages.get(package.cp()).copied()
     }
 

@@ -25,8 +25,7 @@ macro_rules! classes {
             pub const ALL: &'static [Self] = &[$(Self::$class),*];
 
             /// Whether it comes back.
-            #[must_use]
-            pub fn remains(self) -> Remains {
+            pub(crate) fn remains(self) -> Remains {
                 match self {
                     $(Self::$class => Remains::$remains,)*
                 }
@@ -154,8 +153,7 @@ impl Failure {
     }
 
     /// Older failures and newer ones together, of each package the newer.
-    #[must_use]
-    pub fn newest(mut older: Vec<Self>, newer: Vec<Self>) -> Vec<Self> {
+    pub(crate) fn newest(mut older: Vec<Self>, newer: Vec<Self>) -> Vec<Self> {
         let again: HashSet<Option<&String>> = newer.iter().map(|new| new.package.as_ref()).collect();
         older.retain(|old| old.package.is_none() || !again.contains(&old.package.as_ref()));
         older.extend(newer);

@@ -19,16 +19,14 @@ impl Fingerprint {
     pub const SCHEMA: u32 = 1;
 
     /// Of these facts.
-    #[must_use]
-    pub fn of(mut facts: Vec<Fact>) -> Self {
+    pub(crate) fn of(mut facts: Vec<Fact>) -> Self {
         facts.sort_unstable();
         facts.dedup();
         Self { schema: Self::SCHEMA, facts }
     }
 
     /// The same beside packages of which one demands this kernel.
-    #[must_use]
-    pub fn demanding(mut self, kernel: Option<&Demanding>) -> Self {
+    pub(crate) fn demanding(mut self, kernel: Option<&Demanding>) -> Self {
         self.facts.retain(|fact| fact.kind != KERNEL);
         self.facts.extend(kernel.map(|Demanding { package, demand }| Fact {
             kind: KERNEL.to_owned(),

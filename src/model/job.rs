@@ -92,8 +92,7 @@ pub struct Package {
 
 impl Package {
     /// The ebuild phase, or what is known instead.
-    #[must_use]
-    pub fn phase_in_words(&self) -> Option<String> {
+    pub(crate) fn phase_in_words(&self) -> Option<String> {
         if self.merging { Some("merge".to_owned()) } else { self.phase.clone() }
     }
 }
@@ -180,12 +179,12 @@ impl Job {
     }
 
     /// The packages being copied to the live file system.
-    pub fn merging(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn merging(&self) -> impl Iterator<Item = &str> {
         self.packages.iter().filter(|(_, package)| package.merging).map(|(cpv, _)| cpv.as_str())
     }
 
     /// Takes in what the output told. Returns what belongs into the history.
-    pub fn note(&mut self, progress: &Progress, now: Now) -> Option<Record> {
+    pub(crate) fn note(&mut self, progress: &Progress, now: Now) -> Option<Record> {
         if !matches!(progress, Progress::Jobs { .. }) {
             self.locked = None;
         }
@@ -233,7 +232,7 @@ impl Job {
     }
 
     /// Takes in what Portage says of itself when it is asked.
-    pub fn look(&mut self, jobs: &[LiveJob]) {
+    pub(crate) fn look(&mut self, jobs: &[LiveJob]) {
         for live in jobs {
             if let Some(package) = self.packages.get_mut(live.package.as_str()) {
                 package.phase.clone_from(&live.phase);
@@ -288,8 +287,7 @@ impl Job {
 
     /// What the history is told about the packages that failed, once it is known why. A package that
     /// failed before its work began (in `pkg_pretend`) is in no other record.
-    #[must_use]
-    pub fn reasons(&self, failures: &[Failure], now: Now) -> Vec<Record> {
+    pub(crate) fn reasons(&self, failures: &[Failure], now: Now) -> Vec<Record> {
         let reason = |failure: &Failure| {
             // An atom that nothing satisfies is no package.
             let package = Cpv::parse(failure.package.as_ref()?.as_bytes())?.to_string();
@@ -332,8 +330,7 @@ impl Job {
 
     /// Begins to stop the job. Asked again for the same end it goes on to the next stage at once;
     /// for another end, that is what follows and its bounds hold. Returns the signal to send now.
-    #[must_use]
-    pub fn stop(&mut self, then: Then, grace: Duration, now: Now) -> Option<Force> {
+    pub(crate) fn stop(&mut self, then: Then, grace: Duration, now: Now) -> Option<Force> {
         let stage = match &self.halt {
             Some(halt) if halt.then == then => return self.advance(grace, now),
             Some(halt) => halt.stage,
@@ -345,8 +342,7 @@ impl Job {
     }
 
     /// Sends the next signal when its time has come, or INT as soon as no merge is on its way.
-    #[must_use]
-    pub fn escalate(&mut self, grace: Duration, now: Now) -> Option<Force> {
+    pub(crate) fn escalate(&mut self, grace: Duration, now: Now) -> Option<Force> {
         let due = self.deadline().is_some_and(|deadline| now.mono >= deadline);
         let merging = self.merging().next().is_some();
         let free = !merging && self.halt.as_ref().is_some_and(|halt| halt.stage == Stage::Merging);
@@ -380,8 +376,7 @@ pub struct Tally {
 
 impl Tally {
     /// Merged in all.
-    #[must_use]
-    pub fn done(self) -> u64 {
+    pub(crate) fn done(self) -> u64 {
         self.binary + self.source
     }
 
@@ -391,8 +386,7 @@ impl Tally {
     }
 
     /// The two together.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             binary: self.binary + other.binary,
             source: self.source + other.source,

@@ -69,14 +69,12 @@ pub fn is_remembered(failure: &Failure) -> bool {
 
 impl KnownFailure {
     /// What `--exclude` is given: `category/name:slot`. Other slots of the package are others.
-    #[must_use]
-    pub fn atom(&self) -> String {
+    pub(crate) fn atom(&self) -> String {
         atom(&self.package, &self.slot)
     }
 
     /// The failure as far as it is remembered.
-    #[must_use]
-    pub fn failure(&self) -> Failure {
+    pub(crate) fn failure(&self) -> Failure {
         Failure {
             package: Some(self.package.to_string()),
             phase: self.phase.clone(),
@@ -86,14 +84,12 @@ impl KnownFailure {
     }
 
     /// Whether an atom that a person wrote means it.
-    #[must_use]
-    pub fn is_meant_by(&self, atoms: &[String]) -> bool {
+    pub(crate) fn is_meant_by(&self, atoms: &[String]) -> bool {
         atoms.iter().any(|atom| cpv::excludes(atom, self.package.cp(), &self.slot))
     }
 
     /// Whether it is installed although it failed: of all phases that of `pkg_postinst` alone comes after the merge.
-    #[must_use]
-    pub fn is_half_done(&self) -> bool {
+    pub(crate) fn is_half_done(&self) -> bool {
         self.phase.as_deref() == Some("postinst")
     }
 
@@ -106,13 +102,12 @@ impl KnownFailure {
 }
 
 /// `category/name:slot`.
-#[must_use]
-pub fn atom(package: &Cpv, slot: &str) -> String {
+pub(crate) fn atom(package: &Cpv, slot: &str) -> String {
     format!("{}:{slot}", package.cp())
 }
 
 /// Leaves of these failures those of packages that are among the known ones, or those that are not.
-pub fn retain(failures: &mut Vec<Failure>, known: &[KnownFailure], among: bool) {
+pub(crate) fn retain(failures: &mut Vec<Failure>, known: &[KnownFailure], among: bool) {
     let known: HashSet<&str> = known.iter().map(|past| past.package.as_str()).collect();
     failures.retain(|failure| failure.package.as_deref().is_some_and(|it| known.contains(it)) == among);
 }
@@ -142,7 +137,7 @@ pub fn repeated<'a>(
 }
 
 /// Writes down what failed of a plan. Where a file system was full nobody knows what that did to the others.
-pub fn remember(
+pub(crate) fn remember(
     known: &mut Vec<KnownFailure>,
     failures: &[Failure],
     plan: &Plan,
@@ -192,7 +187,12 @@ pub fn remember(
 /// Forgets what a plan of everything has no use for: another version took its place, or nothing needs it any
 /// more. `skipped` is left out of it for good, `for_now` only for this cycle, and with that whatever nothing
 /// else needs.
-pub fn forget_unwanted(known: &mut Vec<KnownFailure>, plan: &Plan, skipped: &[String], for_now: &[String]) {
+pub(crate) fn forget_unwanted(
+    known: &mut Vec<KnownFailure>,
+    plan: &Plan,
+    skipped: &[String],
+    for_now: &[String],
+) {
     let mut slots: HashMap<(&str, &str), &Planned> = HashMap::new();
     for planned in &plan.packages {
         slots.entry((planned.cpv.cp(), &planned.slot)).or_insert(planned);
@@ -208,13 +208,12 @@ pub fn forget_unwanted(known: &mut Vec<KnownFailure>, plan: &Plan, skipped: &[St
 }
 
 /// Packages that are installed although they failed, as `category/name-version`.
-#[must_use]
-pub fn half_done(known: &[KnownFailure]) -> Vec<String> {
+pub(crate) fn half_done(known: &[KnownFailure]) -> Vec<String> {
     known.iter().filter(|past| past.is_half_done()).map(|past| past.package.to_string()).collect()
 }
 
 /// Has everything tried again in this cycle. What is left out of it is not tried in a later one for that.
-pub fn ask_again(known: &mut [KnownFailure], cycle: u64) {
+pub(crate) fn ask_again(known: &mut [KnownFailure], cycle: u64) {
     for past in known {
         past.asked = Some(cycle);
     }

@@ -84,14 +84,12 @@ const REMOVED_PART: u64 = 16;
 
 impl Place {
     /// Nothing is left.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.free < FULL.min(self.size / 2) || self.no_inodes()
     }
 
     /// So little is left that whoever says that there was no space may be believed.
-    #[must_use]
-    pub fn is_short(&self) -> bool {
+    pub(crate) fn is_short(&self) -> bool {
         self.is_full() || self.free < REMOVED.min(self.size / REMOVED_PART).max(FULL)
     }
 
@@ -101,8 +99,7 @@ impl Place {
 
     /// `no space is left on /var/tmp/portage, the build directory (a tmpfs of 3.0 MiB)`, or of a directory that is
     /// no file system of its own `no space is left on /, with the build directory /var/tmp/portage (...)`
-    #[must_use]
-    pub fn complaint(&self) -> String {
+    pub(crate) fn complaint(&self) -> String {
         let what = match self.purpose {
             Purpose::Build => "the build directory",
             Purpose::Sources => "DISTDIR",
@@ -122,8 +119,7 @@ impl Place {
     }
 
     /// What shows it, and for a tmpfs how to give it more: that is said when the container is made.
-    #[must_use]
-    pub fn remedies(&self) -> Vec<String> {
+    pub(crate) fn remedies(&self) -> Vec<String> {
         let option = if self.no_inodes() { "-i" } else { "-h" };
         let mut commands = vec![format!("df {option} {}", self.path)];
         if self.in_memory {
@@ -142,24 +138,21 @@ impl Place {
 
 impl Machine {
     /// All uses, those first by which a build meets a full file system.
-    pub const USES: [Purpose; 6] =
+    pub(crate) const USES: [Purpose; 6] =
         [Purpose::Build, Purpose::Packages, Purpose::Logs, Purpose::Root, Purpose::Sources, Purpose::Scratch];
 
     /// The first of these uses whose file system is full.
-    #[must_use]
-    pub fn full(&self, uses: &[Purpose]) -> Option<&Place> {
+    pub(crate) fn full(&self, uses: &[Purpose]) -> Option<&Place> {
         self.first(uses, Place::is_full)
     }
 
     /// The first of these uses whose file system may have been full: to be asked only about somebody who said so.
-    #[must_use]
-    pub fn short(&self, uses: &[Purpose]) -> Option<&Place> {
+    pub(crate) fn short(&self, uses: &[Purpose]) -> Option<&Place> {
         self.full(uses).or_else(|| self.first(uses, Place::is_short))
     }
 
     /// The file system with this use.
-    #[must_use]
-    pub fn place(&self, purpose: Purpose) -> Option<&Place> {
+    pub(crate) fn place(&self, purpose: Purpose) -> Option<&Place> {
         self.places.iter().find(|place| place.purpose == purpose)
     }
 
@@ -169,15 +162,13 @@ impl Machine {
     }
 
     /// Whether pruning may free something where it is short of.
-    #[must_use]
-    pub fn can_be_pruned(&self) -> bool {
+    pub(crate) fn can_be_pruned(&self) -> bool {
         self.places.iter().any(|place| place.prunable && place.is_short())
     }
 
     /// Why no process could be made, when the kernel says so, and what to type. `words` tells whether somebody
     /// complained that none could be made, which a limit of users needs: the kernel does not count that.
-    #[must_use]
-    pub fn too_many_processes(&self, words: bool) -> Option<(String, String)> {
+    pub(crate) fn too_many_processes(&self, words: bool) -> Option<(String, String)> {
         if self.refused.is_some_and(|refused| refused > 0) {
             let limit = self.process_limit.map_or_else(String::new, |limit| format!(" of {limit}"));
             let more = self.process_limit.unwrap_or(0).saturating_mul(4).max(4096);
@@ -203,23 +194,20 @@ impl Machine {
     }
 
     /// What the counter of the container's memory group says, when memory ran out.
-    #[must_use]
-    pub fn memory(&self) -> Option<String> {
+    pub(crate) fn memory(&self) -> Option<String> {
         let kills = self.oom_kills.filter(|kills| *kills > 0)?;
         let processes = if kills == 1 { "process" } else { "processes" };
         Some(format!("killed by the kernel for lack of memory meanwhile: {kills} {processes} (oom_kill)"))
     }
 
     /// What to type to give the container more memory, where it is its own limit that was reached.
-    #[must_use]
-    pub fn more_memory(&self) -> Option<String> {
+    pub(crate) fn more_memory(&self) -> Option<String> {
         let mib = (self.memory_limit? >> 20).saturating_mul(2).max(1);
         Some(format!("docker update --memory {mib}m --memory-swap {mib}m {} # on the host", self.container))
     }
 
     /// `the container may use 512 MiB`
-    #[must_use]
-    pub fn memory_in_words(&self) -> Option<String> {
+    pub(crate) fn memory_in_words(&self) -> Option<String> {
         self.memory_limit.map(|limit| format!("the container may use {}", size(limit)))
     }
 }

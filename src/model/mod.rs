@@ -5,33 +5,33 @@
 //! Deadlines are kept in monotonic time and written down in wall time, so that a clock that jumps
 //! moves nothing while the process lives.
 
-pub mod bounds;
+pub(crate) mod bounds;
 pub mod estimates;
-pub mod event;
+pub(crate) mod event;
 pub mod failure;
 pub mod fingerprint;
 pub mod job;
 pub mod known;
 pub mod machine;
-pub mod narrowing;
+pub(crate) mod narrowing;
 pub mod notice;
 pub mod offer;
 pub mod prune;
-pub mod ran;
+pub(crate) mod ran;
 pub mod rebuilds;
 pub mod records;
 pub mod release;
 pub mod remedy;
 pub mod request;
-pub mod server;
+pub(crate) mod server;
 pub mod skip;
 pub mod stall;
 pub mod state;
 pub mod status;
-pub mod step;
-pub mod sync;
+pub(crate) mod step;
+pub(crate) mod sync;
 pub mod told;
-pub mod verified;
+pub(crate) mod verified;
 pub mod work;
 
 use std::time::Duration;

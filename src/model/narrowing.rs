@@ -86,8 +86,7 @@ pub struct Cause {
 
 impl Narrowing {
     /// Leaves these out of a plan.
-    #[must_use]
-    pub fn begin(cause: Cause, plan: &Plan) -> Self {
+    pub(crate) fn begin(cause: Cause, plan: &Plan) -> Self {
         let whole = plan.packages.iter().map(|planned| planned.cpv.clone()).collect();
         let stays = |planned: &&Planned| {
             !cause.atoms.iter().any(|atom| cpv::excludes(atom, planned.cpv.cp(), &planned.slot))
@@ -97,14 +96,12 @@ impl Narrowing {
     }
 
     /// Whether the plan that comes next leaves out what a person does.
-    #[must_use]
-    pub fn heeds_people(&self) -> bool {
+    pub(crate) fn heeds_people(&self) -> bool {
         *self != Self::Whole
     }
 
     /// What is left out.
-    #[must_use]
-    pub fn atoms(&self) -> &[String] {
+    pub(crate) fn atoms(&self) -> &[String] {
         match self {
             Self::AtWork { atoms, .. } | Self::Done { atoms, .. } => atoms,
             Self::None | Self::Whole | Self::InVain => &[],
@@ -112,8 +109,7 @@ impl Narrowing {
     }
 
     /// What is left out to begin with.
-    #[must_use]
-    pub fn cause(&self) -> &[String] {
+    pub(crate) fn cause(&self) -> &[String] {
         match self {
             Self::AtWork { cause, .. } | Self::Done { cause, .. } => &cause.atoms,
             Self::None | Self::Whole | Self::InVain => &[],
@@ -121,8 +117,7 @@ impl Narrowing {
     }
 
     /// What waits, as the plan of everything had it.
-    #[must_use]
-    pub fn rest(&self) -> &[Planned] {
+    pub(crate) fn rest(&self) -> &[Planned] {
         match self {
             Self::Done { rest, .. } => rest,
             _ => &[],
@@ -131,8 +126,7 @@ impl Narrowing {
 
     /// Takes in a plan without what is left out. True: it has what the plan of everything had not, and there
     /// has to be another.
-    #[must_use]
-    pub fn next(&mut self, plan: &Plan) -> bool {
+    pub(crate) fn next(&mut self, plan: &Plan) -> bool {
         let Self::AtWork { atoms, whole, rounds, .. } = self else { return false };
         let names: BTreeSet<&str> = whole.iter().map(Cpv::cp).collect();
         let whole: BTreeSet<&Cpv> = whole.iter().collect();
@@ -151,8 +145,7 @@ impl Narrowing {
 
     /// Takes in that there is no plan without what is left out, because `needed_by` need it; the nearest first.
     /// True: there has to be another. When there is none to be had, everything waits.
-    #[must_use]
-    pub fn fails(&mut self, needed_by: &[Cpv]) -> bool {
+    pub(crate) fn fails(&mut self, needed_by: &[Cpv]) -> bool {
         match self {
             Self::Whole => {
                 *self = Self::InVain;
@@ -182,7 +175,7 @@ impl Narrowing {
     }
 
     /// Takes in that this was merged after all.
-    pub fn merged(&mut self, package: &str) {
+    pub(crate) fn merged(&mut self, package: &str) {
         if let Self::Done { waits, rest, .. } = self {
             waits.retain(|waiting| waiting.as_str() != package);
             rest.retain(|waiting| waiting.cpv.as_str() != package);
@@ -190,8 +183,7 @@ impl Narrowing {
     }
 
     /// What a person should know about it, in one sentence.
-    #[must_use]
-    pub fn sentence(&self) -> Option<String> {
+    pub(crate) fn sentence(&self) -> Option<String> {
         match self {
             Self::Done { waits, cause, .. } if !waits.is_empty() => {
                 let named: Vec<&str> = waits.iter().take(NAMED).map(Cpv::as_str).collect();

@@ -29,8 +29,7 @@ pub enum Way {
 
 impl Way {
     /// The ways that messages go by this configuration.
-    #[must_use]
-    pub fn of_messages(config: &Notify) -> Vec<Self> {
+    pub(crate) fn of_messages(config: &Notify) -> Vec<Self> {
         let command = (!config.command.is_empty()).then_some(Self::Command);
         let webhook = config.webhook.as_ref().map(|_| Self::Webhook);
         command.into_iter().chain(webhook).collect()
@@ -61,7 +60,7 @@ pub struct Note {
 }
 
 /// Sentences about what is wrong, by something that stays the same as long as it is the same trouble.
-pub type Wrong = BTreeMap<String, String>;
+pub(crate) type Wrong = BTreeMap<String, String>;
 
 /// What survives a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -90,8 +90,7 @@ pub struct Broken {
 
 impl Broken {
     /// Whether another one is the same trouble, whoever suffers from it by now.
-    #[must_use]
-    pub fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         (&self.package, &self.slot, &self.what) == (&other.package, &other.slot, &other.what)
     }
 }

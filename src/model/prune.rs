@@ -53,8 +53,7 @@ impl Kind {
     ];
 
     /// How it is called.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Leftover => "failed build",
             Self::Quarantined => "set aside",
@@ -137,8 +136,7 @@ pub struct Removal {
 
 impl Removal {
     /// Why it goes, in a few words.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
+    pub(crate) fn reason(&self) -> &'static str {
         match (self.kind, self.why) {
             (Kind::Binpkg, Why::Old) => "nothing needs it",
             (Kind::EmergeLog | Kind::Messages, _) => "its older half: it is longer than [prune] emerge_log",
@@ -152,8 +150,7 @@ impl Removal {
     }
 
     /// `source /d/x.tar.gz, unchanged for 41 d: old enough`
-    #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let age = in_words(Duration::from_secs(self.age));
         let path = shell_word(&self.path.display().to_string());
         if matches!(self.kind, Kind::EmergeLog | Kind::Messages | Kind::History) {

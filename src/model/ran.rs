@@ -48,28 +48,24 @@ pub struct Ran {
 
 impl Ran {
     /// Whether packages failed, each by itself, and nothing else stopped the command.
-    #[must_use]
-    pub fn failed_by_package(&self) -> bool {
+    pub(crate) fn failed_by_package(&self) -> bool {
         self.exit != Exit::Code(0) && !self.is_cut_short() && !self.evidence.failed.is_empty()
     }
 
     /// Whether the command refused all that it was asked for, before it tried any of it.
-    #[must_use]
-    pub fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         let tried = !self.evidence.failed.is_empty() || !self.evidence.merged.is_empty();
         self.exit != Exit::Code(0) && !self.is_cut_short() && !tried
     }
 
     /// Whether the command did not come to an end of its own.
-    #[must_use]
-    pub fn is_cut_short(&self) -> bool {
+    pub(crate) fn is_cut_short(&self) -> bool {
         let stopped = |problem: &Problem| problem.kind == ProblemKind::Interrupted;
         !matches!(self.exit, Exit::Code(_)) || self.evidence.problems.iter().any(stopped)
     }
 
     /// Two commands as one: this one came after another, of which packages had failed.
-    #[must_use]
-    pub fn after(mut self, before: Option<Self>) -> Self {
+    pub(crate) fn after(mut self, before: Option<Self>) -> Self {
         let Some(before) = before else { return self };
         if self.exit == Exit::Code(0) {
             self.exit = before.exit;

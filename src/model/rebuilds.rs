@@ -12,10 +12,10 @@ use crate::portage::names::cpv::Cpv;
 const COMPILER: &str = "sys-devel/gcc";
 
 /// Of each package the directories that are named after versions.
-pub type Directories = BTreeMap<Cpv, BTreeSet<Versioned>>;
+pub(crate) type Directories = BTreeMap<Cpv, BTreeSet<Versioned>>;
 
 /// Sub-slots by slot by `category/package`.
-pub type Slots = BTreeMap<String, BTreeMap<String, String>>;
+pub(crate) type Slots = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The words of each variable that says what to build for, such as `PYTHON_TARGETS`.
 pub type Targets = BTreeMap<String, BTreeSet<String>>;
@@ -23,7 +23,7 @@ pub type Targets = BTreeMap<String, BTreeSet<String>>;
 /// How the system was when a cycle was done. On the volume as `state/installed.json`; the next cycle is
 /// compared with it, however often that is interrupted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled {
+pub(crate) struct Settled {
     /// What was installed.
     pub slots: Slots,
     /// What it was built for.

@@ -194,20 +194,17 @@ pub struct CycleRow {
 
 impl CycleRow {
     /// How many packages were built from source.
-    #[must_use]
-    pub fn built(&self) -> usize {
+    pub(crate) fn built(&self) -> usize {
         self.count(|package| package.outcome == PackageOutcome::Built && !package.binary)
     }
 
     /// How many packages came from a binpkg.
-    #[must_use]
-    pub fn binary(&self) -> usize {
+    pub(crate) fn binary(&self) -> usize {
         self.count(|package| package.outcome == PackageOutcome::Built && package.binary)
     }
 
     /// How many packages failed and were not built later in the cycle.
-    #[must_use]
-    pub fn failed(&self) -> usize {
+    pub(crate) fn failed(&self) -> usize {
         self.count(|package| package.outcome == PackageOutcome::Failed)
     }
 
@@ -233,15 +230,13 @@ pub struct PredictionRow {
 impl PredictionRow {
     /// By which part of the time it took the likely time was wrong, in per cent; nothing when it is
     /// not over or took less than a second.
-    #[must_use]
-    pub fn error(&self) -> Option<u64> {
+    pub(crate) fn error(&self) -> Option<u64> {
         let took = self.took?;
         (self.eta.likely.abs_diff(took) * 100).checked_div(took)
     }
 
     /// Whether it took as long as was said, from the low to the high end.
-    #[must_use]
-    pub fn in_range(&self) -> bool {
+    pub(crate) fn in_range(&self) -> bool {
         self.took.is_some_and(|took| (self.eta.low..=self.eta.high).contains(&took))
     }
 }

@@ -127,8 +127,7 @@ pub struct Treated {
 
 impl Remedy {
     /// It does not begin before.
-    #[must_use]
-    pub fn due(&self) -> Option<Timestamp> {
+    pub(crate) fn due(&self) -> Option<Timestamp> {
         match self {
             Self::Again(treatment) => treatment.due,
             Self::Untangle(_) | Self::Room(_) => None,
@@ -136,8 +135,7 @@ impl Remedy {
     }
 
     /// The class of failure it is for, the packages, and what is done, in a few words: for the history.
-    #[must_use]
-    pub fn deed(&self) -> (Class, Vec<String>, String) {
+    pub(crate) fn deed(&self) -> (Class, Vec<String>, String) {
         match self {
             Self::Again(treatment) => {
                 let what = match treatment.change() {
@@ -158,20 +156,18 @@ impl Remedy {
     }
 
     /// What is going on, in one sentence. `left` is the time until it begins.
-    #[must_use]
-    pub fn sentence(&self, left: Option<Duration>, config: &Config) -> String {
+    pub(crate) fn sentence(&self, left: Option<Duration>, config: &Config) -> String {
         match self {
             Self::Again(treatment) => treatment.sentence(left, config),
             Self::Untangle(untangling) => untangling.sentence(),
-            Self::Room(room) => room.sentence(),
+            Self::Room(_) => Room::sentence(),
         }
     }
 }
 
 impl Treatment {
     /// What this attempt does otherwise than the one before.
-    #[must_use]
-    pub fn change(&self) -> Change {
+    pub(crate) fn change(&self) -> Change {
         Again::of(self.class).map_or(Change::Nothing, |again| (again.change)(self.before))
     }
 
@@ -208,8 +204,7 @@ impl Treated {
     }
 
     /// What became of it, in one sentence; nothing while it is not known.
-    #[must_use]
-    pub fn sentence(&self) -> Option<String> {
+    pub(crate) fn sentence(&self) -> Option<String> {
         let Self { class, package, attempts, cured } = self;
         let change = Again::of(*class)?.change;
         let trouble = trouble(*class);
@@ -251,8 +246,7 @@ pub enum Fewer {
 
 impl Fewer {
     /// So many, when there were `jobs`.
-    #[must_use]
-    pub fn of(self, jobs: u32) -> u32 {
+    pub(crate) fn of(self, jobs: u32) -> u32 {
         match self {
             Self::Half => (jobs / 2).max(1),
             Self::One => 1,
@@ -293,8 +287,7 @@ pub struct Untangled {
 
 impl Untangling {
     /// What is going on, in one sentence.
-    #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         match &self.solution {
             Some(solution) => format!(
                 "packages need each other; {} is built with USE=\"{}\" first",
@@ -308,8 +301,7 @@ impl Untangling {
 
 impl Untangled {
     /// What was done, in one sentence; nothing when it was of no use.
-    #[must_use]
-    pub fn sentence(&self) -> Option<String> {
+    pub(crate) fn sentence(&self) -> Option<String> {
         let Solution { package, .. } = &self.solution;
         let flags = self.solution.flags();
         self.built.then(|| {
@@ -331,21 +323,18 @@ pub struct Room {
 
 impl Room {
     /// What is going on, in one sentence.
-    #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence() -> String {
         "no space is left; removing what [prune] of the configuration does not keep".to_owned()
     }
 
     /// The packages that found none.
-    #[must_use]
-    pub fn packages(&self) -> Vec<String> {
+    pub(crate) fn packages(&self) -> Vec<String> {
         let full = self.failures.iter().filter(|failure| failure.class == Class::DiskFull);
         full.filter_map(|failure| failure.package.clone()).collect()
     }
 
     /// The failures, when nothing could be freed.
-    #[must_use]
-    pub fn in_vain(mut self) -> Vec<Failure> {
+    pub(crate) fn in_vain(mut self) -> Vec<Failure> {
         for failure in self.failures.iter_mut().filter(|failure| failure.class == Class::DiskFull) {
             failure.evidence.push("pruning freed nothing (gbsup prune --dry-run)".to_owned());
         }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::config::Http;
 
 /// The key of the warning that clients are not served.
-pub const WARNING: &str = "server";
+pub(crate) const WARNING: &str = "server";
 /// One that has lived so long is well: nobody is told any more that the one before it ended.
-pub const STEADY: Duration = Duration::from_secs(5);
+pub(crate) const STEADY: Duration = Duration::from_secs(5);
 /// One that has lived so long starts anew with its deaths.
 const LONG: Duration = Duration::from_mins(10);
 /// The longest wait before it is started again.
@@ -41,8 +41,7 @@ pub enum Server {
 
 impl Server {
     /// What becomes of it when it has ended: nothing when it was told to; otherwise how long until the next.
-    #[must_use]
-    pub fn ended(&self, now: Duration) -> Option<(Self, Duration)> {
+    pub(crate) fn ended(&self, now: Duration) -> Option<(Self, Duration)> {
         let Self::Up { since, deaths, halted: false, .. } = self else { return None };
         let before = if now.saturating_sub(*since) < LONG { *deaths } else { 0 };
         let wait = Duration::from_secs(1 << before.min(6)).min(LONGEST);
@@ -50,8 +49,7 @@ impl Server {
     }
 
     /// When something is to be done about it; `troubled`: people are told that it ended.
-    #[must_use]
-    pub fn wake(&self, troubled: bool) -> Option<Duration> {
+    pub(crate) fn wake(&self, troubled: bool) -> Option<Duration> {
         match self {
             Self::Off => None,
             Self::Up { since, halted, .. } => (troubled && !halted).then(|| *since + STEADY),

@@ -29,7 +29,7 @@ pub struct ToSkip {
 }
 
 /// Adds these; what is there already is about the newest version from now on.
-pub fn add(skips: &mut Vec<Skip>, more: &[ToSkip], now: Timestamp) {
+pub(crate) fn add(skips: &mut Vec<Skip>, more: &[ToSkip], now: Timestamp) {
     for ToSkip { package, version } in more {
         skips.retain(|skip| skip.package != *package);
         skips.push(Skip { package: package.clone(), version: version.clone(), since: now });
@@ -38,7 +38,7 @@ pub fn add(skips: &mut Vec<Skip>, more: &[ToSkip], now: Timestamp) {
 
 /// Takes out those for which Portage would take another version now, and returns them. `offered` are the
 /// versions it would take, by [`Skip::package`]; of what is not in there it takes none.
-pub fn take_changed(skips: &mut Vec<Skip>, offered: &BTreeMap<String, Cpv>) -> Vec<(Skip, Cpv)> {
+pub(crate) fn take_changed(skips: &mut Vec<Skip>, offered: &BTreeMap<String, Cpv>) -> Vec<(Skip, Cpv)> {
     let mut changed = Vec::new();
     skips.retain(|skip| match offered.get(&skip.package).filter(|version| **version != skip.version) {
         Some(version) => {

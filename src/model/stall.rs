@@ -43,31 +43,27 @@ pub struct Watch {
 
 impl Watch {
     /// A watch that begins now, in monotonic time.
-    #[must_use]
-    pub fn begin(stall: Duration, now: Duration) -> Self {
+    pub(crate) fn begin(stall: Duration, now: Duration) -> Self {
         Self { stall, due: now.saturating_add(stall / LOOKS), last: Pulse::default(), quiet: 0 }
     }
 
     /// When to look next, in monotonic time.
-    #[must_use]
-    pub fn due(&self) -> Duration {
+    pub(crate) fn due(&self) -> Duration {
         self.due
     }
 
     /// The time after which it has stalled.
-    #[must_use]
-    pub fn stall(&self) -> Duration {
+    pub(crate) fn stall(&self) -> Duration {
         self.stall
     }
 
     /// Somebody looks now; the next look is a while away.
-    pub fn look(&mut self, now: Duration) {
+    pub(crate) fn look(&mut self, now: Duration) {
         self.due = now.saturating_add(self.stall / LOOKS);
     }
 
     /// Takes in what was seen. True once: when the job has stalled.
-    #[must_use]
-    pub fn note(&mut self, pulse: Pulse) -> bool {
+    pub(crate) fn note(&mut self, pulse: Pulse) -> bool {
         let idle = (self.stall / LOOKS / IDLE_PART).max(IDLE_LEAST);
         // What a process used is forgotten when it ends and nobody waits for it: less is a sign of life, too.
         let worked = pulse.cpu.checked_sub(self.last.cpu).is_none_or(|used| used > idle);
@@ -116,14 +112,12 @@ pub struct Stalled {
 
 impl Stalled {
     /// `printed nothing and used no processor for 2 h`
-    #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         format!("printed nothing and used no processor for {}", in_words(self.stall))
     }
 
     /// What a person is shown of the processes; `log` has all of it.
-    #[must_use]
-    pub fn evidence(&self, log: &str) -> Vec<String> {
+    pub(crate) fn evidence(&self, log: &str) -> Vec<String> {
         let more = self.processes.len().saturating_sub(SHOWN);
         let more = (more > 0).then(|| format!("and {more} more processes"));
         let shown = self.processes.iter().take(SHOWN).cloned();
@@ -132,14 +126,12 @@ impl Stalled {
 }
 
 /// One line for each process, those of a parent below it.
-#[must_use]
-pub fn tree(processes: &[Process]) -> Vec<String> {
+pub(crate) fn tree(processes: &[Process]) -> Vec<String> {
     in_order(processes).into_iter().map(|(depth, process)| process.line(depth)).collect()
 }
 
 /// What the log of the step is told: the processes, and below each the files it has open.
-#[must_use]
-pub fn scene(processes: &[Process], stall: Duration) -> String {
+pub(crate) fn scene(processes: &[Process], stall: Duration) -> String {
     use std::fmt::Write;
     let mut text = format!("gbsup: nothing was printed and no processor used for {}; ", in_words(stall));
     text += "these processes are stopped (their state, what they wait in, what they have open):\n";

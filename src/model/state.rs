@@ -326,8 +326,7 @@ impl State {
 
     /// What the present cycle leaves out: for a person, for this cycle or for longer, and because it is known
     /// to fail.
-    #[must_use]
-    pub fn exclude(&self) -> Vec<String> {
+    pub(crate) fn exclude(&self) -> Vec<String> {
         let narrowing = self.durable.cycle.as_ref().map(|cycle| &cycle.narrowing);
         let mut atoms = match narrowing {
             Some(narrowing) if !narrowing.heeds_people() => Vec::new(),
@@ -340,8 +339,7 @@ impl State {
     }
 
     /// What a person leaves out, of this cycle or of all.
-    #[must_use]
-    pub fn left_out(&self) -> Vec<String> {
+    pub(crate) fn left_out(&self) -> Vec<String> {
         let cycle = self.durable.cycle.iter().flat_map(|cycle| &cycle.exclude);
         cycle.chain(self.durable.skips.iter().map(|skip| &skip.package)).cloned().collect()
     }

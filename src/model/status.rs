@@ -63,8 +63,7 @@ pub struct Progress {
 
 impl Progress {
     /// How many packages are still to be merged.
-    #[must_use]
-    pub fn left(&self) -> u64 {
+    pub(crate) fn left(&self) -> u64 {
         self.total.saturating_sub(self.done).saturating_sub(self.failed)
     }
 }
@@ -89,8 +88,7 @@ impl Eta {
     }
 
     /// How long these packages take in a few words: `about 2 h 10 min`; nothing where it would be a guess.
-    #[must_use]
-    pub fn in_short(&self, packages: u64) -> Option<String> {
+    pub(crate) fn in_short(&self, packages: u64) -> Option<String> {
         (!self.is_guess(packages)).then(|| match self.likely {
             0..60 => "less than a minute".to_owned(),
             likely => format!("about {}", in_words(Duration::from_secs(likely))),
@@ -99,8 +97,7 @@ impl Eta {
 
     /// The same with its range, and what is not known of it: `about 2 h 10 min (1 h 50 min to 3 h), 2 packages never built
     /// here`.
-    #[must_use]
-    pub fn in_full(&self, packages: u64) -> String {
+    pub(crate) fn in_full(&self, packages: u64) -> String {
         let Some(likely) = self.in_short(packages) else {
             return format!("time unknown, {} of {packages} never built here", self.unknown);
         };
@@ -301,8 +298,7 @@ pub struct Status {
 }
 
 /// A duration as people say it: `41 s`, `12 min`, `2 h 10 min`, `3 d 4 h`.
-#[must_use]
-pub fn in_words(duration: Duration) -> String {
+pub(crate) fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
@@ -316,8 +312,7 @@ pub fn in_words(duration: Duration) -> String {
 }
 
 /// The kind of a failure as people say it: the phase of an ebuild that died, where the class is no more than that.
-#[must_use]
-pub fn kind(class: Class, phase: Option<&str>) -> String {
+pub(crate) fn kind(class: Class, phase: Option<&str>) -> String {
     match phase {
         Some(phase) if class == Class::Compile => phase.to_owned(),
         _ => class.to_string(),
@@ -325,8 +320,7 @@ pub fn kind(class: Class, phase: Option<&str>) -> String {
 }
 
 /// Bytes as people say them.
-#[must_use]
-pub fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if value < 1024.0 {

@@ -52,8 +52,7 @@ pub struct Left {
 
 impl Left {
     /// A package of which the plan says so much.
-    #[must_use]
-    pub fn new(package: &str, binary: bool, takes: Option<u64>, planned: Option<&Planned>) -> Self {
+    pub(crate) fn new(package: &str, binary: bool, takes: Option<u64>, planned: Option<&Planned>) -> Self {
         Self {
             package: package.to_owned(),
             binary,
@@ -69,8 +68,7 @@ impl Left {
 impl Status {
     /// The same status as it reads at a later moment, in which nothing happened. A builder that waits or is paused makes no
     /// other one until something happens, so that it can sleep; of what it says then only the time to the next cycle passes.
-    #[must_use]
-    pub fn later(&self, now: Timestamp) -> Self {
+    pub(crate) fn later(&self, now: Timestamp) -> Self {
         let mut later = self.clone();
         if now <= self.now {
             return later;

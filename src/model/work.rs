@@ -110,8 +110,7 @@ pub enum Work {
 impl Work {
     /// Whether something is done about a failure, so that it belongs into the history; looking for what
     /// could be done does not.
-    #[must_use]
-    pub fn is_remedy(&self) -> bool {
+    pub(crate) fn is_remedy(&self) -> bool {
         match self {
             Self::Again { .. } | Self::Untangle { .. } => true,
             Self::Prune { at } => *at != Step::Prune,

@@ -4,7 +4,7 @@
 //! the clock; the supervisor does that and hands over what it got. What comes from Portage is
 //! bytes: a damaged line is skipped, never a reason to fail the rest.
 
-pub mod command;
+pub(crate) mod command;
 pub mod files;
 pub mod names;
 pub mod output;

@@ -5,7 +5,7 @@ use crate::portage::command;
 
 /// What the script is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setup {
+pub(crate) struct Setup {
     /// Where the client finds the packages, without a slash at the end: harmless between quotes of a shell and of Python
     /// ([`location`](crate::config::location)).
     pub url: String,
@@ -17,7 +17,7 @@ pub struct Setup {
 
 /// How the URL is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// It was typed.
     Typed,
     /// The client asked by it.
@@ -30,7 +30,7 @@ pub enum Origin {
 
 /// How the packages are signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signing {
+pub(crate) enum Signing {
     /// With this key.
     By(Key),
     /// They are not.
@@ -62,8 +62,7 @@ const PYTHON: &[&str] = &[
 const KEY: &str = include_str!("client-key.sh");
 
 /// The script.
-#[must_use]
-pub fn script(setup: &Setup) -> String {
+pub(crate) fn script(setup: &Setup) -> String {
     let origin = match setup.origin {
         Origin::Typed => "as it was asked for.",
         Origin::Asked => "which is where this script was fetched from.",
@@ -97,7 +96,6 @@ fn is_harmless(key: &Key) -> bool {
 
 /// The part of it that lets a client trust a key. Portage verifies as nobody, with the key ring in `$etc/gnupg`, and
 /// demands full trust (`portage/gpkg.py:_check_gpg_status`); the ring is made by getuto where that is installed.
-#[must_use]
 pub(super) fn trust(key: &Key) -> String {
     KEY.replace("@FINGERPRINT@", &key.fingerprint).replace("@ARMOR@", key.armor.trim_end())
 }

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 /// Cuts the longest lists in half until the object is no longer than so many bytes; its key `cut` then says of each, by the
 /// names that lead to it, how many elements it had. What is long and no list stays.
-#[must_use]
 pub(super) fn fit(mut object: Value, longest: usize) -> Value {
     let mut cut: BTreeMap<String, usize> = BTreeMap::new();
     loop {

@@ -24,7 +24,7 @@ const POSTED: usize = 256 << 10;
 
 /// An HTTP request: POST with a body of JSON, GET without one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub(crate) struct Request {
     /// Where to; a secret.
     pub url: String,
     /// What.
@@ -32,8 +32,7 @@ pub struct Request {
 }
 
 /// The message and the whole status, as a program reads it.
-#[must_use]
-pub fn message(note: &Note, status: Option<&Status>) -> String {
+pub(crate) fn message(note: &Note, status: Option<&Status>) -> String {
     whole(note, status).to_string()
 }
 
@@ -49,8 +48,7 @@ fn whole(note: &Note, status: Option<&Status>) -> Value {
 }
 
 /// The message as variables of a command, as a shell script likes it.
-#[must_use]
-pub fn variables(note: &Note) -> Vec<(String, String)> {
+pub(crate) fn variables(note: &Note) -> Vec<(String, String)> {
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     vec![
         variable("GBSUP_KIND", &note.kind.to_string()),
@@ -61,8 +59,7 @@ pub fn variables(note: &Note) -> Vec<(String, String)> {
 }
 
 /// The message as this URL understands it.
-#[must_use]
-pub fn request(url: &Url, format: Posted, note: &Note, status: Option<&Status>) -> Request {
+pub(crate) fn request(url: &Url, format: Posted, note: &Note, status: Option<&Status>) -> Request {
     let uri: Uri = url.secret().parse().unwrap_or_default();
     let (title, text) = (clean(&note.title).into_owned(), cut(&text(note)).to_owned());
     let mut target = url.secret().to_owned();

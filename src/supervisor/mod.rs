@@ -14,7 +14,7 @@ mod queue;
 mod released_tests;
 mod serving;
 mod signals;
-pub mod socket;
+pub(crate) mod socket;
 mod telling;
 mod viewers;
 mod watching;

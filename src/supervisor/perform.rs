@@ -30,7 +30,6 @@ pub(super) struct Performer {
 
 impl Performer {
     /// A performer that reports to `events`.
-    #[must_use]
     pub(super) fn new(console: Console, events: UnboundedSender<Event>) -> Self {
         Self { console, events, host: Arc::default(), known: Arc::default(), running: None }
     }
@@ -76,13 +75,11 @@ impl Performer {
     }
 
     /// The process that leads the job that was begun last, while one of its commands runs.
-    #[must_use]
     pub(super) fn leads(&self) -> Option<i32> {
         self.running.as_ref()?.1.leader()
     }
 
     /// The process that leads a job, while one of its commands runs.
-    #[must_use]
     pub(super) fn leader(&self, job: JobId) -> Option<i32> {
         self.running.as_ref().filter(|(running, _)| *running == job)?.1.leader()
     }

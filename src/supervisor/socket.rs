@@ -17,9 +17,9 @@ use tokio::time::{sleep, timeout};
 use crate::model::request::{Reply, Request};
 
 /// Where clients find the supervisor, and PID 1 in its place when it is degraded.
-pub const SOCKET: &str = "/run/gbsup/control.sock";
+pub(crate) const SOCKET: &str = "/run/gbsup/control.sock";
 /// Names another socket, for tests and for a second builder outside a container.
-pub const SOCKET_VARIABLE: &str = "GBSUP_SOCKET";
+pub(crate) const SOCKET_VARIABLE: &str = "GBSUP_SOCKET";
 
 /// The longest request.
 const LONGEST: u64 = 1 << 20;
@@ -33,7 +33,7 @@ const EXHAUSTED: Duration = Duration::from_millis(500);
 const REFRESH: Duration = Duration::from_secs(1);
 
 /// A request on its way to the loop, and the way back.
-pub struct Asked {
+pub(crate) struct Asked {
     /// What is asked.
     pub request: Request,
     /// Takes the one reply.
@@ -41,13 +41,12 @@ pub struct Asked {
 }
 
 /// The path of the socket in this process.
-#[must_use]
-pub fn path() -> PathBuf {
+pub(crate) fn path() -> PathBuf {
     std::env::var_os(SOCKET_VARIABLE).map_or_else(|| PathBuf::from(SOCKET), PathBuf::from)
 }
 
 /// Binds the socket. What an earlier process left there is replaced, if it is a socket.
-pub fn bind(path: &Path) -> io::Result<UnixListener> {
+pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -65,7 +64,7 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Serves clients for ever. `changed` ticks whenever the status has changed.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: UnixListener,
     asked: mpsc::UnboundedSender<Asked>,
     changed: watch::Receiver<()>,

@@ -12,7 +12,6 @@ const PIECE: usize = 256 << 10;
 
 /// How long packages took, by the log and the package index on this volume. What cannot be read is
 /// not known: nothing depends on it but estimates.
-#[must_use]
 pub(crate) fn durations(volume: &Path) -> Durations {
     let mut durations = Durations::default();
     let mut index = Vec::new();

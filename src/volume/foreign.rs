@@ -42,8 +42,7 @@ pub fn in_state(names: &str, value: &Value) -> Option<Value> {
 }
 
 /// See [`super::kept::Instead`]; for `release.json`.
-#[must_use]
-pub fn in_release(names: &str, _: &Value) -> Option<Value> {
+pub(crate) fn in_release(names: &str, _: &Value) -> Option<Value> {
     // What is wrong with a package stands beside it in words; that it is held back is what counts.
     match names {
         "held.why" => Some(json!({ "is": "file" })),

@@ -22,7 +22,7 @@ const IDENTITY: &[&str] = &["id", "package", "cpv", "why", "failures"];
 
 /// What stands in a file for a value that is not understood: by the names that lead there, with dots between them and
 /// without the places in lists (`known.class`), and the value. Nothing: it is left out as if it were not there.
-pub type Instead = fn(&str, &Value) -> Option<Value>;
+pub(crate) type Instead = fn(&str, &Value) -> Option<Value>;
 
 /// What was read.
 #[derive(Debug)]
@@ -110,8 +110,7 @@ impl Kept {
     }
 
     /// Whether everything in the file was understood.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 }

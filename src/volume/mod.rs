@@ -6,7 +6,7 @@ pub mod foreign;
 pub mod history;
 pub mod kept;
 pub(crate) mod step_logs;
-pub mod store;
+pub(crate) mod store;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -18,21 +18,18 @@ use serde::Serialize;
 use crate::model::status::VolumeInfo;
 
 /// The place, what is mounted there, and the space left. Without any of it: zero bytes.
-#[must_use]
 pub(crate) fn look(path: &Path) -> VolumeInfo {
     let free = statvfs(path).map_or(0, |fs| fs.blocks_available() * fs.fragment_size());
     VolumeInfo { path: path.display().to_string(), mounted: is_mounted(path, &mount_table()), free }
 }
 
 /// Where binary packages are on a volume: what its Portage has for PKGDIR, and what clients are offered from.
-#[must_use]
 pub(crate) fn pkgdir(volume: &Path) -> PathBuf {
     volume.join("binpkgs")
 }
 
 /// Whether the volume is one that Docker made because nobody named one; `docker rm -v` and
 /// `docker run --rm` delete it without a word.
-#[must_use]
 pub(crate) fn is_anonymous(path: &Path) -> bool {
     has_anonymous_root(path, &mount_table())
 }

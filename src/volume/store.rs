@@ -84,7 +84,6 @@ impl Store {
 
     /// Whether the lock is still the one that others would meet: a volume whose files were removed
     /// or that was unmounted has another one, or none.
-    #[must_use]
     pub(crate) fn still_ours(&self) -> bool {
         let identity = |meta: fs::Metadata| (meta.dev(), meta.ino());
         let there = fs::metadata(self.path.join("state/lock")).map(identity);
@@ -93,20 +92,17 @@ impl Store {
 }
 
 /// Where the number and pid of the running job stand, for PID 1; see [`crate::init`].
-#[must_use]
 pub(crate) fn job_file(volume: &Path) -> PathBuf {
     volume.join("state/job")
 }
 
 /// Where the state is on a volume: a [`Durable`], as JSON.
-#[must_use]
-pub fn state_file(volume: &Path) -> PathBuf {
+pub(crate) fn state_file(volume: &Path) -> PathBuf {
     volume.join("state/state.json")
 }
 
 /// Where the plan of the newest cycle is on a volume: a [`CyclePlan`], as JSON.
-#[must_use]
-pub fn plan_file(volume: &Path) -> PathBuf {
+pub(crate) fn plan_file(volume: &Path) -> PathBuf {
     volume.join("state/plan.json")
 }
 

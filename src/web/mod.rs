@@ -61,7 +61,7 @@ const NICENESS: i32 = 5;
 
 /// How it is to serve.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// The process that started it, without which it ends.
     pub parent: Option<i32>,
     /// Standard input is a socket by which the supervisor tells what the builder does.
@@ -76,7 +76,7 @@ pub struct Options {
 ///
 /// # Errors
 /// One sentence, when it cannot begin or go on.
-pub fn run(config: &Config, options: &Options) -> Result<(), String> {
+pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
     Role::Web.show();
     let address = config.http.listen.ok_or("http.listen is empty: there is nothing to serve on")?;
     let directory = config.volume.path.join("releases");

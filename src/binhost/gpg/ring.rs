@@ -35,7 +35,7 @@ impl Ring {
     ///
     /// # Errors
     /// When it cannot be read, or has none.
-    pub fn of_file(file: &Path) -> Result<Self, Error> {
+    pub(crate) fn of_file(file: &Path) -> Result<Self, Error> {
         let keys = fs::read(file).map_err(|source| Error::Home { path: file.to_owned(), source })?;
         let gpg = Gpg::new()?;
         gpg.run("read public keys", &["--import"], &keys)?;
@@ -47,7 +47,7 @@ impl Ring {
     ///
     /// # Errors
     /// When GnuPG does not do what it should, or a home cannot be read. One that is not there has no keys.
-    pub fn trusted(home: &Path, own: Option<&OwnKey>) -> Result<Self, Error> {
+    pub(crate) fn trusted(home: &Path, own: Option<&OwnKey>) -> Result<Self, Error> {
         let gpg = copy(home)?;
         let mut fingerprints = Vec::new();
         if let Some(OwnKey { home, key }) = own {
@@ -66,7 +66,7 @@ impl Ring {
     ///
     /// # Errors
     /// When GnuPG does not say.
-    pub fn verdicts(&self) -> Result<Option<String>, Error> {
+    pub(crate) fn verdicts(&self) -> Result<Option<String>, Error> {
         let listing = self.gpg.run("list its keys", LIST, b"")?;
         let own = match &self.counts {
             Counts::All => String::new(),

@@ -29,7 +29,7 @@ pub(super) struct Workplace {
 
 /// Removes what processes left that were killed. An agent that loses its directory ends, and with it what it knows
 /// of the key.
-pub fn sweep() {
+pub(crate) fn sweep() {
     remove_old(&parent());
 }
 

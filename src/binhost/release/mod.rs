@@ -147,8 +147,7 @@ pub enum Error {
 
 impl Error {
     /// Whether no space was left.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
         match self {
             Self::Io { source, .. } | Self::Unsigned { why: Unsigned::Written(source), .. } => {
@@ -225,8 +224,7 @@ impl Releases {
     }
 
     /// A file with the public part of the key of this fingerprint, if that was ever used here.
-    #[must_use]
-    pub fn public_key(&self, fingerprint: &str) -> PathBuf {
+    pub(crate) fn public_key(&self, fingerprint: &str) -> PathBuf {
         let kept = self.kept_key(fingerprint);
         if kept.exists() { kept } else { self.directory().join(PUBLIC_KEY) }
     }

@@ -35,8 +35,7 @@ pub struct Fates {
 
 impl Fates {
     /// Of what is in an index.
-    #[must_use]
-    pub fn of(fates: &[Fate], index: &Index) -> Self {
+    pub(crate) fn of(fates: &[Fate], index: &Index) -> Self {
         let count = |fate| fates.iter().filter(|one| **one == fate).count();
         Self {
             offered: count(Fate::Offered),
@@ -48,8 +47,7 @@ impl Fates {
     }
 
     /// All of them.
-    #[must_use]
-    pub fn total(&self) -> usize {
+    pub(crate) fn total(&self) -> usize {
         self.offered + self.replaced + self.held + self.unwanted + self.unreadable
     }
 }

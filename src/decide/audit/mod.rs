@@ -62,8 +62,7 @@ pub struct Audit {
 
 /// Of what is broken, what is to be built from source: not what was built so already and is as it was, nor what
 /// only lacks a package that fails or is left out anyway, as one of the atoms `failing` says.
-#[must_use]
-pub fn to_rebuild(broken: &[Broken], tried: &[Broken], failing: &[String]) -> Vec<Broken> {
+pub(crate) fn to_rebuild(broken: &[Broken], tried: &[Broken], failing: &[String]) -> Vec<Broken> {
     let name = |atom: &str| Some(cpv::exclude_atom(atom)?.split(':').next()?.to_owned());
     let fails = |atom: &str| {
         let lacking = name(atom);

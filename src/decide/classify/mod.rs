@@ -42,15 +42,13 @@ pub fn failures(job: &Job, report: Report) -> Vec<Failure> {
 }
 
 /// A list of emerge's that went well and was not understood to the end: nothing is built by half of it.
-#[must_use]
-pub fn not_understood(ran: &Ran, unread: Option<Unread>) -> Option<Failure> {
+pub(crate) fn not_understood(ran: &Ran, unread: Option<Unread>) -> Option<Failure> {
     let unread = unread.filter(|_| ran.exit == Exit::Code(0))?;
     Some(parts::failure(ran, Class::Internal, format!("what {} lists {unread}", ran.program)))
 }
 
 /// Packages that are installed although their postinst failed. Portage counts them as done.
-#[must_use]
-pub fn half_done(report: &Report) -> Vec<String> {
+pub(crate) fn half_done(report: &Report) -> Vec<String> {
     let Report::Ran(ran) = report else { return Vec::new() };
     let failed = ran.evidence.failed.iter().filter(|failed| failed.how == How::Postinst);
     failed.map(|failed| failed.package.to_string()).collect()
@@ -106,8 +104,7 @@ fn sync_failure(ran: &Ran, synced: &Synced) -> Failure {
 }
 
 /// That the main repository is not there although it was synced.
-#[must_use]
-pub fn lack(lack: &Lack, ran: &Ran) -> Failure {
+pub(crate) fn lack(lack: &Lack, ran: &Ran) -> Failure {
     let location = lack.repository.location.display();
     let suggestions = if lack.repository.sync_type.is_empty() {
         vec![format!("ls -la {location}"), "portageq repos_config /".to_owned()]
@@ -160,7 +157,7 @@ fn blame_the_machine(failure: &mut Failure, machine: &Machine, ran: &Ran) {
 }
 
 /// What went wrong in a step whose commands say nothing about it, when the kernel refused processes meanwhile.
-pub fn refused(failure: &mut Failure, machine: &Machine) {
+pub(crate) fn refused(failure: &mut Failure, machine: &Machine) {
     let unexplained = [Class::Unknown, Class::Internal, Class::ProfileInvalid, Class::Config];
     if let Some((why, more)) = machine.too_many_processes(false)
         && unexplained.contains(&failure.class)

@@ -303,7 +303,6 @@ impl Turn {
 }
 
 /// The longest a caller may sleep before [`Event::Timer`] is due.
-#[must_use]
-pub fn until_wake(state: &State, now: Now) -> Option<Duration> {
+pub(crate) fn until_wake(state: &State, now: Now) -> Option<Duration> {
     state.wake().map(|at| at.saturating_sub(now.mono))
 }

@@ -30,7 +30,7 @@ const LONGEST_MANIFEST: u64 = 16 << 20;
 
 /// What would go by this configuration, and what could not be looked at, one sentence each. `settings` are those of
 /// Portage, where it has any; `repositories` says where the repositories are.
-pub fn survey(
+pub(crate) fn survey(
     config: &Config,
     settings: Option<Settings>,
     repositories: impl FnOnce() -> Vec<PathBuf>,
@@ -90,7 +90,7 @@ fn releases(config: &Config) -> impl Iterator<Item = Removal> {
 
 /// Removes these, until `stopped` says otherwise; `told` hears of each. When binary packages are among them
 /// the index is written anew; after a kill before that the preflight does it.
-pub fn remove(
+pub(crate) fn remove(
     removals: &[Removal],
     mut stopped: impl FnMut() -> bool,
     mut told: impl FnMut(&Removal),

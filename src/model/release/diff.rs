@@ -64,8 +64,7 @@ pub struct Change {
 
 impl Diff {
     /// What is different in `to`, compared with `from`, or with nothing.
-    #[must_use]
-    pub fn new(from: Option<&Release>, to: &Release) -> Self {
+    pub(crate) fn new(from: Option<&Release>, to: &Release) -> Self {
         let open = to.origin.open.clone().unwrap_or_default();
         let mut diff = Self {
             fixes: fixes(from, to),
@@ -102,7 +101,7 @@ impl Diff {
     }
 
     /// The changes by their kind, in the order in which they are told.
-    pub fn kinds(&self) -> impl Iterator<Item = (&'static str, &[Change])> {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (&'static str, &[Change])> {
         [
             ("added", &self.added),
             ("upgraded", &self.upgraded),
@@ -115,8 +114,7 @@ impl Diff {
     }
 
     /// `2 upgraded, 1 rebuilt`; `nothing changed` when that is so.
-    #[must_use]
-    pub fn in_short(&self) -> String {
+    pub(crate) fn in_short(&self) -> String {
         let some = self.kinds().filter(|(_, changes)| !changes.is_empty());
         let parts: Vec<_> = some.map(|(kind, changes)| format!("{} {kind}", changes.len())).collect();
         if parts.is_empty() { "nothing changed".to_owned() } else { parts.join(", ") }

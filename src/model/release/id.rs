@@ -23,8 +23,7 @@ pub struct NotAnId(String);
 
 impl Id {
     /// The name after all that were ever used. It sorts behind them also when the clock was set back.
-    #[must_use]
-    pub fn after(last: Option<Self>, now: Timestamp) -> Self {
+    pub(crate) fn after(last: Option<Self>, now: Timestamp) -> Self {
         let today = now.to_zoned(TimeZone::UTC).date();
         match last {
             Some(Self { day, number }) if day >= today => Self { day, number: number.saturating_add(1) },

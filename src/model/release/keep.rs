@@ -22,8 +22,7 @@ pub struct Turn {
 
 impl Turn {
     /// Whether clients may be in the middle of it.
-    #[must_use]
-    pub fn is_recent(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_recent(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now.duration_since(until) < GRACE)
     }
 }

@@ -67,15 +67,13 @@ impl Release {
     pub const SCHEMA: u32 = 1;
 
     /// Bytes of all packages.
-    #[must_use]
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.packages.iter().map(|package| package.size).sum()
     }
 
     /// Whether it offers the same packages, signed with the same key, and holds back the same, as one made of these
     /// would.
-    #[must_use]
-    pub fn offers(&self, packages: &[Entry], held: &[Held], signed: Option<&str>) -> bool {
+    pub(crate) fn offers(&self, packages: &[Entry], held: &[Held], signed: Option<&str>) -> bool {
         let same =
             |ours: &Entry, theirs: &Entry| ours.path == theirs.path && ours.source() == theirs.source();
         self.packages.len() == packages.len()
@@ -85,8 +83,7 @@ impl Release {
     }
 
     /// Whether it is what became of an offer, signed or not.
-    #[must_use]
-    pub fn is_of(&self, offer: &Offer) -> bool {
+    pub(crate) fn is_of(&self, offer: &Offer) -> bool {
         self.packages.len() == offer.packages.len()
             && self.held == offer.held
             && self.packages.iter().zip(&offer.packages).all(|(ours, offered)| {
@@ -144,16 +141,14 @@ pub struct Opaque {
 
 impl Opaque {
     /// Those among these packages.
-    #[must_use]
-    pub fn of(packages: &[Entry]) -> Option<Self> {
+    pub(crate) fn of(packages: &[Entry]) -> Option<Self> {
         let mut opaque = packages.iter().filter_map(|package| Some((&package.cpv, package.opaque.as_ref()?)));
         let (package, why) = opaque.next()?;
         Some(Self { package: package.clone(), why: why.clone(), count: 1 + opaque.count() })
     }
 
     /// What is to be said of them.
-    #[must_use]
-    pub fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         let Self { package, why, count } = self;
         let others = match count - 1 {
             0 => String::new(),
@@ -179,8 +174,7 @@ pub struct Demanding {
 
 impl Demanding {
     /// That of these packages.
-    #[must_use]
-    pub fn of(packages: &[Entry]) -> Option<Self> {
+    pub(crate) fn of(packages: &[Entry]) -> Option<Self> {
         let mut highest: Option<Self> = None;
         for package in packages {
             if let Some(demand) = &package.kernel
@@ -194,8 +188,7 @@ impl Demanding {
 
     /// What is to be said of it when it is above what clients run by `publish.client_kernel`, or above what this machine
     /// runs, whose builds may need it as well; nothing when both are new enough.
-    #[must_use]
-    pub fn too_new(&self, clients: Option<Kernel>, here: Option<Kernel>) -> Option<String> {
+    pub(crate) fn too_new(&self, clients: Option<Kernel>, here: Option<Kernel>) -> Option<String> {
         let clients = clients.map(|kernel| (kernel, "publish.client_kernel"));
         let here = here.map(|kernel| (kernel, "this machine's"));
         let Self { package, demand: Demand { kernel: demanded, file } } = self;
@@ -211,8 +204,7 @@ impl Demanding {
 
 impl Entry {
     /// The SHA1 of the file below PKGDIR.
-    #[must_use]
-    pub fn source(&self) -> &str {
+    pub(crate) fn source(&self) -> &str {
         self.unsigned.as_deref().unwrap_or(&self.sha1)
     }
 }

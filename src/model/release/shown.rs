@@ -36,8 +36,7 @@ pub struct Shown {
 
 impl Shown {
     /// One of which nothing is known but its name, and why.
-    #[must_use]
-    pub fn unreadable(id: Id, problem: String) -> Self {
+    pub(crate) fn unreadable(id: Id, problem: String) -> Self {
         Self {
             id,
             published: None,

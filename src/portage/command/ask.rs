@@ -8,7 +8,7 @@ use crate::portage::names::cpv::Cpv;
 
 /// How the tree is brought up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Syncer {
+pub(crate) enum Syncer {
     /// `eix-sync`, when it is installed.
     EixSync,
     /// `emaint sync -a`, which every Portage has.
@@ -20,18 +20,16 @@ pub enum Syncer {
 }
 
 /// Prints `Portage 3.0.83`; read it with [`Version::parse`](super::probe::Version::parse).
-#[must_use]
-pub fn version() -> Command {
+pub(crate) fn version() -> Command {
     plain(&["portageq", "--version"])
 }
 
 /// The Python that gathers what decides whether a package fits a machine: `facts()`, for whoever has defined `ROOT` and `ETC` and
 /// imported `json` and `os`. It is a part of `client.sh`, too, so that both sides say the same in the same words.
-pub const FACTS: &str = include_str!("facts.py");
+pub(crate) const FACTS: &str = include_str!("facts.py");
 
 /// Prints those of this machine; read them with [`facts::facts`](crate::portage::output::facts::facts).
-#[must_use]
-pub fn facts() -> Command {
+pub(crate) fn facts() -> Command {
     // Isolated: what lies in the working directory is not imported.
     let find = "for python in python3 /usr/lib/python-exec/python3*/python3; do \
                 \"$python\" -I -c 'import portage' 2>/dev/null && exec \"$python\" -I -c \"$GBSUP_FACTS\"; done; exit 127";
@@ -46,29 +44,25 @@ pub fn facts() -> Command {
 
 /// Prints the security advisories that concern what is installed; read it with
 /// [`glsa::affected`](crate::portage::output::glsa::affected).
-#[must_use]
-pub fn advisories() -> Command {
+pub(crate) fn advisories() -> Command {
     plain(&["glsa-check", "--nocolor", "--cve", "--list", "affected"])
 }
 
 /// Succeeds when [`Sandbox::Namespaces`](super::Sandbox::Namespaces) holds: it does what Portage does for its sandboxes
 /// (`portage.process:_exec2`).
-#[must_use]
-pub fn probe_namespaces() -> Command {
+pub(crate) fn probe_namespaces() -> Command {
     plain(&["unshare", "--fork", "--pid", "--mount", "--net", "--ipc", "--mount-proc", "true"])
 }
 
 /// Prints `KEY='value'` lines for [`settings`](crate::portage::files::settings). Exit status 1 only means that some
 /// variable is unset.
-#[must_use]
-pub fn envvar(keys: &[&str]) -> Command {
+pub(crate) fn envvar(keys: &[&str]) -> Command {
     plain(&[&["portageq", "envvar", "-v"], keys].concat())
 }
 
 /// Prints what an option with `native` stands for on this machine; read it with
 /// [`attention::resolved`](crate::portage::files::attention::resolved).
-#[must_use]
-pub fn native(variable: &str, compiler: &str, option: &str) -> Command {
+pub(crate) fn native(variable: &str, compiler: &str, option: &str) -> Command {
     if variable == "RUSTFLAGS" {
         return plain(&["rustc", "--print", "target-cpus"]);
     }
@@ -80,14 +74,12 @@ pub fn native(variable: &str, compiler: &str, option: &str) -> Command {
 
 /// Prints where the ebuild repositories are; read it with
 /// [`repository::locations`](crate::portage::files::repository::locations).
-#[must_use]
-pub fn repositories() -> Command {
+pub(crate) fn repositories() -> Command {
     plain(&["portageq", "repos_config", "/"])
 }
 
 /// Brings the tree up to date. The outcome is read by [`sync`](crate::portage::output::sync).
-#[must_use]
-pub fn sync(how: &Syncer) -> Command {
+pub(crate) fn sync(how: &Syncer) -> Command {
     let argv = match how {
         Syncer::EixSync => vec!["eix-sync".to_owned()],
         Syncer::Emaint => ["emaint", "sync", "-a"].map(str::to_owned).to_vec(),
@@ -99,15 +91,13 @@ pub fn sync(how: &Syncer) -> Command {
 }
 
 /// Brings the index of eix up to date, which a sync without eix-sync leaves behind.
-#[must_use]
-pub fn eix_update() -> Command {
+pub(crate) fn eix_update() -> Command {
     plain(&["eix-update"])
 }
 
 /// Looks after the files of a clone that was cut short: without `all` it makes the index of files that is missing, and
 /// touches none of them; with it, it writes those that are missing, and no other.
-#[must_use]
-pub fn check_out(clone: &str, all: bool) -> Command {
+pub(crate) fn check_out(clone: &str, all: bool) -> Command {
     in_clone(
         clone,
         if all { &["checkout-index", "--all", "--quiet"] } else { &["reset", "--mixed", "--quiet"] },
@@ -115,20 +105,17 @@ pub fn check_out(clone: &str, all: bool) -> Command {
 }
 
 /// Prints the files of a clone that are not there; nothing when all are.
-#[must_use]
-pub fn lost_files(clone: &str) -> Command {
+pub(crate) fn lost_files(clone: &str) -> Command {
     of_clone(clone, &["ls-files", "--deleted"])
 }
 
 /// Ends with 0 when what git has noted as checked out is the commit that HEAD names, with 1 when it is another.
-#[must_use]
-pub fn is_at_head(clone: &str) -> Command {
+pub(crate) fn is_at_head(clone: &str) -> Command {
     of_clone(clone, &["diff-index", "--cached", "--quiet", "--no-ext-diff", "HEAD", "--"])
 }
 
 /// Ends with 128 when a part of the commit that HEAD names is not there.
-#[must_use]
-pub fn is_connected(clone: &str) -> Command {
+pub(crate) fn is_connected(clone: &str) -> Command {
     of_clone(clone, &["rev-list", "--objects", "--no-walk", "--quiet", "HEAD"])
 }
 
@@ -153,35 +140,30 @@ pub(super) const PORTAGE: &str = "sys-apps/portage";
 
 /// Prints the newest version that is neither masked nor gone, `category/name-version`, or an empty line with
 /// exit status 1. An atom may name a slot.
-#[must_use]
-pub fn best_visible(atom: &str) -> Command {
+pub(crate) fn best_visible(atom: &str) -> Command {
     plain(&["portageq", "best_visible", "/", atom])
 }
 
 /// Prints what decides whether the phases of an ebuild may use the network; read it with [`may_fetch`].
-#[must_use]
-pub fn network_of(package: &str) -> Command {
+pub(crate) fn network_of(package: &str) -> Command {
     plain(&["portageq", "metadata", "/", "ebuild", package, "PROPERTIES", "RESTRICT"])
 }
 
 /// Whether an ebuild may use the network in a phase, from the two lines that Portage prints
 /// (`portage/package/ebuild/doebuild.py:_doebuild_spawn`). A live ebuild is given it in `src_unpack` alone, but
 /// where FEATURES has no `network-sandbox` nothing is kept from it.
-#[must_use]
-pub fn may_fetch(text: &[u8]) -> bool {
+pub(crate) fn may_fetch(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     text.split_whitespace().any(|word| ["live", "test_network", "network-sandbox"].contains(&word))
 }
 
 /// Prints the installed Portage, `sys-apps/portage-3.0.83`, or an empty line.
-#[must_use]
-pub fn portage_installed() -> Command {
+pub(crate) fn portage_installed() -> Command {
     plain(&["portageq", "best_version", "/", PORTAGE])
 }
 
 /// Prints the Portage that an update would install, or an empty line with exit status 1.
-#[must_use]
-pub fn portage_available() -> Command {
+pub(crate) fn portage_available() -> Command {
     best_visible(PORTAGE)
 }
 
@@ -190,8 +172,7 @@ pub fn portage_available() -> Command {
 ///
 /// The comparison of Portage itself (`emaint/modules/sync/sync.py:_check_updates`): both are known
 /// and they differ. A Portage that no package owns is never due.
-#[must_use]
-pub fn self_update_due(installed: &[u8], available: &[u8]) -> bool {
+pub(crate) fn self_update_due(installed: &[u8], available: &[u8]) -> bool {
     let cpv = |text: &[u8]| Cpv::parse(text.trim_ascii());
     match (cpv(installed), cpv(available)) {
         (Some(installed), Some(available)) => installed != available,
@@ -201,27 +182,24 @@ pub fn self_update_due(installed: &[u8], available: &[u8]) -> bool {
 
 /// Prints the libraries that are kept only for packages that still link to them, those of one package in a
 /// line; exit status 1 when there are none. [`rebuild`](super::rebuild) the set [`PRESERVED`] then.
-#[must_use]
-pub fn preserved_libs() -> Command {
+pub(crate) fn preserved_libs() -> Command {
     plain(&["portageq", "list_preserved_libs", "/"])
 }
 
 /// The set of what still links to preserved libraries.
-pub const PRESERVED: &str = "@preserved-rebuild";
+pub(crate) const PRESERVED: &str = "@preserved-rebuild";
 
 /// Prints, for each of these atoms, the version that emerge would take; read it with [`versions`].
-#[must_use]
-pub fn mass_best_visible(atoms: &[&str]) -> Command {
+pub(crate) fn mass_best_visible(atoms: &[&str]) -> Command {
     plain(&[&["portageq", "mass_best_visible", "/", "ebuild"], atoms].concat())
 }
 
 /// By atom the version that emerge would take; nothing where there is none.
-pub type Versions = BTreeMap<String, Option<Cpv>>;
+pub(crate) type Versions = BTreeMap<String, Option<Cpv>>;
 
 /// What [`mass_best_visible`] says of each atom: `ATOM:category/name-version`, or `ATOM:` and so nothing where there is no version.
 /// An atom of which it does not speak may have one.
-#[must_use]
-pub fn versions(text: &[u8]) -> Versions {
+pub(crate) fn versions(text: &[u8]) -> Versions {
     let text = String::from_utf8_lossy(text);
     let answer = |line: &str| {
         let (atom, version) = line.trim_end().rsplit_once(':')?;
@@ -233,15 +211,13 @@ pub fn versions(text: &[u8]) -> Versions {
 
 /// Compares the package index with the files; exit status 1 when they differ. `features` are those of
 /// [`Host::features`](super::Host::features).
-#[must_use]
-pub fn check_binhost(features: &str) -> Command {
+pub(crate) fn check_binhost(features: &str) -> Command {
     binhost("--check", features)
 }
 
 /// Writes the package index anew from the files, with sizes and digests. Fails when there is no
 /// PKGDIR yet. `features` are those of [`Host::features`](super::Host::features).
-#[must_use]
-pub fn fix_binhost(features: &str) -> Command {
+pub(crate) fn fix_binhost(features: &str) -> Command {
     binhost("--fix", features)
 }
 
@@ -253,23 +229,20 @@ fn binhost(what: &str, features: &str) -> Command {
 }
 
 /// Shows whether a secret key is in a home of GnuPG: a line that begins with `sec:` says so.
-#[must_use]
-pub fn secret_key(home: &Path, key: &str) -> Command {
+pub(crate) fn secret_key(home: &Path, key: &str) -> Command {
     let home = home.display().to_string();
     plain(&["gpg", "--homedir", &home, "--batch", "--with-colons", "--list-secret-keys", key])
 }
 
 /// Prints the sets of packages that Portage knows, one a line; read it with
 /// [`complaints::unknown_sets`](crate::portage::output::complaints::unknown_sets).
-#[must_use]
-pub fn list_sets() -> Command {
+pub(crate) fn list_sets() -> Command {
     plain(&["emerge", "--ignore-default-opts", "--color=n", "--list-sets"])
 }
 
 /// Prints what bash has against these scripts, and runs none of them; read it with
 /// [`complaints::of_bash`](crate::portage::output::complaints::of_bash).
-#[must_use]
-pub fn check_scripts(scripts: &[PathBuf]) -> Command {
+pub(crate) fn check_scripts(scripts: &[PathBuf]) -> Command {
     let each = "for script do bash -n -- \"$script\"; done";
     let scripts = scripts.iter().map(|script| script.display().to_string());
     let mut command = plain(&["bash", "-c", each, "bash"]);

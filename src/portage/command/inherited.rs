@@ -5,7 +5,7 @@
 
 /// Whose child it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inherits<'a> {
+pub(crate) enum Inherits<'a> {
     /// Nothing but what every program needs: where programs are, the home, the language, the time zone.
     Nothing,
     /// What a program needs that talks to others: the proxies and where authorities are, besides.
@@ -76,8 +76,7 @@ const ENGINES: &str = "\
 
 impl Inherits<'_> {
     /// Whether a variable of the container arrives.
-    #[must_use]
-    pub fn takes(self, name: &str) -> bool {
+    pub(crate) fn takes(self, name: &str) -> bool {
         if is_ours(name) {
             return false;
         }
@@ -120,8 +119,7 @@ fn is_of_engine(name: &str) -> bool {
 }
 
 /// One sentence about the variables that somebody gave the container and that reach nothing; never a value.
-#[must_use]
-pub fn left_out<'a>(names: impl IntoIterator<Item = &'a str>, more: &[String]) -> Option<String> {
+pub(crate) fn left_out<'a>(names: impl IntoIterator<Item = &'a str>, more: &[String]) -> Option<String> {
     let left_out = |name: &&str| {
         !Inherits::Portage(more).takes(name) && !is_ours(name) && !is_of_engine(name) && is_name(name)
     };
@@ -145,8 +143,7 @@ pub fn left_out<'a>(names: impl IntoIterator<Item = &'a str>, more: &[String]) -
 }
 
 /// One sentence about proxies with a password, which Portage hands to every build and saves in every package.
-#[must_use]
-pub fn published<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<String> {
+pub(crate) fn published<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<String> {
     let with_password =
         |(name, value): &(&str, &str)| name.to_ascii_lowercase().ends_with("_proxy") && value.contains('@');
     let names: Vec<_> = variables
@@ -165,8 +162,7 @@ pub fn published<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) ->
 }
 
 /// Whether a variable can be named so: a letter or `_`, then letters, digits and `_`.
-#[must_use]
-pub fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     !name.is_empty() && name.bytes().all(word) && !name.as_bytes()[0].is_ascii_digit()
 }

@@ -4,12 +4,12 @@
 const PLACES: [&str; 2] = ["ROOT", "PKGDIR"];
 
 /// Where programs are looked for.
-pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A program to run: its arguments, the first being the program, and what its environment needs on
 /// top of what it inherits ([`Inherits`](super::Inherits)).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Command {
+pub(crate) struct Command {
     /// Program and arguments. Never empty.
     pub argv: Vec<String>,
     /// Variables to set; each name stands here once and replaces an inherited value.
@@ -18,16 +18,14 @@ pub struct Command {
 
 impl Command {
     /// The command line as it would be typed, with the variables that say where it is to work.
-    #[must_use]
-    pub fn typed(&self) -> String {
+    pub(crate) fn typed(&self) -> String {
         let places = self.env.iter().filter(|(name, _)| PLACES.contains(&name.as_str()));
         let places = places.map(|(name, value)| format!("{name}={}", shell_quote(value)));
         places.chain(self.words()).collect::<Vec<_>>().join(" ")
     }
 
     /// A shell script that does the same in the same environment.
-    #[must_use]
-    pub fn script(&self) -> String {
+    pub(crate) fn script(&self) -> String {
         let export = |(name, value): &(String, String)| format!("export {name}={}\n", shell_quote(value));
         let exports: String = self.env.iter().map(export).collect();
         format!("#!/bin/sh\n{exports}exec {}\n", self.words().collect::<Vec<_>>().join(" "))
@@ -71,8 +69,7 @@ pub(super) fn plain(argv: &[&str]) -> Command {
 
 /// A word as it is typed into bash, in one line whatever is in it: a name with control characters is neither a second line in a log
 /// nor anything that a terminal acts on.
-#[must_use]
-pub fn shell_word(word: &str) -> String {
+pub(crate) fn shell_word(word: &str) -> String {
     if !word.chars().any(char::is_control) {
         return shell_quote(word);
     }
@@ -93,8 +90,7 @@ pub fn shell_word(word: &str) -> String {
 }
 
 /// Quotes a word for a shell, and for `shlex.split`, with which Portage reads `EMERGE_DEFAULT_OPTS`.
-#[must_use]
-pub fn shell_quote(arg: &str) -> String {
+pub(crate) fn shell_quote(arg: &str) -> String {
     let safe = |b: u8| b.is_ascii_alphanumeric() || b"@%+=:,./-_".contains(&b);
     if !arg.is_empty() && arg.bytes().all(safe) {
         arg.to_owned()

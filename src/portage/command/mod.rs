@@ -7,7 +7,7 @@
 mod ask;
 mod inherited;
 mod line;
-pub mod probe;
+pub(crate) mod probe;
 mod trial;
 
 use super::names::cpv::{self, Cpv};
@@ -16,17 +16,17 @@ use ask::PORTAGE;
 use line::{environment, set};
 use probe::Capabilities;
 
-pub use ask::*;
-pub use inherited::{Inherits, is_name, left_out, published};
-pub use line::{Command, PATH, shell_quote, shell_word};
-pub use trial::{
+pub(crate) use ask::*;
+pub(crate) use inherited::{Inherits, is_name, left_out, published};
+pub(crate) use line::{Command, PATH, shell_quote, shell_word};
+pub(crate) use trial::{
     TRIAL, TRIAL_AGAIN, TRIAL_PKGDIR, TRIAL_ROOT, WORLD, WORLD_SETS, Wanted, lacks_what_the_profile_names,
     masked, passed_over, trial,
 };
 
 /// What the configuration says about a build.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BuildOptions {
+pub(crate) struct BuildOptions {
     /// What to build, such as `@world`.
     pub targets: Vec<String>,
     /// Packages built at the same time; 0 counts as 1.
@@ -56,7 +56,7 @@ impl Default for BuildOptions {
 
 /// Whether Portage's namespace sandboxes work here; the exit status of [`probe_namespaces`] tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sandbox {
+pub(crate) enum Sandbox {
     /// `unshare` works and `/proc` can be mounted in it.
     #[default]
     Namespaces,
@@ -66,7 +66,7 @@ pub enum Sandbox {
 
 /// What was found out about the machine, once, before the first cycle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Host {
+pub(crate) struct Host {
     /// What this Portage can do.
     pub capabilities: Capabilities,
     /// Which sandboxes work.
@@ -113,16 +113,14 @@ pub(super) fn switched_features() -> Vec<&'static str> {
 const NAMESPACE_FEATURES: &[&str] = &["ipc-sandbox", "network-sandbox", "pid-sandbox", "mount-sandbox"];
 
 /// Updates Portage alone.
-#[must_use]
-pub fn self_update(host: &Host, options: &BuildOptions) -> Command {
+pub(crate) fn self_update(host: &Host, options: &BuildOptions) -> Command {
     let mut argv = emerge(options, Binaries::Use);
     argv.extend(["--oneshot", "--update"].map(str::to_owned));
     finish(argv, options, &[PORTAGE.to_owned()], features(host, &[]))
 }
 
 /// Builds the targets: everything that is new, changed, or has no usable binary package.
-#[must_use]
-pub fn build(host: &Host, options: &BuildOptions) -> Command {
+pub(crate) fn build(host: &Host, options: &BuildOptions) -> Command {
     update(host, options, &[])
 }
 
@@ -130,8 +128,7 @@ pub fn build(host: &Host, options: &BuildOptions) -> Command {
 ///
 /// The order of the list may differ from that in which [`build`] merges (with `--tree`, Portage takes
 /// packages that do not depend on each other one by one: `depgraph.py:_serialize_tasks`).
-#[must_use]
-pub fn plan(host: &Host, options: &BuildOptions) -> Command {
+pub(crate) fn plan(host: &Host, options: &BuildOptions) -> Command {
     let mut command = update(host, options, &["--pretend", "--tree"]);
     // What the user's own options say of its looks would make the list another one.
     if !options.args.is_empty() {
@@ -157,8 +154,12 @@ fn update(host: &Host, options: &BuildOptions, only: &[&str]) -> Command {
 /// Builds these versions, which failed in [`build`], once more, and what they need. With MAKEOPTS they are
 /// built one at a time and with those: what the environment says wins over make.conf and `package.env`
 /// (`portage/package/ebuild/config.py`, `configlist`).
-#[must_use]
-pub fn again(packages: &[Cpv], makeopts: Option<&str>, host: &Host, options: &BuildOptions) -> Command {
+pub(crate) fn again(
+    packages: &[Cpv],
+    makeopts: Option<&str>,
+    host: &Host,
+    options: &BuildOptions,
+) -> Command {
     let jobs = if makeopts.is_some() { 1 } else { options.jobs };
     let options = BuildOptions { jobs, ..options.clone() };
     let mut argv = emerge(&options, Binaries::Use);
@@ -173,8 +174,7 @@ pub fn again(packages: &[Cpv], makeopts: Option<&str>, host: &Host, options: &Bu
 
 /// Merges these versions, which [`build`] left untried, and what they need that is not there. What is installed and
 /// satisfies them is taken as it is, whatever it lacks itself.
-#[must_use]
-pub fn rest(packages: &[Cpv], host: &Host, options: &BuildOptions) -> Command {
+pub(crate) fn rest(packages: &[Cpv], host: &Host, options: &BuildOptions) -> Command {
     let mut argv = emerge(options, Binaries::Use);
     argv.push("--oneshot".to_owned());
     let targets: Vec<String> = packages.iter().map(Cpv::atom).collect();
@@ -183,8 +183,7 @@ pub fn rest(packages: &[Cpv], host: &Host, options: &BuildOptions) -> Command {
 
 /// Builds one package of a circular dependency, whose flags were changed for that, and what it needs. It
 /// alone is not packaged: it has to be built again with the flags it should have.
-#[must_use]
-pub fn untangle(solution: &Solution, host: &Host, options: &BuildOptions) -> Command {
+pub(crate) fn untangle(solution: &Solution, host: &Host, options: &BuildOptions) -> Command {
     let mut argv = emerge(options, Binaries::Use);
     argv.push("--oneshot".to_owned());
     argv.push(format!("--buildpkg-exclude={}", solution.package.cp()));
@@ -194,8 +193,7 @@ pub fn untangle(solution: &Solution, host: &Host, options: &BuildOptions) -> Com
 /// Asks what there is to know about the circular dependency that stopped a [`build`], or [`untangle`].
 /// Read the answer with [`circular::from_json`](super::output::circular::from_json). The text that says the same
 /// is not printed then.
-#[must_use]
-pub fn circle(within: Option<&Solution>, host: &Host, options: &BuildOptions) -> Command {
+pub(crate) fn circle(within: Option<&Solution>, host: &Host, options: &BuildOptions) -> Command {
     let mut command = match within {
         Some(solution) => untangle(solution, host, options),
         None => build(host, options),
@@ -206,8 +204,12 @@ pub fn circle(within: Option<&Solution>, host: &Host, options: &BuildOptions) ->
 
 /// Merges packages again although nothing about them is new. No `--changed-use`: with it nothing is
 /// selected.
-#[must_use]
-pub fn rebuild(targets: &[String], binaries: Binaries, host: &Host, options: &BuildOptions) -> Command {
+pub(crate) fn rebuild(
+    targets: &[String],
+    binaries: Binaries,
+    host: &Host,
+    options: &BuildOptions,
+) -> Command {
     let mut argv = emerge(options, binaries);
     argv.push("--oneshot".to_owned());
     finish(argv, options, targets, features(host, &[]))
@@ -215,8 +217,7 @@ pub fn rebuild(targets: &[String], binaries: Binaries, host: &Host, options: &Bu
 
 /// A configured command that calls emerge itself, such as `perl-cleaner --all`. It gets our options
 /// through `EMERGE_DEFAULT_OPTS`.
-#[must_use]
-pub fn follow_up(argv: &[String], host: &Host, options: &BuildOptions) -> Command {
+pub(crate) fn follow_up(argv: &[String], host: &Host, options: &BuildOptions) -> Command {
     // The first two are the program and the option that would make it ignore these very options.
     let mut defaults = emerge(options, Binaries::Use).split_off(2);
     defaults.extend(exclusions(options));
@@ -229,8 +230,7 @@ pub fn follow_up(argv: &[String], host: &Host, options: &BuildOptions) -> Comman
 
 /// Merges one version again: its merge was cut short, or its `pkg_postinst` failed. Files of others are as protected
 /// as the configuration says.
-#[must_use]
-pub fn remerge(package: &Cpv, host: &Host, options: &BuildOptions) -> Command {
+pub(crate) fn remerge(package: &Cpv, host: &Host, options: &BuildOptions) -> Command {
     merge_anew(package, Binaries::Use, &[], host, options)
 }
 
@@ -239,8 +239,7 @@ pub fn remerge(package: &Cpv, host: &Host, options: &BuildOptions) -> Command {
 ///
 /// Some of its files are on the system but in no record, so `collision-protect` would refuse them
 /// (`portage/emaint/modules/merges/merges.py`). Files that another package owns are refused as before.
-#[must_use]
-pub fn merge_over(package: &Cpv, host: &Host, options: &BuildOptions) -> Command {
+pub(crate) fn merge_over(package: &Cpv, host: &Host, options: &BuildOptions) -> Command {
     merge_anew(package, Binaries::Only, &["-collision-protect", "protect-owned"], host, options)
 }
 
@@ -260,7 +259,7 @@ fn merge_anew(
 
 /// What a run does with the binary packages that are already there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Binaries {
+pub(crate) enum Binaries {
     /// It takes those that fit.
     Use,
     /// It builds from source: one of the same version may have been built against the same old things.

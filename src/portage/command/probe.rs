@@ -9,17 +9,16 @@ use std::str::FromStr;
 
 /// A version of Portage, such as 3.0.83 or 3.0.82.2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version([u32; 4]);
+pub(crate) struct Version([u32; 4]);
 
 /// A text in which no version of Portage was found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no Portage version in `{0}`")]
-pub struct NoVersion(String);
+pub(crate) struct NoVersion(String);
 
 impl Version {
     /// Makes a version out of its numbers; missing ones are zero.
-    #[must_use]
-    pub const fn new(major: u32, minor: u32, patch: u32, fix: u32) -> Self {
+    pub(crate) const fn new(major: u32, minor: u32, patch: u32, fix: u32) -> Self {
         Self([major, minor, patch, fix])
     }
 
@@ -29,7 +28,7 @@ impl Version {
     ///
     /// # Errors
     /// [`NoVersion`] when no word of the text is a version.
-    pub fn parse(text: &str) -> Result<Self, NoVersion> {
+    pub(crate) fn parse(text: &str) -> Result<Self, NoVersion> {
         let found = text.split_whitespace().find_map(|word| {
             let word = word.rsplit_once("portage-").map_or(word, |(_, version)| version);
             numbers(word)
@@ -74,7 +73,7 @@ fn numbers(word: &str) -> Option<Version> {
 /// Features that not every Portage has.
 #[expect(clippy::struct_excessive_bools, reason = "each is there or not, whatever the others are")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Capabilities {
+pub(crate) struct Capabilities {
     /// `FEATURES=observability`: JSON snapshots under `/run/portage`. NEWS 3.0.82.
     pub observability: bool,
     /// `FEATURES=buildpkg-proactive`: an installed package without a usable binary package is built
@@ -89,14 +88,12 @@ pub struct Capabilities {
 impl Capabilities {
     /// What the Portage can do that `portageq --version` printed this of; nothing special where no version
     /// is in it.
-    #[must_use]
-    pub fn read(text: &[u8]) -> Self {
+    pub(crate) fn read(text: &[u8]) -> Self {
         Version::parse(&String::from_utf8_lossy(text)).map(Self::of).unwrap_or_default()
     }
 
     /// What a version can do.
-    #[must_use]
-    pub fn of(version: Version) -> Self {
+    pub(crate) fn of(version: Version) -> Self {
         Self {
             observability: version >= Version::new(3, 0, 82, 0),
             buildpkg_proactive: version >= Version::new(3, 0, 80, 0),

@@ -7,22 +7,22 @@ use super::{EMERGE, Host, features};
 use crate::portage::names::cpv::Cpv;
 
 /// Where Portage looks for the set `@selected`, below a root directory.
-pub const WORLD: &str = "var/lib/portage/world";
+pub(crate) const WORLD: &str = "var/lib/portage/world";
 /// Where it looks for the sets that are part of that.
-pub const WORLD_SETS: &str = "var/lib/portage/world_sets";
+pub(crate) const WORLD_SETS: &str = "var/lib/portage/world_sets";
 /// Everything that is written to try it out is below this.
-pub const TRIAL: &str = "/run/gbsup/trial";
+pub(crate) const TRIAL: &str = "/run/gbsup/trial";
 /// The root directory into which a client's system is to be installed.
-pub const TRIAL_ROOT: &str = "/run/gbsup/trial/root";
+pub(crate) const TRIAL_ROOT: &str = "/run/gbsup/trial/root";
 /// Where the index of what clients would be offered is.
-pub const TRIAL_PKGDIR: &str = "/run/gbsup/trial/binpkgs";
+pub(crate) const TRIAL_PKGDIR: &str = "/run/gbsup/trial/binpkgs";
 /// There until the next trial when one was refused: it asks Portage the same again. The list in it is as long as that of
 /// all packages, so this is what a person is told to type.
-pub const TRIAL_AGAIN: &str = "/run/gbsup/trial/again";
+pub(crate) const TRIAL_AGAIN: &str = "/run/gbsup/trial/again";
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub(crate) enum Wanted {
     /// All of its world.
     World,
     /// Its world without what the profile demands of every system.
@@ -35,8 +35,7 @@ pub enum Wanted {
 /// An atom of `@selected` for which nothing is there is passed over (`_emerge/depgraph.py:_resolve`), and so is one for which there
 /// is only what lacks a dependency itself: that is masked then. So whatever must not be passed over has to be among the
 /// versions.
-#[must_use]
-pub fn trial(wanted: Wanted, versions: &[Cpv], host: &Host) -> Command {
+pub(crate) fn trial(wanted: Wanted, versions: &[Cpv], host: &Host) -> Command {
     let set = match wanted {
         Wanted::World => "@world",
         Wanted::Selected => "@selected",
@@ -46,14 +45,12 @@ pub fn trial(wanted: Wanted, versions: &[Cpv], host: &Host) -> Command {
 
 /// The same without regard to dependencies for all that [`WORLD`] has, of which Portage names what is masked and
 /// passes it over.
-#[must_use]
-pub fn masked(host: &Host) -> Command {
+pub(crate) fn masked(host: &Host) -> Command {
     pretend(["--nodeps", "@selected"].map(str::to_owned).into_iter(), host)
 }
 
 /// The atoms that [`masked`] passed over.
-#[must_use]
-pub fn passed_over(text: &[u8]) -> BTreeSet<String> {
+pub(crate) fn passed_over(text: &[u8]) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(text);
     let mut lines = text.lines();
     let mut atoms = BTreeSet::new();
@@ -65,8 +62,7 @@ pub fn passed_over(text: &[u8]) -> BTreeSet<String> {
 
 /// Whether a [`trial`] was refused because something is not offered that the profile itself names: of that nothing is
 /// passed over.
-#[must_use]
-pub fn lacks_what_the_profile_names(text: &[u8]) -> bool {
+pub(crate) fn lacks_what_the_profile_names(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     let nearest = text.lines().find_map(|line| line.strip_prefix("(dependency required by \""));
     nearest.is_some_and(|by| by.starts_with("@system\"") || by.starts_with("@profile\""))

@@ -10,14 +10,14 @@ pub(crate) const KEYS: &[&str] =
     &["CC", "CFLAGS", "CONFIG_PROTECT", "CONFIG_PROTECT_MASK", "CXXFLAGS", "FCFLAGS", "RUSTFLAGS"];
 
 /// Where Portage keeps which news of a repository are unread: `news-REPOSITORY.unread`, a name a line (GLEP 42).
-pub const NEWS: &str = "/var/lib/gentoo/news";
+pub(crate) const NEWS: &str = "/var/lib/gentoo/news";
 
 /// So many things are named in a sentence.
 const NAMED: usize = 4;
 
 /// Settings that decide what there is to look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Attention {
+pub(crate) struct Attention {
     /// CONFIG_PROTECT: files and directories whose files are not overwritten.
     pub protect: Vec<PathBuf>,
     /// CONFIG_PROTECT_MASK: what of them is.
@@ -42,14 +42,12 @@ impl Attention {
     }
 
     /// What binds packages to the processor of this machine, each variable with its option.
-    #[must_use]
-    pub fn native(&self) -> Vec<(&'static str, &str)> {
+    pub(crate) fn native(&self) -> Vec<(&'static str, &str)> {
         self.flags.iter().filter_map(|(name, flags)| Some((*name, native(flags)?))).collect()
     }
 
     /// The compiler that resolves the options of C.
-    #[must_use]
-    pub fn compiler(&self) -> &str {
+    pub(crate) fn compiler(&self) -> &str {
         self.compiler.split_whitespace().next_back().filter(|word| !word.starts_with('-')).unwrap_or("gcc")
     }
 }
@@ -65,8 +63,7 @@ fn native(flags: &str) -> Option<&str> {
 
 /// What an option with `native` stands for here, from what a compiler printed: `gcc OPTION -Q --help=target`, `clang OPTION -###`,
 /// `rustc --print target-cpus`.
-#[must_use]
-pub fn resolved(option: &str, text: &[u8]) -> Option<String> {
+pub(crate) fn resolved(option: &str, text: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(text);
     let is_name = |name: &&str| {
         !name.is_empty()
@@ -87,8 +84,7 @@ pub fn resolved(option: &str, text: &[u8]) -> Option<String> {
 }
 
 /// What a person should know about an option that binds packages to a processor.
-#[must_use]
-pub fn bound(variable: &str, option: &str, resolved: Option<&str>) -> String {
+pub(crate) fn bound(variable: &str, option: &str, resolved: Option<&str>) -> String {
     let here = match resolved {
         Some(name) => format!("which is {name} on this machine"),
         None => "and which processor that is here the compiler does not say".to_owned(),
@@ -109,35 +105,31 @@ pub fn bound(variable: &str, option: &str, resolved: Option<&str>) -> String {
 }
 
 /// The names of the items that nobody has read, from one of Portage's files.
-pub fn unread(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn unread(text: &str) -> impl Iterator<Item = &str> {
     let is_name = |name: &&str| !name.is_empty() && !name.starts_with('.') && !name.contains('/');
     text.lines().map(str::trim).filter(is_name)
 }
 
 /// The title of an item (GLEP 42: a line of its header).
-#[must_use]
-pub fn title(item: &str) -> Option<&str> {
+pub(crate) fn title(item: &str) -> Option<&str> {
     let header = item.lines().take_while(|line| !line.trim().is_empty());
     header.filter_map(|line| line.strip_prefix("Title:")).map(str::trim).find(|title| !title.is_empty())
 }
 
 /// What a person should know about news; nothing when there are none.
-#[must_use]
-pub fn news(titles: &[String]) -> Option<String> {
+pub(crate) fn news(titles: &[String]) -> Option<String> {
     let quoted: Vec<String> = titles.iter().map(|title| format!("\"{title}\"")).collect();
     (!quoted.is_empty()).then(|| format!("unread news: {}; read them: eselect news read", some(&quoted)))
 }
 
 /// The file that a new version of which waits under this name: `._cfg0000_make.conf` for `make.conf`.
-#[must_use]
-pub fn waits_for(name: &str) -> Option<&str> {
+pub(crate) fn waits_for(name: &str) -> Option<&str> {
     let (number, name) = name.strip_prefix("._cfg")?.split_once('_')?;
     (number.len() == 4 && number.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty()).then_some(name)
 }
 
 /// What a person should know about configuration files, given those of which new versions wait; nothing when none do.
-#[must_use]
-pub fn waiting(files: &[PathBuf]) -> Option<String> {
+pub(crate) fn waiting(files: &[PathBuf]) -> Option<String> {
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     (!files.is_empty()).then(|| {
         format!(
@@ -148,8 +140,7 @@ pub fn waiting(files: &[PathBuf]) -> Option<String> {
 }
 
 /// Whether files below a directory are overwritten, of what is protected: the longest path decides.
-#[must_use]
-pub fn is_masked(directory: &Path, protect: &[PathBuf], mask: &[PathBuf]) -> bool {
+pub(crate) fn is_masked(directory: &Path, protect: &[PathBuf], mask: &[PathBuf]) -> bool {
     let longest = |paths: &[PathBuf]| {
         let matching = paths.iter().filter(|path| directory.starts_with(path));
         matching.map(|path| path.components().count()).max()

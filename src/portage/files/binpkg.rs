@@ -14,8 +14,7 @@ const WRONG_DIGEST: &str = "._checksum_failure_.";
 
 /// The package of which this is a binary package, by its path below PKGDIR; also when Portage found its
 /// digest wrong.
-#[must_use]
-pub fn package_of(path: &Path) -> Option<Cpv> {
+pub(crate) fn package_of(path: &Path) -> Option<Cpv> {
     let names: Vec<&str> = path.iter().map(|name| name.to_str()).collect::<Option<_>>()?;
     let (file, directories) = names.split_last()?;
     let file = file.split_once(WRONG_DIGEST).map_or(*file, |(file, _)| file);
@@ -23,16 +22,14 @@ pub fn package_of(path: &Path) -> Option<Cpv> {
 }
 
 /// Whether Portage found the digest of this file wrong, by its name.
-#[must_use]
-pub fn has_wrong_digest(path: &Path) -> bool {
+pub(crate) fn has_wrong_digest(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.contains(WRONG_DIGEST)) && package_of(path).is_some()
 }
 
 /// The files that Portage cannot read as binary packages, each with its reason, from what emerge or emaint
 /// printed: `!!! Invalid binary package: 'PATH', REASON` (`portage/dbapi/bintree.py:_populate_local`).
 /// It leaves them out of the index, and where they are.
-#[must_use]
-pub fn invalid(text: &[u8]) -> BTreeMap<PathBuf, String> {
+pub(crate) fn invalid(text: &[u8]) -> BTreeMap<PathBuf, String> {
     const MARK: &str = "!!! Invalid binary package: '";
     let text = String::from_utf8_lossy(text);
     let told = text.lines().filter_map(|line| line.split_once(MARK)?.1.split_once('\''));

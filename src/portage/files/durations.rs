@@ -127,7 +127,7 @@ impl Durations {
 
     /// The last durations of a package, in seconds, in the order of the log. `name` is
     /// `category/package`; merges of binary packages are apart.
-    pub fn of(&self, name: &str, binary: bool) -> impl Iterator<Item = u32> {
+    pub(crate) fn of(&self, name: &str, binary: bool) -> impl Iterator<Item = u32> {
         let all = self.packages.get(name).map(|kinds| kinds.get(binary)).into_iter();
         all.flat_map(|all| {
             let exact = all.iter().filter(|took| !took.waited).count();
@@ -137,15 +137,14 @@ impl Durations {
     }
 
     /// Every package that was ever completed.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.packages.keys().map(String::as_str)
     }
 
     /// How many packages were really in work at the same time in the last runs with so many jobs, in
     /// thousandths: dependencies and the load average keep it below the number of jobs. Nothing when
     /// there was no run long enough to tell.
-    #[must_use]
-    pub fn at_once(&self, jobs: u32) -> Option<u64> {
+    pub(crate) fn at_once(&self, jobs: u32) -> Option<u64> {
         let runs = self.runs.get(&jobs)?;
         let (work, busy) = runs.iter().fold((0, 0), |(work, busy), run| (work + run.work, busy + run.busy));
         (work * 1000).checked_div(busy)

@@ -13,7 +13,7 @@ use object::{Endianness, FileKind};
 use serde::{Deserialize, Serialize};
 
 /// How much of a file has to be read: linkers put headers and notes at its start.
-pub const PREFIX: u64 = 64 << 10;
+pub(crate) const PREFIX: u64 = 64 << 10;
 
 /// The number of a kernel, as far as a note can name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,8 +66,7 @@ impl fmt::Display for Kernel {
 }
 
 /// What the file demands that begins like this; nothing when it is no ELF file or does not say.
-#[must_use]
-pub fn demanded(start: &[u8]) -> Option<Kernel> {
+pub(crate) fn demanded(start: &[u8]) -> Option<Kernel> {
     match FileKind::parse(start).ok()? {
         FileKind::Elf32 => highest(FileHeader32::<Endianness>::parse(start).ok()?, start),
         FileKind::Elf64 => highest(FileHeader64::<Endianness>::parse(start).ok()?, start),

@@ -66,7 +66,7 @@ impl Block {
     ///
     /// # Panics
     /// When key or value has more than one line, which would be another index.
-    pub fn set(&mut self, key: &str, value: &str) {
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
         assert!(!key.contains([':', '\n']) && !value.contains('\n'), "{key}: {value:?} is not one line");
         let mut text = String::with_capacity(self.0.len() + key.len() + value.len() + 3);
         let mut new = Some(value);
@@ -87,7 +87,7 @@ impl Block {
     }
 
     /// Keys and values, in order.
-    pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.lines().filter_map(|line| {
             let (key, value) = line.split_once(':')?;
             Some((key, value.trim()))
@@ -130,26 +130,23 @@ impl Package {
     }
 
     /// The USE flags it was built with, expanded ones among them.
-    pub fn flags(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn flags(&self) -> impl Iterator<Item = &str> {
         self.get("USE").split_whitespace()
     }
 
     /// Its slot and its sub-slot; without a sub-slot the slot is both (PMS, chapter 7).
-    #[must_use]
-    pub fn slot(&self) -> (&str, &str) {
+    pub(crate) fn slot(&self) -> (&str, &str) {
         let slot = self.block.get("SLOT").filter(|slot| !slot.is_empty()).unwrap_or("0");
         slot.split_once('/').unwrap_or((slot, slot))
     }
 
     /// When its build ended, in seconds since 1970.
-    #[must_use]
-    pub fn built(&self) -> Option<i64> {
+    pub(crate) fn built(&self) -> Option<i64> {
         self.get("BUILD_TIME").parse().ok()
     }
 
     /// The number of the build, with `binpkg-multi-instance`.
-    #[must_use]
-    pub fn build_id(&self) -> Option<u64> {
+    pub(crate) fn build_id(&self) -> Option<u64> {
         self.get("BUILD_ID").parse().ok()
     }
 
@@ -216,7 +213,7 @@ impl File {
 ///
 /// # Errors
 /// When there are fewer or more, in words that follow the name of the file.
-pub fn whole(text: &[u8]) -> Result<Index, String> {
+pub(crate) fn whole(text: &[u8]) -> Result<Index, String> {
     let index = Index::parse(text);
     let read = index.packages.len() + index.unreadable;
     match index.header.get("PACKAGES").map(str::parse::<usize>) {

@@ -17,7 +17,7 @@ use crate::portage::names::cpv::Cpv;
 
 /// A file below the directory that was listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its path, relative to that directory.
     pub path: PathBuf,
     /// Its length in bytes.
@@ -26,7 +26,7 @@ pub struct Entry {
 
 /// Something to remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repair {
+pub(crate) struct Repair {
     /// Its path, relative to the directory that was listed.
     pub path: PathBuf,
     /// What it is.
@@ -35,7 +35,7 @@ pub struct Repair {
 
 /// What was left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Leftover {
+pub(crate) enum Leftover {
     /// A binary package that was being written.
     TemporaryPackage,
     /// The name reserved for a binary package that was not written.
@@ -81,8 +81,7 @@ impl fmt::Display for Repair {
 /// alive now; while there is one, only what names another process is a leftover.
 ///
 /// After this, index and files may disagree: `emaint --fix binhost` puts them right.
-#[must_use]
-pub fn pkgdir(entries: &[Entry], running: &[u32]) -> Vec<Repair> {
+pub(crate) fn pkgdir(entries: &[Entry], running: &[u32]) -> Vec<Repair> {
     let kind = |entry: &Entry| {
         let names: Vec<&str> = entry.path.iter().map(|name| name.to_str()).collect::<Option<_>>()?;
         let (file, directories) = names.split_last()?;
@@ -103,8 +102,7 @@ pub fn pkgdir(entries: &[Entry], running: &[u32]) -> Vec<Repair> {
 
 /// Looks through `category/name` of the directories in `/var/db/pkg`. Nothing is a leftover while a
 /// process of Portage is alive.
-#[must_use]
-pub fn installed<'a>(directories: impl IntoIterator<Item = &'a Path>, running: &[u32]) -> Vec<Repair> {
+pub(crate) fn installed<'a>(directories: impl IntoIterator<Item = &'a Path>, running: &[u32]) -> Vec<Repair> {
     if !running.is_empty() {
         return Vec::new();
     }
@@ -123,8 +121,7 @@ pub fn installed<'a>(directories: impl IntoIterator<Item = &'a Path>, running: &
 /// when `src_install` has ended (`portage/package/ebuild/doebuild.py`), and it takes it along with a binary package. Any
 /// other directory stays. Its build failed or was refused, and it is tried again when that is due; or a
 /// person is at work in it.
-#[must_use]
-pub fn work<'a>(
+pub(crate) fn work<'a>(
     directories: impl IntoIterator<Item = &'a Path>,
     builds: impl Fn(&Cpv) -> (String, String),
     running: &[u32],
@@ -144,8 +141,7 @@ pub fn work<'a>(
 }
 
 /// Reads `BUILD_TIME`: seconds since 1970.
-#[must_use]
-pub fn build_time(text: &str) -> Option<i64> {
+pub(crate) fn build_time(text: &str) -> Option<i64> {
     text.trim().parse().ok()
 }
 
@@ -155,15 +151,13 @@ pub fn build_time(text: &str) -> Option<i64> {
 ///
 /// Portage had looked for collisions before it made the record, and what it copied after that no record names. So this
 /// build, and no other one, may overwrite files that no package owns.
-#[must_use]
-pub fn is_same_build(package: &Cpv, merging: Option<i64>, binaries: &[Binary]) -> bool {
+pub(crate) fn is_same_build(package: &Cpv, merging: Option<i64>, binaries: &[Binary]) -> bool {
     let builds = binaries.iter().filter(|binary| binary.cpv == *package);
     merging.is_some() && builds.map(|binary| binary.built).max() == Some(merging)
 }
 
 /// Looks through the file names in `/run/portage`.
-#[must_use]
-pub fn status_files<'a>(names: impl IntoIterator<Item = &'a str>, running: &[u32]) -> Vec<Repair> {
+pub(crate) fn status_files<'a>(names: impl IntoIterator<Item = &'a str>, running: &[u32]) -> Vec<Repair> {
     let is_stale = |name: &&str| live::pid_of(name).is_some_and(|pid| !running.contains(&pid));
     let repair = |name: &str| Repair { path: name.into(), kind: Leftover::StaleStatus };
     names.into_iter().filter(is_stale).map(repair).collect()
@@ -172,8 +166,7 @@ pub fn status_files<'a>(names: impl IntoIterator<Item = &'a str>, running: &[u32
 /// Looks through the file names of a directory in which Portage locks by hard links, as it does on
 /// file systems without other locks: `.NAME.hardlock-HOST-PID` (`portage/locks.py:hardlock_name`).
 /// Its usual lock files, `.NAME.portage_lockfile`, are harmless without their process and stay.
-#[must_use]
-pub fn locks<'a>(names: impl IntoIterator<Item = &'a str>, running: &[u32]) -> Vec<Repair> {
+pub(crate) fn locks<'a>(names: impl IntoIterator<Item = &'a str>, running: &[u32]) -> Vec<Repair> {
     let is_stale = |name: &&str| {
         let pid = name
             .strip_prefix('.')
@@ -193,8 +186,7 @@ pub fn locks<'a>(names: impl IntoIterator<Item = &'a str>, running: &[u32]) -> V
 /// other file of git's own ends so: git-check-ref-format(1) forbids it for references.
 ///
 /// `running` are the processes of Portage and of git that are alive now.
-#[must_use]
-pub fn git_locks<'a>(files: impl IntoIterator<Item = &'a Path>, running: &[u32]) -> Vec<Repair> {
+pub(crate) fn git_locks<'a>(files: impl IntoIterator<Item = &'a Path>, running: &[u32]) -> Vec<Repair> {
     let is_lock = |path: &&Path| running.is_empty() && path.extension().is_some_and(|end| end == "lock");
     let repair = |path: &Path| Repair { path: path.into(), kind: Leftover::StaleLock };
     files.into_iter().filter(is_lock).map(repair).collect()

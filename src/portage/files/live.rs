@@ -10,7 +10,7 @@ use crate::portage::names::cpv::Cpv;
 
 /// One moment of a running emerge.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// emerge's process; a file whose name says another one is a leftover.
     pub pid: u32,
     /// When it was taken, in seconds since 1970.
@@ -47,18 +47,9 @@ pub struct LiveJob {
     pub build_elapsed: Option<f64>,
 }
 
-impl Snapshot {
-    /// Whether stopping emerge now would leave a package half merged.
-    #[must_use]
-    pub fn is_merging(&self) -> bool {
-        self.jobs.iter().any(|job| job.merging)
-    }
-}
-
 impl LiveJob {
     /// A package of which nothing is known but its phase.
-    #[must_use]
-    pub fn in_phase(package: Cpv, phase: &str) -> Self {
+    pub(crate) fn in_phase(package: Cpv, phase: &str) -> Self {
         let phase = Some(phase.to_owned());
         Self { package, phase, binary: false, merging: false, elapsed: None, build_elapsed: None }
     }
@@ -66,7 +57,7 @@ impl LiveJob {
 
 /// The phase of a build by the marks it has left in its directory, one at the end of each phase
 /// (`bin/phase-functions.sh`). `None`: it has left none yet.
-pub fn phase_after(has: impl Fn(&str) -> bool) -> Option<&'static str> {
+pub(crate) fn phase_after(has: impl Fn(&str) -> bool) -> Option<&'static str> {
     const MARKS: &[(&str, &str)] = &[
         (".packaged", "package"),
         (".installed", "package"),
@@ -81,8 +72,7 @@ pub fn phase_after(has: impl Fn(&str) -> bool) -> Option<&'static str> {
 }
 
 /// Reads one snapshot. `None` for other types of message, other schemas and damaged text.
-#[must_use]
-pub fn snapshot(text: &[u8]) -> Option<Snapshot> {
+pub(crate) fn snapshot(text: &[u8]) -> Option<Snapshot> {
     let value: Value = serde_json::from_slice(text).ok()?;
     if value["type"] != "snapshot" || value["schema"] != 1 {
         return None;
@@ -113,8 +103,7 @@ fn job(task: &Value) -> Option<LiveJob> {
 }
 
 /// The process of `emerge-4711.json` or `emerge-4711.sock`.
-#[must_use]
-pub fn pid_of(file_name: &str) -> Option<u32> {
+pub(crate) fn pid_of(file_name: &str) -> Option<u32> {
     let pid = file_name.strip_prefix("emerge-")?;
     let pid = pid.strip_suffix(".json").or_else(|| pid.strip_suffix(".sock"))?;
     if pid.bytes().all(|b| b.is_ascii_digit()) { pid.parse().ok() } else { None }
@@ -141,7 +130,7 @@ mod tests {
         let [waiting, merging] = &snapshot.jobs[..] else { panic!("two jobs: {:?}", snapshot.jobs) };
         assert_eq!((waiting.phase.as_deref(), waiting.merging), (Some("merge-wait"), false));
         assert_eq!(waiting.elapsed, Some(12.5));
-        assert!(merging.merging && merging.binary && snapshot.is_merging());
+        assert!(merging.merging && merging.binary && snapshot.jobs.iter().any(|job| job.merging));
     }
 
     #[test]
@@ -151,7 +140,11 @@ mod tests {
         assert_eq!((snapshot.running, snapshot.completed, snapshot.total), (1, 0, 1));
         let [job] = &snapshot.jobs[..] else { panic!("one job: {:?}", snapshot.jobs) };
         assert_eq!((job.package.as_str(), job.phase.as_deref()), ("test-txt/slow-1", Some("compile")));
-        assert!(!job.binary && !snapshot.is_merging() && job.elapsed.is_some_and(|seconds| seconds > 0.0));
+        assert!(
+            !job.binary
+                && !snapshot.jobs.iter().any(|job| job.merging)
+                && job.elapsed.is_some_and(|seconds| seconds > 0.0)
+        );
     }
 
     #[test]

@@ -69,8 +69,7 @@ pub enum Event {
 }
 
 /// Reads one line, without its newline. `None` when it is damaged or of a kind that is not needed.
-#[must_use]
-pub fn line(line: &[u8]) -> Option<Entry> {
+pub(crate) fn line(line: &[u8]) -> Option<Entry> {
     let colon = find(&line[..line.len().min(24)], b": ")?;
     let time = std::str::from_utf8(&line[..colon]).ok()?.parse().ok()?;
     let event = event(line[colon + 2..].trim_ascii())?;

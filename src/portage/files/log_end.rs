@@ -7,8 +7,7 @@ use crate::portage::names::cpv::Cpv;
 
 /// The last so many bytes of a log, from the begin of a run of emerge on. Before them stand the lines of the last merge of each
 /// package that they have none of, from source and from a binary package, so that it is still known how long it takes.
-#[must_use]
-pub fn end(log: &[u8], bytes: usize) -> Vec<u8> {
+pub(crate) fn end(log: &[u8], bytes: usize) -> Vec<u8> {
     let (before, end) = log.split_at(cut(log, log.len().saturating_sub(bytes)));
     let recent: BTreeSet<Merge> = merges(end).into_keys().collect();
     let mut last: Vec<(usize, Vec<&[u8]>)> =

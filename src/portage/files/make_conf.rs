@@ -10,7 +10,7 @@ use crate::portage::command::shell_quote;
 
 /// What is done about a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub(crate) enum Deed {
     /// Nothing is built until it is changed.
     Stop,
     /// It is told.
@@ -19,7 +19,7 @@ pub enum Deed {
 
 /// Something that a builder should not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What is done about it.
     pub deed: Deed,
     /// The variable of make.conf that says so.
@@ -31,7 +31,7 @@ pub struct Finding {
 }
 
 /// What the judgement needs to know of the machine.
-pub struct Machine<'a> {
+pub(crate) struct Machine<'a> {
     /// Whether a program is installed.
     pub found: &'a dyn Fn(&str) -> bool,
     /// Processors.
@@ -52,8 +52,7 @@ const COMPRESSIONS: &[(&str, &str, &str)] = &[
 
 /// The ending of a member of a gpkg, and the program and package that it takes to read it (`portage/gpkg.py`,
 /// `portage/util/compression_probe.py`); `None` without compression, or for an ending that nobody knows.
-#[must_use]
-pub fn decompressor(member: &str) -> Option<(&'static str, &'static str)> {
+pub(crate) fn decompressor(member: &str) -> Option<(&'static str, &'static str)> {
     let program = match member.rsplit_once(".tar.")?.1 {
         "bz2" => "bzip2",
         "gz" => "gzip",
@@ -85,8 +84,7 @@ const NEEDED_BY_BUILDS: &[&str] = &[
 ];
 
 /// What of these settings is wrong for a builder; what stops it first.
-#[must_use]
-pub fn judge(settings: &Settings, machine: &Machine) -> Vec<Finding> {
+pub(crate) fn judge(settings: &Settings, machine: &Machine) -> Vec<Finding> {
     let all = [
         compression(settings, machine),
         signing_key(settings),

@@ -2,8 +2,7 @@
 
 /// The number of jobs these options ask for; nothing when they ask for none, or for as many as there
 /// are things to do. The last one counts, as for make itself.
-#[must_use]
-pub fn jobs(makeopts: &str) -> Option<u32> {
+pub(crate) fn jobs(makeopts: &str) -> Option<u32> {
     let mut words = makeopts.split_whitespace().peekable();
     let mut jobs = None;
     while let Some(word) = words.next() {
@@ -18,8 +17,7 @@ pub fn jobs(makeopts: &str) -> Option<u32> {
 }
 
 /// The same options with so many jobs.
-#[must_use]
-pub fn with_jobs(makeopts: &str, jobs: u32) -> String {
+pub(crate) fn with_jobs(makeopts: &str, jobs: u32) -> String {
     format!("{makeopts} -j{jobs}").trim_start().to_owned()
 }
 

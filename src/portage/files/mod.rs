@@ -1,22 +1,22 @@
 //! What Portage keeps in files, and what it reads from them: packages, indexes, records, logs, settings.
 
-pub mod attention;
-pub mod binpkg;
+pub(crate) mod attention;
+pub(crate) mod binpkg;
 pub mod durations;
-pub mod elf;
+pub(crate) mod elf;
 pub mod gpkg;
 pub mod index;
-pub mod leftovers;
-pub mod live;
+pub(crate) mod leftovers;
+pub(crate) mod live;
 pub mod log;
-pub mod log_end;
-pub mod make_conf;
-pub mod makeopts;
+pub(crate) mod log_end;
+pub(crate) mod make_conf;
+pub(crate) mod makeopts;
 pub mod repository;
 pub mod settings;
-pub mod shlex;
-pub mod signatures;
-pub mod unusable;
+pub(crate) mod shlex;
+pub(crate) mod signatures;
+pub(crate) mod unusable;
 pub mod vdb;
-pub mod world;
+pub(crate) mod world;
 pub mod xpak;

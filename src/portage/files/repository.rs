@@ -23,8 +23,7 @@ pub struct Repository {
 
 impl Repository {
     /// Whether a sync of everything is to bring it.
-    #[must_use]
-    pub fn is_synced(&self) -> bool {
+    pub(crate) fn is_synced(&self) -> bool {
         self.auto_sync && !self.sync_type.is_empty()
     }
 }
@@ -40,8 +39,7 @@ pub struct Repositories {
 
 /// What `portageq repos_config /` printed; none when there is no repository in it. It answers also when the
 /// repositories and the profile are not there.
-#[must_use]
-pub fn configured(text: &[u8]) -> Option<Repositories> {
+pub(crate) fn configured(text: &[u8]) -> Option<Repositories> {
     let text = String::from_utf8_lossy(text);
     let mut found = Repositories::default();
     let mut named_main = None;
@@ -81,8 +79,7 @@ pub fn configured(text: &[u8]) -> Option<Repositories> {
 /// Whether a repository with these two files is one: `profiles/repo_name`, or `metadata/layout.conf` with
 /// `repo-name` (`portage/repository/config.py:RepoConfig`). Whatever else of it is there, without a name it is not
 /// all there.
-#[must_use]
-pub fn has_name(repo_name: Option<&str>, layout: Option<&str>) -> bool {
+pub(crate) fn has_name(repo_name: Option<&str>, layout: Option<&str>) -> bool {
     let named = |line: &str| {
         let mut sides = line.splitn(2, '=').map(str::trim);
         sides.next() == Some("repo-name") && sides.next().is_some_and(|name| !name.is_empty())
@@ -92,14 +89,12 @@ pub fn has_name(repo_name: Option<&str>, layout: Option<&str>) -> bool {
 }
 
 /// Where the repositories are, from what `portageq repos_config /` printed.
-#[must_use]
-pub fn locations(text: &[u8]) -> Vec<PathBuf> {
+pub(crate) fn locations(text: &[u8]) -> Vec<PathBuf> {
     sections(text).map(|(_, location)| location).collect()
 }
 
 /// The same, by their names.
-#[must_use]
-pub fn by_name(text: &[u8]) -> BTreeMap<String, PathBuf> {
+pub(crate) fn by_name(text: &[u8]) -> BTreeMap<String, PathBuf> {
     sections(text).collect()
 }
 
@@ -121,8 +116,7 @@ fn sections(text: &[u8]) -> impl Iterator<Item = (String, PathBuf)> {
 
 /// Whether the packages of a repository with this `metadata/layout.conf` have Manifests, so that the files
 /// they refer to are known.
-#[must_use]
-pub fn has_manifests(layout: &str) -> bool {
+pub(crate) fn has_manifests(layout: &str) -> bool {
     !layout.lines().any(|line| {
         let mut sides = line.splitn(2, '=').map(str::trim);
         sides.next() == Some("use-manifests") && sides.next() == Some("false")
@@ -130,7 +124,7 @@ pub fn has_manifests(layout: &str) -> bool {
 }
 
 /// The source files that a Manifest refers to: `DIST name size HASH hex ...`.
-pub fn distfiles(manifest: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn distfiles(manifest: &str) -> impl Iterator<Item = &str> {
     manifest.lines().filter_map(|line| line.strip_prefix("DIST ")?.split_whitespace().next())
 }
 

@@ -61,7 +61,7 @@ const OTHERS: &[&str] = &[
 
 /// Where Portage keeps things, and how it works.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Binary packages.
     pub pkgdir: PathBuf,
     /// Downloaded sources.
@@ -94,8 +94,7 @@ pub struct Settings {
 impl Settings {
     /// Reads the output of `portageq envvar -v`. What is unset or empty gets Portage's default
     /// (make.globals).
-    #[must_use]
-    pub fn parse(text: &[u8]) -> Self {
+    pub(crate) fn parse(text: &[u8]) -> Self {
         let mut values = values(text);
         let others = OTHERS.iter().filter_map(|name| Some(((*name).to_owned(), values.get(*name)?.clone())));
         let others = others.collect();
@@ -173,7 +172,7 @@ fn unquote(text: &[u8]) -> Option<(String, &[u8])> {
 
 /// What `/etc/portage/make.profile` is; the supervisor looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProfileEntry<'a> {
+pub(crate) enum ProfileEntry<'a> {
     /// There is nothing of that name.
     Missing,
     /// A symbolic link, with where it points and whether a directory is there.
@@ -191,7 +190,7 @@ pub enum ProfileEntry<'a> {
 
 /// Why emerge would refuse to work with a profile. The text is what the operator reads.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProfileProblem {
+pub(crate) enum ProfileProblem {
     /// No link.
     #[error("no profile is selected: /etc/portage/make.profile does not exist")]
     Missing,
@@ -210,7 +209,7 @@ pub enum ProfileProblem {
 ///
 /// # Errors
 /// [`ProfileProblem`] when emerge would say that the profile is invalid.
-pub fn check_profile(entry: ProfileEntry, settings: &Settings) -> Result<(), ProfileProblem> {
+pub(crate) fn check_profile(entry: ProfileEntry, settings: &Settings) -> Result<(), ProfileProblem> {
     match entry {
         ProfileEntry::Missing => Err(ProfileProblem::Missing),
         ProfileEntry::Other => Err(ProfileProblem::NotALink),

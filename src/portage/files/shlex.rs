@@ -9,8 +9,7 @@ const IN_WORDS: &str = "~!@#$%*_\\:;?,./-+{}";
 /// The first thing that Portage does not read, in its words, with the line in which that begins (Portage gives the one in which
 /// it noticed). `is_there` says whether a file is there that
 /// is sourced.
-#[must_use]
-pub fn mistake(text: &str, is_there: impl Fn(&str) -> bool) -> Option<(usize, String)> {
+pub(crate) fn mistake(text: &str, is_there: impl Fn(&str) -> bool) -> Option<(usize, String)> {
     if let Some(at) = text.split('\n').position(|line| line.contains('\r')) {
         return Some((at + 1, "it has the line ends of DOS (dos2unix)".to_owned()));
     }

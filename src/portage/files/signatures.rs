@@ -9,7 +9,7 @@ pub(crate) const KEYS: &[&str] =
 
 /// Which packages have to be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Demand {
+pub(crate) enum Demand {
     /// None, and no signature is looked at (FEATURES=binpkg-ignore-signature).
     Nothing,
     /// None, but a signature that is there has to be right.
@@ -21,7 +21,7 @@ pub enum Demand {
 
 /// What Portage makes of signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signatures {
+pub(crate) struct Signatures {
     /// Which packages have to be signed.
     pub demand: Demand,
     /// The home of GnuPG that has the keys to check them by.
@@ -32,7 +32,7 @@ pub struct Signatures {
 
 /// The key with which Portage signs what it builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnKey {
+pub(crate) struct OwnKey {
     /// The home of GnuPG that has it.
     pub home: PathBuf,
     /// Which one it is there, in any of the ways that GnuPG understands.

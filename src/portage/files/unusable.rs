@@ -13,7 +13,7 @@ use crate::portage::output::gpg::Doubt;
 
 /// Why a package that is whole cannot be used here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// A program is not installed.
     Program {
         /// What Portage calls.
@@ -33,7 +33,7 @@ pub enum Reason {
 
 /// Words and commands for a reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Advice {
+pub(crate) struct Advice {
     /// Follows "cannot be used here: ".
     pub words: String,
     /// In order; empty when only a look helps.
@@ -41,8 +41,7 @@ pub struct Advice {
 }
 
 /// What a person is told. `has_getuto` says whether Gentoo's own helper for keys is installed; `file` is the package.
-#[must_use]
-pub fn advice(reason: &Reason, signatures: &Signatures, has_getuto: bool, file: &Path) -> Advice {
+pub(crate) fn advice(reason: &Reason, signatures: &Signatures, has_getuto: bool, file: &Path) -> Advice {
     let home = signatures.home.display().to_string();
     let (words, commands) = match reason {
         Reason::Program { program, package } => (
@@ -94,8 +93,7 @@ fn trust(doubt: Option<&Doubt>, signatures: &Signatures, has_getuto: bool) -> Ve
 }
 
 /// One sentence for packages that cannot be used for the same reason.
-#[must_use]
-pub fn sentence(files: &[PathBuf], words: &str) -> String {
+pub(crate) fn sentence(files: &[PathBuf], words: &str) -> String {
     match files {
         [one] => format!("the binary package {} is whole, but cannot be used here: {words}", one.display()),
         more => format!("{} binary packages are whole, but cannot be used here: {words}", more.len()),

@@ -34,8 +34,7 @@ pub struct Installed {
 impl Installed {
     /// Reads a package; `value` returns the text of the file of that name, or an empty one. `None` when
     /// there is no slot, which every whole entry has.
-    #[must_use]
-    pub fn read(cpv: Cpv, value: impl Fn(&str) -> String) -> Option<Self> {
+    pub(crate) fn read(cpv: Cpv, value: impl Fn(&str) -> String) -> Option<Self> {
         let dependencies = ["DEPEND", "RDEPEND", "PDEPEND"].map(&value).join(" ");
         Some(Self {
             cpv,
@@ -49,8 +48,7 @@ impl Installed {
     }
 
     /// The atom of whatever version there is for its slot.
-    #[must_use]
-    pub fn atom(&self) -> String {
+    pub(crate) fn atom(&self) -> String {
         format!("{}:{}", self.cpv.cp(), self.slot.name)
     }
 }
@@ -66,8 +64,7 @@ pub struct Slot {
 
 impl Slot {
     /// Reads `SLOT/SUBSLOT` or `SLOT`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (name, sub) = text.split_once('/').unwrap_or((text, text));
         let named = !name.is_empty() && !sub.is_empty();
         named.then(|| Self { name: name.to_owned(), sub: sub.to_owned() })
@@ -84,8 +81,7 @@ pub struct Bound {
 }
 
 /// The bound dependencies among these; everything else is passed over.
-#[must_use]
-pub fn bound(dependencies: &str) -> BTreeSet<Bound> {
+pub(crate) fn bound(dependencies: &str) -> BTreeSet<Bound> {
     let read = |word: &str| {
         let atom = word.split('[').next()?.split("::").next()?;
         let (name, slot) = atom.strip_suffix('=')?.split_once(':')?;
@@ -105,8 +101,7 @@ pub fn bound(dependencies: &str) -> BTreeSet<Bound> {
 }
 
 /// The dependencies without a slot among these, as `category/package`.
-#[must_use]
-pub fn plain(dependencies: &str) -> BTreeSet<String> {
+pub(crate) fn plain(dependencies: &str) -> BTreeSet<String> {
     let read = |word: &str| {
         let atom = word.split('[').next()?.split("::").next()?;
         if atom.starts_with('!') || atom.contains(':') || !atom.contains('/') {
@@ -182,8 +177,7 @@ pub struct Soname {
 impl Soname {
     /// The name without its version, which stands after `.so` or, of some libraries, before it:
     /// `libperl.so.5.40`, `libbfd-2.43.so`.
-    #[must_use]
-    pub fn family(&self) -> &str {
+    pub(crate) fn family(&self) -> &str {
         let stem = self.name.split(".so").next().unwrap_or(&self.name);
         let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
         bare.strip_suffix('-').unwrap_or(stem)
@@ -191,8 +185,7 @@ impl Soname {
 }
 
 /// Reads REQUIRES or PROVIDES: `x86_32: liba.so.1 x86_64: liba.so.1 libb.so.2`.
-#[must_use]
-pub fn sonames(text: &str) -> BTreeSet<Soname> {
+pub(crate) fn sonames(text: &str) -> BTreeSet<Soname> {
     let mut abi = None;
     let mut found = BTreeSet::new();
     for word in text.split_whitespace() {
@@ -208,8 +201,7 @@ pub fn sonames(text: &str) -> BTreeSet<Soname> {
 }
 
 /// Whether a package has files below a directory, by its CONTENTS: `obj PATH DIGEST TIME` and the like.
-#[must_use]
-pub fn owns_below(contents: &str, directory: &str) -> bool {
+pub(crate) fn owns_below(contents: &str, directory: &str) -> bool {
     contents.contains(&format!(" {directory}/"))
 }
 

@@ -5,12 +5,12 @@
 use std::collections::BTreeSet;
 
 /// The sets that a person wrote: a file for each.
-pub const SETS: &str = "/etc/portage/sets";
+pub(crate) const SETS: &str = "/etc/portage/sets";
 
 /// The atoms of a world file and those of the sets that stand beside it, as far as they are written down: `set` returns the
 /// text of the file of a set in [`SETS`]. Other sets are computed from what is installed, and ask for nothing that is not; those
 /// that a repository defines are passed over with them.
-pub fn atoms(world: &str, world_sets: &str, set: impl Fn(&str) -> Option<String>) -> BTreeSet<String> {
+pub(crate) fn atoms(world: &str, world_sets: &str, set: impl Fn(&str) -> Option<String>) -> BTreeSet<String> {
     let mut atoms = BTreeSet::new();
     let mut seen = BTreeSet::new();
     let mut texts = vec![world.to_owned(), world_sets.to_owned()];

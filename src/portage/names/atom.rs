@@ -105,20 +105,17 @@ impl Atom {
     }
 
     /// Whether it says what must not be there.
-    #[must_use]
-    pub fn blocks(&self) -> bool {
+    pub(crate) fn blocks(&self) -> bool {
         self.blocks
     }
 
     /// `category/package`.
-    #[must_use]
-    pub fn cp(&self) -> &str {
+    pub(crate) fn cp(&self) -> &str {
         &self.cp
     }
 
     /// Whether it means a version, with its revision; always when it names none.
-    #[must_use]
-    pub fn means_version(&self, version: &str) -> bool {
+    pub(crate) fn means_version(&self, version: &str) -> bool {
         let Some((operator, own)) = &self.version else { return true };
         let order = || version::compare(version, own);
         match operator {
@@ -140,8 +137,7 @@ impl Atom {
     }
 
     /// Whether it means this version in this slot and sub-slot, whatever its flags.
-    #[must_use]
-    pub fn means_build(&self, cpv: &Cpv, (slot, sub_slot): (&str, &str)) -> bool {
+    pub(crate) fn means_build(&self, cpv: &Cpv, (slot, sub_slot): (&str, &str)) -> bool {
         cpv.cp() == self.cp
             && self.slot.as_ref().is_none_or(|wanted| wanted == slot)
             && self.sub_slot.as_ref().is_none_or(|wanted| wanted == sub_slot)
@@ -257,8 +253,7 @@ pub struct Provided {
 
 impl Provided {
     /// Reads one; an `=` before a version is passed over. `None` when it is neither.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some(cpv) = Cpv::parse(text.strip_prefix('=').unwrap_or(text).as_bytes()) {
             return Some(Self { cp: cpv.cp().to_owned(), version: Some(cpv.version().to_owned()) });
@@ -268,14 +263,12 @@ impl Provided {
     }
 
     /// Whether it is what an atom means.
-    #[must_use]
-    pub fn satisfies(&self, atom: &Atom) -> bool {
+    pub(crate) fn satisfies(&self, atom: &Atom) -> bool {
         atom.cp == self.cp && self.version.as_ref().is_none_or(|version| atom.means_version(version))
     }
 
     /// Whether it is this package.
-    #[must_use]
-    pub fn is(&self, cpv: &Cpv) -> bool {
+    pub(crate) fn is(&self, cpv: &Cpv) -> bool {
         cpv.cp() == self.cp && self.version.as_ref().is_none_or(|version| version == cpv.version())
     }
 }

@@ -48,8 +48,7 @@ impl Cpv {
 
     /// The same for a name that may end in the number of a build, as binary packages have it:
     /// `category/pf-3`. There is no doubt: nothing that ends in a version is a package's name.
-    #[must_use]
-    pub fn parse_built(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse_built(text: &[u8]) -> Option<Self> {
         let dash = text.iter().rposition(|&b| b == b'-')?;
         let is_number = text[dash + 1..].iter().all(u8::is_ascii_digit);
         let bare = if is_number { Self::parse(&text[..dash]) } else { None };
@@ -63,14 +62,12 @@ impl Cpv {
     }
 
     /// `category`.
-    #[must_use]
-    pub fn category(&self) -> &str {
+    pub(crate) fn category(&self) -> &str {
         &self.text[..self.slash]
     }
 
     /// `package`, without version.
-    #[must_use]
-    pub fn pn(&self) -> &str {
+    pub(crate) fn pn(&self) -> &str {
         &self.text[self.slash + 1..self.dash]
     }
 
@@ -81,8 +78,7 @@ impl Cpv {
     }
 
     /// `version`, with the revision.
-    #[must_use]
-    pub fn version(&self) -> &str {
+    pub(crate) fn version(&self) -> &str {
         &self.text[self.dash + 1..]
     }
 
@@ -94,14 +90,12 @@ impl Cpv {
 
     /// Whether a person means it by `name`, `category/name`, `name-version`, `category/name-version` or
     /// `=category/name-version`.
-    #[must_use]
-    pub fn is_called(&self, name: &str) -> bool {
+    pub(crate) fn is_called(&self, name: &str) -> bool {
         [self.pn(), self.pf(), self.cp(), self.as_str()].contains(&name.trim_start_matches('='))
     }
 
     /// The atom that means exactly this version: `=category/package-version`.
-    #[must_use]
-    pub fn atom(&self) -> String {
+    pub(crate) fn atom(&self) -> String {
         format!("={}", self.text)
     }
 }
@@ -148,8 +142,7 @@ pub(crate) fn version_start(pf: &str) -> Option<usize> {
 }
 
 /// Whether the text is a version: `1.2.3b_rc1_p2-r3`.
-#[must_use]
-pub fn is_version(text: &str) -> bool {
+pub(crate) fn is_version(text: &str) -> bool {
     let (text, revision) = match text.rsplit_once("-r") {
         Some((text, revision)) => (text, Some(revision)),
         None => (text, None),
@@ -173,8 +166,7 @@ fn is_number(text: &str) -> bool {
 
 impl Cpv {
     /// Whether it is a live ebuild by the convention of its version: `9999`, `1.9999`, `99999999`.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         let bare = self.version().split(['-', '_']).next().unwrap_or_default();
         bare.rsplit('.').next().is_some_and(|last| last.len() >= 4 && last.bytes().all(|byte| byte == b'9'))
     }
@@ -185,8 +177,7 @@ impl Cpv {
 ///
 /// emerge refuses operators, versions, USE dependencies and repositories there and ends with a
 /// usage error (`_emerge.main:_find_bad_atoms`).
-#[must_use]
-pub fn exclude_atom(atom: &str) -> Option<String> {
+pub(crate) fn exclude_atom(atom: &str) -> Option<String> {
     let atom = atom.trim();
     let bare = atom.trim_start_matches(['!', '<', '>', '=', '~']);
     let versioned = bare.len() < atom.len();

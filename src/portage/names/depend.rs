@@ -94,7 +94,7 @@ fn open<'a>(words: &mut impl Iterator<Item = &'a str>, after: &str) -> Result<()
 
 impl Need {
     /// Every atom in it.
-    pub fn for_each<'a>(&'a self, visit: &mut impl FnMut(&'a Atom)) {
+    pub(crate) fn for_each<'a>(&'a self, visit: &mut impl FnMut(&'a Atom)) {
         match self {
             Self::Atom(atom) => visit(atom),
             Self::All(needs) | Self::Any(needs) => needs.iter().for_each(|need| need.for_each(visit)),
@@ -103,7 +103,7 @@ impl Need {
 
     /// What of it is not there, by the word of `is_there`: nothing, or the first atom that is missing, of several
     /// choices the first. What must not be there is passed over: that is between the packages of one system.
-    pub fn missing(&self, is_there: &impl Fn(&Atom) -> bool) -> Option<&Atom> {
+    pub(crate) fn missing(&self, is_there: &impl Fn(&Atom) -> bool) -> Option<&Atom> {
         match self {
             Self::Atom(atom) => (!atom.blocks() && !is_there(atom)).then_some(atom),
             Self::All(needs) => needs.iter().find_map(|need| need.missing(is_there)),

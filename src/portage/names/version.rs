@@ -16,8 +16,7 @@ pub fn compare(a: &str, b: &str) -> Ordering {
 }
 
 /// A version without its revision: `1.2` of `1.2-r3`.
-#[must_use]
-pub fn without_revision(version: &str) -> &str {
+pub(crate) fn without_revision(version: &str) -> &str {
     version.split_once("-r").map_or(version, |(version, _)| version)
 }
 

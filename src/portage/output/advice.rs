@@ -57,8 +57,7 @@ impl Mask {
 
 /// `- cat/pf::repo (masked by: package.mask, ~amd64 keyword)`: of all candidates the one with the
 /// fewest reasons that a setting can change, the first of equals. The newest stand first.
-#[must_use]
-pub fn candidate(lines: &[String]) -> Option<Candidate> {
+pub(crate) fn candidate(lines: &[String]) -> Option<Candidate> {
     let candidates = lines.iter().filter_map(|line| {
         let (package, reasons) = listed(line, "masked by: ")?;
         Some(Candidate { package, masks: reasons.split(", ").map(Mask::parse).collect() })
@@ -71,16 +70,14 @@ pub fn candidate(lines: &[String]) -> Option<Candidate> {
 
 impl Candidate {
     /// Whether this Portage is too old for its EAPI.
-    #[must_use]
-    pub fn wants_newer_portage(&self) -> bool {
+    pub(crate) fn wants_newer_portage(&self) -> bool {
         self.masks.iter().any(|mask| matches!(mask, Mask::Other(words) if words.starts_with("EAPI ")))
     }
 }
 
 /// What the entry of `package.mask` says of itself, in one line: the comment above it, without the line that says who wrote it and
 /// when.
-#[must_use]
-pub fn mask_comment(lines: &[String]) -> Option<String> {
+pub(crate) fn mask_comment(lines: &[String]) -> Option<String> {
     let at = lines.iter().position(|line| line.starts_with('/') && line.ends_with("package.mask:"))?;
     let comment = lines[at + 1..].iter().map_while(|line| line.strip_prefix('#')).map(str::trim);
     let words: Vec<&str> = comment.filter(|line| !line.is_empty() && !line.ends_with(')')).collect();
@@ -88,14 +85,12 @@ pub fn mask_comment(lines: &[String]) -> Option<String> {
 }
 
 /// The flags that a package would have to have, and has not: `- cat/pf::repo (Missing IUSE: a b)`.
-#[must_use]
-pub fn missing_flags(lines: &[String]) -> Option<&str> {
+pub(crate) fn missing_flags(lines: &[String]) -> Option<&str> {
     lines.iter().find_map(|line| Some(listed(line, "Missing IUSE: ")?.1))
 }
 
 /// Whether what would do is only left out by `--exclude`, and nobody masked it.
-#[must_use]
-pub fn is_left_out(lines: &[String]) -> bool {
+pub(crate) fn is_left_out(lines: &[String]) -> bool {
     let left_out =
         |line: &String| listed(line, "masked by: ").is_some_and(|(_, reasons)| reasons == "exclude option");
     lines.iter().any(left_out)
@@ -111,8 +106,7 @@ pub struct UseChange {
 }
 
 /// `- cat/pf::repo (Change USE: +webp -tiff)`; when there are several, each is enough.
-#[must_use]
-pub fn use_changes(lines: &[String]) -> Vec<UseChange> {
+pub(crate) fn use_changes(lines: &[String]) -> Vec<UseChange> {
     let changes = lines.iter().filter_map(|line| {
         let (package, flags) = listed(line, "Change USE: ")?;
         // `, this change violates use flag constraints ...`: then it is no way out.
@@ -126,16 +120,14 @@ pub fn use_changes(lines: &[String]) -> Vec<UseChange> {
 }
 
 /// The REQUIRED_USE that is not met, as a person reads it: `exactly-one-of ( left right )`.
-#[must_use]
-pub fn unmet(lines: &[String]) -> Option<&str> {
+pub(crate) fn unmet(lines: &[String]) -> Option<&str> {
     let at = lines.iter().position(|line| line.contains("REQUIRED_USE flag constraints are unsatisfied"))?;
     lines[at + 1..].iter().map(|line| line.trim()).find(|line| !line.is_empty())
 }
 
 /// A change that meets a constraint without groups in it: the first flag of a choice that has none, the
 /// flag that another one asks for. Anything else is for a person to decide.
-#[must_use]
-pub fn meeting(constraint: &str) -> Option<Vec<String>> {
+pub(crate) fn meeting(constraint: &str) -> Option<Vec<String>> {
     let (head, group) = constraint.split_once(" ( ")?;
     let flags: Vec<&str> = group.strip_suffix(" )")?.split(' ').collect();
     let plain = |flag: &&str| flag.bytes().all(|b| b.is_ascii_alphanumeric() || b"+_@-".contains(&b));
@@ -152,15 +144,13 @@ pub fn meeting(constraint: &str) -> Option<Vec<String>> {
 }
 
 /// The package of `- cat/pf::repo USE="-left -right"`, whose flags contradict each other.
-#[must_use]
-pub fn contradicting(lines: &[String]) -> Option<Cpv> {
+pub(crate) fn contradicting(lines: &[String]) -> Option<Cpv> {
     lines.iter().find_map(|line| bare(line.strip_prefix("- ")?.split(' ').next()?))
 }
 
 /// `(dependency required by "cat/pf::repo" [ebuild])`, the nearest first. What a set or a command line asks
 /// for itself is not among them.
-#[must_use]
-pub fn required_by(lines: &[String]) -> Vec<Cpv> {
+pub(crate) fn required_by(lines: &[String]) -> Vec<Cpv> {
     let chain = lines.iter().filter_map(|line| line.strip_prefix("(dependency required by \""));
     chain.filter_map(|rest| bare(rest.split('"').next()?)).collect()
 }
@@ -197,8 +187,7 @@ pub fn in_brackets(lines: &[String]) -> Vec<(Cpv, bool)> {
 }
 
 /// The packages that own the files of a collision, as Portage found out: `cat/pf:slot::repo`.
-#[must_use]
-pub fn owners(lines: &[String]) -> Vec<Cpv> {
+pub(crate) fn owners(lines: &[String]) -> Vec<Cpv> {
     let texts = lines.iter().filter_map(|line| line.strip_prefix(" * "));
     let owners = texts.filter(|text| text.contains(':') && !text.starts_with(['\t', ' ']));
     owners.filter_map(|text| Cpv::parse(text.split(':').next()?.as_bytes())).collect()

@@ -120,8 +120,7 @@ impl Open {
 
 impl BuildLog {
     /// The last line that says more than that another program failed.
-    #[must_use]
-    pub fn last_words(&self) -> Option<&str> {
+    pub(crate) fn last_words(&self) -> Option<&str> {
         let passes_on = |line: &str| {
             [": *** [", "ninja: build stopped", "Makefile:"].iter().any(|words| line.contains(words))
         };

@@ -30,8 +30,7 @@ pub struct Solution {
 
 impl Solution {
     /// The flags as they stand in a `package.use` file: `-harfbuzz png`.
-    #[must_use]
-    pub fn flags(&self) -> String {
+    pub(crate) fn flags(&self) -> String {
         let sign = |enabled: bool| if enabled { "" } else { "-" };
         let flags: Vec<String> =
             self.flags.iter().map(|(flag, &enabled)| format!("{}{flag}", sign(enabled))).collect();
@@ -42,8 +41,7 @@ impl Solution {
 impl Circle {
     /// What is wrong, with the circle where it is known: `packages need each other to be built: a/a-1 needs
     /// b/b-1 needs a/a-1`.
-    #[must_use]
-    pub fn complaint(&self) -> String {
+    pub(crate) fn complaint(&self) -> String {
         let complaint = "packages need each other to be built";
         let Some(first) = self.packages.first() else { return complaint.to_owned() };
         let names: Vec<&str> = self.packages.iter().chain([first]).map(Cpv::as_str).collect();
@@ -52,8 +50,7 @@ impl Circle {
 
     /// What a person can do when Portage knows no change of flags: see who needs whom, and leave one of them out. To ask
     /// again would only be answered again.
-    #[must_use]
-    pub fn ways_out(&self, log: &str) -> Vec<String> {
+    pub(crate) fn ways_out(&self, log: &str) -> Vec<String> {
         let flags = self.packages.first().map(|package| format!("equery uses {}", package.atom()));
         let skips = self.packages.iter().take(2).map(|package| format!("gbsup skip {}", package.cp()));
         [format!("less {log}")].into_iter().chain(flags).chain(skips).collect()

@@ -188,8 +188,7 @@ fn plain(line: &str) -> String {
 
 impl Complaint {
     /// Where it is, and what: `/etc/portage/package.use, line 3: Invalid atom in ...`.
-    #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         match (&self.file, self.line) {
             (Some(file), Some(line)) => {
                 format!("{file}, line {line}: {}", self.words.replacen(&format!(" in {file}: "), ": ", 1))
@@ -212,8 +211,11 @@ impl Complaint {
 
 /// Where a variable of make.conf is set to something that a sentence is about, of files in the order in which Portage reads
 /// them: the last line that has a word of the sentence, as FEATURES adds up over all files, else the last one.
-#[must_use]
-pub fn assignment<'a>(files: &'a [(String, String)], name: &str, about: &str) -> Option<(&'a str, usize)> {
+pub(crate) fn assignment<'a>(
+    files: &'a [(String, String)],
+    name: &str,
+    about: &str,
+) -> Option<(&'a str, usize)> {
     let value = |line: &'a str| {
         let line = line.trim_start();
         let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
@@ -239,8 +241,7 @@ fn is_said(of: &str, name: &str, word: &str) -> bool {
 }
 
 /// The files of `/etc/portage/env` that package.env (portage(5)) names, each with its line: `cat/pkg one two`.
-#[must_use]
-pub fn env_files(package_env: &str) -> Vec<(usize, String)> {
+pub(crate) fn env_files(package_env: &str) -> Vec<(usize, String)> {
     let line = |(at, line): (usize, &str)| {
         let words = line.split_whitespace().take_while(|word| !word.starts_with('#')).skip(1);
         words.map(|word| (at + 1, word.to_owned())).collect::<Vec<_>>()
@@ -249,8 +250,7 @@ pub fn env_files(package_env: &str) -> Vec<(usize, String)> {
 }
 
 /// What bash has against scripts: `FILE: line N: WORDS`, each file with its first line.
-#[must_use]
-pub fn of_bash(text: &[u8]) -> Vec<Complaint> {
+pub(crate) fn of_bash(text: &[u8]) -> Vec<Complaint> {
     let mut told: Vec<Complaint> = Vec::new();
     for line in String::from_utf8_lossy(text).lines() {
         let found = line.strip_prefix('/').and_then(|rest| rest.split_once(": line "));
@@ -276,8 +276,7 @@ pub fn of_bash(text: &[u8]) -> Vec<Complaint> {
 
 /// The sets of world_sets or of a build's targets (`@NAME`) that Portage does not know; `known` is what
 /// `emerge --list-sets` prints, one a line.
-#[must_use]
-pub fn unknown_sets(wanted: &[String], known: &[u8]) -> Vec<String> {
+pub(crate) fn unknown_sets(wanted: &[String], known: &[u8]) -> Vec<String> {
     let known = String::from_utf8_lossy(known);
     let known: BTreeSet<&str> = known.lines().map(str::trim).collect();
     // Without these nothing was understood.
@@ -289,8 +288,7 @@ pub fn unknown_sets(wanted: &[String], known: &[u8]) -> Vec<String> {
 }
 
 /// Whether there is an answer at all in what `portageq envvar -v` printed: it ends in a traceback where a file breaks it.
-#[must_use]
-pub fn is_answer(text: &[u8]) -> bool {
+pub(crate) fn is_answer(text: &[u8]) -> bool {
     values(text).contains_key("FEATURES")
 }
 

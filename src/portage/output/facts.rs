@@ -20,8 +20,7 @@ pub struct Fact {
 }
 
 /// All of them, sorted; nothing when they were not printed.
-#[must_use]
-pub fn facts(text: &[u8]) -> Option<Vec<Fact>> {
+pub(crate) fn facts(text: &[u8]) -> Option<Vec<Fact>> {
     let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(BEGIN))?;
     let mut facts: Vec<Fact> = serde_json::from_slice(line).ok()?;
     facts.sort_unstable();

@@ -53,8 +53,7 @@ fn attempts(log: &[u8]) -> Vec<&[u8]> {
 const DOWNLOADING: &[u8] = b">>> Downloading '";
 
 /// The last attempt in the log of a package: `>>> Downloading 'URL'`, and what wget says after it.
-#[must_use]
-pub fn download(log: &[u8]) -> Option<Download> {
+pub(crate) fn download(log: &[u8]) -> Option<Download> {
     let mut last: Option<Download> = None;
     for line in attempts(log) {
         let line = String::from_utf8_lossy(line);
@@ -84,8 +83,7 @@ fn refusal(line: &str) -> Option<&str> {
 ///
 /// The words are those of wget 1.x (`src/connect.c`, `src/http.c`, `src/host.c`) and the exit messages
 /// of `curl(1)`.
-#[must_use]
-pub fn trouble(log: &[u8]) -> Trouble {
+pub(crate) fn trouble(log: &[u8]) -> Trouble {
     let mut of_mirror = false;
     let (mut asked, mut passing) = ([false; 2], [false; 2]);
     for line in attempts(log) {

@@ -20,8 +20,7 @@ pub struct Advisory {
 
 /// The advisories that the system is affected by, from what glsa-check printed; nothing when that was not understood. It
 /// always prints what its marks mean, whether there are advisories or not.
-#[must_use]
-pub fn affected(text: &[u8]) -> Option<Vec<Advisory>> {
+pub(crate) fn affected(text: &[u8]) -> Option<Vec<Advisory>> {
     let text = String::from_utf8_lossy(text);
     let is_one = |line: &&str| line.contains(" [N] ");
     text.contains("[N] indicates").then(|| text.lines().filter(is_one).map(advisory).collect())?

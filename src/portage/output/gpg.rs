@@ -38,7 +38,7 @@ pub enum Doubt {
 ///
 /// # Errors
 /// Why it counts for nothing.
-pub fn signature(status: &str) -> Result<String, Doubt> {
+pub(crate) fn signature(status: &str) -> Result<String, Doubt> {
     let said = |keyword: &str| {
         let lines = status.lines().filter_map(|line| line.strip_prefix("[GNUPG:] "));
         lines
@@ -67,8 +67,7 @@ pub fn signature(status: &str) -> Result<String, Doubt> {
 }
 
 /// Whether GnuPG trusts the key that made a good signature, by its own database (`portage/gpkg.py:_check_gpg_status`).
-#[must_use]
-pub fn is_trusted(status: &str) -> bool {
+pub(crate) fn is_trusted(status: &str) -> bool {
     let trusted = ["[GNUPG:] TRUST_ULTIMATE", "[GNUPG:] TRUST_FULLY"];
     status.lines().any(|line| trusted.iter().any(|trusted| line.starts_with(trusted)))
 }
@@ -76,16 +75,14 @@ pub fn is_trusted(status: &str) -> bool {
 /// What of the listing of a key ring decides which signatures count: the keys, how far they are trusted, and whether
 /// they have expired or were revoked. Another text, and what was good may be good no more. Nothing when there are no
 /// keys.
-#[must_use]
-pub fn verdicts(listing: &str) -> Option<String> {
+pub(crate) fn verdicts(listing: &str) -> Option<String> {
     let decides = |line: &&str| ["pub:", "sub:", "fpr:", "uid:"].iter().any(|kind| line.starts_with(kind));
     let verdicts: Vec<&str> = listing.lines().filter(decides).collect();
     (!verdicts.is_empty()).then(|| verdicts.join("\n"))
 }
 
 /// What is meant for people in what gpg prints.
-#[must_use]
-pub fn words_of(printed: &str) -> String {
+pub(crate) fn words_of(printed: &str) -> String {
     let lines = printed.lines().filter(|line| !line.starts_with("[GNUPG:]"));
     let lines: Vec<_> = lines.map(|line| line.trim_start_matches("gpg: ").trim()).collect();
     if lines.is_empty() { "gpg says nothing about it".to_owned() } else { lines.join("; ") }

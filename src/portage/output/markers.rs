@@ -221,8 +221,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Whether emerge carries on as if nothing had happened.
-    #[must_use]
-    pub fn is_notice(self) -> bool {
+    pub(crate) fn is_notice(self) -> bool {
         matches!(self, Self::WorldAtomGone | Self::Skipped | Self::LowSpace | Self::Manifest)
     }
 }

@@ -35,8 +35,7 @@ pub struct Problem {
 
 impl Problem {
     /// Whether it was read off an exception, which is the subject: `RecursionError: maximum recursion depth exceeded`.
-    #[must_use]
-    pub fn is_traceback(&self) -> bool {
+    pub(crate) fn is_traceback(&self) -> bool {
         self.lines.first().is_some_and(|line| line.starts_with("Traceback (most recent call last):"))
     }
 }
@@ -46,7 +45,7 @@ const MAX_LINE: usize = 400;
 
 /// Reads one problem, line by line.
 #[derive(Clone, Debug)]
-pub(crate) struct Block {
+pub struct Block {
     problem: Problem,
     subject: Subject,
     span: Span,

@@ -71,8 +71,7 @@ impl Evidence {
     }
 
     /// The exception of which Portage died. One that came after it was told to stop is a consequence.
-    #[must_use]
-    pub fn exception(&self) -> Option<&Problem> {
+    pub(crate) fn exception(&self) -> Option<&Problem> {
         let told = self.problems.iter().position(|problem| problem.kind == ProblemKind::Interrupted);
         let before = &self.problems[..told.unwrap_or(self.problems.len())];
         let traceback = before.iter().rfind(|problem| problem.is_traceback())?;

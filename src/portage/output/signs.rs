@@ -73,8 +73,7 @@ pub(crate) fn is_no_space(low: &str) -> bool {
 }
 
 /// Whether somebody says that no process or thread could be made.
-#[must_use]
-pub fn says_no_process(line: &str) -> bool {
+pub(crate) fn says_no_process(line: &str) -> bool {
     any(&line.to_ascii_lowercase(), NO_PROCESS)
 }
 

@@ -46,15 +46,13 @@ pub enum HistoryError {
 
 impl HistoryError {
     /// Whether what is there cannot be read by anybody.
-    #[must_use]
-    pub fn is_damage(&self) -> bool {
+    pub(crate) fn is_damage(&self) -> bool {
         matches!(self, Self::Database(_, error) if is_damage(error))
     }
 }
 
 /// What is wrong inside a history that could be opened. It reads all of it, beside whoever writes.
-#[must_use]
-pub fn damage(path: &Path) -> Option<String> {
+pub(crate) fn damage(path: &Path) -> Option<String> {
     let verdict = open_to_read(path)
         .and_then(|database| database.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)));
     match verdict {
@@ -82,7 +80,7 @@ impl History {
 
     /// Sets a history aside that cannot be used, and why, and begins a new one. Nobody of this process may have it open for
     /// writing. The sentence says so.
-    pub fn replace(path: &Path, reason: &str) -> Result<(Self, String), HistoryError> {
+    pub(crate) fn replace(path: &Path, reason: &str) -> Result<(Self, String), HistoryError> {
         let aside = set_aside(path)?;
         let warning = format!(
             "the history could not be read ({reason}); it was set aside as {} and a new one begun",
@@ -92,7 +90,7 @@ impl History {
     }
 
     /// Opens the history for reading; the supervisor may be writing to it.
-    pub fn read(path: &Path) -> Result<Self, HistoryError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, HistoryError> {
         if !path.exists() {
             return Err(HistoryError::Missing(path.into()));
         }
@@ -245,20 +243,21 @@ impl History {
     }
 
     /// The newest cycles, newest first; without a limit all of them.
-    pub fn cycles(&self, limit: Option<u32>) -> Result<Vec<CycleRow>, HistoryError> {
+    pub(crate) fn cycles(&self, limit: Option<u32>) -> Result<Vec<CycleRow>, HistoryError> {
         self.select(limit).map_err(|error| self.problem(error))
     }
 
     /// Builds that failed and left a log, the newest first, whatever became of their packages later.
-    pub fn failed(&self) -> Result<Vec<FailedRow>, HistoryError> {
+    pub(crate) fn failed(&self) -> Result<Vec<FailedRow>, HistoryError> {
         // A reader may come after the file was made and before its tables were.
         let rows = version(&self.database)
             .and_then(|version| if version == 0 { Ok(Vec::new()) } else { failed(&self.database) });
         rows.map_err(|error| self.problem(error))
     }
 
-    /// The highest number a cycle ever had, for a builder that lost its state.
-    pub fn last_cycle(&self) -> Result<Option<u64>, HistoryError> {
+    /// The highest number that a cycle ever had.
+    #[cfg(test)]
+    pub(crate) fn last_cycle(&self) -> Result<Option<u64>, HistoryError> {
         self.database
             .query_row("SELECT max(number) FROM cycles", [], |row| row.get::<_, Option<i64>>(0))
             .map(|number| number.and_then(|number| u64::try_from(number).ok()))

@@ -36,7 +36,7 @@ const MEMORY: u32 = 34 << 10;
 /// # Errors
 /// When the package is damaged, unpacks to more than any package does, or is compressed with something that is not looked into,
 /// such as lzop or `xz -9`. (The endings are those of `portage/util/compression_probe.py`.)
-pub fn demand(package: impl Read, size: u64) -> io::Result<Option<Demand>> {
+pub(crate) fn demand(package: impl Read, size: u64) -> io::Result<Option<Demand>> {
     let left = Cell::new(None);
     let mut archive = Archive::new(Allowed::new(package, &left));
     let mut entries = archive.entries()?;

@@ -58,8 +58,7 @@ impl From<io::Error> for Damage {
 
 impl Damage {
     /// What is told of a file, in words that follow its name. Only what is not whole is called damaged.
-    #[must_use]
-    pub fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         match self {
             Self::Uncompressed => format!("is whole, but {self}"),
             Self::Signature(doubt) => format!("cannot be trusted: {doubt}"),

@@ -5,7 +5,7 @@
 //! each of them (GLEP 78, `portage/gpkg.py:_verify_binpkg`).
 //!
 //! [`check`] looks at structure and sizes, which is what a killed write damages, and skips the rest.
-//! [`verify`] reads every byte, and finds what a disk or a person changed as well. [`signed::verify`] finds also
+//! [`verify`] reads every byte, and finds what a disk or a person changed as well. [`Reading::judge`] finds also
 //! what somebody changed who knows how a package is made.
 
 mod bounds;
@@ -13,8 +13,8 @@ pub mod digests;
 pub mod image;
 mod members;
 mod reading;
-pub mod sign;
-pub mod signed;
+pub(crate) mod sign;
+pub(crate) mod signed;
 #[cfg(test)]
 mod tests;
 

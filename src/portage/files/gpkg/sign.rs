@@ -59,7 +59,7 @@ pub enum Unsigned {
 ///
 /// # Errors
 /// See [`Unsigned`]. What was written by then is of no use.
-pub fn sign<R: Read, W: Write + Seek, S: Signer>(
+pub(crate) fn sign<R: Read, W: Write + Seek, S: Signer>(
     package: R,
     size: u64,
     out: W,

@@ -7,11 +7,11 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use super::members::Damage;
-use super::reading::{Reading, Sound, read};
+use super::reading::{Reading, Sound};
 use crate::portage::output::gpg::Doubt;
 
 /// Who says whether signatures are those of the right keys.
-pub trait Judge {
+pub(crate) trait Judge {
     /// What was signed of a text that is signed in clear.
     ///
     /// # Errors
@@ -30,22 +30,23 @@ pub trait Judge {
 ///
 /// # Errors
 /// As for [`check`](super::check), and [`Damage::Signature`].
-pub fn verify<R: Read + Seek>(
+#[cfg(test)]
+pub(crate) fn verify<R: Read + Seek>(
     mut reader: R,
     size: u64,
     judge: &impl Judge,
     demanded: bool,
 ) -> Result<Sound, Damage> {
-    let reading = read(&mut reader, size)?;
+    let reading = super::read(&mut reader, size)?;
     reading.judge(reader, judge, demanded)
 }
 
 impl Reading {
-    /// The same for what was [`read`] already, of the same file.
+    /// Checks with its signatures what was [`read`](super::read) already, of the same file.
     ///
     /// # Errors
-    /// As for [`verify`].
-    pub fn judge<R: Read + Seek>(
+    /// As for [`check`](super::check), and [`Damage::Signature`].
+    pub(crate) fn judge<R: Read + Seek>(
         self,
         mut reader: R,
         judge: &impl Judge,

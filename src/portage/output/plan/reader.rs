@@ -107,8 +107,7 @@ impl Reader {
 
     /// Why what was read so far is not all that emerge listed; nothing when it is. Portage counts what it lists
     /// (`_emerge/resolver/output_helpers.py:_PackageCounters`), and only its own count shows that nothing was missed.
-    #[must_use]
-    pub fn unread(&self) -> Option<Unread> {
+    pub(crate) fn unread(&self) -> Option<Unread> {
         let read = self.plan.packages.len();
         match self.totals.as_slice() {
             [] => Some(Unread::NoTotal),

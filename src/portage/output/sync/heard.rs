@@ -174,12 +174,12 @@ impl Heard {
     }
 
     /// Takes out why Portage began with none, and which ones are at fault.
-    pub fn take_refusal(&mut self) -> Option<(String, Vec<String>)> {
+    pub(crate) fn take_refusal(&mut self) -> Option<(String, Vec<String>)> {
         self.refused.take()
     }
 
     /// Puts in what an earlier attempt was told of those.
-    pub fn refuse(&mut self, refused: Option<(String, Vec<String>)>) {
+    pub(crate) fn refuse(&mut self, refused: Option<(String, Vec<String>)>) {
         self.refused = refused.or(self.refused.take());
     }
 

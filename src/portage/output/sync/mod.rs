@@ -30,8 +30,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// What to type so that it is in step with its source.
-    #[must_use]
-    pub fn command(&self) -> String {
+    pub(crate) fn command(&self) -> String {
         self.repair.clone().unwrap_or_else(|| again(&self.name))
     }
 }
@@ -74,13 +73,13 @@ impl Synced {
     }
 
     /// The repositories that are not in step with their source, each with the reason.
-    pub fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
         self.repositories.iter().filter_map(|one| Some((one.name.as_str(), one.why.as_deref()?)))
     }
 
     /// Takes in what there is of a clone: how many of its files were not there after its sync, how many are not after they
     /// were checked out again, and whether the rest is of the commit that HEAD names.
-    pub fn complete(&mut self, repository: &Repository, lost: usize, left: usize, at_head: bool) {
+    pub(crate) fn complete(&mut self, repository: &Repository, lost: usize, left: usize, at_head: bool) {
         let Repository { name, location, .. } = repository;
         let path = shell_quote(&location.display().to_string());
         let location = location.display();
@@ -103,7 +102,7 @@ impl Synced {
     }
 
     /// Takes in that git cannot read a clone any more, in git's own words.
-    pub fn damaged(&mut self, repository: &Repository, words: &str) {
+    pub(crate) fn damaged(&mut self, repository: &Repository, words: &str) {
         let Repository { name, location, .. } = repository;
         if let Some(outcome) = self.repositories.iter_mut().find(|one| one.name == *name) {
             outcome.why = Some(format!("git cannot read its clone in {} ({words})", location.display()));
@@ -114,8 +113,7 @@ impl Synced {
     }
 
     /// What happened, in one sentence.
-    #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let failed: Vec<(&str, &str)> = self.failures().collect();
         match (&self.failed, failed.as_slice()) {
             (Some(why), _) => format!("the sync failed: {why}"),
@@ -142,8 +140,7 @@ impl Synced {
 
 impl Lack {
     /// What is missing, where, and where it would come from.
-    #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let Repository { name, location, sync_type, sync_uri, auto_sync } = &self.repository;
         let why = self.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         let from = match (sync_type.as_str(), auto_sync) {
@@ -167,14 +164,12 @@ fn not_there(repository: &Repository) -> String {
 }
 
 /// What to type to sync this repository by hand.
-#[must_use]
-pub fn again(name: &str) -> String {
+pub(crate) fn again(name: &str) -> String {
     format!("emaint sync -r {}", shell_quote(name))
 }
 
 /// The repositories that a sync is about: these, as far as they are still configured, or all.
-#[must_use]
-pub fn chosen(repositories: &Repositories, only: &[String]) -> Vec<Repository> {
+pub(crate) fn chosen(repositories: &Repositories, only: &[String]) -> Vec<Repository> {
     let some: Vec<Repository> =
         repositories.all.iter().filter(|one| only.contains(&one.name)).cloned().collect();
     if some.is_empty() {
@@ -185,8 +180,7 @@ pub fn chosen(repositories: &Repositories, only: &[String]) -> Vec<Repository> {
 }
 
 /// How to sync when this way did not get as far as syncing anything, and the sentence that says so.
-#[must_use]
-pub fn instead(
+pub(crate) fn instead(
     heard: &Heard,
     how: &Syncer,
     exit: Option<i32>,
@@ -236,8 +230,7 @@ pub fn instead(
 
 /// Whether eix-sync, which synced in this way first, leaves its index behind a tree that is new (or whose newness is not
 /// known). Where the index cannot be written, trying again changes nothing.
-#[must_use]
-pub fn leaves_index(heard: &Heard, exit: Option<i32>, tree_is_new: bool) -> bool {
+pub(crate) fn leaves_index(heard: &Heard, exit: Option<i32>, tree_is_new: bool) -> bool {
     let cannot = |wrong: &Wrong| matches!(wrong, Wrong::Index(words) if words.starts_with("eix-"));
     let ended_well = matches!(exit, Some(0 | 3));
     let left = !ended_well || heard.skipped() || (heard.eix.unchanged && tree_is_new);
@@ -245,14 +238,12 @@ pub fn leaves_index(heard: &Heard, exit: Option<i32>, tree_is_new: bool) -> bool
 }
 
 /// That the index of eix is older than the tree.
-#[must_use]
-pub fn old_index(why: &str) -> String {
+pub(crate) fn old_index(why: &str) -> String {
     format!("searches with eix may show an older tree, since {why}; try: eix-update")
 }
 
 /// What came of each repository, by what was printed and by the exit status; `None` when a signal ended it.
-#[must_use]
-pub fn conclude(heard: &Heard, how: &Syncer, exit: Option<i32>, chosen: &[Repository]) -> Synced {
+pub(crate) fn conclude(heard: &Heard, how: &Syncer, exit: Option<i32>, chosen: &[Repository]) -> Synced {
     let well = exit == Some(0) || (exit == Some(3) && is_eix_sync(how));
     let mut synced = Synced::default();
     for (name, sync_type) in about(heard, chosen) {
@@ -412,8 +403,7 @@ pub fn compare(
 
 /// The newest commit of every repository, from `/var/lib/portage/repo_revisions`: a JSON object of
 /// lists, the newest first (`portage/sync/revision_history.py`). Damaged text gives nothing.
-#[must_use]
-pub fn revisions(text: &[u8]) -> BTreeMap<String, String> {
+pub(crate) fn revisions(text: &[u8]) -> BTreeMap<String, String> {
     let lists: BTreeMap<String, Vec<String>> = serde_json::from_slice(text).unwrap_or_default();
     lists.into_iter().filter_map(|(name, list)| Some((name, list.into_iter().next()?))).collect()
 }
