@@ -28,7 +28,6 @@ pub mod skip;
 pub mod stall;
 pub mod state;
 pub mod status;
-pub(crate) mod step;
 pub(crate) mod sync;
 pub mod told;
 pub(crate) mod verified;
@@ -42,8 +41,7 @@ use serde::{Deserialize, Serialize};
 pub use event::{Action, Asker, Claimed, Event, Report};
 pub use job::Force;
 pub use ran::{Exit, Ran};
-pub use step::Step;
-pub use work::Work;
+pub use work::{Step, Work};
 
 /// A moment. Deadlines use `mono`, display uses `wall`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Config};
-use crate::model::Step;
 use crate::model::failure::{Class, Failure};
 use crate::model::status::in_words;
+use crate::model::work::{Change, Fewer, Step};
 use crate::portage::output::circular::Solution;
 
 /// A remedy that builds packages again: one line for each class that has such a one.
@@ -222,43 +222,6 @@ impl Treated {
 
 fn trouble(class: Class) -> &'static str {
     Again::of(class).map_or("failed", |again| again.trouble)
-}
-
-/// What is done otherwise when packages are built again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Nothing: it may go well this time.
-    Nothing,
-    /// They are built one at a time and with fewer processes each.
-    Fewer(Fewer),
-    /// What there is of binary packages of them is set aside first.
-    SetAside,
-}
-
-/// How many processes a build runs that ran out of memory with all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fewer {
-    /// Half as many as MAKEOPTS says.
-    Half,
-    /// One.
-    One,
-}
-
-impl Fewer {
-    /// So many, when there were `jobs`.
-    pub(crate) fn of(self, jobs: u32) -> u32 {
-        match self {
-            Self::Half => (jobs / 2).max(1),
-            Self::One => 1,
-        }
-    }
-
-    fn in_words(self) -> &'static str {
-        match self {
-            Self::Half => "half the jobs",
-            Self::One => "one job",
-        }
-    }
 }
 
 /// A circle that is being broken.

@@ -11,7 +11,7 @@ use crate::beneath::{Beneath, PORTAGE_ID};
 use crate::decide::classify::PROFILE_COMMANDS;
 use crate::host::{configuration, engine, places};
 use crate::model::failure::{Class, Failure, Trouble};
-use crate::model::step::STEPS;
+use crate::model::work::STEPS;
 use crate::portage::command::shell_word;
 use crate::portage::files::settings::{self, ProfileEntry, Settings};
 use crate::steps::task;

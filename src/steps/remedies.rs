@@ -12,7 +12,7 @@ use crate::host::prune;
 use crate::model::Report;
 use crate::model::failure::Trouble;
 use crate::model::prune::Pruned;
-use crate::model::remedy::{Change, Fewer};
+use crate::model::work::{Change, Fewer};
 use crate::model::work::Target;
 use crate::portage::command::{self, Binaries, BuildOptions, Command, Host, Versions};
 use crate::portage::files::{makeopts, repository};

@@ -12,7 +12,7 @@ use crate::host::console::Console;
 use crate::host::places;
 use crate::host::process::Handle;
 use crate::model::failure::{Class, Failure, Trouble};
-use crate::model::{Event, Exit, Force, JobId, Report, Work, step};
+use crate::model::{Event, Exit, Force, JobId, Report, Work, work};
 use crate::portage::command::{self, Host};
 use crate::portage::names::cpv::Cpv;
 use crate::steps::gauge::Limits;
@@ -39,7 +39,7 @@ impl Performer {
         let handle = Handle::default();
         self.running = Some((job, handle.clone()));
         let volume = config.volume.path.clone();
-        let log = step::step_log(&volume, cycle, work.step());
+        let log = work::step_log(&volume, cycle, work.step());
         let mut task = Task {
             config: config.clone(),
             console: self.console.clone(),

@@ -13,7 +13,7 @@ use crate::beneath::{self, Beneath};
 use crate::host::{live, locks};
 use crate::model::job::{Job, Package};
 use crate::model::stall::{self, Process, Pulse};
-use crate::model::{Event, JobId, step};
+use crate::model::{Event, JobId, work};
 use crate::procs;
 
 impl Supervisor {
@@ -56,7 +56,7 @@ impl Supervisor {
     }
 
     fn log_of(&self, job: &Job) -> PathBuf {
-        step::step_log(&self.state.live.config.volume.path, job.cycle, job.work.step())
+        work::step_log(&self.state.live.config.volume.path, job.cycle, job.work.step())
     }
 }
 

@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::Path;
 
 use crate::beneath::{Beneath, Kind};
-use crate::model::step::STEPS;
+use crate::model::work::STEPS;
 
 /// Where they were.
 const OLD: &str = "log/cycle";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gbsup::model::failure::{Class, Failure};
-use gbsup::model::remedy::{Change, Fewer};
+use gbsup::model::work::{Change, Fewer};
 use gbsup::model::request::Reply;
 use gbsup::model::status::Mode;
 use gbsup::model::{Report, Step, Work};

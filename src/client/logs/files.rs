@@ -12,7 +12,7 @@ use crate::cli::Exit;
 use crate::client::answer::print;
 use crate::client::error::Error;
 use crate::model::Step;
-use crate::model::step::STEPS;
+use crate::model::work::STEPS;
 use crate::portage::command::shell_word;
 use crate::render::clean;
 

@@ -21,7 +21,7 @@ use crate::client::error::{DEADLINE, Error};
 use crate::client::socket::Supervisor;
 use crate::client::terminal;
 use crate::model::status::{JobInfo, Mode};
-use crate::model::step::STEPS;
+use crate::model::work::STEPS;
 use crate::portage::names::cpv::Cpv;
 use crate::procs;
 

@@ -20,7 +20,7 @@ use files::{headed, newest, numbers, one, portage_logs, steps};
 use super::error::Error;
 use super::socket::Supervisor;
 use crate::cli::{Exit, LogsArgs};
-use crate::model::step::STEPS;
+use crate::model::work::STEPS;
 
 pub(super) fn run(supervisor: &Supervisor, args: &LogsArgs) -> Result<Exit, Error> {
     if args.failed && args.package.is_none() {

@@ -15,7 +15,7 @@ use crate::model::stall::Watch;
 use crate::model::state::{Cycle, Pause, PendingPause, Phase, Reason, State, Volume};
 use crate::model::status::Why;
 use crate::model::work::Leftover;
-use crate::model::{Action, JobId, Step, Work, step};
+use crate::model::{Action, JobId, Step, Work, work};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::plan::Planned;
 use crate::portage::output::scanner::Listed;
@@ -267,7 +267,7 @@ impl Turn {
             begun.rest = Some(made.plan.packages.iter().map(listed).collect());
         }
         self.state.live.job = Some(begun);
-        let log = step::step_log(&self.state.live.config.volume.path, cycle, at);
+        let log = work::step_log(&self.state.live.config.volume.path, cycle, at);
         self.actions.push(Action::Record(Record::StepStarted {
             cycle,
             step: at.to_string(),

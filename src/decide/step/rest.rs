@@ -6,7 +6,7 @@ use crate::model::failure::{Class, Failure};
 use crate::model::job::Job;
 use crate::model::records::Outcome;
 use crate::model::state::{Phase, State};
-use crate::model::step::step_log;
+use crate::model::work::step_log;
 use crate::model::work::{Leftover, Target, Untried};
 use crate::model::{Ran, Report, Step, known};
 use crate::portage::names::cpv::Cpv;

@@ -15,7 +15,7 @@ use crate::model::status::{
     self, CycleInfo, Eta, Mode, PauseInfo, Progress, ReleaseInfo, RepositoryInfo, Status, SyncInfo, Why, size,
 };
 use crate::model::sync::{self, RepositoryRecord};
-use crate::model::{Now, Step, Work, step};
+use crate::model::{Now, Step, Work, work};
 use headline::{flag, jobs, remedy, sentence, time_left};
 
 pub(in crate::decide) use headline::count;
@@ -115,7 +115,7 @@ fn log(state: &State) -> Option<String> {
             _ => Step::Build,
         },
     };
-    Some(step::step_log(&state.live.config.volume.path, cycle.id, step).display().to_string())
+    Some(work::step_log(&state.live.config.volume.path, cycle.id, step).display().to_string())
 }
 
 fn progress(state: &State, now: Now) -> Progress {

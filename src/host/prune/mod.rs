@@ -17,7 +17,7 @@ use crate::binhost::release;
 use crate::config::Config;
 use crate::decide::prune::choose;
 use crate::model::prune::{Item, Kind, Pruned, Removal, Why};
-use crate::model::step::STEPS;
+use crate::model::work::STEPS;
 use crate::portage::command::{self, Command, shell_word};
 use crate::portage::files::repository;
 use crate::portage::files::settings::Settings;
