@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use super::say::say;
-use super::tell::tell;
+use super::sweep::tell;
 use crate::procs::{self, Process};
 
 /// How often the processes are looked at while they are being stopped.

@@ -30,7 +30,6 @@ mod job;
 mod say;
 mod supervise;
 mod sweep;
-mod tell;
 mod watch;
 
 use std::ffi::OsString;

@@ -3,16 +3,14 @@
 mod asked;
 mod audit;
 mod ended;
-mod major;
-mod measured;
 mod onward;
 mod planned;
 mod prune;
 mod publish;
 mod remedies;
 mod rest;
+mod running;
 mod serve;
-mod stall;
 mod synced;
 mod tell;
 
