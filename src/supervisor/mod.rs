@@ -234,7 +234,7 @@ impl Supervisor {
                 self.leave(inputs).await;
                 return code;
             }
-            self.publish();
+            self.tell_changes();
         }
     }
 
@@ -334,7 +334,7 @@ impl Supervisor {
     }
 
     /// Tells watchers, and the log when the headline is about something else than before.
-    fn publish(&mut self) {
+    fn tell_changes(&mut self) {
         self.changed.send_replace(());
         let status = self.status();
         if status.state == Mode::Paused {

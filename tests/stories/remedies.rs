@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use gbsup::model::failure::{Class, Failure};
-use gbsup::model::work::{Change, Fewer};
 use gbsup::model::request::Reply;
 use gbsup::model::status::Mode;
+use gbsup::model::work::{Change, Fewer};
 use gbsup::model::{Report, Step, Work};
 use gbsup::portage::output::buildlog::BuildLog;
 use gbsup::portage::output::circular::{Circle, Solution};
