@@ -136,9 +136,8 @@ impl Degraded {
             }
             Ok(Request::Stop) => (Reply::Accepted { message: "stopping".to_owned() }, Wish::Stop),
             Ok(Request::Pause { .. }) => denied("nothing is running: the supervisor keeps dying"),
-            Ok(Request::Sync | Request::Publish | Request::Skip { .. } | Request::Unskip { .. }) => {
-                denied("the supervisor keeps dying; first: gbsup resume")
-            }
+            // Whatever else there is to ask needs a supervisor.
+            Ok(_) => denied("the supervisor keeps dying; first: gbsup resume"),
             Err(error) => (Reply::Invalid { message: error.to_string() }, Wish::Nothing),
         }
     }
