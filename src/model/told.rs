@@ -68,7 +68,8 @@ impl Left {
 impl Status {
     /// The same status as it reads at a later moment, in which nothing happened. A builder that waits or is paused makes no
     /// other one until something happens, so that it can sleep; of what it says then only the time to the next cycle passes.
-    pub(crate) fn later(&self, now: Timestamp) -> Self {
+    #[must_use]
+    pub fn later(&self, now: Timestamp) -> Self {
         let mut later = self.clone();
         if now <= self.now {
             return later;
