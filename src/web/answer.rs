@@ -67,7 +67,7 @@ impl Asked<'_> {
         match path::read(path) {
             Ok(Target::Slash) => moved(&format!("{path}/")),
             Ok(Target::Health) => text(StatusCode::OK, "It answers."),
-            Ok(Target::Client) => self.client(),
+            Ok(Target::Client(name)) => self.client(name.as_deref()),
             Ok(Target::Key) => self.key(),
             Ok(Target::Current(place)) => match self.site.tree.current() {
                 Some(id) => self.place(id, &place, true, path),
@@ -80,8 +80,8 @@ impl Asked<'_> {
         }
     }
 
-    fn client(&self) -> Response<Answer> {
-        let mut response = match client(&self.site.tree, self.headers) {
+    fn client(&self, name: Option<&str>) -> Response<Answer> {
+        let mut response = match client(&self.site.tree, name, self.headers) {
             Ok(script) => reply::body(self.headers, script, "text/plain; charset=utf-8"),
             Err(client::Refused::Nowhere) => text(
                 StatusCode::BAD_REQUEST,

@@ -22,13 +22,19 @@ pub(super) enum Refused {
 
 /// The script. What is configured as the builder's address (`http.url`) comes before what the client asked by: a proxy may speak
 /// TLS in between.
-pub(super) fn client(tree: &Tree, headers: &HeaderMap) -> Result<String, Refused> {
+pub(super) fn client(tree: &Tree, name: Option<&str>, headers: &HeaderMap) -> Result<String, Refused> {
     let (url, origin) = match tree.url() {
         "" => (asked(headers).ok_or(Refused::Nowhere)?, Origin::Asked),
         url => (url.to_owned(), Origin::Configured),
     };
+    let url = name.map(|name| named(&url, name)).unwrap_or(url);
     let signing = signing(tree).map_err(Refused::Unreadable)?;
     Ok(script(&Setup { url, origin, signing }))
+}
+
+/// The same under a name of the builder's own. A URL that is no server's of gbsup stays.
+fn named(url: &str, name: &str) -> String {
+    url.strip_suffix("/binpkgs").map_or_else(|| url.to_owned(), |top| format!("{top}/{name}/binpkgs"))
 }
 
 /// The address by which the client asked. Root runs what is made of it, so it is a name or an address with a port, and nothing
@@ -67,6 +73,12 @@ mod tests {
             headers.append(header::HOST, HeaderValue::from_bytes(host).unwrap());
         }
         asked(&headers)
+    }
+
+    #[test]
+    fn builders_on_one_machine_differ_in_path() {
+        assert_eq!(named("http://b:8080/binpkgs", "laptop"), "http://b:8080/laptop/binpkgs");
+        assert_eq!(named("https://mirror.example/gentoo", "laptop"), "https://mirror.example/gentoo");
     }
 
     #[test]

@@ -13,8 +13,8 @@ const LONGEST: usize = 1024;
 pub(super) enum Target {
     /// `/healthz`
     Health,
-    /// `/client.sh`: what a client runs.
-    Client,
+    /// `/client.sh`, `/NAME/client.sh`: what a client runs; by the name it finds the packages at `/NAME/binpkgs/`.
+    Client(Option<String>),
     /// `/binpkgs/gbsup.asc`: the key that packages are signed with.
     Key,
     /// `/binpkgs/...`: something of the release that is offered.
@@ -61,7 +61,7 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
     }
     let rest = path.strip_prefix('/').ok_or(Refused::Malformed)?;
     match rest {
-        "client.sh" => return Ok(Target::Client),
+        "client.sh" => return Ok(Target::Client(None)),
         "healthz" => return Ok(Target::Health),
         "binpkgs" => return Ok(Target::Slash),
         "binpkgs/gbsup.asc" => return Ok(Target::Key),
@@ -75,8 +75,19 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
             None if below.parse::<Id>().is_ok() => Ok(Target::Slash),
             None => Err(Refused::NotFound),
         },
+        // By any name the same: clients know builders by host and path and not by port.
+        top if is_plain(top) && below == "client.sh" => Ok(Target::Client(Some(top.to_owned()))),
+        top if is_plain(top) && (below == "binpkgs" || below.starts_with("binpkgs/")) => {
+            read(&format!("/{below}"))
+        }
         _ => Err(Refused::NotFound),
     }
+}
+
+/// Whether a text may stand before `/binpkgs/`, and so in what root runs on a client.
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    name.len() <= 64 && name.bytes().all(plain) && name.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 fn place(text: &str) -> Result<Place, Refused> {
@@ -117,7 +128,11 @@ mod tests {
         let fixed = |path, slash| Ok(Target::Fixed(id, place(path, slash)));
         for (path, target) in [
             ("/healthz", Ok(Target::Health)),
-            ("/client.sh", Ok(Target::Client)),
+            ("/client.sh", Ok(Target::Client(None))),
+            ("/laptop-2.x/client.sh", Ok(Target::Client(Some("laptop-2.x".into())))),
+            ("/laptop/binpkgs", Ok(Target::Slash)),
+            ("/laptop/binpkgs/Packages", current("Packages", false)),
+            ("/laptop/binpkgs/gbsup.asc", Ok(Target::Key)),
             ("/binpkgs", Ok(Target::Slash)),
             ("/binpkgs/", current("", true)),
             ("/binpkgs/Packages", current("Packages", false)),

@@ -188,6 +188,16 @@ fn a_client_gets_a_script_with_the_address_it_asked_by() {
     assert!(text.starts_with("#!/bin/sh\n") && text.ends_with("\nEND OF PYTHON\n"), "{text}");
     assert!(text.contains("\nURL = \"http://builder.example:8080/binpkgs\"\n"), "{text}");
     assert!(text.contains("\nKEY = None\n"), "{text}");
+    let named = server.ask("GET", "/laptop/client.sh", &[]).text();
+    assert!(named.contains("\nURL = \"http://x/laptop/binpkgs\"\n"), "{named}");
+    assert_eq!(
+        server.get("/laptop/binpkgs/Packages").body,
+        server.get("/binpkgs/Packages").body,
+        "by a name of its own it has the same"
+    );
+    for path in ["/a'b/client.sh", "/a%20b/client.sh", "/.a/client.sh", "/a/b/client.sh", "/a/binpkgsx"] {
+        assert_eq!(server.get(path).status, 404, "{path}");
+    }
     for host in ["a'$(id)", "a\"b", "a/../b", "user@host", ""] {
         let refused = ask(host);
         assert_eq!(refused.status, 400, "{host}");
