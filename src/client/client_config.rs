@@ -60,7 +60,8 @@ fn published(releases: &Releases) -> Result<Option<Signing>, String> {
     Ok(Some(Signing::By(Key { fingerprint, armor })))
 }
 
-/// How the first release will be signed, as far as that is known here. A publisher elsewhere has its key there.
+/// How the first release will be signed, as far as that is known here: a builder without a key makes it now as it would then. A
+/// publisher elsewhere has its key there.
 fn to_be(config: &Config) -> Result<Signing, signing::Error> {
     let publish = &config.publish;
     if publish.sign_key == SignKey::Unsigned {

@@ -26,12 +26,11 @@ fn run(client: &Client, script: &str, verb: &str) -> Ran {
 #[test]
 fn what_setup_does_is_taken_back() {
     let mut builder = Recipe::new(&["test-quick/t1"]).env("GBSUP_PUBLISH_SIGN_KEY", "").start();
-    builder.gbsup(&["key", "init", "--name", "test"]).ok();
     builder.gbsup(&["pause"]).ok();
     let client = Client::of(&builder);
     let before = client.sh(STATE);
 
-    // Before there is a release: the builder knows its key, the server does not.
+    // Before there is a release: the builder makes the key that it will sign with, the server does not know of it.
     let script = builder.gbsup(&["client-config", "--url", "http://127.0.0.1:8080"]).ok();
     let said = run(&client, &script, "setup").exited(0);
     assert!(said.contains("\ntrusts the key ") || said.starts_with("trusts the key "), "{said}");
