@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -97,7 +98,7 @@ struct Member {
     from: IpAddr,
     meter: Arc<Meter>,
     /// What came by it last was a page.
-    paged: bool,
+    paged: Arc<AtomicBool>,
     /// Set as soon as its task is there.
     task: Option<AbortHandle>,
 }
@@ -109,6 +110,7 @@ pub(super) struct Place {
     number: u64,
     /// What its connection has taken.
     pub(super) meter: Arc<Meter>,
+    paged: Arc<AtomicBool>,
 }
 
 impl Crowd {
@@ -144,9 +146,11 @@ impl Crowd {
         let number = inside.next;
         inside.next += 1;
         let meter = Arc::new(Meter::new(now));
-        let member = Member { from: network(from), meter: Arc::clone(&meter), paged: false, task: None };
+        let paged = Arc::<AtomicBool>::default();
+        let member =
+            Member { from: network(from), meter: Arc::clone(&meter), paged: Arc::clone(&paged), task: None };
         inside.members.insert(number, member);
-        Some(Place { crowd: Arc::clone(self), number, meter })
+        Some(Place { crowd: Arc::clone(self), number, meter, paged })
     }
 
     /// The task that has a place, which ends when the place goes to somebody else.
@@ -166,7 +170,8 @@ impl Inside {
             *places.entry(member.from).or_default() += 1;
         }
         // Pages never keep anybody from downloading.
-        let paged = self.members.iter().filter(|(_, member)| member.paged && member.task.is_some());
+        let paged =
+            self.members.iter().filter(|(_, member)| member.paged.load(Relaxed) && member.task.is_some());
         if let Some((number, _)) = paged.min_by_key(|(number, _)| **number) {
             return Some(*number);
         }
@@ -182,9 +187,7 @@ impl Inside {
 impl Place {
     /// Notes what is sent by it now.
     pub(super) fn sends(&self, page: bool) {
-        if let Some(member) = locked(&self.crowd.inside).members.get_mut(&self.number) {
-            member.paged = page;
-        }
+        self.paged.store(page, Relaxed);
     }
 
     /// Changes over to the places of open pages, and frees its own. When all of them are taken, the oldest of the address

@@ -76,14 +76,23 @@ const VIEWS: &[(&str, View)] = &[
 
 /// The view that a path leads to.
 pub(super) fn find(path: &str) -> Option<View> {
-    let is = |wanted: &str| VIEWS.iter().find(|(known, _)| *known == wanted).map(|(_, view)| *view);
+    // What nearly every request is for is not looked for here.
+    if path.starts_with("/binpkgs/") {
+        return None;
+    }
     let number = || {
         let digits = path.strip_prefix("/cycles/")?;
         let plain = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
         digits.parse().ok().filter(|_| plain).map(View::Cycle)
     };
-    let slash = || is(&format!("{path}/")).map(|_| View::Slash);
-    is(path).or_else(number).or_else(slash)
+    let slash = |known: &str| !path.is_empty() && known.strip_suffix('/') == Some(path);
+    let found =
+        VIEWS.iter().find_map(
+            |(known, view)| {
+                if *known == path { Some(*view) } else { slash(known).then_some(View::Slash) }
+            },
+        );
+    found.or_else(number)
 }
 
 /// What answers are made of.
@@ -366,7 +375,7 @@ mod tests {
             ("/releases", Some(View::Slash)),
             ("/releases/2026-11-22.1/", None),
             ("//", None),
-            ("", Some(View::Slash)),
+            ("", None),
             ("/api/v1/status", Some(View::Status)),
             ("/api/v1/status/", None),
             ("/binpkgs/", None),
