@@ -53,10 +53,11 @@ pub(crate) enum Error {
 /// that somebody forgot to mount must not take that from clients.
 pub(crate) fn open(config: &Config, now: Timestamp) -> Result<(Option<Signatory>, Option<String>), Error> {
     let wanted = &config.publish.sign_key;
+    let home = home(config);
     let releases = Releases::on(&config.volume.path);
-    let is_first = *wanted == SignKey::Only && releases.signed_by().is_none();
-    if is_first && is_own(config, &home(config)) {
-        match make(&releases, &home(config)) {
+    let may_make = *wanted == SignKey::Only && is_own(config, &home) && !has_any(&home);
+    if may_make && releases.signed_by().is_none() {
+        match make(&releases, &home) {
             Ok(()) => {}
             // There is a warning for that.
             Err(Error::Gpg(gpg::Error::Missing)) => {
@@ -65,8 +66,8 @@ pub(crate) fn open(config: &Config, now: Timestamp) -> Result<(Option<Signatory>
             Err(error) => return Err(error),
         }
     }
-    let (signatory, key) = present_with_key(config, now)?;
-    let warning = signing::warning(key.as_ref(), wanted, &home(config).display().to_string(), now);
+    let (signatory, key) = in_home(config, &home, now)?;
+    let warning = signing::warning(key.as_ref(), wanted, &home.display().to_string(), now);
     Ok((signatory, warning))
 }
 
@@ -75,17 +76,18 @@ pub(crate) fn open(config: &Config, now: Timestamp) -> Result<(Option<Signatory>
 /// # Errors
 /// As those of [`open`].
 pub(crate) fn present(config: &Config, now: Timestamp) -> Result<Option<Signatory>, Error> {
-    Ok(present_with_key(config, now)?.0)
+    Ok(in_home(config, &home(config), now)?.0)
 }
 
-fn present_with_key(config: &Config, now: Timestamp) -> Result<(Option<Signatory>, Option<Key>), Error> {
+fn in_home(config: &Config, home: &Path, now: Timestamp) -> Result<(Option<Signatory>, Option<Key>), Error> {
     let wanted = &config.publish.sign_key;
-    let home = home(config);
     let name = home.display().to_string();
-    let (gpg, keys) = secret_keys(config, &home)?.unzip();
+    let (gpg, keys) = secret_keys(config, home)?.unzip();
     let key = signing::choose(keys.unwrap_or_default(), wanted, &name, now)?;
-    let before = Releases::on(&config.volume.path).signed_by();
-    if let (None, SignKey::Only, Some(before)) = (&key, wanted, before) {
+    if key.is_none()
+        && *wanted == SignKey::Only
+        && let Some(before) = Releases::on(&config.volume.path).signed_by()
+    {
         return Err(Unusable::Gone(before, name).into());
     }
     let signatory = gpg.zip(key.as_ref()).map(|(gpg, key)| Signatory::new(gpg, key)).transpose()?;

@@ -67,10 +67,7 @@ impl SyncRecord {
         // What has to be repaired first says more than that several failed.
         let own = main.filter(|main| main.repair.is_some()).and_then(|main| main.error.as_deref());
         let error = own.or(self.error.as_deref()).unwrap_or("the sync failed");
-        let age = self.succeeded.map_or_else(
-            || "was never synced".to_owned(),
-            |at| format!("is as old as {}", at.strftime("%Y-%m-%d %H:%M UTC")),
-        );
+        let age = age(self.succeeded);
         let repair = main.and_then(|main| main.repair.as_deref());
         let repair = repair.map(|command| format!("; type: {command}")).unwrap_or_default();
         Some(format!("the tree {age}: {error}{repair}"))
@@ -101,13 +98,18 @@ impl SyncRecord {
     }
 }
 
+/// How old something is that was synced at that time.
+fn age(synced: Option<Timestamp>) -> String {
+    synced.map_or_else(
+        || "was never synced".to_owned(),
+        |at| format!("is as old as {}", at.strftime("%Y-%m-%d %H:%M UTC")),
+    )
+}
+
 /// What a person is told of a repository that is not in step with its source.
 pub(crate) fn sentence(name: &str, record: &RepositoryRecord) -> String {
     let error = record.error.as_deref().unwrap_or("it could not be synced");
-    let age = record.succeeded.map_or_else(
-        || "was never synced".to_owned(),
-        |at| format!("is as old as {}", at.strftime("%Y-%m-%d %H:%M UTC")),
-    );
+    let age = age(record.succeeded);
     let command = record.repair.clone().unwrap_or_else(|| sync::again(name));
     format!("the repository {name} {age}: {error}; try: {command}")
 }
