@@ -2,6 +2,7 @@
 //! the log, and what to type.
 
 mod machine;
+mod sentences;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +13,7 @@ use gbsup::model::failure::{Class, Failure};
 use gbsup::model::job::Job;
 use gbsup::model::machine::{Machine, Purpose};
 use gbsup::model::{Exit, JobId, Ran, Report, Work};
-use gbsup::portage::output::buildlog;
+use gbsup::portage::output::buildlog::{self, BuildLog};
 use gbsup::portage::output::scanner::{Evidence, Scanner};
 
 use machine::{tmpfs, with_places};
@@ -41,11 +42,16 @@ fn ran(name: &str) -> Ran {
     if let (Some(log), Some(failed)) = (captured(&format!("build-log-{name}.txt")), evidence.failed.first()) {
         logs.insert(failed.package.to_string(), buildlog::examine(&log));
     }
+    ended(code.parse().unwrap(), evidence, logs)
+}
+
+/// A run that ended so, on a machine that did nothing to it.
+fn ended(code: i32, evidence: Evidence, logs: BTreeMap<String, BuildLog>) -> Ran {
     Ran {
         program: "emerge".into(),
         command: "emerge @world".into(),
         log: STEP_LOG.into(),
-        exit: Exit::Code(code.parse().unwrap()),
+        exit: Exit::Code(code),
         evidence,
         logs,
         machine: Machine { oom_kills: Some(0), ..Machine::default() },

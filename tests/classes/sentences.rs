@@ -1,38 +1,16 @@
 //! One sentence for what Portage 3.0.83 and the tools that it runs print in other places than the pocket Gentoo.
 
-use std::collections::BTreeMap;
-
-use gbsup::decide::classify;
 use gbsup::model::failure::{Class, Failure};
-use gbsup::model::job::Job;
-use gbsup::model::machine::Machine;
-use gbsup::model::{Exit, JobId, Ran, Report, Work};
 use gbsup::portage::output::buildlog;
-use gbsup::portage::output::scanner::Scanner;
+
+use super::{ended, only, scan};
 
 /// What is told of a run that printed this, when each package that failed has this build log.
 fn failure(output: &str, log: &str) -> Failure {
-    let mut scanner = Scanner::new();
-    output.lines().for_each(|line| drop(scanner.line(line.as_bytes())));
-    let evidence = scanner.finish();
+    let evidence = scan(output.as_bytes());
     let logs = evidence.failed.iter().map(|failed| failed.package.to_string());
     let logs = logs.map(|package| (package, buildlog::examine(log.as_bytes()))).collect();
-    let ran = Ran {
-        program: "emerge".into(),
-        command: "emerge @world".into(),
-        log: "/build.log".into(),
-        exit: Exit::Code(1),
-        evidence,
-        logs,
-        machine: Machine { oom_kills: Some(0), ..Machine::default() },
-        moments: BTreeMap::new(),
-        single_files: Vec::new(),
-        toolchain: String::new(),
-    };
-    let work = Work::Build { exclude: Vec::new(), merge_again: Vec::new() };
-    let failures = classify::failures(&Job::new(JobId(1), 1, work), Report::Ran(Box::new(ran)));
-    let [failure] = failures.as_slice() else { panic!("{failures:#?}") };
-    failure.clone()
+    only(ended(1, evidence, logs))
 }
 
 #[test]
