@@ -1,6 +1,7 @@
 //! The command line. Completions and the man page are made from these types.
 
 mod builder;
+mod clients;
 mod release;
 mod serve;
 
@@ -10,6 +11,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use builder::{ConfigArgs, ConfigVerb, LogsArgs, PauseArgs, PlanArgs, StatusArgs};
+pub use clients::{ClientsArgs, ClientsVerb};
 pub use serve::{ClientConfigArgs, ServeArgs};
 
 use crate::portage::names::cpv::exclude_atom;
@@ -246,6 +248,8 @@ client.sh explains what a client would compile. Piped, the columns are separated
         #[arg(long)]
         json: bool,
     },
+    /// List the clients that the builder knows, by what client.sh captures of them
+    Clients(ClientsArgs),
     /// The key that packages are signed with
     #[command(subcommand)]
     Key(KeyVerb),
@@ -398,6 +402,32 @@ mod tests {
             "gbsup logs --cycle 3 hello",
             "gbsup logs -f --failed",
             "gbsup logs a b",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_shown_added_or_removed() {
+        for line in [
+            "gbsup clients",
+            "gbsup clients --json",
+            "gbsup clients laptop --json",
+            "gbsup clients add laptop",
+            "gbsup clients add laptop -",
+            "gbsup clients add laptop laptop.tar --json",
+            "gbsup clients remove laptop",
+            "gbsup clients remove -n laptop",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in [
+            "gbsup clients ../x",
+            "gbsup clients add",
+            "gbsup clients add .x",
+            "gbsup clients add a/b",
+            "gbsup clients remove",
+            "gbsup clients laptop add desk",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

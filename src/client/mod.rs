@@ -20,6 +20,7 @@ pub use error::Error;
 mod answer;
 mod audit;
 mod client_config;
+mod clients;
 mod compare;
 mod error;
 mod fingerprint;
@@ -66,6 +67,7 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Key(verb) => key::run(verb),
         Verb::Serve(args) => serve::run(&args),
         Verb::Fingerprint { json } => fingerprint::run(&supervisor, json),
+        Verb::Clients(args) => clients::run(&supervisor, args),
         Verb::ClientConfig(args) => client_config::run(args),
         Verb::Notify { .. } => notify::test(&supervisor),
         Verb::Examine => {

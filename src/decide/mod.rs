@@ -17,6 +17,7 @@
 
 pub mod audit;
 pub mod classify;
+pub mod clients;
 pub(crate) mod compare;
 pub(crate) mod cycle;
 pub(crate) mod engine;

@@ -6,6 +6,7 @@
 //! moves nothing while the process lives.
 
 pub(crate) mod bounds;
+pub mod client;
 pub mod estimates;
 pub(crate) mod event;
 pub mod failure;

@@ -14,6 +14,7 @@ use crate::model::status::{Mode, Status, Why, size};
 pub mod atom;
 mod audit;
 pub mod client_config;
+mod clients;
 mod compare;
 mod elog;
 mod fingerprint;
@@ -34,6 +35,7 @@ mod table;
 mod verified;
 
 pub use audit::audited;
+pub use clients::{client, client_added, clients};
 pub use compare::differences;
 pub use elog::elog;
 pub use fingerprint::fingerprint;

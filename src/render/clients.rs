@@ -1,0 +1,160 @@
+//! `gbsup clients`: who they are, and what each would compile.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anstyle::Style;
+use jiff::Timestamp;
+
+use super::layout::Look;
+use super::style::{CAREFUL, GOOD, LABEL};
+use super::table::{Cell, Shape, table};
+use super::{clean, count};
+use crate::decide::clients::sentence;
+use crate::model::client::{Client, Compiled, Fit, Name};
+use crate::model::status::in_words;
+use crate::portage::files::capture::Capture;
+
+/// So many packages are listed; `--json` has all.
+const MOST: usize = 200;
+
+/// All of them, a line each. A pipe gets the same columns, separated by tabs.
+#[must_use]
+pub fn clients(clients: &[Client], look: Look) -> String {
+    if clients.is_empty() {
+        return "no client is known yet: sh client.sh capture | ssh BUILDER docker exec -i builder gbsup clients add NAME\n"
+            .to_owned();
+    }
+    let rows: Vec<[Cell; 4]> = clients.iter().map(cells).collect();
+    table(
+        ["client", "captured (UTC)", "release", ""],
+        Shape { whole: &[0, 1, 2], ..Shape::default() },
+        &rows,
+        look,
+    )
+}
+
+fn cells(client: &Client) -> [Cell; 4] {
+    let text = |text: String| (text, Style::new());
+    let name = client.name.to_string();
+    let (release, words, style) = match &client.fit {
+        Some(fit) => {
+            let whole = sentence(&client.name, fit);
+            let words = whole.strip_prefix(&format!("{name}: ")).unwrap_or(&whole);
+            (fit.release.to_string(), clean(words).into_owned(), style(fit))
+        }
+        None => (String::new(), "not rehearsed yet".to_owned(), LABEL),
+    };
+    [text(name), text(day(client.added)), text(release), (words, style)]
+}
+
+fn style(fit: &Fit) -> Style {
+    if fit.problem.is_none() && fit.compile.is_empty() { GOOD } else { CAREFUL }
+}
+
+fn day(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// One of them in full: what it would compile, why, and what the builder would need. A pipe gets a line for each package alone.
+#[must_use]
+pub fn client(client: &Client, look: Look) -> String {
+    let Some(fit) = &client.fit else {
+        return format!("{}: not rehearsed yet\n", client.name);
+    };
+    let rows: Vec<[Cell; 4]> = fit.compile.iter().take(MOST).map(compiled).collect();
+    let shape = Shape { right: &[1], whole: &[0, 1], ..Shape::default() };
+    let list = table(["package", "takes", "why", "by"], shape, &rows, look);
+    if look.width.is_none() {
+        return list;
+    }
+    let mut text = format!("{}\n", clean(&sentence(&client.name, fit)));
+    text += &format!(
+        "release {}, rehearsed {} UTC, captured {} UTC\n",
+        fit.release,
+        day(fit.rehearsed),
+        day(client.added)
+    );
+    for drift in &fit.drift {
+        text += &format!("  {}\n", clean(drift));
+    }
+    if !rows.is_empty() {
+        text += &format!("\n{list}");
+    }
+    if fit.compile.len() > MOST {
+        text += &format!("and {} more (--json has all)\n", fit.compile.len() - MOST);
+    }
+    text + &additions(&fit.compile)
+}
+
+fn compiled(one: &Compiled) -> [Cell; 4] {
+    let text = |text: &str| (clean(text).into_owned(), Style::new());
+    let takes = one.seconds.map(|seconds| in_words(Duration::from_secs(seconds))).unwrap_or_default();
+    [text(one.package.as_str()), text(&takes), text(&one.why), text(one.place.as_deref().unwrap_or_default())]
+}
+
+/// What to add to the builder's files, by file.
+fn additions(compile: &[Compiled]) -> String {
+    let mut files: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for line in compile.iter().flat_map(|one| &one.add) {
+        files.entry(&line.file).or_default().push(&line.line);
+    }
+    if files.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nThe builder would build these for all its clients with:\n".to_owned();
+    for (file, lines) in files {
+        text += &format!("  {}\n", clean(file));
+        for line in lines {
+            text += &format!("    {}\n", clean(line));
+        }
+    }
+    text
+}
+
+/// What is said when a client was added.
+#[must_use]
+pub fn client_added(name: &Name, capture: &Capture, replaced: bool) -> String {
+    let packages = count(capture.installed.len(), "package");
+    let known = if replaced { "is known by this from now on" } else { "is known from now on" };
+    let profile = clean(&capture.machine.profile).into_owned();
+    format!("{name} {known}: {packages} installed, profile {profile}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn laptop() -> Client {
+        serde_json::from_str(
+            r#"{"name": "laptop", "added": "2026-11-28T10:00:00Z", "fit": {"schema": 1, "release": "2026-11-28.2",
+            "rehearsed": "2026-11-28T12:00:00Z", "binary": 209, "drift": ["another profile: own:desk"], "problem": null, "compile": [
+            {"package": "x11-misc/foo-1", "why": "USE -bar", "place": "package.use/x:1", "seconds": 3600,
+             "add": [{"file": "/etc/portage/package.use", "line": "x11-misc/foo -bar"}]},
+            {"package": "a/b-2", "why": "the repository own is only there\u001b[2J", "place": null, "seconds": null}]}}"#,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_pipe_gets_columns() {
+        let new = Client { name: "desk".parse().unwrap(), fit: None, ..laptop() };
+        assert_eq!(
+            clients(&[new, laptop()], Look::PLAIN),
+            "desk\t2026-11-28 10:00\t\tnot rehearsed yet\n\
+             laptop\t2026-11-28 10:00\t2026-11-28.2\t209 from the release, 2 compiled (x11-misc/foo: USE -bar in package.use/x:1; \
+             1 more), at least 1 h there\n"
+        );
+        let text = client(&laptop(), Look::PLAIN);
+        assert!(text.starts_with("x11-misc/foo-1\t1 h\tUSE -bar\tpackage.use/x:1\na/b-2\t\t"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+
+    #[test]
+    fn a_terminal_gets_the_lines_to_add() {
+        let text = client(&laptop(), Look { width: Some(100), ..Look::PLAIN });
+        assert!(text.contains("\n  another profile: own:desk\n"), "{text}");
+        let end = "\nThe builder would build these for all its clients with:\n  /etc/portage/package.use\n    x11-misc/foo -bar\n";
+        assert!(text.ends_with(end), "{text}");
+    }
+}

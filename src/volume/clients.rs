@@ -1,0 +1,131 @@
+//! The clients that the builder knows.
+//!
+//! ```text
+//!   clients/laptop/capture.tar     what `client.sh capture` printed there, read to its end before it came here
+//!   clients/laptop/fit.json        how the release that it was rehearsed with fits it
+//! ```
+//!
+//! Each is a file that is replaced as a whole. All of it is root's alone: a configuration is the business of its owner.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::model::client::{Client, Fit, Name};
+
+/// The directory of the clients on a volume.
+const CLIENTS: &str = "clients";
+const CAPTURE: &str = "capture.tar";
+const FIT: &str = "fit.json";
+
+fn place(volume: &Path, name: &Name) -> PathBuf {
+    volume.join(CLIENTS).join(name.to_string())
+}
+
+/// Those that there are, by name. What else is in the directory is nobody.
+pub(crate) fn all(volume: &Path) -> Vec<Client> {
+    let entries = fs::read_dir(volume.join(CLIENTS)).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Name>().ok());
+    let mut clients: Vec<Client> = names.filter_map(|name| one(volume, name)).collect();
+    clients.sort_by(|a, b| a.name.cmp(&b.name));
+    clients
+}
+
+/// This one, if it is there.
+pub(crate) fn one(volume: &Path, name: Name) -> Option<Client> {
+    let place = place(volume, &name);
+    let added = fs::metadata(place.join(CAPTURE)).ok()?.modified().ok()?;
+    let added = Timestamp::try_from(added).unwrap_or_default();
+    Some(Client { name, added, fit: fit(&place) })
+}
+
+/// Nothing when it was never found, or by a version of another format.
+fn fit(place: &Path) -> Option<Fit> {
+    let fit: Fit = serde_json::from_slice(&fs::read(place.join(FIT)).ok()?).ok()?;
+    (fit.schema == Fit::SCHEMA).then_some(fit)
+}
+
+/// Keeps a capture, in the place of the one of that name; whether there was one. `bytes` are what
+/// [`read`](crate::portage::files::capture::read) took. At any instant there is one or the other, and nothing is known of how a release fits it.
+pub(crate) fn add(volume: &Path, name: &Name, bytes: &[u8]) -> io::Result<bool> {
+    let place = place(volume, name);
+    let mut private = DirBuilder::new();
+    private.mode(0o700).recursive(true).create(&place)?;
+    let (file, new) = (place.join(CAPTURE), place.join(".capture.tar.new"));
+    let was_there = file.exists();
+    let written = (|| {
+        let mut out = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        out.write_all(bytes)?;
+        out.sync_all()?;
+        // What was found of the old one is not true of the new one.
+        match fs::remove_file(place.join(FIT)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        fs::rename(&new, &file)?;
+        File::open(&place)?.sync_all()?;
+        File::open(volume.join(CLIENTS))?.sync_all()
+    })();
+    if written.is_err() {
+        drop(fs::remove_file(&new));
+        // Only where nothing was kept before.
+        drop(fs::remove_dir(&place));
+    }
+    written.map(|()| was_there)
+}
+
+/// Forgets a client; whether there was one. It is gone as a whole or not at all: what a kill leaves has no name.
+pub(crate) fn remove(volume: &Path, name: &Name) -> io::Result<bool> {
+    let gone = volume.join(CLIENTS).join(format!(".old-{name}"));
+    match fs::remove_dir_all(&gone) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    match fs::rename(place(volume, name), &gone) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    File::open(volume.join(CLIENTS))?.sync_all()?;
+    fs::remove_dir_all(&gone)?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_capture_is_replaced_as_a_whole_and_what_was_found_goes_with_it() {
+        let volume = tempfile::tempdir().unwrap();
+        let volume = volume.path();
+        let name: Name = "laptop".parse().unwrap();
+        assert!(all(volume).is_empty() && !remove(volume, &name).unwrap());
+        assert!(!add(volume, &name, b"first").unwrap());
+        let mode = |path: &str| fs::metadata(volume.join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("clients/laptop"), mode("clients/laptop/capture.tar")), (0o700, 0o600));
+        let fit = Fit {
+            schema: Fit::SCHEMA,
+            release: "2026-11-28.1".parse().unwrap(),
+            rehearsed: Timestamp::UNIX_EPOCH,
+            binary: 2,
+            compile: Vec::new(),
+            drift: Vec::new(),
+            problem: None,
+        };
+        crate::volume::replace(&volume.join("clients/laptop/fit.json"), &fit).unwrap();
+        fs::write(volume.join("clients/stray"), "").unwrap();
+        fs::create_dir(volume.join("clients/.old-x")).unwrap();
+        let [client] = all(volume).try_into().unwrap();
+        assert_eq!((client.name, client.fit), (name.clone(), Some(fit)));
+        assert!(add(volume, &name, b"second").unwrap());
+        assert_eq!(fs::read(volume.join("clients/laptop/capture.tar")).unwrap(), b"second");
+        assert_eq!(one(volume, name.clone()).unwrap().fit, None);
+        assert!(remove(volume, &name).unwrap() && all(volume).is_empty());
+    }
+}
