@@ -10,7 +10,6 @@ use crate::cli::Exit;
 use crate::model::request::Request;
 use crate::model::skip::ToSkip;
 use crate::portage::command::{self, Inherits};
-use crate::portage::names::cpv::Cpv;
 use crate::{children, config, render};
 
 pub(super) fn skip(supervisor: &Supervisor, packages: &[String], as_json: bool) -> Result<Exit, Error> {
@@ -43,7 +42,7 @@ fn offered(package: &String) -> Result<ToSkip, Error> {
         .envs(children::environment(Inherits::Portage(&more), command.env.iter().cloned()))
         .output()
         .map_err(|error| Error::Failed(format!("{program} cannot be run: {error}")))?;
-    match Cpv::parse(ran.stdout.trim_ascii()) {
+    match command::visible(&ran.stdout) {
         Some(version) => Ok(ToSkip { package: package.clone(), version }),
         None => Err(Error::Failed(format!(
             "no version of {package} can be built; see: emerge --pretend --verbose {}",

@@ -20,6 +20,7 @@ use crate::portage::command::{self, Command, shell_quote};
 use crate::portage::files::make_conf::{self, Deed, Finding, Machine};
 use crate::portage::files::settings::{self, Settings};
 use crate::portage::files::shlex;
+use crate::portage::names::cpv::Cpv;
 use crate::portage::output::complaints::{self, Complaint, Weight, assignment};
 
 const ETC: &str = "/etc/portage";
@@ -45,6 +46,15 @@ const DEEPEST: usize = 8;
 /// Longer than any file of a configuration.
 const LONGEST: u64 = 4 << 20;
 
+/// What Portage is told, once nothing is wrong with it.
+pub(crate) struct Checked {
+    pub settings: Settings,
+    /// What a person should know of them.
+    pub told: Vec<String>,
+    /// The Portage that an update would install.
+    pub portage: Option<Cpv>,
+}
+
 /// The settings, and what a person should know of them. `ask` runs a command for its answer; without all of the tree
 /// nothing is said of what may be in it.
 ///
@@ -54,11 +64,12 @@ pub(crate) fn check(
     config: &Config,
     tree_is_there: bool,
     mut ask: impl FnMut(&Command) -> Result<Vec<u8>, Trouble>,
-) -> Result<(Settings, Vec<String>), Trouble> {
+) -> Result<Checked, Trouble> {
     let text = ask(&command::envvar(&settings::keys()))?;
     let mut told = complaints::read(&text);
     // What decides about single packages is read only when a package is looked at.
-    told.extend(complaints::read(&ask(&command::portage_available())?));
+    let available = ask(&command::portage_available())?;
+    told.extend(complaints::read(&available));
     told.extend(env_files());
     told.extend(scripts(&mut ask)?);
     refuse(&told)?;
@@ -87,7 +98,7 @@ pub(crate) fn check(
         told.iter().filter(|told| told.weight == Weight::Minor).map(Complaint::sentence).collect();
     sentences.extend(findings.iter().map(|finding| located(finding, &files)));
     sentences.dedup();
-    Ok((settings, sentences))
+    Ok(Checked { settings, told: sentences, portage: command::visible(&available) })
 }
 
 /// The settings, from what `portageq envvar` printed.

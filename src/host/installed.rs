@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::places::{INSTALLED, names, two_deep};
+use crate::beneath::digested;
 use crate::decide::rebuilds;
 use crate::model::rebuilds::{Directories, Settled, Stale};
 use crate::portage::files::vdb::{self, Installed};
@@ -16,6 +17,10 @@ use crate::volume;
 /// Where Perl looks for modules, below `/usr/lib`, `/usr/lib64` and the like: in directories there that are
 /// named after its version (`perl-functions.eclass`).
 const MODULES: &[&str] = &["perl5", "perl5/vendor_perl", "perl5/site_perl"];
+
+/// Where Portage notes the libraries that it keeps for what still links to them
+/// (`portage/util/_dyn_libs/PreservedLibsRegistry.py`). It is its lock as well, and empty until something is noted.
+const PRESERVED: &str = "/var/lib/portage/preserved_libs_registry";
 
 /// What Portage is told that the system has without it (portage(5)).
 const PROVIDED: &str = "/etc/portage/profile/package.provided";
@@ -45,6 +50,22 @@ pub(crate) fn packages() -> Vec<Installed> {
         Installed::read(cpv, |name| text(&root.join(&entry).join(name)))
     };
     entries.into_iter().filter_map(read).collect()
+}
+
+/// The installed versions of one package, `category/name`.
+pub(crate) fn versions(package: &str) -> Vec<Cpv> {
+    let Some((category, _)) = package.split_once('/') else { return Vec::new() };
+    let names = names(&Path::new(INSTALLED).join(category));
+    let all = names.iter().filter_map(|name| Cpv::parse(format!("{category}/{name}").as_bytes()));
+    all.filter(|cpv| cpv.cp() == package).collect()
+}
+
+/// Whether Portage may keep libraries for what still links to them: no where it has noted nothing.
+pub(crate) fn may_preserve() -> bool {
+    match digested(Path::new(PRESERVED)) {
+        Ok(text) => !matches!(text.trim_ascii(), b"" | b"{}"),
+        Err(problem) => problem.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 /// What of it has to be rebuilt.

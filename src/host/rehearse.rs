@@ -48,7 +48,7 @@ pub(crate) fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
     let tree_is_there = repositories.is_none_or(|repositories| places::missing(&repositories).is_empty());
     let settings = configuration::check(config, tree_is_there, |command| Ok(rehearsing.ask(command)))
         .map_err(|failure| vec![Failure { log: Some(LOG.to_owned()), ..*failure }])?
-        .0;
+        .settings;
     let options = options(config, &[]);
     let command = command::plan(&host, &options);
     let ended = launch(&config.build.environment, &command, &mut rehearsing);

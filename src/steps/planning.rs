@@ -47,10 +47,7 @@ impl Task {
         let mut offered = BTreeMap::new();
         for atom in skips {
             let (_, version) = self.capture(&command::best_visible(atom))?;
-            // Its warnings stand in the same text.
-            let version =
-                version.split(|&byte| byte == b'\n').rev().find_map(|line| Cpv::parse(line.trim_ascii()));
-            offered.extend(version.map(|version| (atom.clone(), version)));
+            offered.extend(command::visible(&version).map(|version| (atom.clone(), version)));
         }
         Ok(offered)
     }

@@ -9,7 +9,8 @@ use super::task::Task;
 use super::{attention, publish, repair};
 use crate::beneath::{Beneath, PORTAGE_ID};
 use crate::decide::classify::PROFILE_COMMANDS;
-use crate::host::{configuration, engine, places};
+use crate::host::configuration::{self, Checked};
+use crate::host::{engine, places};
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::work::STEPS;
 use crate::portage::command::shell_word;
@@ -191,8 +192,9 @@ fn configure(task: &mut Task, tree_is_there: bool) -> Result<Settings, Trouble> 
     let config = task.config.clone();
     let checked =
         configuration::check(&config, tree_is_there, |command| task.capture(command).map(|(_, text)| text));
-    let (settings, told) = checked.map_err(|failure| task.logged(*failure))?;
+    let Checked { settings, told, portage } = checked.map_err(|failure| task.logged(*failure))?;
     task.warn("settings", (!told.is_empty()).then(|| told.join("; ")));
     task.know(&settings);
+    task.know_portage(portage);
     Ok(settings)
 }

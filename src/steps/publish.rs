@@ -39,39 +39,34 @@ impl Task {
             return Ok(Report::Nothing);
         }
         let now = Timestamp::now();
-        let facts = self.facts(stale, &offer)?;
         if self.config.publish.by == Publisher::Separate {
-            self.warn(UNPUBLISHED, waits(&volume));
+            let waits = waits(&volume);
+            self.facts(stale, &offer, waits.is_some())?;
+            self.warn(UNPUBLISHED, waits);
             return Ok(Report::Nothing);
         }
         let (signatory, warning) = signing::open(&self.config, now).map_err(|error| no_key(&error))?;
         self.warn("signing", warning);
         let signatory = signatory.as_ref();
+        let signed = signatory.map(|signatory| signatory.fingerprint.as_str());
+        let is_new = !Releases::on(&volume).offers(&offer, signed);
+        let facts = self.facts(stale, &offer, is_new)?;
         let stopped = || self.handle.stopped();
         let published = release::publish(&volume, &pkgdir, &offer, &facts, signatory, now, stopped);
         published.map(|published| Report::Published(Box::new(published))).map_err(|error| trouble(&error))
     }
 
-    /// How the packages came to be. It stays on the volume for a publisher elsewhere.
-    fn facts(&mut self, stale: &[Stale], offer: &Offer) -> Result<Facts, Trouble> {
-        let (_, version) = self.capture(&command::version())?;
-        let version = String::from_utf8_lossy(&version).split_whitespace().last().map(str::to_owned);
-        let open = if places::found("glsa-check") {
-            let (exit, text) = self.capture(&command::advisories())?;
-            (exit == Exit::Code(0)).then(|| glsa::affected(&text)).flatten()
-        } else {
-            None
-        };
+    /// How the packages came to be. It stays on the volume for a publisher elsewhere. What takes long to gather is gathered only
+    /// for a release that is new.
+    fn facts(&mut self, stale: &[Stale], offer: &Offer, is_new: bool) -> Result<Facts, Trouble> {
         let mut facts = known_facts(&self.volume);
         facts.reasons.extend(stale.iter().map(|stale| (stale.package.clone(), stale.proof.to_string())));
-        facts.origin = Origin {
-            cycle: Some(self.cycle),
-            portage: version,
-            configuration: Some(inputs::configuration()),
-            open,
-            ..Origin::default()
-        };
-        facts.fingerprint = self.fingerprint();
+        if is_new {
+            facts.origin = self.origin()?;
+            facts.fingerprint = self.fingerprint();
+        } else {
+            self.note("clients are offered all of it already")?;
+        }
         let estimates = Estimates::new(&emerge_log::durations(&self.volume), 1);
         let took = |offered: &Offered| {
             Some((offered.cpv.cp().to_owned(), estimates.of(&offered.cpv, false)?.likely))
@@ -83,6 +78,25 @@ impl Task {
         facts.reasons.retain(|cpv, _| there.contains(cpv));
         save_facts(&self.volume, &facts);
         Ok(facts)
+    }
+
+    /// What the packages were built with.
+    fn origin(&mut self) -> Result<Origin, Trouble> {
+        let (_, version) = self.capture(&command::version())?;
+        let version = String::from_utf8_lossy(&version).split_whitespace().last().map(str::to_owned);
+        let open = if places::found("glsa-check") {
+            let (exit, text) = self.capture(&command::advisories())?;
+            (exit == Exit::Code(0)).then(|| glsa::affected(&text)).flatten()
+        } else {
+            None
+        };
+        Ok(Origin {
+            cycle: Some(self.cycle),
+            portage: version,
+            configuration: Some(inputs::configuration()),
+            open,
+            ..Origin::default()
+        })
     }
 }
 

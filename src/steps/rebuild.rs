@@ -148,6 +148,10 @@ fn by_ebuild(task: &mut Task, stale: Vec<Stale>) -> Result<(Vec<Stale>, Vec<Stal
 /// The libraries that are kept only for packages that still link to them, one line for each package that
 /// brought some.
 fn preserved(task: &mut Task) -> Result<Vec<String>, Trouble> {
+    if !installed::may_preserve() {
+        task.note("Portage keeps no old libraries")?;
+        return Ok(Vec::new());
+    }
     let (exit, text) = task.capture(&command::preserved_libs())?;
     // Warnings stand in the same text.
     let names =

@@ -16,7 +16,7 @@ use crate::host::build::{options, own_features};
 use crate::host::console::Console;
 use crate::host::fingerprint::gather_by;
 use crate::host::process::{Capture, Handle, Launch, Sink};
-use crate::host::{configuration, facts, inputs, unusable};
+use crate::host::{configuration, facts, inputs, installed, unusable};
 use crate::model::estimates::Estimates;
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::fingerprint::Fingerprint;
@@ -25,6 +25,7 @@ use crate::portage::command::probe::Capabilities;
 use crate::portage::command::{self, BuildOptions, Command, Host, Inherits, Sandbox};
 use crate::portage::files::repository::{self, Repositories};
 use crate::portage::files::settings::{self, Settings};
+use crate::portage::names::cpv::Cpv;
 use crate::portage::output::buildlog::BuildLog;
 use crate::portage::output::scanner::{Progress, Scanner};
 use crate::volume::{self, emerge_log};
@@ -53,6 +54,8 @@ pub(crate) struct Known {
     settings: Option<(u64, Settings)>,
     /// What `portageq repos_config` printed.
     repositories: Option<(u64, Vec<u8>)>,
+    /// The Portage that an update would install.
+    portage: Option<(u64, Cpv)>,
 }
 
 impl Task {
@@ -115,6 +118,36 @@ impl Task {
     pub(crate) fn know(&self, settings: &Settings) {
         let known = Some((configuration::stamp(), settings.clone()));
         self.known().settings = known;
+    }
+
+    /// The Portage that an update would install; asked again only when something changed.
+    pub(crate) fn portage_available(&mut self) -> Result<Option<Cpv>, Trouble> {
+        let stamp = configuration::stamp();
+        let known = self.known().portage.clone();
+        if let Some((_, portage)) = known.filter(|(known, _)| *known == stamp) {
+            return Ok(Some(portage));
+        }
+        let (_, text) = self.capture(&command::portage_available())?;
+        let portage = command::visible(&text);
+        self.know_portage(portage.clone());
+        Ok(portage)
+    }
+
+    /// This is the Portage that an update would install.
+    pub(crate) fn know_portage(&self, portage: Option<Cpv>) {
+        let known = portage.map(|portage| (configuration::stamp(), portage));
+        self.known().portage = known;
+    }
+
+    /// The Portage that is installed; nothing when no package owns it.
+    pub(crate) fn portage_installed(&mut self) -> Result<Option<Cpv>, Trouble> {
+        let mut installed = installed::versions(command::PORTAGE);
+        if installed.len() < 2 {
+            return Ok(installed.pop());
+        }
+        // One that was killed while it was replaced. Which of them is the newest knows Portage.
+        let (_, text) = self.capture(&command::portage_installed())?;
+        Ok(command::visible(&text))
     }
 
     /// What Portage says of its repositories; asked again only when something changed.
@@ -275,8 +308,17 @@ impl Task {
         drop(self.events.send(event));
     }
 
+    /// Writes down what was found out without a command.
+    pub(crate) fn note(&self, found: &str) -> Result<(), Trouble> {
+        self.append_log(found).map(drop)
+    }
+
     /// The log of the step, with the line of a command that is about to be run.
     fn open_log(&self, typed: &str) -> Result<File, Trouble> {
+        self.append_log(&format!("$ {typed}"))
+    }
+
+    fn append_log(&self, line: &str) -> Result<File, Trouble> {
         let parent = self.log.parent().unwrap_or(&self.volume);
         let opened = fs::create_dir_all(parent)
             .and_then(|()| OpenOptions::new().create(true).append(true).open(&self.log));
@@ -289,7 +331,7 @@ impl Task {
             // It is on the volume, which can be pruned.
             Box::new(Failure { may_pass: class == Class::DiskFull, ..Failure::new(class, message) })
         })?;
-        drop(writeln!(file, "{} $ {typed}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")));
+        drop(writeln!(file, "{} {line}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")));
         Ok(file)
     }
 

@@ -61,18 +61,26 @@ pub(crate) fn run(
 }
 
 /// What Portage says when it refuses. What is masked by now, after it was built, is no reason to refuse the rest, unless
-/// something needs it.
+/// something needs it: Portage names it when it is asked, which is needed only where it refuses.
 fn try_out(task: &mut Task, mut versions: Vec<Cpv>) -> Result<Option<Ran>, Trouble> {
     let host = task.host()?;
-    let (_, text) = task.capture(&command::masked(&host))?;
-    let masked = command::passed_over(&text);
+    // The list is as long as that of all packages, so nobody is shown it who need not see it.
+    let mut command = command::trial(Wanted::World, &versions, &host);
+    let (mut exit, mut text) = task.capture(&command)?;
+    if exit == Exit::Code(0) {
+        return Ok(None);
+    }
+    let (_, told) = task.capture(&command::masked(&host))?;
+    let masked = command::passed_over(&told);
+    let asked = versions.len();
     versions.retain(|package| !masked.contains(&package.atom()));
     if versions.is_empty() {
         return Ok(None);
     }
-    // The list is as long as that of all packages, so nobody is shown it who need not see it.
-    let mut command = command::trial(Wanted::World, &versions, &host);
-    let (mut exit, text) = task.capture(&command)?;
+    if versions.len() < asked {
+        command = command::trial(Wanted::World, &versions, &host);
+        (exit, text) = task.capture(&command)?;
+    }
     if exit != Exit::Code(0) && command::lacks_what_the_profile_names(&text) {
         command = command::trial(Wanted::Selected, &versions, &host);
         (exit, _) = task.capture(&command)?;

@@ -127,9 +127,11 @@ impl Task {
         let settings = self.settings()?;
         preflight::profile(&settings)?;
         attention::look(self, &settings);
-        let installed = self.capture(&command::portage_installed())?.1;
-        let available = self.capture(&command::portage_available())?.1;
-        if !command::self_update_due(&installed, &available) {
+        let installed = self.portage_installed()?;
+        let available = self.portage_available()?;
+        let named = |cpv: &Option<Cpv>| cpv.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+        self.note(&format!("installed: {}; offered: {}", named(&installed), named(&available)))?;
+        if !command::self_update_due(installed.as_ref(), available.as_ref()) {
             return Ok(Report::Nothing);
         }
         let options = self.options(&[]);

@@ -32,6 +32,7 @@ use sha2::{Digest, Sha512};
 
 use super::trust::Trust;
 use super::verify;
+use crate::model::offer::Offer;
 use crate::model::release::{Current, Id, Release};
 use crate::model::verified::{Finding, Kind, Verified};
 use crate::portage::files::gpkg::digests::hex;
@@ -213,6 +214,17 @@ impl Releases {
     #[must_use]
     pub fn current(&self) -> Option<Id> {
         self.linked("current")
+    }
+
+    /// That one, whole; nothing when it is not, so that another takes its place.
+    fn whole(&self) -> Option<Release> {
+        let release = self.read(self.current()?).ok()?;
+        self.check(&release).is_ok().then_some(release)
+    }
+
+    /// Whether clients are offered what becomes of this offer, signed by the key of this fingerprint, or by none.
+    pub(crate) fn offers(&self, offer: &Offer, signed: Option<&str>) -> bool {
+        self.whole().is_some_and(|release| release.is_of(offer) && release.signed.as_deref() == signed)
     }
 
     /// The fingerprint of the key by which that one is signed, if it is; when it cannot be read, the newest one that

@@ -73,7 +73,7 @@ pub fn publish<S: Signer + Sync>(
     let mut publisher = Publisher::new(&Releases::on(volume))?;
     publisher.releases.check_links()?;
     publisher.sweep(now)?;
-    let before = publisher.before();
+    let before = publisher.releases.whole();
     let path = pkgdir.join(PACKAGES);
     let Index { header, packages, .. } = verify::read_index(pkgdir).at(&path)?;
     let signed = signatory.map(|signatory| signatory.fingerprint.clone());
@@ -265,12 +265,6 @@ fn parts(
 }
 
 impl Publisher {
-    /// What is offered now; nothing when that cannot be read, so that another release takes its place.
-    fn before(&self) -> Option<Release> {
-        let release = self.releases.read(self.releases.current()?).ok()?;
-        self.releases.check(&release).is_ok().then_some(release)
-    }
-
     /// Makes the release and switches to it.
     fn finish(
         &mut self,

@@ -120,7 +120,14 @@ impl Place {
             }])),
         };
         let signatory = self.key.as_ref();
-        publish(self.volume(), &self.pkgdir(), &self.offer, &facts, signatory, self.now, || false)
+        let signed = signatory.map(|signatory| signatory.fingerprint.as_str());
+        let offered = self.releases().offers(&self.offer, signed);
+        let published =
+            publish(self.volume(), &self.pkgdir(), &self.offer, &facts, signatory, self.now, || false);
+        if let Ok(published) = &published {
+            assert_eq!(published.new, !offered, "it could be told before");
+        }
+        published
     }
 
     fn roll_back(&mut self, to: Option<&str>) -> Result<Id, Error> {

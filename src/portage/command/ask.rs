@@ -136,12 +136,17 @@ fn of_clone(clone: &str, rest: &[&str]) -> Command {
 }
 
 /// Portage's own package.
-pub(super) const PORTAGE: &str = "sys-apps/portage";
+pub(crate) const PORTAGE: &str = "sys-apps/portage";
 
 /// Prints the newest version that is neither masked nor gone, `category/name-version`, or an empty line with
-/// exit status 1. An atom may name a slot.
+/// exit status 1. An atom may name a slot. Read it with [`visible`].
 pub(crate) fn best_visible(atom: &str) -> Command {
     plain(&["portageq", "best_visible", "/", atom])
+}
+
+/// The version that [`best_visible`] printed; what Portage warns of may stand before it.
+pub(crate) fn visible(text: &[u8]) -> Option<Cpv> {
+    text.split(|&byte| byte == b'\n').rev().find_map(|line| Cpv::parse(line.trim_ascii()))
 }
 
 /// Prints what decides whether the phases of an ebuild may use the network; read it with [`may_fetch`].
@@ -157,27 +162,23 @@ pub(crate) fn may_fetch(text: &[u8]) -> bool {
     text.split_whitespace().any(|word| ["live", "test_network", "network-sandbox"].contains(&word))
 }
 
-/// Prints the installed Portage, `sys-apps/portage-3.0.83`, or an empty line.
+/// Prints the installed Portage, `sys-apps/portage-3.0.83`, or an empty line; read it with [`visible`].
 pub(crate) fn portage_installed() -> Command {
     plain(&["portageq", "best_version", "/", PORTAGE])
 }
 
-/// Prints the Portage that an update would install, or an empty line with exit status 1.
+/// Prints the Portage that an update would install; read it with [`visible`].
 pub(crate) fn portage_available() -> Command {
     best_visible(PORTAGE)
 }
 
-/// Whether Portage should be updated before anything else, from what [`portage_installed`] and
-/// [`portage_available`] printed.
+/// Whether Portage should be updated before anything else, from the one that is installed and the one that an update would
+/// install.
 ///
 /// The comparison of Portage itself (`emaint/modules/sync/sync.py:_check_updates`): both are known
 /// and they differ. A Portage that no package owns is never due.
-pub(crate) fn self_update_due(installed: &[u8], available: &[u8]) -> bool {
-    let cpv = |text: &[u8]| Cpv::parse(text.trim_ascii());
-    match (cpv(installed), cpv(available)) {
-        (Some(installed), Some(available)) => installed != available,
-        _ => false,
-    }
+pub(crate) fn self_update_due(installed: Option<&Cpv>, available: Option<&Cpv>) -> bool {
+    installed.zip(available).is_some_and(|(installed, available)| installed != available)
 }
 
 /// Prints the libraries that are kept only for packages that still link to them, those of one package in a

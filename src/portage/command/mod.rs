@@ -12,7 +12,6 @@ mod trial;
 
 use super::names::cpv::{self, Cpv};
 use super::output::circular::Solution;
-use ask::PORTAGE;
 use line::{environment, set};
 use probe::Capabilities;
 

@@ -123,9 +123,15 @@ fn portage_is_due_when_both_are_known_and_differ() {
         ("sys-apps/portage-3.0.83\n", "sys-apps/portage-3.0.83\n", false),
         ("\n", "sys-apps/portage-3.0.83\n", false),
         ("sys-apps/portage-3.0.83\n", "\n", false),
+        (
+            "sys-apps/portage-3.0.82\n",
+            "--- Invalid atom in /etc/portage/package.use: x\nsys-apps/portage-3.0.83\n",
+            true,
+        ),
         ("", "", false),
     ] {
-        assert_eq!(self_update_due(installed.as_bytes(), available.as_bytes()), due);
+        let (installed, available) = (visible(installed.as_bytes()), visible(available.as_bytes()));
+        assert_eq!(self_update_due(installed.as_ref(), available.as_ref()), due);
     }
 }
 
