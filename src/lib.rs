@@ -25,6 +25,7 @@ mod steps;
 pub mod supervisor;
 pub mod sys;
 pub mod volume;
+mod watch;
 mod web;
 mod words;
 

@@ -19,6 +19,8 @@ use std::thread;
 use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Finds out whether so many threads can be made besides those that there are, for libraries that panic where they
 /// cannot. They have ended when this returns.
@@ -468,6 +470,12 @@ fn write_to(path: &CStr, text: &[u8]) {
             libc::close(fd);
         }
     }
+}
+
+/// A descriptor of which an event loop learns that it can be read from. It must be called within the loop.
+pub(crate) fn registered(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the descriptor belongs to the registration and stays open as long as that lasts.
+    unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.map_err(io::Error::from)
 }
 
 /// The error of a call that returned -1.

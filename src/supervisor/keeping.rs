@@ -24,6 +24,7 @@ use crate::volume;
 use crate::volume::flags::Flags;
 use crate::volume::history::{self, History};
 use crate::volume::store::{Store, Taken};
+use crate::watch::Watch;
 
 /// Something to do on the volume. Each is reported once.
 pub(super) enum Order {
@@ -85,8 +86,8 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
-    /// Starts the thread. It reports to `done`; `flag_changes` tells that the flag files are to be looked at.
-    pub(super) fn start(done: UnboundedSender<Done>, flag_changes: UnboundedSender<()>) -> io::Result<Self> {
+    /// Starts the thread. It reports to `done`; `flag_changes` is what tells that the flag files are to be looked at.
+    pub(super) fn start(done: UnboundedSender<Done>, flag_changes: Arc<Watch>) -> io::Result<Self> {
         let (orders, taken) = mpsc::channel();
         let this = Self { orders };
         let keeper = Keeper::new(this.clone(), flag_changes);
@@ -120,7 +121,7 @@ impl Keeping {
 /// What the thread has.
 struct Keeper {
     itself: Keeping,
-    flag_changes: UnboundedSender<()>,
+    flag_changes: Arc<Watch>,
     path: PathBuf,
     store: Option<Store>,
     history: Option<History>,
@@ -130,7 +131,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn new(itself: Keeping, flag_changes: UnboundedSender<()>) -> Self {
+    fn new(itself: Keeping, flag_changes: Arc<Watch>) -> Self {
         Self {
             itself,
             flag_changes,
@@ -268,7 +269,7 @@ impl Keeper {
     fn begin(&mut self, store: Store, events: &mut Vec<Event>) {
         self.store = Some(store);
         self.open_history(events);
-        match Flags::watch(self.path.join("control"), self.flag_changes.clone()) {
+        match Flags::watch(self.path.join("control"), Arc::clone(&self.flag_changes)) {
             Ok(flags) => self.flags = Some(flags),
             Err(problem) => {
                 let text = Some(format!("flag files are not noticed: {problem}"));
@@ -280,7 +281,7 @@ impl Keeper {
     }
 
     fn hold(&mut self, events: &mut Vec<Event>) -> Result<bool, Box<Failure>> {
-        if let Some(flags) = &mut self.flags {
+        if let Some(flags) = &self.flags {
             drop(flags.renew());
         }
         self.look(events);

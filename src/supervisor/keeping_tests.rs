@@ -48,7 +48,7 @@ impl Scene {
         let (gate, open) = mpsc::channel();
         let (report, carried_out) = mpsc::channel();
         let keeping = Keeping { orders };
-        let mut keeper = Keeper::new(keeping.clone(), unbounded_channel().0);
+        let mut keeper = Keeper::new(keeping.clone(), Watch::new().unwrap());
         keeper.path = volume.path().to_owned();
         let obey = move |keeper: &mut Keeper, order: Order| {
             let name = match &order {

@@ -21,9 +21,11 @@ mod watching;
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use nix::libc;
 use nix::unistd::getppid;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{oneshot, watch};
@@ -38,6 +40,8 @@ use crate::model::request::{Reply, Request};
 use crate::model::state::State;
 use crate::model::status::Mode;
 use crate::model::{Asker, Event, Now};
+use crate::steps::gauge::Limits;
+use crate::watch::{Told, Watch};
 use crate::{procs, sys};
 
 use crate::host::console::Console;
@@ -66,16 +70,17 @@ pub fn run() -> u8 {
             return 2;
         }
     };
+    let limits = Limits::begin();
     let console = match Console::start(io::stdout()) {
         Ok(console) => console,
-        Err(problem) => return give_up("standard output cannot be used", &problem),
+        Err(problem) => return give_up("standard output cannot be used", &problem, &limits),
     };
     let lines = console.clone();
     crate::logging::start(config.log, move || lines.clone());
     crate::host::engine::bound_open_files();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(problem) => return give_up("the event loop cannot be made", &problem),
+        Err(problem) => return give_up("the event loop cannot be made", &problem, &limits),
     };
     let code = runtime.block_on(async {
         match Supervisor::new(config, console.clone()) {
@@ -87,7 +92,7 @@ pub fn run() -> u8 {
                     2
                 }
                 None => {
-                    error!("the supervisor cannot start: {problem}");
+                    error!("the supervisor cannot start: {}", cause(&problem, &limits));
                     1
                 }
             },
@@ -97,17 +102,26 @@ pub fn run() -> u8 {
     code
 }
 
-fn give_up(what: &str, problem: &io::Error) -> u8 {
+fn give_up(what: &str, problem: &io::Error, limits: &Limits) -> u8 {
     use std::io::Write;
-    drop(writeln!(io::stderr(), "gbsup: {what}: {problem}"));
+    drop(writeln!(io::stderr(), "gbsup: {what}: {}", cause(problem, limits)));
     1
+}
+
+/// What prevents a start, and what to type where it is a limit of the container.
+fn cause(problem: &io::Error, limits: &Limits) -> String {
+    let refused = problem.raw_os_error() == Some(libc::EAGAIN);
+    match limits.finish().too_many_processes(refused) {
+        Some((why, command)) if refused => format!("{why}; try: {command}"),
+        _ => problem.to_string(),
+    }
 }
 
 /// What the loop selects from.
 struct Inputs {
     events: UnboundedReceiver<Event>,
     requests: UnboundedReceiver<Asked>,
-    flags: UnboundedReceiver<()>,
+    flags: Told,
     done: UnboundedReceiver<Done>,
     sights: UnboundedReceiver<Vec<Event>>,
     signals: Signals,
@@ -152,7 +166,8 @@ struct Supervisor {
 impl Supervisor {
     fn new(config: Config, console: Console) -> io::Result<(Self, Inputs)> {
         let (requests, requests_in) = mpsc::unbounded_channel();
-        let (flag_changes, flags_in) = mpsc::unbounded_channel();
+        let flag_changes = Watch::new()?;
+        let flags = Told::new(Arc::clone(&flag_changes))?;
         let (done, done_in) = mpsc::unbounded_channel();
         let (changed, watching) = watch::channel(());
         let listener = socket::bind(&socket::path())?;
@@ -162,7 +177,7 @@ impl Supervisor {
         let inputs = Inputs {
             events,
             requests: requests_in,
-            flags: flags_in,
+            flags,
             done: done_in,
             sights,
             signals: Signals::new()?,
@@ -271,8 +286,7 @@ impl Supervisor {
             Some(done) = inputs.done.recv() => Came::Done(done),
             Some(sight) = inputs.sights.recv() => Came::Seen(sight),
             Some(asked) = inputs.requests.recv() => self.asked(asked),
-            Some(()) = inputs.flags.recv() => {
-                while inputs.flags.try_recv().is_ok() {}
+            Ok(()) = inputs.flags.next() => {
                 self.look_at_flags();
                 Came::Nothing
             }

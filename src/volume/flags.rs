@@ -5,18 +5,17 @@
 //! look at the directory, and so does a queue that ran over.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
-
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc::UnboundedSender;
 
 use crate::model::request::Request;
 use crate::model::{Asker, Event};
+use crate::watch::Watch;
 
 /// The directory and the kernel's watch on it.
 pub(crate) struct Flags {
     directory: PathBuf,
-    watcher: RecommendedWatcher,
+    watch: Arc<Watch>,
 }
 
 /// What a look at the directory found.
@@ -42,25 +41,17 @@ impl Found {
 }
 
 impl Flags {
-    /// Begins to watch. A message on `changed` says: look.
-    pub(crate) fn watch(directory: PathBuf, changed: UnboundedSender<()>) -> notify::Result<Self> {
-        let notice = move |event: notify::Result<notify::Event>| {
-            let reading = event.is_ok_and(|event| event.kind.is_access());
-            if !reading {
-                // Nobody listens any more when the process leaves.
-                let _gone = changed.send(());
-            }
-        };
-        let mut flags = Self { directory, watcher: notify::recommended_watcher(notice)? };
+    /// Begins to watch. What the watch tells means: look.
+    pub(crate) fn watch(directory: PathBuf, watch: Arc<Watch>) -> io::Result<Self> {
+        let flags = Self { directory, watch };
         flags.renew()?;
         Ok(flags)
     }
 
     /// Watches the directory again, after it may have been made anew.
-    pub(crate) fn renew(&mut self) -> notify::Result<()> {
-        fs::create_dir_all(&self.directory).map_err(notify::Error::io)?;
-        drop(self.watcher.unwatch(&self.directory));
-        self.watcher.watch(&self.directory, RecursiveMode::NonRecursive)
+    pub(crate) fn renew(&self) -> io::Result<()> {
+        fs::create_dir_all(&self.directory)?;
+        self.watch.only(&[&self.directory]).map(drop)
     }
 
     /// Looks at the directory and takes the requests that lie there.
@@ -116,7 +107,7 @@ fn stuck(entry: &Path, problem: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::sync::mpsc::unbounded_channel;
+    use std::time::Duration;
 
     #[test]
     fn requests_are_taken_and_pause_stays() {
@@ -152,16 +143,16 @@ mod tests {
     fn a_touch_is_noticed_also_after_the_directory_was_made_anew() {
         let dir = tempfile::tempdir().unwrap();
         let control = dir.path().join("control");
-        let (sender, mut changed) = unbounded_channel();
-        let mut flags = Flags::watch(control.clone(), sender).unwrap();
+        let (watch, long) = (Watch::new().unwrap(), Some(Duration::from_mins(1)));
+        let flags = Flags::watch(control.clone(), Arc::clone(&watch)).unwrap();
         fs::write(control.join("sync"), "").unwrap();
-        changed.blocking_recv().unwrap();
+        watch.wait(long).unwrap();
         assert_eq!(flags.look().unwrap().requests, [Request::Sync]);
         fs::remove_dir_all(&control).unwrap();
         flags.renew().unwrap();
-        while changed.try_recv().is_ok() {}
+        watch.wait(Some(Duration::ZERO)).unwrap();
         fs::write(control.join("stop"), "").unwrap();
-        changed.blocking_recv().unwrap();
+        watch.wait(long).unwrap();
         assert_eq!(flags.look().unwrap().requests, [Request::Stop]);
     }
 }

@@ -97,3 +97,14 @@ fn a_right_that_is_withheld_is_named() {
     assert!(status.headline.contains(add), "{}", status.headline);
     assert_eq!(status.pause.map(|pause| pause.failures[0].class), Some(Class::Engine));
 }
+
+/// Enough processes for the builder itself and none for Portage: the limit is named with what to type, and no library panics.
+#[test]
+fn a_limit_of_processes_is_named_and_nothing_panics() {
+    let mut builder = Recipe::new(&["test-quick/t1"]).args(&["--pids-limit=6"]).start();
+    let status = builder.wait_paused();
+    assert!(status.headline.contains("its limit of 6 (pids.max) was reached"), "{}", status.headline);
+    assert_eq!(status.pause.map(|pause| pause.failures[0].class), Some(Class::TooManyProcesses));
+    let logs = builder.logs();
+    assert!(logs.contains("docker update --pids-limit 4096") && !logs.contains("panicked"), "{logs}");
+}

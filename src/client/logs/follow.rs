@@ -3,14 +3,10 @@
 //! Nothing is polled: inotify says when to look. It is asked before the files are looked at, so
 //! nothing that happens in between is missed.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
-
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::failed;
 use super::files::{copy, header, is_compressed, newest, numbers, opened, unreadable};
@@ -24,12 +20,13 @@ use crate::model::status::{JobInfo, Mode};
 use crate::model::work::STEPS;
 use crate::portage::names::cpv::Cpv;
 use crate::procs;
+use crate::watch::Watch;
 
 /// Follows the running step, whatever comes after it, and the cycles after that.
 pub(super) fn cycles(volume: &Path, last: Option<usize>) -> Result<Exit, Error> {
     terminal::end_with_the_reader();
     let cycles = volume.join(STEPS);
-    let mut changes = Changes::new()?;
+    let changes = Watch::new().map_err(|error| unwatchable(&error))?;
     let mut open: Option<Open> = None;
     loop {
         // Only what leads to the next log: a directory further up is of no interest any more.
@@ -39,7 +36,8 @@ pub(super) fn cycles(volume: &Path, last: Option<usize>) -> Result<Exit, Error> 
             None if cycles.is_dir() => vec![cycles.clone()],
             None => vec![volume.to_path_buf()],
         };
-        if changes.watch_only(places)? {
+        let places: Vec<&Path> = places.iter().map(PathBuf::as_path).collect();
+        if changes.only(&places).map_err(|error| unwatchable(&error))? {
             continue;
         }
         // The next log is looked for first: what was written before it began is printed before it.
@@ -56,7 +54,7 @@ pub(super) fn cycles(volume: &Path, last: Option<usize>) -> Result<Exit, Error> 
             open = Some(Open::new(volume, &next, last.filter(|_| open.is_none()))?);
             continue;
         }
-        changes.wait()?;
+        changes.wait(None).map_err(|error| unwatchable(&error))?;
     }
 }
 
@@ -76,8 +74,8 @@ pub(super) fn package(
     }
     terminal::end_with_the_reader();
     let mut log = Open::new(volume, path, last)?;
-    let mut changes = Changes::new()?;
-    changes.watch_only(vec![path.to_path_buf()])?;
+    let changes = Watch::new().map_err(|error| unwatchable(&error))?;
+    changes.only(&[path]).map_err(|error| unwatchable(&error))?;
     loop {
         // Asked before the rest is read, so that nothing is missed that was written before it was over.
         let over = !is_in_work(supervisor, name);
@@ -85,7 +83,7 @@ pub(super) fn package(
         if over {
             break;
         }
-        changes.wait_at_most(ASKED)?;
+        changes.wait(Some(ASKED)).map_err(|error| unwatchable(&error))?;
     }
     if failed::is_of_a_failure(volume, path) {
         let _ = writeln!(io::stderr(), "gbsup: this build failed");
@@ -132,67 +130,6 @@ impl Open {
     }
 }
 
-/// What inotify has to say about a few places.
-struct Changes {
-    watcher: RecommendedWatcher,
-    events: Receiver<notify::Result<()>>,
-    watched: HashSet<PathBuf>,
-}
-
-impl Changes {
-    fn new() -> Result<Self, Error> {
-        let (send, events) = mpsc::channel();
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Looking at a directory is an event as well: reacting to it would never end.
-            if event.as_ref().is_ok_and(|event| event.kind.is_access()) {
-                return;
-            }
-            let _ = send.send(event.map(drop));
-        });
-        Ok(Self { watcher: watcher.map_err(|error| unwatchable(&error))?, events, watched: HashSet::new() })
-    }
-
-    /// Watches these and no others; says whether anything about that is new.
-    fn watch_only(&mut self, places: Vec<PathBuf>) -> Result<bool, Error> {
-        let wanted: HashSet<_> = places.into_iter().collect();
-        if wanted == self.watched {
-            return Ok(false);
-        }
-        for place in self.watched.difference(&wanted) {
-            // It may be gone, and its watch with it.
-            let _ = self.watcher.unwatch(place);
-        }
-        for place in wanted.difference(&self.watched) {
-            self.watcher.watch(place, RecursiveMode::NonRecursive).map_err(|error| unwatchable(&error))?;
-        }
-        self.watched = wanted;
-        Ok(true)
-    }
-
-    /// The same, for a time at most.
-    fn wait_at_most(&self, time: Duration) -> Result<(), Error> {
-        match self.events.recv_timeout(time) {
-            Err(RecvTimeoutError::Timeout) => return Ok(()),
-            Err(RecvTimeoutError::Disconnected) => return Err(gone()),
-            Ok(event) => event.map_err(|error| unwatchable(&error))?,
-        }
-        while self.events.try_recv().is_ok() {}
-        Ok(())
-    }
-
-    /// Sleeps until something happened.
-    fn wait(&self) -> Result<(), Error> {
-        self.events.recv().map_err(|_| gone())?.map_err(|error| unwatchable(&error))?;
-        // One look is enough for all that has happened until now.
-        while self.events.try_recv().is_ok() {}
-        Ok(())
-    }
-}
-
-fn gone() -> Error {
-    Error::Failed("the files cannot be watched any more".into())
-}
-
-fn unwatchable(error: &notify::Error) -> Error {
+fn unwatchable(error: &io::Error) -> Error {
     Error::Failed(format!("the logs cannot be watched: {error}"))
 }
