@@ -11,7 +11,7 @@ mod look;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -89,6 +89,11 @@ impl Beneath {
             }
         }
         Err(refused("is a chain of links"))
+    }
+
+    /// For whoever confines this process to it.
+    pub(crate) fn handle(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
     }
 
     /// Where it is.

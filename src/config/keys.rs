@@ -195,6 +195,8 @@ keys! {
         max_connections: u16 = 256, one(values::number::<_, 1, 65_535>);
         /// Pages that are open at the same time, beside them.
         max_pages: u16 = 512, one(values::number::<_, 0, 65_535>);
+        /// Whether everybody who reaches the server may read the logs of builds and steps.
+        logs: bool = false, one(values::boolean);
     }
     /// Who is told what.
     notify: struct Notify {

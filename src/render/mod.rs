@@ -124,7 +124,7 @@ pub fn rows(line: &str, width: usize) -> usize {
     layout::columns(&bare).div_ceil(width.max(1)).max(1)
 }
 
-fn is_directional(c: char) -> bool {
+pub(crate) fn is_directional(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

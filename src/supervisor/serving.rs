@@ -80,6 +80,7 @@ fn command(config: &Config, http: &Http) -> Command {
         ("GBSUP_HTTP_LISTEN", listen),
         ("GBSUP_HTTP_MAX_CONNECTIONS", http.max_connections.to_string()),
         ("GBSUP_HTTP_MAX_PAGES", http.max_pages.to_string()),
+        ("GBSUP_HTTP_LOGS", http.logs.to_string()),
         ("GBSUP_NOTIFY_NAME", config.notify.name.clone()),
         ("GBSUP_LOG_LEVEL", config.log.level.to_string()),
         ("GBSUP_LOG_FORMAT", config.log.format.to_string()),

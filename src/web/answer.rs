@@ -3,17 +3,17 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use hyper::header;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tracing::debug;
 
-use super::body::{Answer, Outgoing, Slice};
+use super::body::{Answer, Outgoing};
 use super::client::{self, client};
-use super::conditional::{Part, part, to_http};
 use super::crowd;
 use super::path::{self, Place, Refused, Target};
+use super::reading;
 use super::reply::{self, CURRENT, HTML, failed, missing, moved, set, text};
+use super::send::send;
 use super::tree::{Found, Opened, PACKAGES, PACKAGES_GZ};
 use super::views::{self, Site};
 use crate::model::release::{Id, Release};
@@ -39,6 +39,11 @@ pub(super) fn answer<B>(
             place.sends(true);
             let query = request.uri().query().unwrap_or_default();
             views::Asked { site, path, query, headers, head, place }.view(view)
+        }
+        (&Method::GET | &Method::HEAD, None) if path.starts_with(reading::BELOW) => {
+            place.sends(true);
+            let query = request.uri().query().unwrap_or_default();
+            reading::Asked { site, path, query, headers, head, place, outgoing }.answer()
         }
         (&Method::GET | &Method::HEAD, None) => {
             place.sends(false);
@@ -171,40 +176,7 @@ impl Asked<'_> {
     }
 
     fn file(&self, opened: &Arc<Opened>, kind: &'static str, keep: &'static str) -> Response<Answer> {
-        let (size, version) = (opened.size, &opened.version);
-        let (status, slice) = match part(self.headers, version, size) {
-            Part::Whole => (StatusCode::OK, Some((0, size))),
-            Part::Range { from, length } => (StatusCode::PARTIAL_CONTENT, Some((from, length))),
-            Part::NotModified => (StatusCode::NOT_MODIFIED, None),
-            Part::Failed => return text(StatusCode::PRECONDITION_FAILED, "The file is another one now."),
-            Part::Unsatisfiable => {
-                let mut response =
-                    text(StatusCode::RANGE_NOT_SATISFIABLE, "The file is not as long as that.");
-                set(&mut response, header::CONTENT_RANGE, &format!("bytes */{size}"));
-                return response;
-            }
-        };
-        let mut response = match slice {
-            Some((from, length)) => {
-                let slice = Slice { of: Arc::clone(opened), from, length };
-                let mut response = Response::new(Answer::File(slice, self.outgoing.clone()));
-                set(&mut response, header::CONTENT_LENGTH, &length.to_string());
-                set(&mut response, header::CONTENT_TYPE, kind);
-                if status == StatusCode::PARTIAL_CONTENT {
-                    let range = format!("bytes {from}-{}/{size}", from + length - 1);
-                    set(&mut response, header::CONTENT_RANGE, &range);
-                }
-                response
-            }
-            None => Response::new(Answer::Text(Bytes::new())),
-        };
-        *response.status_mut() = status;
-        set(&mut response, header::ACCEPT_RANGES, "bytes");
-        set(&mut response, header::CACHE_CONTROL, keep);
-        set(&mut response, header::ETAG, &version.tag);
-        set(&mut response, header::LAST_MODIFIED, &to_http(version.modified));
-        set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        response
+        send(self.headers, self.outgoing, opened, kind, keep)
     }
 }
 

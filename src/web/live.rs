@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header;
 use hyper::{Response, StatusCode};
-use tokio::sync::mpsc::{self, Sender};
-use tokio::sync::watch::Receiver;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::body::Answer;
@@ -40,6 +40,11 @@ pub(super) fn follow(news: &News, events: impl Events) -> Response<Answer> {
     // One on its way, and no more until that is taken.
     let (out, taken) = mpsc::channel(1);
     tokio::spawn(feed(news.watch(), events, out));
+    stream(taken)
+}
+
+/// Answers with what comes.
+pub(super) fn stream(taken: Receiver<Bytes>) -> Response<Answer> {
     let mut response = Response::new(Answer::Live(taken));
     set(&mut response, header::CONTENT_TYPE, "text/event-stream");
     set(&mut response, header::CACHE_CONTROL, "no-store");
@@ -58,7 +63,7 @@ pub(super) fn full() -> Response<Answer> {
     response
 }
 
-async fn feed(mut newest: Receiver<Arc<Known>>, mut events: impl Events, out: Sender<Bytes>) {
+async fn feed(mut newest: watch::Receiver<Arc<Known>>, mut events: impl Events, out: Sender<Bytes>) {
     let mut silent = false;
     loop {
         let Ok(room) = out.reserve().await else { return };

@@ -10,6 +10,7 @@
 //!   /binpkgs/gbsup.asc   the key that packages are signed with
 //!   /client.sh           what a client runs (`gbsup client-config`), with the address that it asked by
 //!   /healthz             whether it answers
+//!   /logs/...            logs of builds and steps, where `http.logs` is on
 //!   everything else      what is shown of the builder: `views` has the table
 //! ```
 
@@ -19,11 +20,15 @@ mod body;
 mod client;
 mod conditional;
 mod crowd;
+mod extract;
 mod kept;
 mod known;
 mod live;
+mod logs;
 mod path;
+mod reading;
 mod reply;
+mod send;
 mod server;
 mod stream;
 mod tree;
@@ -45,11 +50,12 @@ use nix::unistd::getppid;
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::confine::{Held, confine};
+use crate::confine::{Held, confine, holds_files};
 use crate::logging;
 use crate::procs::Role;
 use crate::sys;
 use known::News;
+use logs::Logs;
 use server::Limits;
 use tree::Tree;
 use views::Site;
@@ -88,13 +94,24 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
     let told = told.map_err(|error| format!("standard input tells nothing: {error}"))?;
     let (connections, pages) = (config.http.max_connections, config.http.max_pages);
     sys::give_way(NICENESS);
-    let held = confine(tree.directory(), 2 * u64::from(connections) + u64::from(pages) + DESCRIPTORS)
+    let logs = logs(config);
+    let directories = match &logs {
+        Ok(Some(logs)) => logs.directories().to_vec(),
+        Ok(None) | Err(_) => Vec::new(),
+    };
+    // A page that follows a log has the log besides.
+    let files = 2 * u64::from(connections) + 2 * u64::from(pages) + DESCRIPTORS;
+    let held = confine(tree.directory(), &directories, files)
         .map_err(|error| format!("cannot give up its rights: {error}"))?;
     if let Some(parent) = options.parent {
         end_with(parent).map_err(|error| format!("cannot follow process {parent}: {error}"))?;
     }
     logging::start(config.log, io::stderr);
     tell(held);
+    let logs = logs.unwrap_or_else(|why| {
+        warn!("no logs are served: {why}");
+        None
+    });
     let limits =
         Limits { connections, pages, request: options.request_timeout, stall: options.stall_timeout };
     let runtime = runtime().enable_all().build().map_err(no_loop)?;
@@ -102,6 +119,8 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(no_loop)?;
         let address = listener.local_addr().map_err(no_loop)?;
         info!("serving {} on http://{address}/binpkgs/", directory.display());
+        let volume = config.volume.path.display().to_string();
+        let site = |tree, news| Site::new(config.notify.name.clone(), volume, tree, news, logs);
         let (newest, news) = if told.is_some() { News::told() } else { News::none() };
         let listens = async {
             match told {
@@ -110,10 +129,24 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
             }
         };
         tokio::select! {
-            () = server::serve(listener, Site::new(config.notify.name.clone(), tree, news), limits) => Err(format!("{} was removed", directory.display())),
+            () = server::serve(listener, site(tree, news), limits) => Err(format!("{} was removed", directory.display())),
             why = listens => Err(why),
         }
     })
+}
+
+/// The directories of the logs, where anybody may read them; why nobody can although that is wanted.
+fn logs(config: &Config) -> Result<Option<Logs>, String> {
+    if !config.http.logs {
+        return Ok(None);
+    }
+    if !holds_files() {
+        return Err("only with Linux 6.2 or later, and landlock, can the server be kept from changing them"
+            .to_owned());
+    }
+    Logs::open(&config.volume.path)
+        .map(Some)
+        .map_err(|error| format!("their directories cannot be opened: {error}"))
 }
 
 /// A thread for each CPU, where they can be made: a runtime of several does not expect that they cannot.

@@ -84,6 +84,11 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
     }
 }
 
+/// Reads the path of a log, below where they are, as it comes in a request.
+pub(super) fn log(text: &str) -> Result<Place, Refused> {
+    if text.len() > LONGEST { Err(Refused::TooLong) } else { place(text) }
+}
+
 /// Whether a text may stand before `/binpkgs/`, and so in what root runs on a client.
 fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);

@@ -56,6 +56,22 @@ pub(super) struct Opened {
     pub(super) version: Version,
 }
 
+impl Opened {
+    /// A file that somebody opened; only a regular one that may be read.
+    pub(super) fn new(file: File) -> io::Result<Self> {
+        let meta = file.metadata()?;
+        if meta.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !meta.is_file() || meta.permissions().mode() & 0o444 == 0 {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let tag = format!("\"{:x}-{:x}-{:x}.{:x}\"", meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
+        let version = Version { tag, modified: time(meta.mtime()) };
+        Ok(Self { size: meta.len(), version, file })
+    }
+}
+
 /// `releases/` of a volume.
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -169,16 +185,7 @@ impl Tree {
     pub(super) fn file(&self, path: &str) -> io::Result<Opened> {
         // A pipe that somebody put there must not be waited for.
         let file = File::from(self.look(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?);
-        let meta = file.metadata()?;
-        if meta.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        if !meta.is_file() || meta.permissions().mode() & 0o444 == 0 {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let tag = format!("\"{:x}-{:x}-{:x}.{:x}\"", meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
-        let version = Version { tag, modified: time(meta.mtime()) };
-        Ok(Opened { size: meta.len(), version, file })
+        Opened::new(file)
     }
 
     /// The whole text of a file.

@@ -16,6 +16,7 @@ use super::body::Answer;
 use super::crowd::Place;
 use super::known::{Known, News};
 use super::live::{self, Events, event};
+use super::logs::Logs;
 use super::reply::{HTML, body, missing, moved, set, text};
 use super::tree::Tree;
 use crate::model::records::CycleRow;
@@ -43,6 +44,8 @@ pub(super) enum View {
     Style,
     /// What keeps an open page up to date.
     Script,
+    /// The same for the page of a log.
+    LogScript,
     /// In the browser's tab.
     Icon,
     /// The status, as `gbsup status --json` prints it.
@@ -65,6 +68,7 @@ const VIEWS: &[(&str, View)] = &[
     ("/releases/", View::Releases),
     ("/style.css", View::Style),
     ("/page.js", View::Script),
+    ("/log.js", View::LogScript),
     ("/icon.svg", View::Icon),
     ("/api/v1/status", View::Status),
     ("/api/v1/events", View::Events),
@@ -102,21 +106,34 @@ pub(super) struct Site {
     pub(super) name: String,
     pub(super) tree: Tree,
     pub(super) news: News,
+    /// Where logs are read from; absent when nobody may.
+    pub(super) logs: Option<Logs>,
+    /// The volume, as paths of the container have it.
+    volume: String,
     painted: Mutex<Option<Arc<Painted>>>,
     /// What releases say of themselves, which never changes.
     told: Mutex<BTreeMap<Id, Told>>,
 }
 
 impl Site {
-    pub(super) fn new(name: String, tree: Tree, news: News) -> Self {
-        Self { name, tree, news, painted: Mutex::default(), told: Mutex::default() }
+    /// Of a builder with this name, whose volume has the releases.
+    pub(super) fn new(name: String, volume: String, tree: Tree, news: News, logs: Option<Logs>) -> Self {
+        Self { name, tree, news, logs, volume, painted: Mutex::default(), told: Mutex::default() }
+    }
+
+    /// Calls `make` with what is known of the builder now.
+    pub(super) fn look<T>(&self, now: Timestamp, make: impl FnOnce(Builder<'_>) -> T) -> T {
+        self.with(&self.news.newest(), now, make)
     }
 
     /// Calls `make` with what is known of the builder.
     fn with<T>(&self, known: &Known, now: Timestamp, make: impl FnOnce(Builder<'_>) -> T) -> T {
         let status = known.status.as_ref().map(|status| status.later(now));
         let cycles: Vec<&CycleRow> = known.cycles.iter().map(AsRef::as_ref).collect();
-        make(Builder { name: &self.name, status: status.as_ref(), left: &known.left, cycles: &cycles })
+        // As the builder names it: here it may be mounted elsewhere.
+        let volume = status.as_ref().map_or(self.volume.as_str(), |status| &status.volume.path);
+        let logs = self.logs.as_ref().map(|_| volume);
+        make(Builder { name: &self.name, status: status.as_ref(), left: &known.left, cycles: &cycles, logs })
     }
 
     /// The first page in its parts, made once for all who follow it.
@@ -211,6 +228,7 @@ impl Asked<'_> {
             View::Releases => self.page(&html::releases(&self.site.releases())),
             View::Style => body(self.headers, html::STYLE, "text/css; charset=utf-8"),
             View::Script => body(self.headers, html::SCRIPT, "text/javascript; charset=utf-8"),
+            View::LogScript => body(self.headers, html::LOG_SCRIPT, "text/javascript; charset=utf-8"),
             View::Icon => body(self.headers, html::icon(self.query), "image/svg+xml"),
             View::Status => self.status(now),
             View::Events => self.events(),
@@ -228,7 +246,7 @@ impl Asked<'_> {
     }
 
     fn builder<T>(&self, now: Timestamp, make: impl FnOnce(Builder<'_>) -> T) -> T {
-        self.site.with(&self.site.news.newest(), now, make)
+        self.site.look(now, make)
     }
 
     fn page(&self, page: &Page) -> Response<Answer> {

@@ -14,12 +14,12 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio, id};
 
-use gbsup::confine::{Held, confine, landlock};
+use gbsup::confine::{Held, confine, holds_files, landlock};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::signal::kill;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, Uid, chown, geteuid, getppid, setuid};
+use nix::unistd::{Gid, Pid, Uid, chown, geteuid, getppid, setuid};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
@@ -41,6 +41,12 @@ fn check() -> ExitCode {
     let root = volume.path();
     fs::create_dir_all(root.join("releases/one")).unwrap();
     fs::create_dir_all(root.join("state")).unwrap();
+    for logs in ["log/build", "steps"] {
+        fs::create_dir_all(root.join(logs)).unwrap();
+    }
+    for log in ["log/build/x.log", "steps/x.log"] {
+        fs::write(root.join(log), "log").unwrap();
+    }
     fs::write(root.join("releases/one/Packages"), "offered").unwrap();
     // As open as can be: it is not their modes that keep it out.
     for path in ["state/state.json", "state/key"] {
@@ -53,6 +59,13 @@ fn check() -> ExitCode {
             open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         }
     }
+    // As Portage leaves them.
+    let group = root.join("log/build/group.log");
+    fs::write(&group, "log").unwrap();
+    fs::set_permissions(&group, fs::Permissions::from_mode(0o660)).unwrap();
+    if geteuid().is_root() {
+        chown(&group, Some(Uid::from_raw(250)), Some(Gid::from_raw(250))).unwrap();
+    }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let _abstract = UnixListener::bind_addr(&abstract_address(id())).unwrap();
@@ -60,7 +73,7 @@ fn check() -> ExitCode {
     fs::set_permissions(root.join("control.sock"), fs::Permissions::from_mode(0o600)).unwrap();
 
     let mut wrong = 0;
-    for way in ["landlock", "everything"] {
+    for way in ["landlock", "everything", "everything and logs"] {
         let (mut tells, told) = UnixStream::pair().unwrap();
         tells.shutdown(Shutdown::Read).unwrap();
         tells.write_all(b"told").unwrap();
@@ -81,6 +94,11 @@ fn check() -> ExitCode {
             expected.insert(1, "ask the supervisor by its control socket");
             expected.push("be root");
         }
+        if way == "everything and logs" {
+            let logs = ["read a log of a build", "read a log of a step", "read a log of Portage's group"];
+            let logs = &logs[..if geteuid().is_root() { 3 } else { 2 }];
+            expected.splice(2..2, logs.iter().copied());
+        }
         if ran.status.success() && done.lines().eq(expected.iter().copied()) {
             println!("test {way} ... ok");
         } else {
@@ -99,10 +117,14 @@ fn abstract_address(pid: u32) -> SocketAddr {
 /// Gives up its rights and tells what it can still do.
 fn probe(way: &str, volume: &Path, address: &str) -> Vec<String> {
     let releases = File::open(volume.join("releases")).unwrap();
+    let logs = ["log", "steps"].map(|name| File::open(volume.join(name)).unwrap());
+    let logs = [logs[0].as_fd(), logs[1].as_fd()];
     let held = match way {
-        "landlock" => landlock(releases.as_fd()).unwrap(),
-        _ => confine(releases.as_fd(), 64).unwrap(),
+        "landlock" => landlock(&[releases.as_fd()]).unwrap(),
+        "everything" => confine(releases.as_fd(), &[], 64).unwrap(),
+        _ => confine(releases.as_fd(), &logs, 64).unwrap(),
     };
+    assert!(holds_files());
     assert_eq!(held, Held::Fully, "this test needs a kernel with landlock (6.12 or later)");
 
     let parent = getppid();
@@ -121,6 +143,15 @@ fn probe(way: &str, volume: &Path, address: &str) -> Vec<String> {
             UnixStream::connect(volume.join("control.sock")).is_ok(),
         ),
         ("read releases/one/Packages", in_volume("releases/one/Packages")),
+        ("read a log of a build", in_volume("log/build/x.log")),
+        ("read a log of a step", in_volume("steps/x.log")),
+        ("read a log of Portage's group", in_volume("log/build/group.log")),
+        (
+            "write to a log of Portage's group",
+            File::options().append(true).open(volume.join("log/build/group.log")).is_ok(),
+        ),
+        ("cut such a log short", nix::unistd::truncate(&volume.join("log/build/group.log"), 0).is_ok()),
+        ("put something beside a log", written(&volume.join("log/build/new.log"))),
         ("list releases", fs::read_dir(volume.join("releases")).is_ok()),
         ("read state/state.json", in_volume("state/state.json")),
         ("read state/key", in_volume("state/key")),
@@ -154,7 +185,7 @@ fn probe(way: &str, volume: &Path, address: &str) -> Vec<String> {
         ("be root", setuid(Uid::from_raw(0)).is_ok()),
     ];
     // Owners are no matter of landlock; as root without its user given up it may change those of what it may open.
-    let owner = way == "everything" && chown(&offered, Some(Uid::from_raw(0)), None).is_ok();
+    let owner = way != "landlock" && chown(&offered, Some(Uid::from_raw(0)), None).is_ok();
     let tried = tried.into_iter().chain([("own a package", owner)]);
     tried.filter(|(_, done)| *done).map(|(what, _)| what.to_owned()).collect()
 }

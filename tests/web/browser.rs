@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::builder::{building, hostile, paused, told, waiting};
 use crate::server::Server;
 
-struct Browser {
+pub(crate) struct Browser {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
@@ -30,7 +30,7 @@ impl Drop for Browser {
 }
 
 impl Browser {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let profile = tempfile::tempdir().unwrap();
         // The two descriptors that the protocol has, from those that a child has.
         let script = "exec chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
@@ -79,7 +79,7 @@ impl Browser {
     }
 
     /// What an expression comes to in the page, once it has come to something.
-    fn eval(&mut self, expression: &str) -> Value {
+    pub(crate) fn eval(&mut self, expression: &str) -> Value {
         let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let mut result = self.ask("Runtime.evaluate", &parameters);
         assert!(result["exceptionDetails"].is_null(), "{expression}: {result}");
@@ -87,7 +87,7 @@ impl Browser {
     }
 
     /// Opens a page and waits until all of it is there.
-    fn visit(&mut self, url: &str) {
+    pub(crate) fn visit(&mut self, url: &str) {
         let begun = self.ask("Page.navigate", &json!({ "url": url }));
         assert!(begun["errorText"].is_null(), "{begun}");
         let loaded = "new Promise(done => document.readyState === 'complete' ? done(true) : addEventListener('load', () => done(true)))";
@@ -95,7 +95,7 @@ impl Browser {
         assert_eq!(self.eval(loaded), true);
     }
 
-    fn look(&mut self, scheme: &str, width: u32) {
+    pub(crate) fn look(&mut self, scheme: &str, width: u32) {
         let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
         self.ask("Emulation.setDeviceMetricsOverride", &size);
         let scheme = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
@@ -103,7 +103,7 @@ impl Browser {
     }
 
     /// Keeps a picture of the whole page, if that is wanted.
-    fn shoot(&mut self, name: &str) {
+    pub(crate) fn shoot(&mut self, name: &str) {
         let Some(place) = std::env::var_os("GBSUP_TEST_SHOTS") else { return };
         let taken = self.ask("Page.captureScreenshot", &json!({ "captureBeyondViewport": true }));
         fs::create_dir_all(&place).unwrap();

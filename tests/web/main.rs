@@ -2,10 +2,12 @@
 
 mod attacks;
 mod browser;
+mod browser_log;
 mod builder;
 mod content;
 mod limits;
 mod live;
+mod logs;
 mod nginx;
 mod pages;
 mod prometheus;

@@ -31,10 +31,10 @@ pub(super) fn run(volume: &Path, cycle: Option<u64>, as_json: bool) -> Result<Ex
     let place = Beneath::open(&logs).ok();
     let mut entries = Vec::new();
     for log in &saved {
-        if let Some(at) = elog::time(&log.time).filter(|at| is_of(*at, row)) {
+        if let Some(at) = elog::time(&log.name.time).filter(|at| is_of(*at, row)) {
             let Some(place) = &place else { continue };
             let text = place.read(&log.below, LONGEST).map_err(|error| unreadable(&log.path, &error))?;
-            entries.push(elog::entry(&log.cpv, at, &text));
+            entries.push(elog::entry(&log.name.cpv, at, &text));
         }
     }
     entries.sort_by(|a, b| (a.at, &a.package).cmp(&(b.at, &b.package)));

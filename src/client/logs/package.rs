@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use crate::beneath::{Beneath, Kind};
 use crate::client::error::Error;
+use crate::portage::files::log_name::LogName;
 use crate::portage::names::cpv::Cpv;
 
 /// The newest log of the package that a person calls by this name.
 pub(super) fn find(logs: &Path, name: &str) -> Result<PathBuf, Error> {
-    let found: Vec<_> = all(logs, ".", "build").into_iter().filter(|log| is_called(&log.cpv, name)).collect();
-    only_one(found.iter().map(|log| &log.cpv), name)?;
+    let found: Vec<_> =
+        all(logs, ".", "build").into_iter().filter(|log| is_called(&log.name.cpv, name)).collect();
+    only_one(found.iter().map(|log| &log.name.cpv), name)?;
     // Of a log and its compressed copy the readable one is wanted.
-    match found.into_iter().max_by(|a, b| (&a.time, !a.compressed).cmp(&(&b.time, !b.compressed))) {
+    match found.into_iter().reduce(|a, b| if a.name.is_before(&b.name) { b } else { a }) {
         Some(log) => Ok(log.path),
         None => Err(Error::Failed(format!(
             "no log of {name} below {}; gbsup history --json lists what was built",
@@ -39,10 +41,7 @@ pub(super) fn is_called(cpv: &Cpv, name: &str) -> bool {
 
 /// A log of a package.
 pub(super) struct Log {
-    pub(super) cpv: Cpv,
-    /// As in the file's name, which sorts.
-    pub(super) time: String,
-    compressed: bool,
+    pub(super) name: LogName,
     pub(super) path: PathBuf,
     /// Where it is below the directory of the logs.
     pub(super) below: PathBuf,
@@ -70,15 +69,9 @@ pub(super) fn all(logs: &Path, flat: &str, split: &str) -> Vec<Log> {
     flat.chain(split).collect()
 }
 
-/// Takes `name-version:time.log` apart.
 fn log(logs: &Path, below: PathBuf, category: &str, name: &str) -> Option<Log> {
-    let (name, compressed) = match name.strip_suffix(".gz") {
-        Some(name) => (name, true),
-        None => (name, false),
-    };
-    let (pf, time) = name.strip_suffix(".log")?.rsplit_once(':')?;
-    let cpv = Cpv::parse(format!("{category}/{pf}").as_bytes())?;
-    Some(Log { cpv, time: time.into(), compressed, path: logs.join(&below), below })
+    let name = LogName::of(category, name)?;
+    Some(Log { name, path: logs.join(&below), below })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(crate) mod leftovers;
 pub(crate) mod live;
 pub mod log;
 pub(crate) mod log_end;
+pub mod log_name;
 pub(crate) mod make_conf;
 pub(crate) mod makeopts;
 pub mod repository;

@@ -77,6 +77,33 @@ pub fn examine(text: &[u8]) -> BuildLog {
     log
 }
 
+/// At which byte of a log the line begins that says what went wrong; nothing when it is no log of a build that failed. The same line
+/// that [`examine`] names, so that whoever was told it finds it.
+#[must_use]
+pub fn first_error(text: &[u8]) -> Option<usize> {
+    let log = examine(text);
+    if log.die.is_none() && log.problems.is_empty() {
+        return None;
+    }
+    let mut at = 0;
+    let lines = text.split(|&b| b == b'\n').map(|line| {
+        let begin = at;
+        at += line.len() + 1;
+        (begin, plain(&uncoloured(line)))
+    });
+    let lines: Vec<(usize, String)> = lines.collect();
+    let first = |is: &dyn Fn(&str) -> bool| lines.iter().find(|(_, line)| is(line)).map(|(at, _)| *at);
+    let named = log.cause.as_deref().and_then(|cause| first(&|line| cause::short(line).contains(cause)));
+    let last_words = || first(&|line| line.starts_with(" * ERROR: "));
+    named.or_else(last_words).or_else(|| first(&is_error))
+}
+
+/// Whether a line reads like an error, so that a person who looks for one is shown it. Nothing is decided by it.
+#[must_use]
+pub fn is_error(line: &str) -> bool {
+    SIGNS.iter().any(|sign| line.contains(sign))
+}
+
 /// The text that is being read.
 enum Open {
     Nothing,
@@ -174,8 +201,8 @@ fn evidence(lines: &[Cow<[u8]>]) -> Vec<String> {
     let lines = &lines[lines.len().saturating_sub(LOOK_BACK)..];
     let texts: Vec<String> = lines.iter().map(|line| plain(line)).filter(|text| !is_noise(text)).collect();
     let last = texts.len().saturating_sub(LAST);
-    let is_sign = |text: &&String| SIGNS.iter().any(|sign| text.contains(sign));
-    let mut out: Vec<String> = texts[..last].iter().filter(is_sign).take(ERRORS).cloned().collect();
+    let mut out: Vec<String> =
+        texts[..last].iter().filter(|text| is_error(text)).take(ERRORS).cloned().collect();
     out.extend(texts[last..].iter().cloned());
     out
 }
@@ -220,6 +247,19 @@ pub(crate) fn uncoloured(line: &[u8]) -> Cow<'_, [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_error_is_where_it_is_said() {
+        let text = b">>> Compiling source in /work ...\n\x1b[1mbroken.c:3:5: \x1b[31merror: \x1b[0mexpected ';'\nmake: *** [Makefile:2: broken.o] Error 1\n\
+              \x20* ERROR: app-misc/broken-1.0::pocket failed (compile phase):\n\x20*   emake failed\n\x20* \n\x20* S: '/work'\n";
+        let at = first_error(text).unwrap();
+        assert!(text[at..].starts_with(b"\x1b[1mbroken.c:3:5: "), "{at}");
+        // Who only dies is found by that; a build that goes on has no error yet, whatever its compilers print.
+        let died = b"checking\n\x20* ERROR: a/b-1::x failed (prepare phase):\n\x20*   no luck\n\x20* \n\x20* S: '/work'\n";
+        assert_eq!(first_error(died), Some(9));
+        assert_eq!(first_error(&text[..80]), None);
+        assert_eq!(first_error(b""), None);
+    }
 
     #[test]
     fn a_compile_failure() {

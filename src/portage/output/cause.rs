@@ -124,7 +124,7 @@ fn is_exception(line: &str) -> bool {
 }
 
 /// Paths in the build directory begins where the sources do.
-fn short(line: &str) -> String {
+pub(super) fn short(line: &str) -> String {
     let inner = |word: &str| {
         let at = word.find("/portage/")?;
         let (_, path) = word[at..].split_once("/work/")?;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::gantt::gantt;
-use super::parts::{between, coded, moment, package, seconds, text};
+use super::parts::{between, coded, failed_log, log, moment, package, seconds, text};
 use super::{Builder, Page};
 use crate::model::records::{CycleRow, Outcome, PackageOutcome, PackageRow};
 use crate::render::reason;
@@ -103,10 +103,10 @@ pub fn cycle(builder: Builder<'_>, id: u64, now: Timestamp) -> Option<Page> {
             ("head", head),
             ("when", gantt(cycle, until)),
             ("differs", differs(cycle, before)),
-            ("packages", packages(cycle)),
+            ("packages", packages(cycle, builder.logs)),
             ("predicted", predicted(cycle)),
             ("remedies", remedies(cycle)),
-            ("steps", steps(cycle, now)),
+            ("steps", steps(cycle, builder.logs, now)),
         ],
         ..Page::default()
     })
@@ -150,7 +150,7 @@ fn differs(cycle: &CycleRow, before: Option<&CycleRow>) -> Markup {
     }
 }
 
-fn packages(cycle: &CycleRow) -> Markup {
+fn packages(cycle: &CycleRow, logs: Option<&str>) -> Markup {
     if cycle.packages.is_empty() {
         return html! {};
     }
@@ -170,8 +170,8 @@ fn packages(cycle: &CycleRow) -> Markup {
                                 (package(&row.package))
                                 @if row.outcome == PackageOutcome::Failed {
                                     @if let Some(message) = &row.message { div.why { (text(message)) } }
-                                    @if let Some(log) = &row.log { div.why { "log " code { (text(log)) } } }
-                                }
+                                    @if let Some(path) = &row.log { div.why { (failed_log(logs, path)) } }
+                                } @else if let (Some(_), Some(path)) = (logs, &row.log) { div.why { (log(logs, path)) } }
                             }
                             td { @match (row.outcome, row.binary) {
                                 (PackageOutcome::Failed, _) => span.bad { "failed" },
@@ -230,7 +230,7 @@ fn remedies(cycle: &CycleRow) -> Markup {
     }
 }
 
-fn steps(cycle: &CycleRow, now: Timestamp) -> Markup {
+fn steps(cycle: &CycleRow, logs: Option<&str>, now: Timestamp) -> Markup {
     html! {
         section aria-labelledby="h-steps" {
             h2 #h-steps { "Steps" }
@@ -239,7 +239,7 @@ fn steps(cycle: &CycleRow, now: Timestamp) -> Markup {
                 tbody {
                     @for step in &cycle.steps {
                         tr {
-                            th scope="row" { (text(&step.step)) @if let Some(log) = &step.log { div.why { "log " code { (text(log)) } } } }
+                            th scope="row" { (text(&step.step)) @if let Some(path) = &step.log { div.why { (log(logs, path)) } } }
                             td { @match step.outcome {
                                 Some(Outcome::Done) => "done",
                                 Some(outcome) => span.bad { (outcome) },

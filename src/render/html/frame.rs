@@ -27,6 +27,7 @@ pub fn document(page: &Page, name: &str) -> String {
                     noscript { meta http-equiv="refresh" content="30"; }
                 }
                 script src="/page.js" defer {}
+                @if let Some(script) = page.script { script src=(script) defer {} }
             }
             body data-tone=(page.tone.name()) data-live=[page.live] data-key=(page.key) {
                 a.skip href="#main" { "To the page" }

@@ -8,6 +8,7 @@ mod cycles;
 mod directory;
 mod frame;
 mod gantt;
+mod log;
 mod now;
 mod parts;
 mod plan;
@@ -18,7 +19,9 @@ use maud::Markup;
 pub use cycles::{cycle, cycles};
 pub use directory::directory;
 pub use frame::document;
+pub use log::{Log, log, log_lines, log_list};
 pub use now::now;
+pub use parts::{coded_log, log_address};
 pub use plan::plan;
 pub use releases::{release, releases};
 
@@ -30,6 +33,9 @@ use crate::model::told::Left;
 pub const STYLE: &str = include_str!("page.css");
 /// What keeps an open page up to date.
 pub const SCRIPT: &str = include_str!("page.js");
+
+/// What keeps the page of a log up to date.
+pub const LOG_SCRIPT: &str = include_str!("log.js");
 
 /// How urgent what a page shows is: the colour of its first word, and of the icon in the browser's tab.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,6 +113,8 @@ pub struct Page {
     pub aside: Vec<(&'static str, Markup)>,
     /// Where changes of it come from, when it is kept up to date.
     pub live: Option<&'static str>,
+    /// A script of its own.
+    pub script: Option<&'static str>,
 }
 
 /// What is known of a builder.
@@ -120,4 +128,6 @@ pub struct Builder<'a> {
     pub left: &'a [Left],
     /// Its cycles, the newest first.
     pub cycles: &'a [&'a CycleRow],
+    /// The volume, when the logs on it may be read.
+    pub logs: Option<&'a str>,
 }

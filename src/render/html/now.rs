@@ -3,7 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
-use super::parts::{ago, between, clock, coded, figure, instruction, line, moment, package, seconds, text};
+use super::parts::{
+    ago, between, clock, coded, coded_log, failed_log, figure, instruction, line, log_address, moment,
+    package, seconds, text,
+};
 use super::{Builder, Page, Tone};
 use crate::model::failure::{Class, Failure};
 use crate::model::records::{CycleRow, PackageOutcome};
@@ -43,17 +46,17 @@ pub fn now(builder: Builder<'_>, now: Timestamp) -> Page {
         ("progress", progress(status)),
     ];
     page.column = vec![
-        ("jobs", jobs(status)),
-        ("failed", failed(status)),
+        ("jobs", jobs(status, builder.logs)),
+        ("failed", failed(status, builder.logs)),
         ("next", next(builder.left)),
-        ("recent", recent(builder.cycles, status.now)),
-        ("known", known(status)),
+        ("recent", recent(builder, status.now)),
+        ("known", known(status, builder.logs)),
         ("done", done(status)),
     ];
     page.aside = vec![
         ("offer", offer(status)),
         ("cycles", cycles(builder.cycles, status.now)),
-        ("around", around(status)),
+        ("around", around(status, builder.logs)),
     ];
     page
 }
@@ -191,7 +194,7 @@ fn bar(progress: &Progress, at_work: usize) -> Markup {
     }
 }
 
-fn jobs(status: &Status) -> Markup {
+fn jobs(status: &Status, logs: Option<&str>) -> Markup {
     if status.jobs.is_empty() {
         return html! {};
     }
@@ -204,7 +207,8 @@ fn jobs(status: &Status) -> Markup {
                     @for job in &status.jobs {
                         tr {
                             th scope="row" {
-                                (package(&job.package))
+                                @if logs.is_some() { a href=(coded_log(&format!("newest/{}", job.package))) { (package(&job.package)) } }
+                                @else { (package(&job.package)) }
                                 @if let Some(estimate) = job.estimate {
                                     (line(job.elapsed, estimate, job.elapsed > estimate.saturating_mul(3) / 2))
                                 }
@@ -221,7 +225,7 @@ fn jobs(status: &Status) -> Markup {
 }
 
 /// What failed and what could not be tried without it.
-fn failed(status: &Status) -> Markup {
+fn failed(status: &Status, logs: Option<&str>) -> Markup {
     let failures = status.pause.as_ref().map_or(status.failed.as_slice(), |pause| pause.failures.as_slice());
     let (not_tried, failed): (Vec<_>, Vec<_>) =
         failures.iter().partition(|failure| failure.class == Class::NotTried);
@@ -233,7 +237,7 @@ fn failed(status: &Status) -> Markup {
     html! {
         section aria-labelledby="h-failed" {
             h2 #h-failed { "Failed" }
-            @for failure in shown { (one(failure)) }
+            @for failure in shown { (one(failure, logs)) }
             @if more > 0 { p.sub { "and " (more) " more: " code { "gbsup failures" } } }
             @if !not_tried.is_empty() {
                 h3 { "Not tried because of that" }
@@ -248,7 +252,7 @@ fn failed(status: &Status) -> Markup {
     }
 }
 
-fn one(failure: &Failure) -> Markup {
+fn one(failure: &Failure, logs: Option<&str>) -> Markup {
     let name = failure.package.as_deref().unwrap_or_default();
     html! {
         article.failure {
@@ -257,7 +261,7 @@ fn one(failure: &Failure) -> Markup {
                 span.class { (text(&kind(failure.class, failure.phase.as_deref()))) }
             }
             p.words { (text(&failure.message)) }
-            @if let Some(log) = &failure.log { p.sub { span { "log " code { (text(log)) } } } }
+            @if let Some(path) = &failure.log { p.sub { span { (failed_log(logs, path)) } } }
             @if !failure.evidence.is_empty() {
                 details data-key=(text(name)) {
                     summary { "the lines that show it" }
@@ -309,7 +313,7 @@ pub(super) fn list(left: &[Left]) -> Markup {
 }
 
 /// What is known to fail and is left out.
-fn known(status: &Status) -> Markup {
+fn known(status: &Status, logs: Option<&str>) -> Markup {
     if status.known.is_empty() && status.skipped.is_empty() {
         return html! {};
     }
@@ -323,7 +327,7 @@ fn known(status: &Status) -> Markup {
                         (package(&one.package)) " "
                         span.class { (text(&kind(one.class, one.phase.as_deref()))) }
                         div.why { (text(&one.message)) "; failing for " (between(one.since, status.now)) }
-                        @if let Some(log) = &one.log { div.why { "log " code { (text(log)) } } }
+                        @if let Some(path) = &one.log { div.why { (failed_log(logs, path)) } }
                     }
                 }
                 @if more > 0 { li.dim { "and " (more) " more: " code { "gbsup failures" } } }
@@ -380,7 +384,7 @@ fn offer(status: &Status) -> Markup {
 }
 
 /// What was merged last, the newest first.
-fn recent(cycles: &[&CycleRow], now: Timestamp) -> Markup {
+fn recent(Builder { cycles, logs, .. }: Builder<'_>, now: Timestamp) -> Markup {
     let Some(cycle) = cycles.iter().find(|cycle| !cycle.packages.is_empty()) else { return html! {} };
     let built = cycle.packages.iter().rev().filter(|package| package.outcome == PackageOutcome::Built);
     let built: Vec<_> = built.take(RECENT).collect();
@@ -393,7 +397,13 @@ fn recent(cycles: &[&CycleRow], now: Timestamp) -> Markup {
                     tbody {
                         @for one in built {
                             tr {
-                                th scope="row" { (package(&one.package)) div.why { (ago(now, one.ended)) } }
+                                th scope="row" {
+                                    (package(&one.package))
+                                    div.why {
+                                        (ago(now, one.ended))
+                                        @if let Some(address) = logs.and_then(|logs| log_address(logs, one.log.as_deref()?)) { ", " a href=(address) { "log" } }
+                                    }
+                                }
                                 td { @if one.binary { "binary" } @else { "source" } }
                                 td.n { (between(one.started, one.ended)) }
                             }
@@ -433,7 +443,7 @@ fn cycles(cycles: &[&CycleRow], now: Timestamp) -> Markup {
     }
 }
 
-fn around(status: &Status) -> Markup {
+fn around(status: &Status, logs: Option<&str>) -> Markup {
     html! {
         section aria-labelledby="h-around" {
             h2 #h-around { "Around" }
@@ -456,7 +466,13 @@ fn around(status: &Status) -> Markup {
                     (size(status.volume.free)) " free at " code { (text(&status.volume.path)) }
                     @if !status.volume.mounted { div.why.bad { "nothing is mounted there" } }
                 }
-                @if let Some(log) = &status.log { dt { "log" } dd { code { (text(log)) } } }
+                @if let Some(path) = &status.log {
+                    dt { "log" }
+                    dd { @match logs.and_then(|logs| log_address(logs, path)) {
+                        Some(address) => a href=(address) { "of the step" },
+                        None => code { (text(path)) },
+                    } }
+                }
                 dt { "since" }
                 dd { (text(&status.step)) ", for " (between(status.since, status.now)) }
             }

@@ -36,6 +36,47 @@ pub(super) fn coded(path: &str) -> String {
     coded
 }
 
+/// Where the log at a path of the container is read, when it is one of this volume.
+#[must_use]
+pub fn log_address(volume: &str, path: &str) -> Option<String> {
+    let below = path.strip_prefix(volume)?.strip_prefix('/')?;
+    let below = match (below.strip_prefix("log/"), below.strip_prefix("steps/")) {
+        // Where older versions had the logs of steps.
+        (Some(log), _) => {
+            log.strip_prefix("cycle/").map_or_else(|| log.to_owned(), |step| format!("steps/{step}"))
+        }
+        (None, Some(step)) => format!("steps/{step}"),
+        (None, None) => return None,
+    };
+    Some(coded_log(&below))
+}
+
+/// Where the log at a path below those of logs is read.
+#[must_use]
+pub fn coded_log(below: &str) -> String {
+    format!("/logs/{}", coded(below))
+}
+
+/// A log: a link to where it is read, or where it is in the container.
+pub(super) fn log(volume: Option<&str>, path: &str) -> Markup {
+    html! {
+        @match volume.and_then(|volume| log_address(volume, path)) {
+            Some(address) => a href=(address) { "log" },
+            None => { "log " code { (text(path)) } }
+        }
+    }
+}
+
+/// The same of a build that failed: it leads to the line that says why.
+pub(super) fn failed_log(volume: Option<&str>, path: &str) -> Markup {
+    html! {
+        @match volume.and_then(|volume| log_address(volume, path)) {
+            Some(address) => a href={ (address) "?error#error" } { "log" },
+            None => { "log " code { (text(path)) } }
+        }
+    }
+}
+
 /// `2 h 10 min`
 pub(super) fn seconds(seconds: u64) -> String {
     in_words(Duration::from_secs(seconds))

@@ -54,7 +54,7 @@ fn outline(document: &str) -> String {
 }
 
 fn shown(status: &Status, left: &[Left], cycles: &[&CycleRow]) -> String {
-    let builder = Builder { name: "builder", status: Some(status), left, cycles };
+    let builder = Builder { name: "builder", status: Some(status), left, cycles, logs: None };
     html::document(&html::now(builder, status.now), "builder")
 }
 
@@ -190,7 +190,7 @@ fn degraded() {
 
 #[test]
 fn nobody_tells() {
-    let builder = Builder { name: "builder", status: None, left: &[], cycles: &[] };
+    let builder = Builder { name: "builder", status: None, left: &[], cycles: &[], logs: None };
     assert_snapshot!(outline(&html::document(&html::now(builder, at(0)), "builder")));
 }
 
@@ -200,7 +200,7 @@ fn a_cycle_and_how_it_differs() {
     newer.packages[0].outcome = PackageOutcome::Failed;
     newer.packages[1].outcome = PackageOutcome::Built;
     let cycles = [&newer, &older];
-    let builder = Builder { name: "builder", status: None, left: &[], cycles: &cycles };
+    let builder = Builder { name: "builder", status: None, left: &[], cycles: &cycles, logs: None };
     let page = html::cycle(builder, 3, at(0)).unwrap();
     assert_snapshot!(outline(&html::document(&page, "builder")));
     assert!(html::cycle(builder, 4, at(0)).is_none());
@@ -220,7 +220,7 @@ fn the_first_word_is_that_of_everybody() {
 #[test]
 fn what_is_silent_is_said_to_be() {
     let status = building();
-    let builder = Builder { name: "b", status: Some(&status), left: &[], cycles: &[] };
+    let builder = Builder { name: "b", status: Some(&status), left: &[], cycles: &[], logs: None };
     let page = html::document(&html::now(builder, at(-1)), "b");
     assert!(page.contains("The supervisor was last heard 1 min ago"), "{page}");
 }
@@ -286,7 +286,7 @@ fn hostile() -> (Status, Vec<Left>, CycleRow) {
 fn words_of_others_are_words() {
     let (status, left, cycle) = hostile();
     let cycles = [&cycle];
-    let builder = Builder { name: "<b>", status: Some(&status), left: &left, cycles: &cycles };
+    let builder = Builder { name: "<b>", status: Some(&status), left: &left, cycles: &cycles, logs: None };
     let pages: [Page; 4] = [
         html::now(builder, at(0)),
         html::plan(builder, at(0)),
