@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use gbsup::model::status::Mode;
+use gbsup::model::status::{Mode, Status};
 
-use crate::support::{Builder, Recipe, docker};
+use crate::support::{Builder, Recipe, Slot, docker};
 
 /// What a power loss, a full disk or another version may leave as `state.json`.
 const STATES: &[&str] = &["", "{\"schema\": 1, \"ph", "{\"schema\": 99}", "\0\0\0\0\0\0\0\0"];
@@ -85,7 +85,8 @@ fn a_bad_configuration_does_not_end_a_builder_whose_supervisor_died() {
     builder.sh(
         "mkdir -p /etc/gbsup; echo '[bulid]' >/etc/gbsup/gbsup.toml; pkill -KILL -f '^gbsup: supervisor'",
     );
-    let status = builder.wait_for("init gives up on it", |status| status.state == Mode::Degraded);
+    let given_up = |status: &Status| status.state == Mode::Degraded;
+    let status = Slot::lend(|| builder.wait_for("init gives up on it", given_up));
     assert!(status.headline.contains("gbsup resume"), "{}", status.headline);
     assert!(builder.logs().contains("bulid"));
     builder.sh("rm /etc/gbsup/gbsup.toml");

@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt;
 
 use gbsup::model::status::Mode;
 
-use crate::support::{Builder, QUICK, Recipe, docker, host_wait};
+use crate::support::{Builder, QUICK, Recipe, Slot, docker, host_wait};
 
 /// Kills the supervisor as a defect or the kernel short of memory would.
 fn kill_supervisor(builder: &Builder) {
@@ -48,7 +48,7 @@ fn a_supervisor_that_keeps_dying_is_let_lie_and_init_answers() {
             5 => "degraded: the supervisor keeps dying".to_owned(),
             _ => format!("death {death} of 5"),
         };
-        host_wait(&said, || builder.logs().contains(&said));
+        Slot::lend(|| host_wait(&said, || builder.logs().contains(&said)));
         if death < 5 {
             builder.wait_for("the next one answers", |status| status.state == Mode::Waiting);
             builder.look_away();
@@ -87,7 +87,7 @@ fn a_supervisor_that_is_stopped_goes_on_with_its_build() {
     );
     said.exited(3);
     assert!(builder.logs().contains("the supervisor was stopped by signal 19"), "{}", builder.logs());
-    let status = builder.wait_for("it goes on", |status| !status.warnings.is_empty());
+    let status = Slot::lend(|| builder.wait_for("it goes on", |status| !status.warnings.is_empty()));
     assert!(status.warnings[0].contains("was stopped for a while and goes on"), "{:?}", status.warnings);
     assert_eq!(status.state, Mode::Running);
     builder.go("compile");
@@ -101,9 +101,19 @@ fn a_supervisor_that_is_stopped_goes_on_with_its_build() {
     builder.assert_tidy();
 }
 
-/// Makes the supervisor's loop turn on the spot: where it waits for what comes next, it finds a jump to itself.
+/// `pause(2)`, and a jump back to it: mov eax, 34; syscall; jmp -9.
+#[cfg(target_arch = "x86_64")]
+const PAUSES: &[u8] = &[0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7];
+/// The same by `ppoll(2)` of nothing: mov x0 to x3, 0; mov x8, 73; svc 0; b -24.
+#[cfg(target_arch = "aarch64")]
+const PAUSES: &[u8] = &[
+    0, 0, 0x80, 0xd2, 1, 0, 0x80, 0xd2, 2, 0, 0x80, 0xd2, 3, 0, 0x80, 0xd2, 0x28, 9, 0x80, 0xd2, 1, 0, 0,
+    0xd4, 0xfa, 0xff, 0xff, 0x17,
+];
+
+/// Makes the supervisor's loop wait for ever: where it waits for what comes next, it finds a wait that only a signal ends, and then
+/// the same again. It could as well turn on the spot, but for that the tests beside it would pay.
 fn hang(builder: &Builder) {
-    let jump: &[u8] = if cfg!(target_arch = "x86_64") { &[0xeb, 0xfe] } else { &[0, 0, 0, 0x14] };
     let pid = supervisor(builder);
     // Busy with something, it shows nothing of it.
     host_wait("the supervisor waits", || {
@@ -113,7 +123,7 @@ fn hang(builder: &Builder) {
             .last()
             .and_then(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
         let memory = std::fs::File::options().write(true).open(format!("/proc/{pid}/mem"));
-        next.is_some_and(|next| memory.expect("this is root").write_all_at(jump, next).is_ok())
+        next.is_some_and(|next| memory.expect("this is root").write_all_at(PAUSES, next).is_ok())
     });
 }
 
@@ -129,7 +139,7 @@ fn a_supervisor_that_hangs_is_started_again_and_goes_on() {
     assert!(said.err.contains("init was told, and starts it again if"), "{}", said.err);
     said.exited(3);
     let hung = "supervisor hung and gave no sign of life for a minute, and was killed";
-    host_wait("init notices", || builder.logs().contains(hung));
+    Slot::lend(|| host_wait("init notices", || builder.logs().contains(hung)));
     builder.wait_at("compile");
     // Of the old build nothing is left; of the new one there is one.
     let emerges = builder.emerges();
@@ -149,7 +159,7 @@ fn a_supervisor_that_hangs_is_started_again_and_goes_on() {
     hang(&builder);
     builder.signal("USR1");
     let hung = "supervisor hung and gave no sign of life for a minute after signal 10, and was killed";
-    host_wait("init notices", || builder.logs().contains(hung));
+    Slot::lend(|| host_wait("init notices", || builder.logs().contains(hung)));
     builder.wait_for("it waits again", |status| status.warnings.iter().any(|warning| warning.contains(hung)));
     builder.assert_nothing_runs();
     builder.assert_tidy();

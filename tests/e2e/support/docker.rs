@@ -102,6 +102,24 @@ static FREED: Condvar = Condvar::new();
 impl Slot {
     /// Waits for one.
     pub fn take() -> Self {
+        Self::take_one();
+        Self
+    }
+
+    /// Lets another builder be at work while that of this test does nothing but wait; then waits until it may go on.
+    pub fn lend<T>(wait: impl FnOnce() -> T) -> T {
+        struct Back;
+        impl Drop for Back {
+            fn drop(&mut self) {
+                Slot::take_one();
+            }
+        }
+        Self::give_one();
+        let _back = Back;
+        wait()
+    }
+
+    fn take_one() {
         let asked = || std::env::var("GBSUP_TEST_BUILDERS").ok()?.parse().ok();
         let usual = || std::thread::available_parallelism().map_or(2, |cpus| cpus.get() + 1);
         let at_most = || asked().unwrap_or_else(usual);
@@ -110,25 +128,30 @@ impl Slot {
         let wait = || FREED.wait_while(free, |free| *free == Some(0)).unwrap_or_else(PoisonError::into_inner);
         let mut free = costs::waiting(wait);
         *free = free.map(|n| n - 1);
-        Self
     }
-}
 
-impl Drop for Slot {
-    fn drop(&mut self) {
+    fn give_one() {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         *free = free.map(|n| n + 1);
         FREED.notify_one();
     }
 }
 
-/// Waits for something outside that nobody tells about: a file, a process. Fails after a while.
+impl Drop for Slot {
+    fn drop(&mut self) {
+        Self::give_one();
+    }
+}
+
+/// Waits for something outside that nobody tells about: a file, a process. Fails after a while. The longer it has taken, the
+/// longer until it looks again, since a look may be a command of Docker's, which takes more than it seems.
 #[track_caller]
 pub fn host_wait(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + super::PATIENCE;
+    let begun = Instant::now();
     while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(20));
+        let waited = begun.elapsed();
+        assert!(waited < super::PATIENCE, "waited in vain until {what}");
+        std::thread::sleep((waited / 10).clamp(Duration::from_millis(20), Duration::from_secs(1)));
     }
 }
 

@@ -16,7 +16,7 @@ mod watch;
 pub use builder::Builder;
 pub use checks::{Idle, Packages};
 pub use client::Client;
-pub use docker::{Ran, catch, command, docker, feed, host_wait, image, remove};
+pub use docker::{Ran, Slot, catch, command, docker, feed, host_wait, image, remove};
 pub use home::{Home, KEY};
 pub use random::Random;
 pub use recipe::{Recipe, Volume};
