@@ -41,7 +41,7 @@ fn paste(builder: &Builder, failure: &Failure) {
 /// What several packages of one world die of, in one run.
 #[test]
 fn packages() {
-    let mut builder = Recipe::new(&["test-quick/t1", "test-quick/t2"])
+    let mut builder = Recipe::settled(&["test-quick/t1", "test-quick/t2"])
         .config("[remedy]\nfetch = []\nbinpkg_corrupt = false\n")
         .start();
     builder.wait_waiting();

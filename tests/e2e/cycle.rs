@@ -75,7 +75,7 @@ fn a_fresh_volume_gets_the_world_and_new_containers_and_clients_take_it_from_the
 
 #[test]
 fn a_newer_portage_comes_first() {
-    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    let mut builder = Builder::settled(&["test-quick/t1"]);
     builder.wait_waiting();
     assert!(!builder.step_log(1, "self-update").contains("emerge "), "there was nothing to update");
     builder.tree(&["bump", "sys-apps/portage", "3.0.83", "3.0.84"]);

@@ -16,7 +16,7 @@ fn set_aside(builder: &Builder, prefix: &str) -> usize {
 
 #[test]
 fn a_damaged_state_is_set_aside_and_costs_no_package() {
-    let mut builder = Builder::with_world(&["test-quick/t4", "test-quick/t5"]);
+    let mut builder = Builder::settled(&["test-quick/t4", "test-quick/t5"]);
     builder.wait_waiting();
     let before = builder.packages();
     for (count, text) in STATES.iter().enumerate() {
@@ -80,7 +80,7 @@ fn a_bad_configuration_ends_it_with_every_problem() {
 /// The same file, but the configuration was good when the container began: nothing ends.
 #[test]
 fn a_bad_configuration_does_not_end_a_builder_whose_supervisor_died() {
-    let mut builder = Builder::with_world(&["test-quick/t4"]);
+    let mut builder = Builder::settled(&["test-quick/t4"]);
     builder.wait_waiting();
     builder.sh(
         "mkdir -p /etc/gbsup; echo '[bulid]' >/etc/gbsup/gbsup.toml; pkill -KILL -f '^gbsup: supervisor'",

@@ -108,7 +108,7 @@ fn what_cannot_be_repaired_now_is_left_out() {
 /// Whatever stops Portage, it is told in its own words. One package after the other joins the world.
 #[test]
 fn other_failures_are_told_apart() {
-    let mut builder = Recipe::new(&["test-quick/t1"]).config("[remedy]\nfetch = []\n").start();
+    let mut builder = Recipe::settled(&["test-quick/t1"]).config("[remedy]\nfetch = []\n").start();
     builder.wait_waiting();
     for (cycle, (atom, class, words)) in (2..).zip([
         ("test-fail/nofetch", Class::Fetch, "could not be downloaded (Connection refused)"),
@@ -144,7 +144,7 @@ fn what_is_masked_or_gone_is_named() {
 /// Nor is that an update whose dependencies are not to be had.
 #[test]
 fn a_skipped_update_is_named() {
-    let mut builder = Builder::with_world(&["test-quick/t4"]);
+    let mut builder = Builder::settled(&["test-quick/t4"]);
     builder.wait_waiting();
     builder.tree(&["bump", "test-quick/t4", "1", "2", "s|^SLOT.*|&\\nRDEPEND=\"test-mask/masked\"|"]);
     builder.gbsup(&["sync"]).ok();
@@ -161,7 +161,7 @@ fn a_skipped_update_is_named() {
 /// When the resolver finds no way at all, nothing is built, and its own words are shown.
 #[test]
 fn the_resolver_is_quoted() {
-    let mut builder = Builder::with_world(&["test-quick/t4", "test-quick/t5"]);
+    let mut builder = Builder::settled(&["test-quick/t4", "test-quick/t5"]);
     builder.wait_waiting();
     for (package, other) in [("test-quick/t4", "test-quick/t5"), ("test-quick/t5", "test-quick/t4")] {
         builder.tree(&["bump", package, "1", "2", &format!("s|^SLOT.*|&\\nDEPEND=\"={other}-2\"|")]);

@@ -18,7 +18,7 @@ fn assert_taken(builder: &Builder, name: &str) {
 
 #[test]
 fn sync_resume_and_stop_are_taken_and_removed() {
-    let mut builder = Builder::with_world(&["test-quick/t1", "test-fail/broken"]);
+    let mut builder = Builder::settled(&["test-quick/t1", "test-fail/broken"]);
     builder.wait_paused();
     builder.repair();
     touch(&builder, "resume");
@@ -44,7 +44,7 @@ fn sync_resume_and_stop_are_taken_and_removed() {
 
 #[test]
 fn pause_holds_while_it_is_there_and_a_sync_stays_pending() {
-    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    let mut builder = Builder::settled(&["test-quick/t1"]);
     builder.wait_waiting();
     touch(&builder, "pause");
     let status = builder.wait_paused_by_operator();
@@ -92,7 +92,7 @@ fn pause_while_building_lets_the_step_end_and_its_removal_goes_on() {
 
 #[test]
 fn an_entry_that_cannot_be_taken_is_told_and_the_others_are_honoured() {
-    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    let mut builder = Builder::settled(&["test-quick/t1"]);
     builder.wait_waiting();
     fs::create_dir(builder.on_volume("control/resume")).expect("a directory");
     touch(&builder, "sync");

@@ -24,7 +24,7 @@ fn own_memory(builder: &Builder) -> u64 {
 
 #[test]
 fn twenty_thousand_orphans_leave_no_zombie_and_no_trace() {
-    let mut builder = Builder::with_world(&["test-quick/t4"]);
+    let mut builder = Builder::settled(&["test-quick/t4"]);
     builder.wait_waiting();
     builder.look_away();
     // The first ones bring in the code that reaps them, which init lets go of while nothing happens.
@@ -42,7 +42,7 @@ fn twenty_thousand_orphans_leave_no_zombie_and_no_trace() {
 /// A client that is killed leaves its command to the container, and that command its children.
 #[test]
 fn commands_of_killed_clients_are_reaped() {
-    let mut builder = Builder::with_world(&["test-quick/t4"]);
+    let mut builder = Builder::settled(&["test-quick/t4"]);
     builder.wait_waiting();
     builder.look_away();
     for _ in 0..3 {

@@ -25,7 +25,7 @@ fn now_stops_the_build_and_resume_begins_it_again() {
 
 /// `test-quick/t4-2` needs `test-slow/compile`, so it comes after it.
 fn in_the_middle_of_two() -> Builder {
-    let mut builder = Recipe::new(&["test-quick/t4"]).config("[build]\njobs = 1\n").start();
+    let mut builder = Recipe::settled(&["test-quick/t4"]).config("[build]\njobs = 1\n").start();
     builder.wait_waiting();
     builder.tree(&["bump", "test-quick/t4", "1", "2", "s|^SLOT.*|&\\nDEPEND=\"test-slow/compile\"|"]);
     builder.gbsup(&["sync"]).ok();
@@ -82,7 +82,7 @@ fn a_pause_that_was_asked_for_can_be_called_off() {
 /// Nothing runs while it waits, so it is held at once, also over a restart.
 #[test]
 fn a_pause_while_waiting_outlives_the_container() {
-    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    let mut builder = Builder::settled(&["test-quick/t1"]);
     builder.wait_waiting();
     builder.gbsup(&["pause", "--reason", "holidays"]).ok();
     builder.wait_paused_by_operator();

@@ -4,7 +4,7 @@ use crate::support::Recipe;
 
 #[test]
 fn a_build_that_a_newer_one_took_the_place_of_goes() {
-    let mut builder = Recipe::new(&["test-quick/t1"]).config("[prune]\nbinpkgs = \"1s\"\n").start();
+    let mut builder = Recipe::settled(&["test-quick/t1"]).config("[prune]\nbinpkgs = \"1s\"\n").start();
     builder.wait_waiting();
     builder.sh(
         "for build in 1 2; do emerge --oneshot --usepkg=n --buildpkg --quiet test-quick/t2; done && sleep 2",

@@ -54,7 +54,7 @@ fn a_server_that_is_busy_twice_is_waited_for() {
 #[test]
 fn a_server_that_fails_twice_needs_no_person() {
     let mut builder =
-        Recipe::new(&["test-quick/t1"]).config("[remedy]\nfetch = [\"1s\", \"2s\", \"3s\"]\n").start();
+        Recipe::settled(&["test-quick/t1"]).config("[remedy]\nfetch = [\"1s\", \"2s\", \"3s\"]\n").start();
     builder.wait_waiting();
     serve(&builder, 2);
     builder.sh("echo test-fail/nofetch >/var/lib/portage/world");
@@ -197,11 +197,12 @@ fn a_ring_that_cannot_be_broken_is_named() {
 /// Killed while the flags are in force, it begins that again; they never outlive it.
 #[test]
 fn flags_that_a_killed_builder_left_are_withdrawn() {
-    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    let mut builder = Builder::settled(&["test-quick/t1"]);
     builder.wait_waiting();
     builder.sh(&format!("mkdir -p /etc/portage/package.use && echo '=test-ring/a-1 -loop' >{FLAGS}"));
     builder.kill();
     builder.start();
+    builder.gbsup(&["sync"]).ok();
     builder.wait_cycle(2);
     builder.wait_waiting();
     assert_ne!(builder.exec(&["test", "-e", FLAGS]).code, 0, "{FLAGS} is left");

@@ -24,8 +24,9 @@ fn without_advice(said: &str) -> String {
 
 #[test]
 fn a_client_needs_what_is_printed_and_the_server_comes_back() {
-    let mut builder = Builder::with_world(&["test-quick/t1", "test-quick/t2"]);
+    let mut builder = Builder::settled(&["test-quick/t1", "test-quick/t2"]);
     builder.wait_waiting();
+    builder.sh(&format!("until {{ {ASK}; }} 2>/dev/null; do sleep 0.05; done"));
     builder.look_away();
     // Whoever looks recognises what runs, by the name that the kernel keeps and by the arguments.
     let top = docker(&["top", builder.name(), "-o", "pid,comm,args"]).ok();

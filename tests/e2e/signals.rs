@@ -34,7 +34,7 @@ fn usr1_begins_a_sync_at_once() {
 
 #[test]
 fn usr1_leaves_a_pause_for_a_new_cycle() {
-    let mut builder = Builder::with_world(&["test-quick/t1", "test-fail/broken"]);
+    let mut builder = Builder::settled(&["test-quick/t1", "test-fail/broken"]);
     builder.wait_paused();
     builder.repair();
     builder.signal("USR1");
@@ -73,7 +73,7 @@ fn five_usr1_while_building_are_one_sync_and_disturb_nothing() {
 
 #[test]
 fn usr2_resumes_and_says_so_when_there_is_nothing_to_resume() {
-    let mut builder = Builder::with_world(&["test-quick/t1", "test-fail/broken"]);
+    let mut builder = Builder::settled(&["test-quick/t1", "test-fail/broken"]);
     builder.wait_paused();
     builder.repair();
     builder.signal("USR2");
@@ -116,7 +116,7 @@ fn hup_takes_a_good_configuration_and_refuses_a_bad_one() {
 
 #[test]
 fn quit_writes_the_status_into_the_log() {
-    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    let mut builder = Builder::settled(&["test-quick/t1"]);
     builder.wait_waiting();
     builder.signal("QUIT");
     host_wait("the status is in the log", || {

@@ -15,7 +15,7 @@ fn ebuild(compile: &str) -> String {
 #[test]
 fn what_hangs_is_stopped_and_what_works_is_let_alone() {
     let config = "[build]\nstall = \"3s\"\njobs = 1\n[sync]\nretries = []\non_failure = \"pause\"\n";
-    let mut builder = Recipe::new(&["test-quick/t1"]).config(config).start();
+    let mut builder = Recipe::settled(&["test-quick/t1"]).config(config).start();
     builder.wait_waiting();
 
     // Of what works one prints now and then, and one uses the processor without a word.

@@ -39,7 +39,7 @@ fn a_supervisor_that_dies_takes_its_job_along_and_goes_on() {
 
 #[test]
 fn a_supervisor_that_keeps_dying_is_let_lie_and_init_answers() {
-    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    let mut builder = Builder::settled(&["test-quick/t1"]);
     builder.wait_waiting();
     builder.look_away();
     for death in 1..=5 {

@@ -67,7 +67,7 @@ fn an_unreachable_repository_is_tried_again_and_then_the_old_tree_is_built() {
 
 #[test]
 fn a_sync_that_fails_pauses_when_told_to() {
-    let recipe = Recipe::new(&["test-quick/t1"]).config("[sync]\nretries = []\non_failure = \"pause\"\n");
+    let recipe = Recipe::settled(&["test-quick/t1"]).config("[sync]\nretries = []\non_failure = \"pause\"\n");
     let mut builder = recipe.start();
     builder.wait_waiting();
     builder.tree(&["hide"]);
@@ -84,7 +84,7 @@ fn a_sync_that_fails_pauses_when_told_to() {
 
 #[test]
 fn resume_and_usr1_do_not_wait_for_the_next_attempt() {
-    let mut builder = Recipe::new(&["test-quick/t1"]).config("[sync]\nretries = [\"1h\"]\n").start();
+    let mut builder = Recipe::settled(&["test-quick/t1"]).config("[sync]\nretries = [\"1h\"]\n").start();
     builder.wait_waiting();
     let waits = |status: &Status| status.headline.contains("trying again in");
     for (cycle, ask) in [(2, "USR2"), (3, "USR1")] {

@@ -4,7 +4,7 @@ use crate::support::{Builder, Recipe};
 
 #[test]
 fn what_a_bad_disk_did_is_found_and_put_right() {
-    let mut builder = Builder::with_world(&["test-quick/t1", "test-quick/t2"]);
+    let mut builder = Builder::settled(&["test-quick/t1", "test-quick/t2"]);
     builder.wait_waiting();
     let verify = |args: &[&str]| builder.exec(&[&["gbsup", "verify"], args].concat());
     let all = verify(&["--all"]).ok();

@@ -115,7 +115,7 @@ fn empty(builder: &Builder) {
 
 #[test]
 fn emptied_while_it_waits() {
-    let mut builder = Builder::with_world(&["test-quick/t4", "test-quick/t5"]);
+    let mut builder = Builder::settled(&["test-quick/t4", "test-quick/t5"]);
     builder.wait_waiting();
     assert_eq!(builder.packages().len(), 2);
     empty(&builder);
@@ -222,7 +222,7 @@ impl Drop for Directory {
 
 #[test]
 fn packages_that_go_elsewhere_are_offered_to_nobody() {
-    let mut builder = Recipe::new(&["test-quick/t4"]).start();
+    let mut builder = Recipe::settled(&["test-quick/t4"]).start();
     builder.wait_waiting();
     let releases = |builder: &Builder| builder.gbsup(&["releases"]).ok().lines().count();
     assert_eq!(releases(&builder), 1);

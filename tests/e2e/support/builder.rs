@@ -30,6 +30,12 @@ impl Builder {
         Recipe::new(world).start()
     }
 
+    /// The same at rest after its first cycle; see [`Recipe::settled`].
+    #[track_caller]
+    pub fn settled(world: &[&str]) -> Self {
+        Recipe::settled(world).start()
+    }
+
     pub(super) fn new(name: String, volume: Option<Arc<Volume>>, slot: Arc<Slot>) -> Self {
         Self { name, volume, watch: None, slot }
     }

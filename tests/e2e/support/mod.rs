@@ -11,6 +11,7 @@ mod home;
 mod pages;
 mod random;
 mod recipe;
+mod settled;
 mod watch;
 
 pub use builder::Builder;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::builder::Builder;
 use super::docker::{Slot, docker, feed, image, remove};
+use super::settled::Settled;
 
 /// Before the real emerge: writes down each call, and that there were two at a time. The lock is held
 /// by emerge itself and by every process that it forks without exec, also when emerge was killed. How much room this
@@ -61,11 +62,16 @@ pub struct Recipe {
 impl Recipe {
     /// With these atoms as its world and a volume of its own. Waits until it may build.
     pub fn new(world: &[&str]) -> Self {
-        let image = image().to_owned();
-        let slot = Arc::new(Slot::take());
+        // Without an image nobody has to wait for that.
+        image();
+        Self::within(Arc::new(Slot::take())).world(world)
+    }
+
+    /// With a volume of its own and the world of the image.
+    pub(super) fn within(slot: Arc<Slot>) -> Self {
         Self {
-            image,
-            world: world.iter().map(ToString::to_string).collect(),
+            image: image().to_owned(),
+            world: Vec::new(),
             config: String::new(),
             args: Vec::new(),
             command: Vec::new(),
@@ -74,6 +80,18 @@ impl Recipe {
             slot,
         }
         .executable("/usr/local/bin/emerge", ONE_EMERGE)
+    }
+
+    /// Another one of a builder with these atoms as its world that is at rest after its first cycle, which it went through with
+    /// nothing configured: it waits, or is paused for what failed. It begins no cycle by itself when it starts. For what comes
+    /// later, since its first cycle is in no log of Docker's.
+    pub fn settled(world: &[&str]) -> Self {
+        let recipe = Self::new(&[]);
+        let settled = Settled::with_world(world, &recipe.slot);
+        if let Some(volume) = &recipe.volume {
+            settled.give_volume(volume.path());
+        }
+        recipe.image(&settled.image).env("GBSUP_CYCLE_ON_START", "false")
     }
 
     /// With the world of the image, which is real software.
