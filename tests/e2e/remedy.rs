@@ -165,7 +165,7 @@ fn an_older_portage_says_what_breaks_a_ring_in_words() {
 #[test]
 fn freetype_and_harfbuzz_are_untangled() {
     let mut builder = Recipe::new(&["media-libs/freetype", "media-libs/harfbuzz"])
-        .file("/etc/portage/package.use/mine", "media-libs/freetype harfbuzz\n")
+        .file("/etc/portage/package.use/mine", "media-libs/freetype harfbuzz -bzip2 -png\n")
         .start();
     let status = builder.wait_waiting();
     assert_eq!(status.remedies.len(), 1, "{:?}", status.remedies);
