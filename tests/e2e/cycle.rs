@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::support::{Builder, QUICK, Recipe};
+use crate::support::{Builder, Recipe};
 
 /// What the world of the image comes to, dependencies and all.
 const REAL_WORLD: &[&str] = &[
@@ -93,7 +93,7 @@ fn a_newer_portage_comes_first() {
 /// The packages are there as long as the container is, and every status says so.
 #[test]
 fn without_a_volume_it_runs_and_warns() {
-    let mut builder = Recipe::new(QUICK).env("GBSUP_VOLUME_PATH", "/srv/elsewhere").start();
+    let mut builder = Recipe::new(&["test-quick/t1"]).env("GBSUP_VOLUME_PATH", "/srv/elsewhere").start();
     let status = builder.wait_waiting();
     assert!(!status.volume.mounted);
     let warned = |needle: &str| status.warnings.iter().any(|warning| warning.contains(needle));

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use gbsup::model::failure::Class;
 
-use crate::support::{Builder, QUICK, Recipe, docker, image};
+use crate::support::{Builder, Recipe, docker, image};
 
 #[test]
 fn below_another_init_it_works_and_says_so() {
-    let mut builder = Recipe::new(QUICK).args(&["--init"]).start();
+    let mut builder = Recipe::new(&["test-quick/t1"]).args(&["--init"]).start();
     let status = builder.wait_waiting();
     assert!(status.warnings.iter().any(|w| w.contains("not PID 1")), "{:?}", status.warnings);
     // Orphans are reaped all the same.

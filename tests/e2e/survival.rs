@@ -129,8 +129,8 @@ fn hang(builder: &Builder) {
 
 #[test]
 fn a_supervisor_that_hangs_is_started_again_and_goes_on() {
-    let world = [QUICK, &["test-slow/compile"]].concat();
-    let mut builder = Recipe::new(&world).config("[build]\njobs = 1\n").start();
+    let mut builder =
+        Recipe::new(&["test-quick/t1", "test-slow/compile"]).config("[build]\njobs = 1\n").start();
     builder.wait_at("compile");
     builder.sh("rm /run/test/at-compile");
     builder.look_away();
@@ -151,8 +151,7 @@ fn a_supervisor_that_hangs_is_started_again_and_goes_on() {
     assert!(status.warnings.iter().any(|warning| warning.contains(hung)), "{:?}", status.warnings);
     let mut compiled = builder.compiled();
     compiled.retain(|package| package != "test-slow/compile-1");
-    compiled.sort();
-    assert_eq!(compiled, ["test-quick/t1-1", "test-quick/t2-1", "test-quick/t3-1", "test-quick/t4-1"]);
+    assert_eq!(compiled, ["test-quick/t1-1"]);
 
     // While it waits, a signal that is not taken is enough.
     builder.look_away();
