@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::docker::{Ran, Slot, docker, feed};
+use super::docker::{Ran, Slot, docker, feed, is_kept};
 use super::recipe::{Recipe, Volume};
 use super::watch::{Ended, PATIENCE, Watch};
 
@@ -342,11 +342,16 @@ impl Drop for Builder {
                 "---- {}: the end of its log ----\n{}{}---- its status ----\n{}{}---- its processes ----\n{}{}",
                 self.name, logs.out, logs.err, status.out, status.err, processes.out, processes.err
             );
-            if std::env::var_os("GBSUP_TEST_KEEP").is_some() {
-                eprintln!("It is kept: docker exec -it {} bash", self.name);
-                std::mem::forget(self.volume.take());
-                return;
-            }
+        }
+        if is_kept() {
+            let name = &self.name;
+            let enter = if self.is_running() {
+                format!("docker exec -it {name} bash")
+            } else {
+                format!("it has ended; docker start {name} goes on with it")
+            };
+            eprintln!("---- it is kept ----\n{enter}\nafterwards: docker rm --force --volumes {name}");
+            return;
         }
         docker(&["rm", "--force", "--volumes", &self.name]);
     }

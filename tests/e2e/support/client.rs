@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::builder::Builder;
-use super::docker::{Ran, docker, feed};
+use super::docker::{Ran, docker, feed, is_kept};
 
 /// A container of the test Gentoo as it is, without anything of a builder; it ends with the test.
 pub struct Client {
@@ -87,6 +87,13 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        if is_kept() {
+            let name = &self.name;
+            eprintln!(
+                "---- its client is kept ----\ndocker exec -it {name} bash\nafterwards: docker rm --force --volumes {name}"
+            );
+            return;
+        }
         docker(&["rm", "--force", "--volumes", &self.name]);
     }
 }

@@ -165,8 +165,17 @@ pub fn catch(what: &str, is_so: impl Fn() -> bool, over: impl Fn() -> bool) {
     }
 }
 
-/// Removes a directory, whoever owns what is in it.
+/// Whether what a test made is to stay: it fails, and somebody wants to look at it (`GBSUP_TEST_KEEP`).
+pub fn is_kept() -> bool {
+    std::thread::panicking() && std::env::var_os("GBSUP_TEST_KEEP").is_some_and(|keep| !keep.is_empty())
+}
+
+/// Removes a directory, whoever owns what is in it; but not of a test that is kept.
 pub fn remove(directory: &Path) {
+    if is_kept() {
+        eprintln!("afterwards: rm -r {}", directory.display());
+        return;
+    }
     if std::fs::remove_dir_all(directory).is_err()
         && let (Some(parent), Some(name)) = (directory.parent(), directory.file_name())
     {

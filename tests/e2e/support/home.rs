@@ -1,6 +1,6 @@
 //! Keys that releases are signed with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::docker::{Ran, docker, image, remove};
 
@@ -8,7 +8,7 @@ use super::docker::{Ran, docker, image, remove};
 pub const KEY: &str = "/var/lib/gbsup-key";
 
 /// A directory of this machine for a key.
-pub struct Home(tempfile::TempDir);
+pub struct Home(PathBuf);
 
 impl Home {
     /// With a key, made by gbsup in a container of its own.
@@ -23,12 +23,12 @@ impl Home {
     /// An empty one.
     pub fn without_key() -> Self {
         let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        Self(tempfile::Builder::new().prefix("key-").tempdir_in(parent).expect("a directory"))
+        Self(tempfile::Builder::new().prefix("key-").tempdir_in(parent).expect("a directory").keep())
     }
 
     /// What mounts it.
     pub fn mount(&self) -> String {
-        format!("{}:{KEY}", self.0.path().display())
+        format!("{}:{KEY}", self.0.display())
     }
 
     /// `gbsup` in a container without network, that has the key and what `args` give it.
@@ -51,6 +51,6 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        remove(self.0.path());
+        remove(&self.0);
     }
 }
