@@ -14,6 +14,7 @@ pub mod client;
 pub mod config;
 pub mod confine;
 pub mod decide;
+mod git;
 mod host;
 pub mod init;
 mod logging;

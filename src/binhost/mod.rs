@@ -9,5 +9,6 @@ pub(crate) mod offer;
 pub(crate) mod origin;
 pub mod release;
 pub(crate) mod signing;
+pub(crate) mod trees;
 pub(crate) mod trust;
 pub(crate) mod verify;

@@ -11,7 +11,7 @@ use toml::Value;
 use super::build::{self, Jobs, LoadAverage};
 use super::http;
 use super::notify::{self, News, Posted, Url};
-use super::publish::{self, Publisher, SignKey};
+use super::publish::{self, Publisher, SignKey, Tree};
 use super::rebuild::{self, FollowUp, Linked};
 use super::slot::Slot;
 use super::values::{self, DAY, HOUR, MINUTE, Shown, YEAR, as_it_is};
@@ -150,6 +150,8 @@ keys! {
         gpg_home: PathBuf = "/var/lib/gbsup-key".into(), one(values::absolute);
         /// Which key of it.
         sign_key: SignKey = SignKey::Only, one(publish::sign_key);
+        /// Which ebuild repositories clients can sync from the releases; empty: none.
+        trees: Vec<Tree> = vec![Tree::Public], list(publish::tree);
         /// Who makes releases.
         by: Publisher = Publisher::Builder, one(values::choice);
     }

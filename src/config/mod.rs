@@ -30,7 +30,7 @@ pub use keys::{
 pub use load::{DEFAULT_FILE, FILE_VARIABLE, environment, file, load, read};
 pub use notify::{News, Posted, Url};
 pub use problem::{Problem, Problems};
-pub use publish::{Publisher, SignKey};
+pub use publish::{Publisher, SignKey, Tree};
 pub use rebuild::{FollowUp, Linked};
 pub use secrets::{exposed, in_environment};
 pub use show::show;

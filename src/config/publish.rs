@@ -28,6 +28,24 @@ impl Shown for SignKey {
     }
 }
 
+/// One of `publish.trees`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tree {
+    /// Every ebuild repository that anybody can sync from where this machine does.
+    Public,
+    /// The one with this name, wherever it comes from.
+    Named(String),
+}
+
+impl Shown for Tree {
+    fn shown(&self) -> Value {
+        match self {
+            Self::Public => "public".into(),
+            Self::Named(name) => name.as_str().into(),
+        }
+    }
+}
+
 /// `publish.by`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -37,6 +55,19 @@ pub enum Publisher {
     Builder,
     /// `gbsup publish --once` in another container.
     Separate,
+}
+
+/// A name as repositories have it (PMS 3.1.5).
+pub(super) fn tree(value: &DeValue) -> Read<Tree> {
+    let word = values::text(value)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    match word.as_str() {
+        "public" => Ok(Tree::Public),
+        name if !name.is_empty() && !name.starts_with('-') && name.chars().all(plain) => {
+            Ok(Tree::Named(word))
+        }
+        other => Err(format!("expected \"public\" or the name of an ebuild repository, found {other:?}")),
+    }
 }
 
 /// A fingerprint in full: anything shorter can belong to several keys.

@@ -29,4 +29,5 @@ pub(crate) mod remedy;
 pub(crate) mod rest;
 pub(crate) mod signing;
 pub mod step;
+pub(crate) mod trees;
 pub mod view;

@@ -1,29 +1,34 @@
 //! The publish step: what the audit found good becomes a release.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::task::Task;
+use super::task::{Task, repositories};
 use crate::binhost::origin::{known_facts, save_facts};
 use crate::binhost::release::{self, Error, Facts, Releases};
 use crate::binhost::{gpg, offer, signing};
 use crate::config::Publisher;
+use crate::decide::trees::may_be_offered;
 use crate::decide::view::UNPUBLISHED;
 use crate::host::{inputs, places};
 use crate::model::estimates::Estimates;
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::offer::{Offer, Offered};
 use crate::model::rebuilds::Stale;
-use crate::model::release::{Id, Origin};
+use crate::model::release::{Id, Origin, Snapshot};
 use crate::model::{Event, Exit, Report};
 use crate::portage::command;
 use crate::portage::files::gpkg::sign::Unsigned;
+use crate::portage::files::repository::Repository;
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::glsa;
 use crate::volume::{emerge_log, pkgdir};
+
+/// The warning that a repository could not be taken to where clients get it.
+const TREES: &str = "repositories";
 
 impl Task {
     /// Offers clients what the audit found good.
@@ -61,6 +66,9 @@ impl Task {
     fn facts(&mut self, stale: &[Stale], offer: &Offer, is_new: bool) -> Result<Facts, Trouble> {
         let mut facts = known_facts(&self.volume);
         facts.reasons.extend(stale.iter().map(|stale| (stale.package.clone(), stale.proof.to_string())));
+        facts.trees = self.snapshots()?;
+        let is_new =
+            is_new || facts.trees.as_ref().is_some_and(|trees| !Releases::on(&self.volume).has(trees));
         if is_new {
             facts.origin = self.origin()?;
             facts.fingerprint = self.fingerprint();
@@ -97,6 +105,40 @@ impl Task {
             open,
             ..Origin::default()
         })
+    }
+}
+
+impl Task {
+    /// Takes the files of every ebuild repository that may be handed on to where a release can offer them.
+    fn snapshots(&mut self) -> Result<Option<BTreeMap<String, Snapshot>>, Trouble> {
+        let wanted = self.config.publish.trees.clone();
+        if wanted.is_empty() {
+            self.warn(TREES, None);
+            return Ok(Some(BTreeMap::new()));
+        }
+        let Some(repositories) = repositories(self)? else { return Ok(None) };
+        let mut snapshots = BTreeMap::new();
+        for repository in &repositories.all {
+            let Repository { name, location, .. } = repository;
+            let snapshot = match may_be_offered(repository, &wanted) {
+                Err(why) => Snapshot::Withheld(why.to_owned()),
+                Ok(()) => release::snapshot(&self.volume, name, location, || self.handle.stopped())
+                    .map_err(|error| trouble(&error))?,
+            };
+            snapshots.insert(name.clone(), snapshot);
+        }
+        if self.handle.stopped() {
+            return Err(trouble(&Error::Stopped));
+        }
+        let unwritten = snapshots.iter().filter_map(|(name, snapshot)| match snapshot {
+            Snapshot::Unwritten(why) => {
+                Some(format!("the tree of {name} is not offered as it is here: {why}"))
+            }
+            Snapshot::Tree(_) | Snapshot::Withheld(_) => None,
+        });
+        let unwritten: Vec<_> = unwritten.collect();
+        self.warn(TREES, (!unwritten.is_empty()).then(|| unwritten.join("; ")));
+        Ok(Some(snapshots))
     }
 }
 

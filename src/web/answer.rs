@@ -78,6 +78,7 @@ impl Asked<'_> {
                 Some(id) => self.place(id, &place, true, path),
                 None => missing("Nothing is published yet."),
             },
+            Ok(Target::Tree(path)) => self.tree(&path),
             Ok(Target::Fixed(id, place)) => self.place(id, &place, false, path),
             Err(Refused::NotFound) => missing("There is no such file."),
             Err(Refused::Malformed) => text(StatusCode::BAD_REQUEST, "This is no path of a file here."),
@@ -105,6 +106,26 @@ impl Asked<'_> {
             Ok(opened) => self.file(&Arc::new(opened), "application/pgp-keys", CURRENT),
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing("The packages are not signed."),
             Err(error) => failed(&error, "gbsup.asc"),
+        }
+    }
+
+    /// Something of an ebuild repository. Which commit clients get is a part of the release that is offered, so that trees and packages
+    /// switch by the same rename; objects are shared by all releases, and never change.
+    fn tree(&self, path: &str) -> Response<Answer> {
+        let Some(id) = self.site.tree.current() else { return missing("Nothing is published yet.") };
+        let (found, keep) = match self.site.tree.file(&format!("{id}/{path}")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let keep = if path.ends_with("/objects/info/packs") { CURRENT } else { FIXED };
+                (self.site.tree.file(path), keep)
+            }
+            found => (found, CURRENT),
+        };
+        match found {
+            Ok(opened) => self.file(&Arc::new(opened), "application/octet-stream", keep),
+            Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::IsADirectory].contains(&error.kind()) => {
+                missing("There is no such file.")
+            }
+            Err(error) => failed(&error, path),
         }
     }
 

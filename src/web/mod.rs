@@ -7,6 +7,7 @@
 //! ```text
 //!   /binpkgs/...         the release that is offered; a package that has left it, from the newest that has it
 //!   /releases/ID/...     one of them, which never changes
+//!   /tree/NAME.git/...   an ebuild repository as the release that is offered has it, for git
 //!   /binpkgs/gbsup.asc   the key that packages are signed with
 //!   /client.sh           what a client runs (`gbsup client-config`), with the address that it asked by
 //!   /healthz             whether it answers

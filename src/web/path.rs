@@ -19,6 +19,8 @@ pub(super) enum Target {
     Key,
     /// `/binpkgs/...`: something of the release that is offered.
     Current(Place),
+    /// `/tree/NAME.git/...`: something of an ebuild repository, as a path below the releases.
+    Tree(String),
     /// `/releases/ID/...`: something of this one.
     Fixed(Id, Place),
     /// The same with a slash behind it.
@@ -70,6 +72,7 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
     let (top, below) = rest.split_once('/').ok_or(Refused::NotFound)?;
     match top {
         "binpkgs" => Ok(Target::Current(place(below)?)),
+        "tree" => Ok(Target::Tree(format!("tree/{}", repository(below)?))),
         "releases" => match below.split_once('/') {
             Some((id, below)) => Ok(Target::Fixed(id.parse().map_err(|_| Refused::NotFound)?, place(below)?)),
             None if below.parse::<Id>().is_ok() => Ok(Target::Slash),
@@ -77,7 +80,9 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
         },
         // By any name the same: clients know builders by host and path and not by port.
         top if is_plain(top) && below == "client.sh" => Ok(Target::Client(Some(top.to_owned()))),
-        top if is_plain(top) && (below == "binpkgs" || below.starts_with("binpkgs/")) => {
+        top if is_plain(top)
+            && (below == "binpkgs" || below.starts_with("binpkgs/") || below.starts_with("tree/")) =>
+        {
             read(&format!("/{below}"))
         }
         _ => Err(Refused::NotFound),
@@ -93,6 +98,13 @@ pub(super) fn log(text: &str) -> Result<Place, Refused> {
 fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     name.len() <= 64 && name.bytes().all(plain) && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// A file of a git repository. Its directories are shown to nobody: git asks for what it knows.
+fn repository(text: &str) -> Result<String, Refused> {
+    let Place { path, slash } = place(text)?;
+    let is_one = path.split_once('/').is_some_and(|(name, _)| name.strip_suffix(".git").is_some());
+    if is_one && !slash { Ok(path) } else { Err(Refused::NotFound) }
 }
 
 fn place(text: &str) -> Result<Place, Refused> {
@@ -144,6 +156,8 @@ mod tests {
             ("/binpkgs/gbsup.asc", Ok(Target::Key)),
             ("/binpkgs/x11-libs/gtk%2B/", current("x11-libs/gtk+", true)),
             ("/binpkgs/x11-libs/gtk+/gtk+-2-1.gpkg.tar", current("x11-libs/gtk+/gtk+-2-1.gpkg.tar", false)),
+            ("/tree/own.git/info/refs", Ok(Target::Tree("tree/own.git/info/refs".into()))),
+            ("/laptop/tree/own.git/HEAD", Ok(Target::Tree("tree/own.git/HEAD".into()))),
             ("/releases/2026-11-22.1", Ok(Target::Slash)),
             ("/releases/2026-11-22.1/", fixed("", true)),
             ("/releases/2026-11-22.1/a/b", fixed("a/b", false)),
@@ -184,6 +198,14 @@ mod tests {
             ("/binpkgs/.Packages.portage_lockfile", NotFound),
             ("/releases/.new-2026-11-22.2/Packages", NotFound),
             ("/releases/current/Packages", NotFound),
+            ("/tree", NotFound),
+            ("/tree/", NotFound),
+            ("/tree/own.git", NotFound),
+            ("/tree/own.git/", NotFound),
+            ("/tree/own.git/objects/", NotFound),
+            ("/tree/own/HEAD", NotFound),
+            ("/tree/own.git/../../state/state.json", Malformed),
+            ("/tree/own.git/objects/pack/.new", NotFound),
             ("/releases/2026-11-22.01/Packages", NotFound),
             ("/releases/..", NotFound),
             ("/releases/%2e%2e/x", NotFound),

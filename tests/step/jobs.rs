@@ -152,6 +152,7 @@ pub(crate) fn report(end: End, work: &Work) -> Report {
             kernel: None,
             opaque: None,
             running: None,
+            trees: Vec::new(),
         })),
         End::Full => {
             let full = Failure::new(Class::DiskFull, "no");

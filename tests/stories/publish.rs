@@ -31,6 +31,7 @@ fn published(number: u32, new: bool) -> Report {
         kernel: None,
         opaque: None,
         running: None,
+        trees: Vec::new(),
     }))
 }
 

@@ -14,6 +14,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("procs", "sys"),
     ("beneath", "sys"),
     ("confine", ""),
+    ("git", ""),
     ("portage", "words"),
     ("children", "portage procs sys"),
     ("config", "portage words"),
@@ -22,7 +23,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("decide", "config model portage"),
     ("volume", "beneath config decide model portage procs sys watch words"),
     ("render", "config decide model portage"),
-    ("binhost", "beneath children config confine decide model portage procs render sys volume"),
+    ("binhost", "beneath children config confine decide git model portage procs render sys volume"),
     ("host", "beneath binhost children config decide model portage procs render sys volume"),
     ("steps", "beneath binhost children config decide host model portage procs render sys volume"),
     (
@@ -47,7 +48,7 @@ const AGAINST_THE_RULE: &[(&str, &str)] = &[];
 const CIRCLES: &[&[&str]] = &[];
 
 /// The rooms that decide and show.
-const PURE: &[&str] = &["decide", "model", "portage", "render"];
+const PURE: &[&str] = &["decide", "git", "model", "portage", "render"];
 /// What they may not touch.
 const IMPURE: &[&str] = &[
     "tokio",

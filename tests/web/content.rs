@@ -141,6 +141,21 @@ fn a_client_keeps_what_its_index_named() {
 }
 
 #[test]
+fn a_repository_switches_with_the_release() {
+    let server = Server::start();
+    server.with_tree();
+    server.assert_tree_is_served();
+    let keep =
+        |path: &str| server.get(&format!("/tree/own.git/{path}")).header("cache-control").unwrap().to_owned();
+    assert_eq!([keep("info/refs"), keep("objects/info/packs")], ["no-cache", "no-cache"]);
+    assert!(keep("objects/pack/pack-1.pack").contains("immutable"));
+    assert_eq!(server.get("/laptop/tree/own.git/info/refs").text(), format!("commit of {NEW}"));
+    // The next release has none of it.
+    fs::remove_dir_all(server.releases().join(NEW).join("tree")).unwrap();
+    assert_eq!(server.get("/tree/own.git/info/refs").status, 404);
+}
+
+#[test]
 fn people_find_their_way() {
     let server = Server::start();
     for (path, to) in [

@@ -48,6 +48,7 @@ fn nginx_serves_the_same() {
     }
 
     let whole = bytes(3 << 20);
+    server.with_tree();
     let own = std::mem::replace(&mut server.address, free.to_string());
     assert!(server.get("/binpkgs/Packages").text().contains("hello-2"));
     assert_eq!(server.get("/binpkgs/Packages.gz").text(), format!("compressed {NEW}"));
@@ -64,6 +65,7 @@ fn nginx_serves_the_same() {
     assert_eq!(server.ask("GET", "/binpkgs/Packages", &[("If-Modified-Since", &seen)]).status, 304);
     let part = server.ask("GET", "/binpkgs/app-misc/hello/hello-2-1.gpkg.tar", &[("Range", "bytes=5-9")]);
     assert_eq!((part.status, part.body.as_slice()), (206, &whole[5..10]));
+    server.assert_tree_is_served();
     for (path, status) in [
         ("/binpkgs/nothing", 404),
         ("/binpkgs/gbsup.asc", 404),

@@ -104,6 +104,40 @@ impl Server {
         Self { child, tells, address, volume }
     }
 
+    /// Has the release on offer offer an ebuild repository as well.
+    pub(crate) fn with_tree(&self) {
+        let write = |path: &str, text: &str| {
+            let path = self.releases().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        for id in [OLD, NEW] {
+            write(&format!("{id}/tree/own.git/info/refs"), &format!("commit of {id}"));
+        }
+        write("tree/own.git/objects/info/packs", "P pack-1.pack");
+        write("tree/own.git/objects/pack/pack-1.pack", "PACK");
+        write("tree/own.git/objects/pack/.new", "half of one");
+    }
+
+    /// Which commit there is comes from the release, and objects from what all releases share.
+    #[track_caller]
+    pub(crate) fn assert_tree_is_served(&self) {
+        for (path, text) in [
+            ("info/refs", format!("commit of {NEW}")),
+            ("info/refs?service=git-upload-pack", format!("commit of {NEW}")),
+            ("objects/info/packs", "P pack-1.pack".to_owned()),
+            ("objects/pack/pack-1.pack", "PACK".to_owned()),
+        ] {
+            let answer = self.get(&format!("/tree/own.git/{path}"));
+            assert_eq!((answer.status, answer.text()), (200, text), "{path}");
+        }
+        for path in ["objects/pack/.new", "objects/00/11", "objects", "objects/pack/", "", "../../gbsup.asc"]
+        {
+            let status = self.get(&format!("/tree/own.git/{path}")).status;
+            assert!([400, 403, 404].contains(&status), "{path}: {status}");
+        }
+    }
+
     pub(crate) fn releases(&self) -> PathBuf {
         self.volume.path().join("releases")
     }

@@ -4,6 +4,7 @@
 //!   releases/2026-11-22.1/Packages, Packages.gz, release.json, fingerprint.json, CHANGES, CATEGORY/NAME/FILE ...
 //!   releases/current  → 2026-11-22.2      what clients are offered
 //!   releases/previous → 2026-11-22.1      what they were offered before
+//!   releases/ID/tree/, tree/              the ebuild repositories: see `trees`
 //!   releases/gbsup.asc                    the public key that the current one is signed with
 //!   releases/keys/FINGERPRINT.asc         those that any was signed with
 //!   releases/.new-ID  .old-ID             one that is being made, or removed; left by a kill only
@@ -21,6 +22,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 mod tidy;
+mod trees;
 
 use std::fs;
 use std::io;
@@ -42,6 +44,7 @@ use crate::volume::kept::{self, Reading};
 
 pub use publish::{Facts, publish, roll_back, running};
 pub use tidy::{Retired, expired, remove, sweep};
+pub use trees::snapshot;
 
 /// What is in the directory of a release besides packages.
 const PACKAGES: &str = "Packages";

@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::Publisher;
 use super::stage::{self, Need, Part};
-use super::{At, Error, FINGERPRINT, LINK, NEW, PACKAGES, Releases, sign};
+use super::{At, Error, FINGERPRINT, LINK, NEW, PACKAGES, Releases, sign, trees};
 use crate::beneath::Beneath;
 use crate::binhost::signing::Signatory;
 use crate::binhost::verify;
+use crate::decide::trees::{Next, differs, next};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::offer::{Held, Offer, Offered};
-use crate::model::release::{Current, Demanding, Diff, Entry, Id, Opaque, Origin, Published, Release};
+use crate::model::release::{
+    Current, Demanding, Diff, Entry, Id, Opaque, Origin, Published, Release, Snapshot,
+};
 use crate::portage::files::elf::Kernel;
 use crate::portage::files::gpkg::sign::Signer;
 use crate::portage::files::index::{Block, Index, Package};
@@ -40,6 +43,9 @@ pub struct Facts {
     /// What decides whether they fit a client; absent when Portage did not tell.
     #[serde(default)]
     pub fingerprint: Option<Fingerprint>,
+    /// The ebuild repositories, by their names; absent when nobody looked.
+    #[serde(default)]
+    pub trees: Option<BTreeMap<String, Snapshot>>,
 }
 
 /// What a new release is made of.
@@ -53,6 +59,10 @@ struct Draft {
     signed: Option<String>,
     /// What decides whether they fit a client.
     fingerprint: Option<Fingerprint>,
+    /// The ebuild repositories.
+    next: BTreeMap<String, Next>,
+    /// Those that may not be handed on, and why.
+    withheld: BTreeMap<String, String>,
 }
 
 /// Publishes exactly this offer of the binary packages in PKGDIR, unless what is offered already is the same. With a
@@ -83,11 +93,15 @@ pub fn publish<S: Signer + Sync>(
     if let Some(signatory) = signatory {
         sign::keep_key(&publisher.releases, signatory)?;
     }
-    let same = |before: &&Release| before.offers(&entries, &offer.held, signed.as_deref());
+    let snapshots = facts.trees.clone().unwrap_or_else(|| unknown(before.as_ref()));
+    let next = next(before.as_ref(), &snapshots, signed.as_deref());
+    let same = |before: &&Release| {
+        before.offers(&entries, &offer.held, signed.as_deref()) && !differs(before, &next)
+    };
     if let Some(before) = before.as_ref().filter(same) {
         // Somebody may have let it live longer.
         sign::offer_key(&publisher.releases, before)?;
-        return Ok(published(before, false, String::new()));
+        return Ok(published(before, false, String::new(), Vec::new()));
     }
     let revisions = header.get("REPO_REVISIONS");
     let revisions = revisions.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -99,13 +113,31 @@ pub fn publish<S: Signer + Sync>(
         again: None,
         signed,
         fingerprint: facts.fingerprint.clone(),
+        next,
+        withheld: snapshots.iter().filter_map(withheld).collect(),
     };
-    publisher.finish(draft, before.as_ref(), now, |directory, parts| {
+    let pen = signatory.map(|signatory| &signatory.signer);
+    let mut outcome = publisher.finish(draft, before.as_ref(), now, pen, |directory, parts| {
         if let Some(signatory) = signatory {
             sign::all(directory, parts, signatory, now, &mut stopped)?;
         }
         stage::packages(directory, parts, &mut stopped)
-    })
+    })?;
+    outcome.trees.extend(trees::tidy(&publisher.releases, &snapshots));
+    Ok(outcome)
+}
+
+/// What is offered of repositories that nobody looked at: the same as before.
+fn unknown(before: Option<&Release>) -> BTreeMap<String, Snapshot> {
+    let trees = before.iter().flat_map(|before| before.trees.keys());
+    trees.map(|name| (name.clone(), Snapshot::Unwritten("nobody looked".to_owned()))).collect()
+}
+
+fn withheld((name, snapshot): (&String, &Snapshot)) -> Option<(String, String)> {
+    match snapshot {
+        Snapshot::Withheld(why) => Some((name.clone(), why.clone())),
+        Snapshot::Tree(_) | Snapshot::Unwritten(_) => None,
+    }
 }
 
 /// Offers again what an older release offered; without a name the one before what is offered.
@@ -165,19 +197,25 @@ pub fn roll_back<S: Signer + Sync>(
     };
     let parts = target.packages.iter().map(part).collect::<Result<Vec<_>, Error>>()?;
     let again = Some(target.again.unwrap_or(id));
+    let signed = if signs_anew { trusted } else { target.signed.clone() };
+    let snapshots = trees::again(&releases, &target, before.as_ref());
+    let next = next(before.as_ref(), &snapshots, signed.as_deref());
     let draft = Draft {
         header: index.header,
         parts,
         held: target.held,
         origin: target.origin,
         again,
-        signed: if signs_anew { trusted } else { target.signed },
+        signed,
         // Without it they are as good; only less is known of them.
         fingerprint: fs::read(place.join(FINGERPRINT))
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok()),
+        next,
+        withheld: target.withheld,
     };
-    let outcome = publisher.finish(draft, before.as_ref(), now, |to, parts| {
+    let pen = signatory.map(|signatory| &signatory.signer);
+    let outcome = publisher.finish(draft, before.as_ref(), now, pen, |to, parts| {
         if let Some(signatory) = signatory {
             sign::all(to, parts, signatory, now, || false)?;
         }
@@ -187,11 +225,11 @@ pub fn roll_back<S: Signer + Sync>(
 }
 
 /// What came of publishing, with this release offered now.
-fn published(release: &Release, new: bool, changes: String) -> Published {
+fn published(release: &Release, new: bool, changes: String, trees: Vec<String>) -> Published {
     let held = u64::try_from(release.held.len()).unwrap_or(u64::MAX);
     let (current, kernel) = (Current::from(release), release.kernel.clone());
     let opaque = Opaque::of(&release.packages);
-    Published { current, new, changes, held, kernel, opaque, running: running() }
+    Published { current, new, changes, held, kernel, opaque, running: running(), trees }
 }
 
 fn beneath(directory: &Path) -> Result<Arc<Beneath>, Error> {
@@ -266,18 +304,21 @@ fn parts(
 
 impl Publisher {
     /// Makes the release and switches to it.
-    fn finish(
+    fn finish<S: Signer>(
         &mut self,
         draft: Draft,
         before: Option<&Release>,
         now: Timestamp,
+        signer: Option<&S>,
         fill: impl FnOnce(&Path, &mut [Part]) -> Result<(), Error>,
     ) -> Result<Published, Error> {
         let (id, stamp) = self.next(now)?;
         let directory = self.releases.directory();
         let temporary = directory.join(format!("{NEW}{id}"));
-        let made = make(&temporary, draft, before, id, stamp, fill)
-            .and_then(|release| self.switch(&temporary, release, now));
+        let releases = self.releases.clone();
+        let made = make(&releases, &temporary, draft, before, (id, stamp), signer, fill).and_then(
+            |(release, changes, trees)| Ok((self.switch(&temporary, (release, changes), now)?, trees)),
+        );
         if made.is_err() {
             // What cannot be removed now is removed by the next who comes.
             drop(fs::remove_dir_all(&temporary));
@@ -285,8 +326,8 @@ impl Publisher {
                 drop(self.discard(id));
             }
         }
-        let (release, changes) = made?;
-        Ok(published(&release, true, changes))
+        let ((release, changes), trees) = made?;
+        Ok(published(&release, true, changes, trees))
     }
 
     /// Gives a finished release its name and lets `current` lead to it.
@@ -314,16 +355,18 @@ impl Publisher {
 }
 
 /// Makes everything that a release consists of.
-fn make(
+fn make<S: Signer>(
+    releases: &Releases,
     directory: &Path,
     draft: Draft,
     before: Option<&Release>,
-    id: Id,
-    stamp: Timestamp,
+    (id, stamp): (Id, Timestamp),
+    signer: Option<&S>,
     fill: impl FnOnce(&Path, &mut [Part]) -> Result<(), Error>,
-) -> Result<(Release, String), Error> {
-    let Draft { header, mut parts, held, origin, again, signed, fingerprint } = draft;
+) -> Result<(Release, String, Vec<String>), Error> {
+    let Draft { header, mut parts, held, origin, again, signed, fingerprint, next, withheld } = draft;
     fill(directory, &mut parts)?;
+    let offered = trees::offer(releases, directory, next, before, (id, stamp), (signed.is_some(), signer));
     let (packages, entries): (Vec<_>, Vec<_>) =
         parts.into_iter().map(|part| (part.package, part.entry)).unzip();
     let index = stage::index(directory, Index { header, packages, unreadable: 0 }, stamp)?;
@@ -340,6 +383,8 @@ fn make(
         held,
         fixes: Vec::new(),
         index,
+        trees: offered.trees,
+        withheld,
     };
     let diff = Diff::new(before, &release);
     release.fixes.clone_from(&diff.fixes);
@@ -353,7 +398,11 @@ fn make(
         Some(_) => "; signed by another key than before, or for the first time",
         None => "; not signed any more",
     };
-    Ok((release, diff.in_short() + signing))
+    let trees = match before {
+        Some(before) if before.trees != release.trees => "; another tree",
+        _ => "",
+    };
+    Ok((release, diff.in_short() + signing + trees, offered.problems))
 }
 
 /// The kernel of this machine.

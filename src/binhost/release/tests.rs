@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -10,7 +10,7 @@ use super::*;
 use crate::binhost::signing::Signatory;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::offer::{Held, Offer, Offered, Why};
-use crate::model::release::{Origin, Published};
+use crate::model::release::{Origin, Published, Snapshot};
 use crate::portage::files::gpkg::digests::{Whole, hex};
 use crate::portage::files::gpkg::sign::{Signer, Unsigned, tests as signing};
 use crate::portage::files::gpkg::verify;
@@ -19,6 +19,7 @@ use crate::portage::names::cpv::Cpv;
 use crate::portage::output::facts::Fact;
 
 mod damage;
+mod trees;
 
 /// A volume with binary packages, and what is offered of them.
 struct Place {
@@ -26,6 +27,7 @@ struct Place {
     offer: Offer,
     now: Timestamp,
     key: Option<Signatory<Pen>>,
+    trees: Option<BTreeMap<String, Snapshot>>,
 }
 
 /// Signs without a key, as long as it writes.
@@ -59,7 +61,7 @@ impl Place {
         let now: Timestamp = "2026-11-22T10:00:00.5Z".parse().unwrap();
         let offer =
             Offer { schema: Offer::SCHEMA, made: now, cycle: None, packages: Vec::new(), held: Vec::new() };
-        Self { dir: tempfile::tempdir().unwrap(), offer, now, key: None }
+        Self { dir: tempfile::tempdir().unwrap(), offer, now, key: None, trees: None }
     }
 
     fn volume(&self) -> &Path {
@@ -118,10 +120,12 @@ impl Place {
                 value: self.now.to_string(),
                 place: None,
             }])),
+            trees: self.trees.clone(),
         };
         let signatory = self.key.as_ref();
         let signed = signatory.map(|signatory| signatory.fingerprint.as_str());
-        let offered = self.releases().offers(&self.offer, signed);
+        let same_trees = self.trees.as_ref().is_none_or(|trees| self.releases().has(trees));
+        let offered = self.releases().offers(&self.offer, signed) && same_trees;
         let published =
             publish(self.volume(), &self.pkgdir(), &self.offer, &facts, signatory, self.now, || false);
         if let Ok(published) = &published {

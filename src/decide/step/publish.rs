@@ -12,14 +12,17 @@ use crate::model::{Action, Step, bounds};
 const KERNEL: &str = "kernel";
 /// The warning that nobody knows what packages demand.
 const OPAQUE: &str = "opaque";
+/// The warning that the ebuild repositories are not offered as they should be.
+const TREES: &str = "trees";
 
 impl Turn {
     /// The step came to an end.
     pub(super) fn published(&mut self, published: Published) {
-        let Published { current, new, changes, held, kernel, opaque, running } = published;
+        let Published { current, new, changes, held, kernel, opaque, running, trees } = published;
         let clients = self.state.live.config.publish.client_kernel;
         let too_new = kernel.and_then(|demanding| demanding.too_new(clients, running));
-        for (key, told) in [(KERNEL, too_new), (OPAQUE, opaque.map(|opaque| opaque.told()))] {
+        let trees = (!trees.is_empty()).then(|| trees.join("; "));
+        for (key, told) in [(KERNEL, too_new), (OPAQUE, opaque.map(|opaque| opaque.told())), (TREES, trees)] {
             match told {
                 Some(text) => drop(self.state.live.warnings.insert(key, text)),
                 None => drop(self.state.live.warnings.remove(key)),

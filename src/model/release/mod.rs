@@ -8,6 +8,7 @@ mod id;
 mod keep;
 mod listed;
 mod shown;
+mod trees;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ pub use id::{Id, NotAnId};
 pub use keep::{Turn, retired};
 pub use listed::{Listed, Told};
 pub use shown::Shown;
+pub use trees::{Snapshot, Tree};
 
 /// What `release.json` holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +62,12 @@ pub struct Release {
     pub kernel: Option<Demanding>,
     /// The index of the packages, plain and compressed.
     pub index: Vec<IndexFile>,
+    /// The ebuild repositories as clients can sync them with this release, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub trees: BTreeMap<String, Tree>,
+    /// Why the others cannot be synced, in words, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub withheld: BTreeMap<String, String>,
 }
 
 impl Release {
@@ -279,6 +287,8 @@ pub struct Published {
     pub opaque: Option<Opaque>,
     /// The kernel of this machine; absent when it does not say.
     pub running: Option<Kernel>,
+    /// What went wrong with the ebuild repositories that are offered with it, in words.
+    pub trees: Vec<String>,
 }
 
 #[cfg(test)]

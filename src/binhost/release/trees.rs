@@ -1,0 +1,151 @@
+//! The ebuild repositories of a release.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+
+use super::{Error, Releases};
+use crate::binhost::trees::{Store, gather, references, tidy as tidy_store, write_commit};
+use crate::decide::trees::{Next, differs, next};
+use crate::git::{Commit, Id as Object};
+use crate::model::release::{Id, Release, Snapshot, Tree};
+use crate::portage::files::gpkg::sign::Signer;
+use crate::volume;
+
+/// Takes the files of a repository to where clients can be offered them. They are in no release by that.
+///
+/// # Errors
+/// When somebody cannot be kept from changing the releases meanwhile.
+pub fn snapshot(
+    volume: &Path,
+    name: &str,
+    location: &Path,
+    stopped: impl FnMut() -> bool,
+) -> Result<Snapshot, Error> {
+    let releases = Releases::on(volume);
+    let _alone = releases.lock()?;
+    let store = Store::of(&releases.directory(), name);
+    Ok(match gather(&store, location, || volume::look(volume).free, stopped) {
+        Ok(tree) => Snapshot::Tree(tree.to_string()),
+        Err(error) => Snapshot::Unwritten(error.to_string()),
+    })
+}
+
+/// What the repositories of an older release are to become again, after the one before.
+pub(super) fn again(
+    releases: &Releases,
+    target: &Release,
+    before: Option<&Release>,
+) -> BTreeMap<String, Snapshot> {
+    let lost = |name: &String| {
+        let words = format!("release {} has none of {name}, or it is gone", target.id);
+        (name.clone(), Snapshot::Unwritten(words))
+    };
+    let mut snapshots: BTreeMap<_, _> =
+        before.iter().flat_map(|before| before.trees.keys()).map(lost).collect();
+    for (name, tree) in &target.trees {
+        let store = Store::of(&releases.directory(), name);
+        if tree.tree.parse().is_ok_and(|id| store.has(id)) {
+            snapshots.insert(name.clone(), Snapshot::Tree(tree.tree.clone()));
+        }
+    }
+    snapshots
+}
+
+impl Releases {
+    /// Whether the release on offer has exactly these repositories.
+    pub(crate) fn has(&self, snapshots: &BTreeMap<String, Snapshot>) -> bool {
+        let current = self.whole();
+        current.is_some_and(|current| {
+            !differs(&current, &next(Some(&current), snapshots, current.signed.as_deref()))
+        })
+    }
+}
+
+/// What the repositories of a release are.
+pub(super) struct Offered {
+    pub(super) trees: BTreeMap<String, Tree>,
+    /// What went wrong, in words.
+    pub(super) problems: Vec<String>,
+}
+
+/// Has the release in this directory, which is not offered yet, offer its repositories. Packages do not wait for what fails here: then
+/// the repository stays as it was before.
+pub(super) fn offer<S: Signer>(
+    releases: &Releases,
+    directory: &Path,
+    next: BTreeMap<String, Next>,
+    before: Option<&Release>,
+    (id, stamp): (Id, Timestamp),
+    (is_signed, signer): (bool, Option<&S>),
+) -> Offered {
+    let mut offered = Offered { trees: BTreeMap::new(), problems: Vec::new() };
+    for (name, next) in next {
+        let commit = match next {
+            Next::Same(tree) => Ok(tree),
+            Next::Commit { .. } if is_signed && signer.is_none() => {
+                Err("the key that clients trust is not here".to_owned())
+            }
+            Next::Commit { tree, parent, depth } => {
+                let message = format!("release {id}");
+                let written = tree.parse().map_err(|_| "its name is none".to_owned()).and_then(|object| {
+                    let commit = Commit {
+                        tree: object,
+                        parent: parent.and_then(|parent| parent.parse().ok()),
+                        time: stamp.as_second(),
+                        message: &message,
+                    };
+                    let store = Store::of(&releases.directory(), &name);
+                    write_commit(&store, &commit, signer.filter(|_| is_signed))
+                        .map_err(|error| error.to_string())
+                });
+                written.map(|commit| Tree { commit: commit.to_string(), tree, depth })
+            }
+        };
+        let tree = commit.or_else(|why| {
+            offered.problems.push(format!("the tree of {name} stays as it was offered before: {why}"));
+            before.and_then(|before| before.trees.get(&name)).cloned().ok_or(())
+        });
+        let Ok(tree) = tree else { continue };
+        match references(directory, &name, &tree.commit) {
+            Ok(()) => drop(offered.trees.insert(name, tree)),
+            Err(error) => offered.problems.push(format!("the tree of {name} is not offered: {error}")),
+        }
+    }
+    offered
+}
+
+/// Bounds what the repositories take, and removes those that nobody is offered. What fails is tried again with the next release.
+pub(super) fn tidy(releases: &Releases, snapshots: &BTreeMap<String, Snapshot>) -> Vec<String> {
+    let all: Vec<Release> = releases.ids().into_iter().filter_map(|id| releases.read(id).ok()).collect();
+    let current = releases.current();
+    let offered = all.iter().find(|release| Some(release.id) == current);
+    let Some(offered) = offered else { return Vec::new() };
+    let used = |name: &str| {
+        offered.trees.contains_key(name) || matches!(snapshots.get(name), Some(Snapshot::Tree(_)))
+    };
+    let mut problems = Vec::new();
+    for name in Store::names(&releases.directory()) {
+        let store = Store::of(&releases.directory(), &name);
+        if !used(&name) {
+            // Clients are refused it from now on, and learn of it by that.
+            drop(store.remove());
+            continue;
+        }
+        let trees = || all.iter().filter_map(|release| release.trees.get(&name));
+        let mut needed: Vec<Object> = trees().filter_map(|tree| tree.tree.parse().ok()).collect();
+        if let Some(Snapshot::Tree(tree)) = snapshots.get(&name) {
+            needed.extend(tree.parse::<Object>());
+        }
+        needed.sort_unstable();
+        needed.dedup();
+        needed.retain(|tree| store.has(*tree));
+        let commits: Vec<Object> = trees().filter_map(|tree| tree.commit.parse().ok()).collect();
+        if let Err(error) = tidy_store(&store, &needed, &commits, SystemTime::now()) {
+            problems.push(format!("the packs of the tree of {name} stay as many as they are: {error}"));
+        }
+    }
+    problems
+}
