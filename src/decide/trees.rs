@@ -117,6 +117,16 @@ fn follow(tree: &str, last: Option<&Tree>) -> Next {
     Next::Commit { tree: tree.to_owned(), parent: last.map(|last| last.commit.clone()), depth }
 }
 
+/// The same apart from all commits that there were before. Clients may have some that nobody knows of any more, which git would merge with
+/// those of a common parent.
+pub(crate) fn apart(next: BTreeMap<String, Next>) -> BTreeMap<String, Next> {
+    let alone = |(name, next)| {
+        let (Next::Same(Tree { tree, .. }) | Next::Commit { tree, .. }) = next;
+        (name, Next::Commit { tree, parent: None, depth: 1 })
+    };
+    next.into_iter().map(alone).collect()
+}
+
 /// Whether anything of it is other than before, so that it is reason for a release although no package is new.
 pub(crate) fn differs(before: &Release, next: &BTreeMap<String, Next>) -> bool {
     let same = |(name, next): (&String, &Next)| {

@@ -1,10 +1,12 @@
 //! The publish step: what the audit found good becomes a release.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::task::{Task, repositories};
 use crate::binhost::origin::{known_facts, save_facts};
@@ -18,14 +20,14 @@ use crate::model::estimates::Estimates;
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::offer::{Offer, Offered};
 use crate::model::rebuilds::Stale;
-use crate::model::release::{Id, Origin, Snapshot};
+use crate::model::release::{Current, Id, Origin, Snapshot};
 use crate::model::{Event, Exit, Report};
 use crate::portage::command;
 use crate::portage::files::gpkg::sign::Unsigned;
 use crate::portage::files::repository::Repository;
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::glsa;
-use crate::volume::{emerge_log, pkgdir};
+use crate::volume::{emerge_log, pkgdir, replace};
 
 /// The warning that a repository could not be taken to where clients get it.
 const TREES: &str = "repositories";
@@ -53,11 +55,13 @@ impl Task {
         let (signatory, warning) = signing::open(&self.config, now).map_err(|error| no_key(&error))?;
         self.warn("signing", warning);
         let signatory = signatory.as_ref();
+        remind(&volume);
         let signed = signatory.map(|signatory| signatory.fingerprint.as_str());
         let is_new = !Releases::on(&volume).offers(&offer, signed);
         let facts = self.facts(stale, &offer, is_new)?;
         let stopped = || self.handle.stopped();
         let published = release::publish(&volume, &pkgdir, &offer, &facts, signatory, now, stopped);
+        note(&volume);
         published.map(|published| Report::Published(Box::new(published))).map_err(|error| trouble(&error))
     }
 
@@ -139,6 +143,31 @@ impl Task {
         let unwritten: Vec<_> = unwritten.collect();
         self.warn(TREES, (!unwritten.is_empty()).then(|| unwritten.join("; ")));
         Ok(Some(snapshots))
+    }
+}
+
+/// Where this container keeps which release it offered last: a volume that comes from a backup does not know it any more.
+const OFFERED: &str = "/var/cache/gbsup/offered";
+
+/// The release that was offered, and the time of its index.
+#[derive(Serialize, Deserialize)]
+struct Seen {
+    id: Id,
+    published: Timestamp,
+}
+
+/// Tells the volume what was offered before; where that cannot be, it is published as if nobody knew.
+fn remind(volume: &Path) {
+    let seen = fs::read(OFFERED).ok().and_then(|text| serde_json::from_slice::<Seen>(&text).ok());
+    if let Some(Seen { id, published }) = seen {
+        drop(release::was_offered(volume, id, published));
+    }
+}
+
+/// Notes what is offered now.
+fn note(volume: &Path) {
+    if let Some(Current { id, published, .. }) = Releases::on(volume).offered() {
+        drop(replace(Path::new(OFFERED), &Seen { id, published }));
     }
 }
 

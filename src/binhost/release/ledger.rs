@@ -3,11 +3,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{At, Error, NEW, OLD, Releases};
+use crate::model::offer::Offer;
 use crate::model::release::{Id, Turn};
 use crate::volume::kept::{self, Kept, Reading};
 use crate::volume::{Locked, replace};
@@ -22,6 +24,19 @@ struct Ledger {
     stamped: Option<Timestamp>,
     /// When each release was offered, the newest last.
     turns: Vec<Turn>,
+    /// The newest release that was offered while a later one than that is not any more: the releases, or all of the volume, come from a
+    /// backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<Id>,
+}
+
+impl Ledger {
+    /// The newest release that was offered, if this one is older: none is ever gone back to but by a new one.
+    fn lost(&self, current: Option<Id>) -> Option<Id> {
+        let current = current?;
+        let newest = self.turns.iter().map(|turn| turn.id).max();
+        self.lost.max(newest).filter(|newest| *newest > current)
+    }
 }
 
 /// The only one who changes releases, as long as the value lives.
@@ -72,6 +87,7 @@ impl Publisher {
     /// Brings the turns up to date with what is offered.
     pub(super) fn note_turn(&mut self, now: Timestamp) -> Result<(), Error> {
         let Some(current) = self.releases.current() else { return Ok(()) };
+        self.ledger.lost = self.ledger.lost(Some(current));
         let turns = &mut self.ledger.turns;
         if turns.last().is_some_and(|turn| turn.id == current && turn.until.is_none()) {
             return Ok(());
@@ -85,6 +101,24 @@ impl Publisher {
         self.save()
     }
 
+    /// The release that clients were offered last, when that was a later one than they are offered now. They go by its index, and pass over
+    /// every one that is older in silence.
+    pub(super) fn lost(&self) -> Option<Id> {
+        self.ledger.lost(self.releases.current())
+    }
+
+    /// Takes into account that a release was offered, which the volume may not know any more.
+    fn remember(&mut self, id: Id, stamp: Timestamp) -> Result<(), Error> {
+        let current = self.releases.current();
+        if current.is_none_or(|current| id <= current) {
+            return Ok(());
+        }
+        self.ledger.lost = self.ledger.lost.max(Some(id));
+        self.ledger.last = self.ledger.last.max(Some(id));
+        self.ledger.stamped = self.ledger.stamped.max(Some(stamp));
+        self.save()
+    }
+
     /// Whether a release was ever offered.
     pub(super) fn was_offered(&self, id: Id) -> bool {
         self.ledger.turns.iter().any(|turn| turn.id == id)
@@ -95,6 +129,15 @@ impl Publisher {
         let whole = self.kept.restore(&self.ledger).map_err(io::Error::from);
         whole.and_then(|whole| replace(&path, &whole)).at(&path)
     }
+}
+
+/// Has the next publication know that this release was offered: whoever is not on the volume says so, for the volume may come from a
+/// backup.
+///
+/// # Errors
+/// When that cannot be written down.
+pub(crate) fn was_offered(volume: &Path, id: Id, stamp: Timestamp) -> Result<(), Error> {
+    Publisher::new(&Releases::on(volume))?.remember(id, stamp)
 }
 
 /// When each release was offered, as far as that is known.
@@ -113,6 +156,12 @@ const LOCK: &str = "state/publish.lock";
 const LEDGER: &str = "state/releases.json";
 
 impl Releases {
+    /// Whether clients are offered what becomes of this offer, signed by the key of this fingerprint, or by none.
+    pub(crate) fn offers(&self, offer: &Offer, signed: Option<&str>) -> bool {
+        self.whole().is_some_and(|release| release.is_of(offer) && release.signed.as_deref() == signed)
+            && read(self).0.lost(self.current()).is_none()
+    }
+
     /// Held by whoever changes releases, or what they are signed with. Waits until nobody else does.
     ///
     /// # Errors

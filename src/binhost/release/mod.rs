@@ -34,7 +34,6 @@ use sha2::{Digest, Sha512};
 
 use super::trust::Trust;
 use super::verify;
-use crate::model::offer::Offer;
 use crate::model::release::{Current, Id, Release};
 use crate::model::verified::{Finding, Kind, Verified};
 use crate::portage::files::gpkg::digests::hex;
@@ -42,6 +41,7 @@ use crate::portage::files::gpkg::sign::Unsigned;
 use crate::volume::foreign;
 use crate::volume::kept::{self, Reading};
 
+pub(crate) use ledger::was_offered;
 pub use publish::{Facts, publish, roll_back, running};
 pub use tidy::{Retired, expired, remove, sweep};
 pub use trees::snapshot;
@@ -223,11 +223,6 @@ impl Releases {
     fn whole(&self) -> Option<Release> {
         let release = self.read(self.current()?).ok()?;
         self.check(&release).is_ok().then_some(release)
-    }
-
-    /// Whether clients are offered what becomes of this offer, signed by the key of this fingerprint, or by none.
-    pub(crate) fn offers(&self, offer: &Offer, signed: Option<&str>) -> bool {
-        self.whole().is_some_and(|release| release.is_of(offer) && release.signed.as_deref() == signed)
     }
 
     /// The fingerprint of the key by which that one is signed, if it is; when it cannot be read, the newest one that

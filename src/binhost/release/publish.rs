@@ -15,7 +15,7 @@ use super::{At, Error, FINGERPRINT, LINK, NEW, PACKAGES, Releases, sign, trees};
 use crate::beneath::Beneath;
 use crate::binhost::signing::Signatory;
 use crate::binhost::verify;
-use crate::decide::trees::{Next, differs, next};
+use crate::decide::trees::{Next, apart, differs, next};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::offer::{Held, Offer, Offered};
 use crate::model::release::{
@@ -94,9 +94,13 @@ pub fn publish<S: Signer + Sync>(
         sign::keep_key(&publisher.releases, signatory)?;
     }
     let snapshots = facts.trees.clone().unwrap_or_else(|| unknown(before.as_ref()));
-    let next = next(before.as_ref(), &snapshots, signed.as_deref());
+    let mut next = next(before.as_ref(), &snapshots, signed.as_deref());
+    let lost = publisher.lost();
+    if lost.is_some() {
+        next = apart(next);
+    }
     let same = |before: &&Release| {
-        before.offers(&entries, &offer.held, signed.as_deref()) && !differs(before, &next)
+        lost.is_none() && before.offers(&entries, &offer.held, signed.as_deref()) && !differs(before, &next)
     };
     if let Some(before) = before.as_ref().filter(same) {
         // Somebody may have let it live longer.
@@ -123,6 +127,12 @@ pub fn publish<S: Signer + Sync>(
         }
         stage::packages(directory, parts, &mut stopped)
     })?;
+    if let Some(lost) = lost {
+        outcome.changes += &format!(
+            "; clients had been offered {lost}, which is not on this volume any more, and would have gone by its index: the volume comes from \
+             a backup"
+        );
+    }
     outcome.trees.extend(trees::tidy(&publisher.releases, &snapshots));
     Ok(outcome)
 }

@@ -18,6 +18,7 @@ use crate::portage::files::index::Index;
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::facts::Fact;
 
+mod backup;
 mod damage;
 mod trees;
 
