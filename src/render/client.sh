@@ -1,7 +1,8 @@
 #!/bin/sh
 # Has this Gentoo system install the binary packages of a builder (gbsup @VERSION@). Read it, then run it as root:
 #
-#   sh client.sh setup      Portage uses the builder's packages from now on. Run again, it changes nothing
+#   sh client.sh setup      Portage uses the builder's packages from now on. Run again, it changes nothing. With --tree it also syncs the
+#                           ebuild repositories from there, as each release has them
 #   sh client.sh check      says what an update would compile here all the same, and why; changes nothing (--json for programs)
 #   sh client.sh capture    prints a tar of what this machine is configured by, for a builder: no keys and no passwords
 #   sh client.sh undo       takes back what setup did

@@ -53,6 +53,7 @@ const SCRIPT: &str = include_str!("client.sh");
 const PYTHON: &[&str] = &[
     include_str!("client/start.py"),
     include_str!("client/setup.py"),
+    include_str!("client/tree.py"),
     command::FACTS,
     include_str!("client/places.py"),
     include_str!("client/check.py"),

@@ -89,8 +89,15 @@ class Offered:
         """The first fact of this kind and name; an empty one when it says none."""
         return next((fact for fact in self.facts if fact["kind"] == kind and fact["name"] == name), {})
 
-    def revision(self, repository):
-        return (self.release.get("revisions") or {}).get(repository) or self.fact("repository", repository).get("value")
+    def revisions(self, repository):
+        """The commits that the tree of the release goes by: where the builder has it from, and where its clients do."""
+        there = (self.release.get("revisions") or {}).get(repository) or self.fact("repository", repository).get("value")
+        return [revision for revision in (there, self.commit(repository)) if revision]
+
+    def commit(self, repository):
+        """The commit of what clients sync with this release; None when they cannot."""
+        tree = (self.release.get("trees") or {}).get(repository)
+        return tree.get("commit") if isinstance(tree, dict) else None
 
     def versions(self, pkg):
         """The builds of any version of it that are offered, by whomever, the newest last."""
@@ -211,10 +218,14 @@ def hidden_here(pkg, versions, places):
 
 def tree_cause(pkg, offered, places):
     """The tree, when it is another one there; else that it is not built."""
-    here, there = places.revision(pkg.repo), offered.revision(pkg.repo)
-    if here[0] and there and here[0] == there:
+    here, there = places.revision(pkg.repo), offered.revisions(pkg.repo)
+    if here[0] and here[0] in there:
         return Cause("offer", "the same tree", "it is not offered")
-    return Cause("tree", age(here[1], offered.fact("repository-time", pkg.repo).get("value")), pkg.repo)
+    made = offered.fact("repository-time", pkg.repo).get("value")
+    if follows(places.settings, pkg.repo):
+        # Its commits have the times of releases.
+        made = published(offered.release)
+    return Cause("tree", age(here[1], made), pkg.repo)
 
 
 def age(here, there):
@@ -252,6 +263,10 @@ def machine_causes(offered, settings):
         march = offered.fact("march", "gcc").get("value", "")
         here = "this CPU lacks " + ", ".join(lacks)
         yield Cause("CFLAGS", here, "-march=%s needs %s" % (march, ", ".join(needs["value"].split())), needs.get("place"))
+    for name in sorted(offered.release.get("trees") or {}):
+        there = offered.commit(name)
+        if there and follows(settings, name) and revision_of(settings.repositories[name].location)[0] != there:
+            yield Cause("tree", "not that of the release, which a sync brings: emaint sync -r %s" % name, name)
     for what, kind, name, here in (
         ("profile", "profile", "make.profile", profile_of(settings)),
         ("CHOST", "machine", "CHOST", settings.get("CHOST", "")),
@@ -280,18 +295,35 @@ def the_repository():
     return repos[0]
 
 
+def published(release):
+    """When a release was made, in seconds; None when it does not say."""
+    import datetime
+
+    try:
+        return int(datetime.datetime.fromisoformat(release["published"].replace("Z", "+00:00")).timestamp())
+    except (KeyError, ValueError, AttributeError):
+        return None
+
+
+def follows(settings, repository):
+    """Whether a repository is synced from the builder here."""
+    try:
+        place = settings.repositories[repository].location
+    except KeyError:
+        return False
+    return (origin(place) or "").endswith("/tree/%s.git" % repository)
+
+
 def newer_copy(release):
     """What is to be said when Portage holds on to a copy of the index that is newer than the builder's: it never replaces one by
     an older one, as that of a builder whose volume was restored, and asks for packages that are not there."""
-    import datetime
-
     path = cached_index()
+    made = published(release)
     stamps = [line.split()[1] for line in text_of(path).split("\n\n")[0].splitlines() if line.startswith("TIMESTAMP: ")]
     try:
-        made = datetime.datetime.fromisoformat(release["published"].replace("Z", "+00:00")).timestamp()
-        if int(stamps[0]) <= made:
+        if made is None or int(stamps[0]) <= made:
             return None
-    except (KeyError, IndexError, ValueError, AttributeError):
+    except (IndexError, ValueError):
         return None
     return "Portage goes by an index that is newer than what the builder offers, as after a restored backup: rm %s" % path
 
@@ -375,7 +407,9 @@ class Report:
             number = count(len(packages), "package") if packages else ""
             words, place = cause.here, cause.place or ""
             if cause.what == "tree":
-                words = "this one (%s) is %s: %s not built there" % (cause.there, cause.here, "1 package is" if len(packages) == 1 else "%d packages are" % len(packages))
+                words = "this one (%s) is %s" % (cause.there, cause.here)
+                if packages:
+                    words += ": %s not built there" % ("1 package is" if len(packages) == 1 else "%d packages are" % len(packages))
                 number = ""
             elif cause.what == "CFLAGS":
                 march = cause.there.split(" needs ")[0]
@@ -464,8 +498,11 @@ def check(*args):
         seconds = offered.seconds_of(pkg)
         report.compile.append({"package": str(pkg.cpv), "why": words, "place": place, "seconds": seconds})
     if not report.silent:
+        trees = [cause.there for cause, _ in report.drift if cause.what == "tree"]
         for cause in machine_causes(offered, resolved.settings):
-            report.add(cause)
+            # By another tree there is more to say than that it is one.
+            if cause.what != "tree" or cause.there not in trees:
+                report.add(cause)
         there = offered.fact("profile", "make.profile").get("value")
         report.profile = there and there == profile_of(resolved.settings)
     print(report.as_json() if "--json" in args else report.text())

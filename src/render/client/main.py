@@ -2,7 +2,7 @@
 
 VERBS = {"setup": setup, "check": check, "capture": capture, "undo": undo}
 # What may follow a verb.
-WORDS = {"check": ["--json"]}
+WORDS = {"setup": ["--tree"], "check": ["--json"]}
 
 
 def main(args):

@@ -282,7 +282,7 @@ def other_key(release):
     return "The packages are %s now, and this script knows %s: fetch it from the builder again, and run it." % (now, known)
 
 
-def setup():
+def setup(*args):
     need_root()
     refuse_the_builder()
     binrepos, make_conf = settings_of_setup()
@@ -306,6 +306,8 @@ def setup():
         print("  mkdir -p %s" % os.path.dirname(hook))
         print("  printf '#!/bin/sh\\nsh %s check || :\\n' >%s" % (os.path.abspath(SCRIPT), hook))
         print("  chmod +x %s" % hook)
+    if "--tree" in args:
+        return setup_trees()
     return exit_code
 
 
@@ -317,7 +319,8 @@ def undo():
     binrepos, make_conf = settings_of_setup()
     made = made_by_setup(binrepos)
     url = [line for line in (binrepos.part or "").splitlines() if line.startswith("sync-uri = ")]
-    removed = binrepos.remove()
+    removed = undo_trees()
+    removed = binrepos.remove() or removed
     removed = make_conf.remove() or removed
     if "directory" in made and not binrepos.is_file and not os.listdir(binrepos.top):
         os.rmdir(binrepos.top)

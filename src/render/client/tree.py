@@ -1,0 +1,317 @@
+# --- setup --tree: the repositories of the builder --------------------------------------------------
+
+REPOSITORY = """\
+[%(name)s]
+sync-type = git
+sync-uri = %(uri)s
+# What is served as plain files is fetched whole the first time, and as far as it is new from then on.
+clone-depth = 0
+sync-depth = 0
+# Nothing but a sync changes it, which may so put right whatever became of it.
+volatile = no
+auto-sync = yes
+"""
+VERIFIED_TREE = """\
+# A commit that is not signed with the builder's key changes nothing here.
+sync-git-verify-commit-signature = yes
+sync-openpgp-key-path = %s
+sync-openpgp-key-refresh = false-nowarn
+"""
+UNVERIFIED_TREE = """\
+# !!! The builder does not sign: whoever gets between it and this machine can put anything into this repository.
+sync-git-verify-commit-signature = no
+"""
+# Portage calls it with the name, the URI and the place of each repository that it has synced, and goes on whatever it ends with.
+HOOK = """\
+#!/bin/sh
+# Whether a repository of the builder is here as a whole, signed, and that of the release on offer. setup --tree of the builder's client.sh
+# wrote this, undo removes it.
+name=$1 place=$3
+key=%(key)s
+script=%(script)s
+case $2 in
+"%(trees)s"*) ;;
+*) exit 0 ;;
+esac
+tree() { git -c safe.directory="*" -c core.fsmonitor=false -C "$place" "$@"; }
+fail() {
+    echo "!!! $name: $*" >&2
+    exit 1
+}
+if [ -n "$key" ]; then
+    home=$(mktemp -d) || exit 1
+    trap 'rm -rf "$home"' EXIT
+    gpg --homedir "$home" --batch --quiet --import "$key" 2>/dev/null
+    GNUPGHOME=$home tree verify-commit HEAD 2>/dev/null || fail "HEAD in $place is not signed with the builder's key"
+fi
+# git and Portage call a clone up to date that was killed before it had its files.
+if [ ! -s "$place/profiles/repo_name" ] || ! tree diff-index --quiet HEAD --; then
+    tree reset --quiet --hard HEAD || fail "its files cannot be brought: sh $script setup --tree"
+    [ -s "$place/profiles/repo_name" ] || fail "there is nothing in it: sh $script setup --tree"
+fi
+# What went back on the server, or did not arrive, is passed over in silence as well.
+there=$(tree ls-remote --quiet origin refs/heads/main 2>/dev/null | cut -f 1)
+[ -z "$there" ] || [ "$there" = "$(tree rev-parse HEAD)" ] || fail "this is not what the builder offers now ($there): emaint sync -r $name"
+"""
+
+
+def trees_url():
+    """Where the builder has its repositories; they are beside its packages."""
+    if not URL.endswith("/binpkgs"):
+        raise Refused("%s is no address of a builder's own server, which has its repositories beside /binpkgs." % URL)
+    return URL[: -len("binpkgs")] + "tree/"
+
+
+def key_file():
+    return os.path.join(ETC, "gbsup.asc")
+
+
+def armor():
+    """The builder's key, in ASCII armour."""
+    import re
+
+    found = re.search("-----BEGIN PGP P.*?-----END PGP P[^\n]*\n", TRUST, re.S)
+    return found.group(0) if found else ""
+
+
+class Own:
+    """A file that is setup's alone."""
+
+    def __init__(self, name, mode=0o644):
+        self.path, self.mode = os.path.join(ETC, name), mode
+
+    def put(self, text):
+        if read(self.path) == text:
+            return False
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        replace(self.path, text)
+        os.chmod(self.path, self.mode)
+        print("wrote", self.path)
+        return True
+
+    def remove(self):
+        if not os.path.exists(self.path):
+            return False
+        os.remove(self.path)
+        print("removed", self.path)
+        return True
+
+
+def files_of_trees():
+    hook = Own("repo.postsync.d/gbsup", 0o755)
+    return Own("repos.conf/zz-gbsup.conf"), hook, Own("gbsup.asc")
+
+
+def made_for_trees():
+    text = read(os.path.join(ETC, "repos.conf/zz-gbsup.conf")) or ""
+    return [line[len(MADE) :] for line in text.splitlines() if line.startswith(MADE)]
+
+
+def git(place, *args, **options):
+    import subprocess
+
+    command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", place]
+    env = dict(os.environ, GIT_TERMINAL_PROMPT="0", GIT_CEILING_DIRECTORIES=os.path.dirname(place), **options)
+    return subprocess.run(command + list(args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, check=False)
+
+
+def origin(place):
+    """Where a clone came from; None when there is none."""
+    if not os.path.isdir(os.path.join(place, ".git")):
+        return None
+    return git(place, "config", "remote.origin.url").stdout.decode(errors="replace").strip()
+
+
+def is_signed(place):
+    """Whether the commit of a clone is signed with the builder's key, where it signs."""
+    import subprocess
+    import tempfile
+
+    if not KEY:
+        return True
+    with tempfile.TemporaryDirectory() as home:
+        command = ["gpg", "--homedir", home, "--batch", "--quiet", "--import"]
+        subprocess.run(command, input=armor().encode(), stderr=subprocess.DEVNULL, check=False)
+        return git(place, "verify-commit", "HEAD", GNUPGHOME=home).returncode == 0
+
+
+def is_whole(place, name):
+    named = (read(os.path.join(place, "profiles/repo_name")) or "").strip()
+    return named == name and git(place, "diff-index", "--quiet", "HEAD", "--").returncode == 0
+
+
+def mend(place, name):
+    """Puts right what a git left behind that was killed; whether all of it is there then."""
+    for at in os.listdir("/proc"):
+        try:
+            if text_of("/proc/%s/comm" % at).strip() == "git" and os.readlink("/proc/%s/cwd" % at).startswith(place):
+                raise Refused("git is at work in %s: try again when it is done." % place)
+        except OSError:
+            continue
+    for top, _, files in os.walk(os.path.join(place, ".git")):
+        for file in files:
+            if file.endswith(".lock"):
+                os.remove(os.path.join(top, file))
+                print("removed %s, which a git left that was killed" % os.path.join(top, file))
+    if not is_signed(place):
+        return False
+    git(place, "reset", "--quiet", "--hard", "HEAD")
+    return is_whole(place, name)
+
+
+def clone(name, uri, place):
+    """Brings a repository beside its place, and puts it there when it is whole and signed: so a kill leaves the old one or the new."""
+    import errno
+    import shutil
+
+    place = os.path.realpath(place)
+    if os.path.ismount(place):
+        raise Refused("%s is a mount of its own, and cannot be exchanged: clone %s there by hand." % (place, uri))
+    above = os.path.dirname(place)
+    new, old = (os.path.join(above, ".gbsup-%s-%s" % (what, name)) for what in ("new", "old"))
+    os.makedirs(above, exist_ok=True)
+    if os.path.exists(old) and not os.path.exists(place):
+        os.rename(old, place)
+    for rest in (new, old):
+        if os.path.exists(rest):
+            shutil.rmtree(rest)
+    ran = git(above, "clone", "--quiet", uri, new)
+    if ran.returncode != 0:
+        shutil.rmtree(new, ignore_errors=True)
+        raise Refused("%s could not be cloned: %s" % (uri, ran.stderr.decode(errors="replace").strip()))
+    if not is_signed(new) or not is_whole(new, name):
+        shutil.rmtree(new)
+        raise Refused("%s is not signed with the key %s, or not the repository %s: nothing was changed." % (uri, KEY, name))
+    if os.path.exists(place):
+        owner = os.stat(place)
+        if (owner.st_uid, owner.st_gid) != (0, 0):
+            for top, directories, files in os.walk(new):
+                for entry in [top] + [os.path.join(top, below) for below in directories + files]:
+                    os.chown(entry, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        try:
+            os.rename(place, old)
+        except OSError as error:
+            # A directory of an image, in a container; it cannot be moved.
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.rmtree(place)
+    os.rename(new, place)
+    if os.path.exists(old):
+        shutil.rmtree(old)
+    print("%s in %s is a clone of %s now" % (name, place, uri))
+
+
+def as_directory(made):
+    """repos.conf as a directory: no section stands twice in one file."""
+    path = os.path.join(ETC, "repos.conf")
+    if os.path.isdir(path):
+        return
+    if os.path.islink(path):
+        raise Refused("%s is a link: make it a directory with that file in it, and run this again." % path)
+    if os.path.exists(path):
+        aside = path + ".gbsup"
+        os.rename(path, aside)
+        os.mkdir(path)
+        os.rename(aside, os.path.join(path, "own.conf"))
+        made.append("directory of a file")
+        print("moved %s to %s/own.conf" % (path, path))
+    else:
+        os.mkdir(path)
+        made.append("directory")
+
+
+def setup_trees():
+    """Has Portage sync from the builder what it offers with its release."""
+    import shlex
+    import shutil
+
+    import portage
+
+    try:
+        release = fetch_json("release.json")
+    except Silent as silent:
+        raise Refused("%s does not answer: %s" % (URL, silent))
+    if release is None:
+        raise Refused("Nothing is published yet that repositories could be synced with: run this again when there is a release.")
+    problem = other_key(release)
+    if problem:
+        raise Refused(problem)
+    trees = release.get("trees") or {}
+    if not trees:
+        raise Refused("The builder offers no repositories with its release (publish.trees).")
+    if not shutil.which("git"):
+        raise Refused("Portage syncs these repositories with git, which is not here: emerge dev-vcs/git, and run this again.")
+    if KEY:
+        try:
+            import gemato.openpgp  # noqa: F401
+        except ImportError:
+            raise Refused("Portage verifies these repositories with gemato, which is not here: emerge app-portage/gemato, and run this again.")
+    base = trees_url()
+    known = portage.settings.repositories
+    made = made_for_trees()
+    recovered = not os.path.exists(os.path.join(ETC, "repos.conf")) and os.path.exists(os.path.join(ETC, "repos.conf.gbsup"))
+    if recovered:
+        os.rename(os.path.join(ETC, "repos.conf.gbsup"), os.path.join(ETC, "repos.conf"))
+    mine = [name for name in sorted(trees) if name in known.prepos and name != "DEFAULT"]
+    if not mine:
+        raise Refused("None of the repositories of the builder is configured here: %s" % clean(", ".join(sorted(trees))))
+    sections = []
+    for name in mine:
+        place, uri = known[name].location, base + name + ".git"
+        before = origin(place)
+        if before != uri:
+            if not any(what.split()[:2] == ["tree", name] for what in made):
+                made.append("tree %s %s" % (name, before or "-"))
+            clone(name, uri, place)
+        elif not mend(place, name):
+            clone(name, uri, place)
+        sections.append(REPOSITORY % {"name": name, "uri": uri} + (VERIFIED_TREE % key_file() if KEY else UNVERIFIED_TREE))
+    conf, hook, key = files_of_trees()
+    as_directory(made)
+    if KEY:
+        key.put(armor())
+    words = {"trees": base, "key": shlex.quote(key_file() if KEY else ""), "script": shlex.quote(os.path.abspath(SCRIPT))}
+    hook.put(HOOK % words)
+    conf.put("".join("%s%s\n" % (MADE, what) for what in made) + "\n".join(sections))
+    others = [clean(name) for name in sorted(trees) if name not in mine]
+    if others:
+        print("The builder also offers %s, not configured here." % ", ".join(others))
+    for name, why in sorted((release.get("withheld") or {}).items()):
+        if name in known.prepos:
+            print("The builder does not offer %s: %s. It is synced from where it was." % (clean(name), clean(why)))
+    return DONE
+
+
+def undo_trees():
+    """Takes that back. The files stay until the next sync, by which they become those of before."""
+    import shutil
+
+    made = made_for_trees()
+    removed = [own.remove() for own in files_of_trees()]
+    top = os.path.join(ETC, "repos.conf")
+    if "directory of a file" in made and os.listdir(top) == ["own.conf"]:
+        os.rename(os.path.join(top, "own.conf"), top + ".gbsup")
+        os.rmdir(top)
+        os.rename(top + ".gbsup", top)
+        print("moved %s/own.conf back to %s" % (top, top))
+    elif "directory" in made and not os.listdir(top):
+        os.rmdir(top)
+    hooks = os.path.join(ETC, "repo.postsync.d")
+    if removed[1] and not os.listdir(hooks):
+        os.rmdir(hooks)
+    import portage
+
+    for what in made:
+        words = what.split()
+        if words[0] != "tree" or words[1] not in portage.settings.repositories.prepos:
+            continue
+        name, before = words[1:3]
+        place = portage.settings.repositories[name].location
+        if not (origin(place) or "").endswith("/tree/%s.git" % name):
+            continue
+        if before == "-":
+            shutil.rmtree(os.path.join(place, ".git"))
+        else:
+            git(place, "remote", "set-url", "origin", before)
+        print("%s is synced from where it was before; until then its files stay as they are" % name)
+    return any(removed)
