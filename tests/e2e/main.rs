@@ -46,6 +46,7 @@ mod stuck;
 mod support;
 mod survival;
 mod sync;
+mod trees;
 mod verbs;
 mod verify;
 mod versions;

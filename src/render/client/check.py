@@ -130,6 +130,10 @@ def flags_that_differ(pkg, offered):
     return best or []
 
 
+# A repository that is synced from the builder, and is not what it offers now.
+BEHIND = "not that of the release (emaint sync -r %s brings it)"
+
+
 class Cause:
     """Something that is otherwise here than there."""
 
@@ -221,11 +225,9 @@ def tree_cause(pkg, offered, places):
     here, there = places.revision(pkg.repo), offered.revisions(pkg.repo)
     if here[0] and here[0] in there:
         return Cause("offer", "the same tree", "it is not offered")
-    made = offered.fact("repository-time", pkg.repo).get("value")
     if follows(places.settings, pkg.repo):
-        # Its commits have the times of releases.
-        made = published(offered.release)
-    return Cause("tree", age(here[1], made), pkg.repo)
+        return Cause("tree", BEHIND % pkg.repo, pkg.repo)
+    return Cause("tree", age(here[1], offered.fact("repository-time", pkg.repo).get("value")), pkg.repo)
 
 
 def age(here, there):
@@ -266,7 +268,7 @@ def machine_causes(offered, settings):
     for name in sorted(offered.release.get("trees") or {}):
         there = offered.commit(name)
         if there and follows(settings, name) and revision_of(settings.repositories[name].location)[0] != there:
-            yield Cause("tree", "not that of the release, which a sync brings: emaint sync -r %s" % name, name)
+            yield Cause("tree", BEHIND % name, name)
     for what, kind, name, here in (
         ("profile", "profile", "make.profile", profile_of(settings)),
         ("CHOST", "machine", "CHOST", settings.get("CHOST", "")),
@@ -498,11 +500,8 @@ def check(*args):
         seconds = offered.seconds_of(pkg)
         report.compile.append({"package": str(pkg.cpv), "why": words, "place": place, "seconds": seconds})
     if not report.silent:
-        trees = [cause.there for cause, _ in report.drift if cause.what == "tree"]
         for cause in machine_causes(offered, resolved.settings):
-            # By another tree there is more to say than that it is one.
-            if cause.what != "tree" or cause.there not in trees:
-                report.add(cause)
+            report.add(cause)
         there = offered.fact("profile", "make.profile").get("value")
         report.profile = there and there == profile_of(resolved.settings)
     print(report.as_json() if "--json" in args else report.text())
