@@ -358,13 +358,13 @@ pub(crate) struct Capture<'a> {
 }
 
 impl Sink for Capture<'_> {
+    /// As it came: what is read line by line elsewhere is cut where a line is very long.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.text.extend_from_slice(bytes);
         self.file.write_all(bytes)
     }
 
-    fn lines(&mut self, lines: &[u8]) {
-        self.text.extend_from_slice(lines);
-    }
+    fn lines(&mut self, _: &[u8]) {}
 }
 
 /// The answer of a command of Portage, for whoever has no job to run it in; nothing when it could not be started. `more` is
@@ -379,6 +379,22 @@ pub(crate) fn ask_here(more: &[String], command: &Command) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_as_long_as_it_is() {
+        let command = Command {
+            argv: [
+                "sh",
+                "-c",
+                "for n in 1 2 3; do head -c 100000 /dev/zero | tr '\\0' x; done; echo; echo end",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            env: Vec::new(),
+        };
+        let text = ask_here(&[], &command).unwrap();
+        assert_eq!((text.len(), text.iter().filter(|byte| **byte == b'\n').count()), (300_005, 2));
+    }
 
     #[derive(Default)]
     struct Memory {
