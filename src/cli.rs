@@ -248,7 +248,7 @@ client.sh explains what a client would compile. Piped, the columns are separated
         #[arg(long)]
         json: bool,
     },
-    /// List the clients that the builder knows, by what client.sh captures of them
+    /// List the clients that the builder knows, and what an update of each would compile
     Clients(ClientsArgs),
     /// The key that packages are signed with
     #[command(subcommand)]
@@ -292,6 +292,14 @@ Example:
         /// How long that may take, in seconds
         #[arg(long, default_value_t = 30)]
         timeout: u64,
+    },
+    /// Be the resolver of a client, without rights; whoever rehearses a release starts it
+    #[command(hide = true)]
+    Rehearse {
+        /// The only directory that it may write
+        place: PathBuf,
+        /// The ebuild repositories
+        trees: Vec<PathBuf>,
     },
     /// Read packages that come through standard input; whoever looks into them starts it
     #[command(hide = true)]

@@ -1,18 +1,33 @@
-//! What the server gives up before it answers anybody. Whoever took it over could read what it hands out anyway, and
-//! nothing else.
+//! What the server gives up before it answers anybody, and others that work on what strangers wrote. Whoever took the server over
+//! could read what it hands out anyway, and nothing else.
+
+pub(crate) mod filter;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
 
 /// Its user and its group, where it has the choice: nobody else's, and in no list of users.
 pub(crate) const USER: u32 = 65_533;
+/// The same for what works on what strangers wrote.
+pub(crate) const STRANGER: u32 = 65_532;
+
+/// What that may have: bytes of memory, seconds of processor time, bytes of a file, descriptors, and processes and threads.
+const BOUNDS: [(Resource, u64); 5] = [
+    (Resource::RLIMIT_AS, 4 << 30),
+    (Resource::RLIMIT_CPU, 1200),
+    (Resource::RLIMIT_FSIZE, 64 << 20),
+    (Resource::RLIMIT_NOFILE, 1024),
+    (Resource::RLIMIT_NPROC, 512),
+];
 
 /// The group of the build logs, which Portage lets nobody else read (acct-group/portage).
 const LOGS: u32 = 250;
@@ -57,7 +72,7 @@ fn give_up(releases: Option<BorrowedFd<'_>>, logs: &[BorrowedFd<'_>], files: u64
     limit(files)?;
     if geteuid().is_root() {
         let groups: &[Gid] = if logs.is_empty() { &[] } else { &[Gid::from_raw(LOGS)] };
-        drop_root(groups)?;
+        drop_root(USER, groups)?;
     }
     nix::sys::prctl::set_no_new_privs()?;
     // Neither is its memory read through /proc by others of its user, nor written to a file when it dies.
@@ -66,10 +81,54 @@ fn give_up(releases: Option<BorrowedFd<'_>>, logs: &[BorrowedFd<'_>], files: u64
     restrict(&places).map_err(io::Error::other)
 }
 
-/// Takes the user and the group of the server, and these groups besides, for good.
-fn drop_root(groups: &[Gid]) -> io::Result<()> {
+/// Gives up everything but this system and these repositories, to read and to start, and a directory of its own, to write: for a program
+/// that works on what strangers wrote. What is not there is left out.
+///
+/// # Errors
+/// When something could have been given up and was not: then the program must not be started.
+pub(crate) fn within(reads: &[PathBuf], works_in: &Path) -> io::Result<Held> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    for (what, most) in BOUNDS {
+        let (_, may) = getrlimit(what)?;
+        setrlimit(what, most.min(may), most.min(may))?;
+    }
+    if geteuid().is_root() {
+        drop_root(STRANGER, &[])?;
+    }
+    // Where the engine allows it: most do not, and the rest holds without it.
+    let apart = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC;
+    let _not_allowed = unshare(apart);
+    nix::sys::prctl::set_no_new_privs()?;
+    restrict_to(reads, works_in).map_err(io::Error::other)
+}
+
+fn restrict_to(reads: &[PathBuf], works_in: &Path) -> Result<Held, RulesetError> {
+    let all = AccessFs::from_all(LANDLOCK);
+    let run = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
+    let work = all & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
+    let mut ruleset = ruleset()?;
+    for path in reads {
+        let Ok(meta) = std::fs::metadata(path) else { continue };
+        let access = if meta.is_dir() {
+            run
+        } else if meta.is_file() {
+            run & AccessFs::from_file(LANDLOCK)
+        } else {
+            AccessFs::ReadFile | AccessFs::WriteFile
+        };
+        let Ok(path) = PathFd::new(path) else { continue };
+        ruleset = ruleset.add_rule(PathBeneath::new(path, access))?;
+    }
+    if let Ok(path) = PathFd::new(works_in) {
+        ruleset = ruleset.add_rule(PathBeneath::new(path, work))?;
+    }
+    enforce(ruleset)
+}
+
+/// Takes this user and the group of the same number, and these groups besides, for good.
+fn drop_root(user: u32, groups: &[Gid]) -> io::Result<()> {
     setgroups(groups)?;
-    let (user, group) = (Uid::from_raw(USER), Gid::from_raw(USER));
+    let (user, group) = (Uid::from_raw(user), Gid::from_raw(user));
     setresgid(group, group, group)?;
     setresuid(user, user, user)?;
     Ok(())
@@ -92,20 +151,30 @@ pub fn landlock(places: &[BorrowedFd<'_>]) -> Result<Held, RulesetError> {
     restrict(places)
 }
 
+/// What this program knows of landlock; an older kernel holds it to what it knows itself.
+const LANDLOCK: ABI = ABI::V6;
+
 fn restrict(places: &[BorrowedFd<'_>]) -> Result<Held, RulesetError> {
-    let abi = ABI::V6;
     let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
-    let mut ruleset = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(abi))?
-        .handle_access(AccessNet::from_all(abi))?
-        .scope(Scope::from_all(abi))?
-        .create()?;
+    let mut ruleset = ruleset()?;
     for place in places {
         ruleset = ruleset.add_rule(PathBeneath::new(place, read))?;
     }
-    let status = ruleset.restrict_self()?;
-    Ok(match status.ruleset {
+    enforce(ruleset)
+}
+
+/// Refuses everything.
+fn ruleset() -> Result<RulesetCreated, RulesetError> {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(LANDLOCK))?
+        .handle_access(AccessNet::from_all(LANDLOCK))?
+        .scope(Scope::from_all(LANDLOCK))?
+        .create()
+}
+
+fn enforce(ruleset: RulesetCreated) -> Result<Held, RulesetError> {
+    Ok(match ruleset.restrict_self()?.ruleset {
         RulesetStatus::FullyEnforced => Held::Fully,
         RulesetStatus::PartiallyEnforced => Held::Partly,
         RulesetStatus::NotEnforced => Held::ByUserOnly,

@@ -17,7 +17,8 @@ Examples:
   gbsup clients laptop
   gbsup clients remove laptop
 
-A client is known by its configuration and by what is installed there. Piped, the columns are separated by tabs."
+Portage itself says what each client would do with a release, when the client is added and after each publication: by the
+configuration of the client and what is installed there, without network and rights. Piped, the columns are separated by tabs."
 )]
 pub struct ClientsArgs {
     /// Show all that is known of this client

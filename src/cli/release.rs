@@ -36,7 +36,7 @@ Examples:
 
 Without a name it goes back to the one before the current release. It becomes a new release of the same
 files, since Portage takes no index that is older than the one it has. It works at once, also while
-something is built; the next cycle that is done publishes again what is new. If clients trust another key by now,
+something is built, but for what it says before of each client that is known (gbsup clients): that takes a minute at most; the next cycle that is done publishes again what is new. If clients trust another key by now,
 the packages are signed with that.")]
 pub struct RollbackArgs {
     /// The release to go back to

@@ -3,22 +3,41 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::answer::{json, print};
-use super::error::Error;
+use super::error::{DEADLINE, Error};
 use super::socket::Supervisor;
 use super::terminal;
+use crate::binhost::release::Releases;
 use crate::cli::{ClientsArgs, ClientsVerb, Exit};
+use crate::config::{self, Config};
+use crate::decide::clients::sentence;
+use crate::host::clients::{LIMIT, rehearse};
+use crate::host::process::Handle;
 use crate::model::client::{Client, Name};
+use crate::model::release::Id;
 use crate::portage::files::capture::{self, LONGEST};
 use crate::render;
 use crate::volume::clients;
 
+/// So long a rollback waits to hear what its clients would do.
+const HASTE: Duration = Duration::from_mins(1);
+
 pub(super) fn run(supervisor: &Supervisor, args: ClientsArgs) -> Result<Exit, Error> {
     let volume = supervisor.volume().0;
     match (args.verb, args.name) {
-        (Some(ClientsVerb::Add { name, file, json }), _) => add(&volume, &name, &file, json),
-        (Some(ClientsVerb::Remove { name, dry_run }), _) => remove(&volume, &name, dry_run),
+        (Some(ClientsVerb::Add { name, file, json }), _) => {
+            let added = add(&volume, &name, &file, json);
+            // Whoever looks at the status sees it, and so the builder does.
+            drop(supervisor.status(DEADLINE));
+            added
+        }
+        (Some(ClientsVerb::Remove { name, dry_run }), _) => {
+            let removed = remove(&volume, &name, dry_run);
+            drop(supervisor.status(DEADLINE));
+            removed
+        }
         (None, Some(name)) => {
             let client = known(&volume, &name)?;
             print(if args.json { json(&client)? } else { render::client(&client, terminal::look()) })
@@ -46,11 +65,38 @@ fn add(volume: &Path, name: &Name, file: &Path, as_json: bool) -> Result<Exit, E
     let replaced = clients::add(volume, name, &bytes).map_err(|error| {
         Error::Failed(format!("the capture cannot be kept in {}/clients: {error}", volume.display()))
     })?;
-    let client = known(volume, name)?;
-    if as_json {
-        return print(json(&client)?);
+    if !as_json {
+        print(render::client_added(name, &capture, replaced))?;
     }
-    print(render::client_added(name, &capture, replaced))
+    let client = rehearsed(volume, known(volume, name)?)?;
+    print(if as_json { json(&client)? } else { render::client_in_short(&client) })
+}
+
+/// The client with how the release on offer fits it, which is on the volume from then on. Before the first release nothing is known.
+fn rehearsed(volume: &Path, client: Client) -> Result<Client, Error> {
+    let Some(release) = Releases::on(volume).current() else { return Ok(client) };
+    let Some(fit) = rehearse(&config::load()?, volume, &client.name, release, &Handle::default(), LIMIT)
+    else {
+        return Ok(client);
+    };
+    clients::keep(volume, &client.name, &fit).map_err(|error| {
+        Error::Failed(format!("what was found of {} cannot be kept: {error}", client.name))
+    })?;
+    Ok(Client { fit: Some(fit), ..client })
+}
+
+/// What each client would do with a release, a line each; for whoever is about to go back to it, and does not want to wait long.
+pub(super) fn beforehand(volume: &Path, release: Id, config: &Config) -> Vec<String> {
+    let until = Instant::now() + HASTE;
+    let rehearse = |client: Client| {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Some(format!("{}: not rehearsed, the others took too long", client.name));
+        }
+        let fit = rehearse(config, volume, &client.name, release, &Handle::default(), left)?;
+        Some(sentence(&client.name, &fit))
+    };
+    clients::all(volume).into_iter().filter_map(rehearse).collect()
 }
 
 /// All of a capture, and a byte more of what is too long.

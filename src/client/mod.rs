@@ -70,6 +70,9 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Clients(args) => clients::run(&supervisor, args),
         Verb::ClientConfig(args) => client_config::run(args),
         Verb::Notify { .. } => notify::test(&supervisor),
+        Verb::Rehearse { place, trees } => {
+            Err(Error::Failed(crate::host::clients::confined(&place, &trees).to_string()))
+        }
         Verb::Examine => {
             examine::run().map(|()| Exit::Done).map_err(|error| Error::Failed(error.to_string()))
         }

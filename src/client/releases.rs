@@ -58,10 +58,17 @@ struct Answer {
 
 pub(super) fn rollback(supervisor: &Supervisor, args: &RollbackArgs) -> Result<Exit, Error> {
     let volume = supervisor.volume().0;
-    let before = Releases::on(&volume).offered();
+    let releases = Releases::on(&volume);
+    let before = releases.offered();
+    let config = config::load()?;
+    if let Some(target) = args.to.or_else(|| releases.older()).filter(|_| !args.json) {
+        for line in super::clients::beforehand(&volume, target, &config) {
+            let _ = writeln!(io::stderr(), "with what release {target} offered, {}", render::clean(&line));
+        }
+    }
     let now = Timestamp::now();
     // Most releases need no key to be offered again, so one that cannot be used stops nothing yet.
-    let signatory = signing::present(&config::load()?, now);
+    let signatory = signing::present(&config, now);
     let signs = signatory.as_ref().ok().and_then(Option::as_ref);
     let rolled = release::roll_back(&volume, args.to, signs, args.unsigned, now);
     let (place_of, published) = match (rolled, &signatory) {

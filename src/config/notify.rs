@@ -14,7 +14,7 @@ words!(News);
 
 /// What people are told unless the configuration says otherwise.
 pub(super) const EVENTS: &[News] =
-    &[News::Paused, News::Recovered, News::Stale, News::Crashed, News::Attention];
+    &[News::Paused, News::Recovered, News::Stale, News::Crashed, News::Attention, News::Drift];
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub enum News {
     Published,
     /// Something waits for a person that stops nothing.
     Attention,
+    /// A client would compile what it would not have compiled before.
+    Drift,
     /// Somebody tries whether messages arrive. Not one of the words of `notify.events`.
     #[serde(skip_deserializing)]
     Test,
@@ -166,7 +168,7 @@ name = \"\"
                 "f:2: [notify] webhook: expected a URL: it does not begin with https:// or http://",
                 "f:3: [notify] heartbeat: expected a URL in quotes",
                 "f:4: [notify] command: expected a list in brackets, found \"mail root\"",
-                "f:5: [notify] events: expected \"paused\" or \"recovered\" or \"stale\" or \"crashed\" or \"finished\" or \"published\" or \"attention\", found \"loud\"",
+                "f:5: [notify] events: expected \"paused\" or \"recovered\" or \"stale\" or \"crashed\" or \"finished\" or \"published\" or \"attention\" or \"drift\", found \"loud\"",
                 "f:6: [notify] webhook_format: expected \"auto\" or \"ntfy\" or \"slack\" or \"discord\" or \"json\", found \"irc\"",
                 "f:7: [notify] cooldown: expected a duration from 0s to 24h, found \"2 days\"",
                 "f:8: [notify] timeout: expected a duration from 1s to 10m, found \"0s\"",

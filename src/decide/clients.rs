@@ -1,10 +1,18 @@
-//! What is said of how a release fits a client, and whether that got worse.
+//! What is said of how a release fits a client, whether that got worse, and what the builder would need to build it all.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::model::client::{Compiled, Fit, Name};
+use serde::Deserialize;
+
+use crate::model::client::{Compiled, Fit, Line, Name};
+use crate::model::release::Id;
+use crate::model::state::{Phase, State, Volume};
 use crate::model::status::in_words;
+use crate::portage::names::cpv::Cpv;
+
+/// Bytes of a reason or a place that a client may have: it is the business of strangers.
+const LONGEST: usize = 400;
 
 /// One line about a client: `laptop: 209 from the release, 2 compiled (x11-misc/foo: USE -bar in package.use/x:1; 1 more), 3 h there`.
 /// The time is what the packages take on the builder.
@@ -52,6 +60,138 @@ pub fn is_worse(before: &Fit, now: &Fit) -> bool {
     before.problem.is_none() && now.compile.iter().any(|one| !known.contains(one.package.cp()))
 }
 
+/// What of the clients is to be found out now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rehearsal {
+    /// How this release fits each of them that was not rehearsed with it.
+    Of(Id),
+    /// Nothing is, and what is under way is to stop: a step is at work, or nothing is offered.
+    NotNow,
+}
+
+/// Looks at the state. Nothing that was asked for waits for a rehearsal.
+pub(crate) fn wanted(state: &State) -> Rehearsal {
+    let rests = matches!(state.durable.phase, Phase::Waiting(_) | Phase::Paused(_))
+        && state.live.volume == Volume::Ours
+        && state.live.job.is_none()
+        && !state.live.stopping;
+    match &state.durable.release {
+        Some(release) if rests => Rehearsal::Of(release.id),
+        _ => Rehearsal::NotNow,
+    }
+}
+
+/// The line in which the resolver's process answers.
+const ANSWER: &[u8] = b"gbsup rehearsal: ";
+
+/// What the resolver's process says; see `render/client/rehearse.py`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Said {
+    binary: u64,
+    compile: Vec<SaidOfOne>,
+    #[serde(default)]
+    drift: Vec<String>,
+    problem: Option<String>,
+    /// Versions whose dependencies nobody has asked their ebuilds for.
+    #[serde(default)]
+    pub(crate) unread: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SaidOfOne {
+    package: String,
+    why: String,
+    place: Option<String>,
+    seconds: Option<u64>,
+    #[serde(default)]
+    causes: Vec<Cause>,
+}
+
+/// Something that is otherwise on the client.
+#[derive(Debug, Deserialize)]
+struct Cause {
+    what: String,
+    here: String,
+}
+
+/// The answer among all that a process printed; nothing when there is none.
+pub(crate) fn said(text: &[u8]) -> Option<Said> {
+    let line = text.rsplit(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(ANSWER))?;
+    serde_json::from_slice(line).ok()
+}
+
+/// What is left of a fit when everything is in it that a client may say: short texts of one line, packages that have names.
+/// `release` and `rehearsed` are for the caller to say.
+pub(crate) fn understood(said: Said) -> (u64, Vec<Compiled>, Vec<String>, Option<String>) {
+    let compile = said.compile.into_iter().filter_map(|one| {
+        let package = Cpv::parse(one.package.as_bytes())?;
+        let mut add: Vec<Line> = lines(&package, &one.causes);
+        add.sort();
+        add.dedup();
+        Some(Compiled {
+            why: short(&one.why),
+            place: one.place.as_deref().map(short),
+            // Longer than any build: it is no time.
+            seconds: one.seconds.filter(|seconds| *seconds < 1 << 32),
+            package,
+            add,
+        })
+    });
+    let drift = said.drift.iter().map(|sentence| short(sentence)).collect();
+    (said.binary, compile.collect(), drift, said.problem.as_deref().map(short))
+}
+
+/// What to write on the builder so that it builds this.
+fn lines(package: &Cpv, causes: &[Cause]) -> Vec<Line> {
+    let line = |file: &str, line: String| Line { file: format!("/etc/portage/{file}"), line };
+    let flags: Vec<&str> =
+        causes.iter().filter(|cause| cause.what == "USE").map(|cause| cause.here.as_str()).collect();
+    let mut lines = Vec::new();
+    if !flags.is_empty() && flags.iter().all(|flag| is_flag(flag)) {
+        lines.push(line("package.use", format!("{} {}", package.cp(), flags.join(" "))));
+    }
+    for cause in causes {
+        match cause.what.as_str() {
+            "keywords" => {
+                let keyword = cause.here.split(' ').next().unwrap_or_default();
+                if is_keyword(keyword) {
+                    lines.push(line("package.accept_keywords", format!("{} {keyword}", package.atom())));
+                }
+            }
+            "unmask" => lines.push(line("package.unmask", package.atom())),
+            "world" => {
+                lines.push(Line { file: "/var/lib/portage/world".to_owned(), line: package.cp().to_owned() });
+            }
+            _ => {}
+        }
+    }
+    lines
+}
+
+/// A flag of USE as it is wanted: `bar`, `-bar`.
+fn is_flag(word: &str) -> bool {
+    let flag = word.strip_prefix('-').unwrap_or(word);
+    flag.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && flag.bytes().all(|b| b.is_ascii_alphanumeric() || b"+_@-".contains(&b))
+}
+
+/// `~amd64`, `**`
+fn is_keyword(word: &str) -> bool {
+    let bare = word.strip_prefix('~').unwrap_or(word);
+    matches!(word, "**" | "~*" | "*")
+        || (!bare.is_empty() && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)))
+}
+
+/// One line, and no longer than a sentence.
+pub(crate) fn short(text: &str) -> String {
+    let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    if text.len() <= LONGEST {
+        return text;
+    }
+    format!("{}...", &text[..text.floor_char_boundary(LONGEST)])
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
@@ -59,9 +199,11 @@ mod tests {
     use super::*;
 
     fn fit(compile: &str) -> Fit {
-        let compile = serde_json::from_str(&format!("[{compile}]")).unwrap();
+        let said: Said =
+            serde_json::from_str(&format!(r#"{{"binary": 209, "compile": [{compile}], "problem": null}}"#))
+                .unwrap();
+        let (binary, compile, drift, problem) = understood(said);
         let (schema, release) = (Fit::SCHEMA, "2026-11-28.1".parse().unwrap());
-        let (binary, drift, problem) = (209, Vec::new(), None);
         Fit { schema, release, rehearsed: Timestamp::UNIX_EPOCH, binary, compile, drift, problem }
     }
 
@@ -69,9 +211,10 @@ mod tests {
         sentence(&"laptop".parse().unwrap(), fit)
     }
 
-    const FOO: &str =
-        r#"{"package": "x11-misc/foo-1.2", "why": "USE -bar", "place": "package.use/x:1", "seconds": 11000}"#;
-    const ZIG: &str = r#"{"package": "dev-lang/zig-2", "why": "~amd64 is only accepted here", "place": null, "seconds": null}"#;
+    const FOO: &str = r#"{"package": "x11-misc/foo-1.2", "why": "USE -bar", "place": "package.use/x:1", "seconds": 11000,
+        "causes": [{"what": "USE", "here": "-bar"}]}"#;
+    const ZIG: &str = r#"{"package": "dev-lang/zig-2", "why": "~amd64 is only accepted here", "place": null, "seconds": null,
+        "causes": [{"what": "keywords", "here": "~amd64 for dev-lang/zig"}]}"#;
 
     #[test]
     fn a_client_is_one_line() {
@@ -110,5 +253,69 @@ mod tests {
         ] {
             assert_eq!(is_worse(before, now), worse, "{} -> {}", said(before), said(now));
         }
+    }
+
+    #[test]
+    fn the_builder_is_told_the_line_to_add() {
+        let of = |causes: &str| {
+            let one = format!(
+                r#"{{"package": "a/b-1", "why": "", "place": null, "seconds": null, "causes": {causes}}}"#
+            );
+            let fit = fit(&one);
+            fit.compile[0].add.iter().map(|line| format!("{}: {}", line.file, line.line)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of(r#"[{"what": "USE", "here": "x"}, {"what": "USE", "here": "-y_z"}]"#),
+            ["/etc/portage/package.use: a/b x -y_z"]
+        );
+        assert_eq!(
+            of(r#"[{"what": "keywords", "here": "~amd64 for a/b"}]"#),
+            ["/etc/portage/package.accept_keywords: =a/b-1 ~amd64"]
+        );
+        assert_eq!(of(r#"[{"what": "world", "here": "a/b"}]"#), ["/var/lib/portage/world: a/b"]);
+        assert_eq!(of(r#"[{"what": "unmask", "here": "a/b"}]"#), ["/etc/portage/package.unmask: =a/b-1"]);
+        // What a builder cannot change, and what is made to be pasted by somebody careless.
+        for none in [
+            r#"[{"what": "tree", "here": "2 d newer"}]"#,
+            r#"[{"what": "USE", "here": "x\n*/* evil"}]"#,
+            r#"[{"what": "USE", "here": "$(id)"}]"#,
+            r#"[{"what": "keywords", "here": "\n*/* for a/b"}]"#,
+        ] {
+            assert_eq!(of(none), [""; 0], "{none}");
+        }
+    }
+
+    #[test]
+    fn a_client_waits_for_everything_else() {
+        let now = crate::model::Now { mono: Duration::ZERO, wall: Timestamp::UNIX_EPOCH };
+        let mut state = State::new(crate::config::Config::default(), now);
+        state.live.volume = Volume::Ours;
+        state.durable.phase = Phase::Waiting(None);
+        assert_eq!(wanted(&state), Rehearsal::NotNow, "nothing is offered");
+        let id: Id = "2026-11-28.1".parse().unwrap();
+        state.durable.release = Some(crate::model::release::Current {
+            id,
+            packages: 1,
+            published: Timestamp::UNIX_EPOCH,
+            again: None,
+        });
+        assert_eq!(wanted(&state), Rehearsal::Of(id));
+        state.durable.phase = Phase::Running(crate::model::Step::Sync);
+        assert_eq!(wanted(&state), Rehearsal::NotNow);
+        state.durable.phase = Phase::Waiting(None);
+        state.live.stopping = true;
+        assert_eq!(wanted(&state), Rehearsal::NotNow);
+    }
+
+    #[test]
+    fn what_a_client_says_is_short_and_of_one_line() {
+        let long = "y".repeat(5000);
+        let hostile = format!(
+            r#"{{"package": "a/b-1", "why": "x\n\u001b[2J{long}", "place": "a\tb", "seconds": 99999999999}}, {{"package": "../x", "why": "", "place": null, "seconds": 1}}"#
+        );
+        let fit = fit(&hostile);
+        let [one] = fit.compile.as_slice() else { panic!("{fit:?}") };
+        assert!(one.why.starts_with("x [2Jyyy") && one.why.len() < 500, "{}", one.why);
+        assert_eq!((one.place.as_deref(), one.seconds), (Some("a b"), None));
     }
 }

@@ -258,6 +258,28 @@ pub(crate) fn crash(name: &str, status: &Status) -> Note {
     }
 }
 
+/// Clients would compile more than before.
+pub(crate) fn drift(name: &str, worse: &[String], status: &Status) -> Note {
+    let client = |line: &String| line.split(':').next().unwrap_or_default().to_owned();
+    let clients: BTreeSet<String> = worse.iter().map(client).collect();
+    let whom = match clients.len() {
+        1 => clients.into_iter().collect(),
+        number => format!("{number} clients"),
+    };
+    let text = list("After an update they would compile:", worse.iter().map(String::as_str).collect());
+    let headline = status.headline.split_once(": ").map_or(status.headline.as_str(), |(_, rest)| rest);
+    Note {
+        kind: News::Drift,
+        urgency: Urgency::Low,
+        title: cut(&format!("{name}: {whom} would compile more"), TITLE).into_owned(),
+        text: cut(
+            &format!("{text}Why, and what the builder would need: gbsup clients NAME\n{headline}"),
+            TEXT,
+        )
+        .into_owned(),
+    }
+}
+
 fn is_new(wrong: &Wrong, known: &Notices) -> bool {
     wrong.keys().any(|key| !known.wrong.contains_key(key))
 }

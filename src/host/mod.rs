@@ -2,6 +2,7 @@
 //! does without a supervisor stand on it.
 
 pub(crate) mod build;
+pub(crate) mod clients;
 pub(crate) mod configuration;
 pub(crate) mod console;
 pub(crate) mod delivery;

@@ -170,6 +170,7 @@ impl Degraded {
             remedies: Vec::new(),
             warnings: Vec::new(),
             restarts: 0,
+            clients: Vec::new(),
         }
     }
 }

@@ -109,6 +109,13 @@ pub struct Line {
     pub line: String,
 }
 
+impl Client {
+    /// Whether nobody knows yet how this release fits it.
+    pub(crate) fn is_due(&self, release: Id) -> bool {
+        self.fit.as_ref().is_none_or(|fit| fit.release != release)
+    }
+}
+
 impl Fit {
     /// The version of the format.
     pub const SCHEMA: u32 = 1;

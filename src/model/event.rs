@@ -194,6 +194,13 @@ pub enum Event {
         /// Why it did not arrive.
         problem: Option<String>,
     },
+    /// The clients were looked at, or rehearsed.
+    Rehearsed {
+        /// All that there are.
+        clients: Vec<super::client::Client>,
+        /// One sentence for each that would compile more than before.
+        worse: Vec<String>,
+    },
     /// Something an operator should know began (a sentence) or ended (nothing).
     Warning {
         /// Which, so that it can end.

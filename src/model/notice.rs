@@ -72,6 +72,8 @@ pub struct Notices {
     pub told: Wrong,
     /// The supervisor died, and nobody was told yet.
     pub crashed: bool,
+    /// What clients would compile that they would not have compiled before, and nobody was told yet.
+    pub drift: Vec<String>,
     /// The newest cycle whose end was looked at.
     pub cycle: u64,
     /// The release that people know of.

@@ -204,6 +204,25 @@ pub struct ReleaseInfo {
     pub again: Option<String>,
 }
 
+/// A client that the builder knows, and what an update of it would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientInfo {
+    /// What it is called.
+    pub name: String,
+    /// The release that it was rehearsed with; absent before that, and then nothing else is known.
+    pub release: Option<String>,
+    /// How many packages it would install as they are offered.
+    pub binary: u64,
+    /// How many it would compile.
+    pub compiled: u64,
+    /// How long those take here, in seconds, as far as that is known.
+    pub seconds: Option<u64>,
+    /// Why nobody knows; absent when it is known.
+    pub problem: Option<String>,
+    /// All of that in one sentence.
+    pub text: String,
+}
+
 /// A package that failed, and is not built again until something that goes into it changes or a person asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StillFailing {
@@ -295,6 +314,17 @@ pub struct Status {
     /// How often the supervisor was started again since the container began.
     #[serde(default)]
     pub restarts: u32,
+    /// The clients that are known.
+    #[serde(default)]
+    pub clients: Vec<ClientInfo>,
+}
+
+impl Status {
+    /// The same as it is handed out to whoever asks over the network: how others are configured is none of their business.
+    #[must_use]
+    pub(crate) fn for_all(self) -> Self {
+        Self { clients: Vec::new(), ..self }
+    }
 }
 
 /// A duration as people say it: `41 s`, `12 min`, `2 h 10 min`, `3 d 4 h`.

@@ -61,6 +61,14 @@ const PYTHON: &[&str] = &[
     include_str!("client/main.py"),
 ];
 const KEY: &str = include_str!("client-key.sh");
+/// The same for a release that is rehearsed as a client: it is explained there in the words of `check`.
+const REHEARSAL: &[&str] = &[
+    include_str!("client/start.py"),
+    command::FACTS,
+    include_str!("client/places.py"),
+    include_str!("client/check.py"),
+    include_str!("client/rehearse.py"),
+];
 
 /// The script.
 pub(crate) fn script(setup: &Setup) -> String {
@@ -87,6 +95,13 @@ pub(crate) fn script(setup: &Setup) -> String {
         .replace("@TRUST@", trust.trim())
 }
 
+/// The Python that rehearses a release as a client; see `host/clients.rs`. Its arguments: the script's name, and what the
+/// kernel is told.
+pub(crate) fn rehearsal() -> String {
+    let script = REHEARSAL.join("\n\n").replace("@VERSION@", crate::VERSION).replace("@KEY@", "None");
+    ["@URL@", "@TRUST@"].iter().fold(script, |script, part| script.replace(part, ""))
+}
+
 /// Whether nothing of a key ends the quotes that it is put between. No key that gpg writes does.
 fn is_harmless(key: &Key) -> bool {
     let in_armor = |c: char| c.is_ascii_alphanumeric() || "+/=-:.,() \n".contains(c);
@@ -107,6 +122,15 @@ mod tests {
 
     fn of(signing: Signing) -> String {
         script(&Setup { url: "http://b:8080/binpkgs".into(), origin: Origin::Guessed, signing })
+    }
+
+    #[test]
+    fn nothing_is_left_open_in_a_rehearsal() {
+        let script = rehearsal();
+        assert!(
+            !script.contains("@KEY@") && !script.contains("@URL@") && script.contains("\nKEY = None\n"),
+            "{script}"
+        );
     }
 
     #[test]

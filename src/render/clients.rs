@@ -121,6 +121,17 @@ pub fn client_added(name: &Name, capture: &Capture, replaced: bool) -> String {
     format!("{name} {known}: {packages} installed, profile {profile}\n")
 }
 
+/// What is said of it then.
+#[must_use]
+pub fn client_in_short(client: &Client) -> String {
+    match &client.fit {
+        Some(fit) => format!("{}\n", clean(&sentence(&client.name, fit))),
+        None => {
+            format!("{}: nothing is published yet; it is rehearsed with the first release\n", client.name)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -126,6 +126,7 @@ fn tag(kind: News) -> &'static str {
         News::Crashed => "boom",
         News::Finished | News::Published => "package",
         News::Attention => "bell",
+        News::Drift => "hammer",
         News::Test => "wave",
     }
 }

@@ -35,7 +35,7 @@ mod table;
 mod verified;
 
 pub use audit::audited;
-pub use clients::{client, client_added, clients};
+pub use clients::{client, client_added, client_in_short, clients};
 pub use compare::differences;
 pub use elog::elog;
 pub use fingerprint::fingerprint;

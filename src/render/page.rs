@@ -81,6 +81,8 @@ fn page_with(status: &Status, look: Look, room: Room) -> String {
     page.gap();
     circumstances(&mut page, status);
     page.gap();
+    clients(&mut page, status);
+    page.gap();
     changes(&mut page, &status.changes);
     sentences(&mut page, "remedy", &status.remedies);
     sentences(&mut page, "warning", &status.warnings);
@@ -221,6 +223,21 @@ fn sentences(page: &mut Layout, label: &str, sentences: &[String]) {
     if sentences.len() > SHOWN_SENTENCES {
         let more = format!("and {} more: gbsup status --json", sentences.len() - SHOWN_SENTENCES);
         page.row("", LABEL, &[plain(more)]);
+    }
+}
+
+/// What each client would compile.
+fn clients(page: &mut Layout, status: &Status) {
+    for client in status.clients.iter().take(SHOWN_SENTENCES) {
+        let style = if client.compiled > 0 || client.problem.is_some() { CAREFUL } else { LABEL };
+        page.row("client", style, &[plain(cut(&clean(&client.text), LONGEST).into_owned())]);
+    }
+    if status.clients.len() > SHOWN_SENTENCES {
+        page.row(
+            "",
+            LABEL,
+            &[plain(format!("and {} more: gbsup clients", status.clients.len() - SHOWN_SENTENCES))],
+        );
     }
 }
 

@@ -52,6 +52,7 @@ fn status(state: Mode, step: &str, headline: &str) -> Status {
         remedies: Vec::new(),
         warnings: Vec::new(),
         restarts: 0,
+        clients: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ mod keeping;
 mod perform;
 mod pulse;
 mod queue;
+mod rehearsing;
 #[cfg(test)]
 mod released_tests;
 mod serving;
@@ -49,6 +50,7 @@ use announce::announce;
 use keeping::{Done, Keeping, Kept, Order};
 use perform::Performer;
 use queue::Effects;
+use rehearsing::Rehearsing;
 use serving::Serving;
 use signals::{Meaning, Signals};
 use socket::Asked;
@@ -151,6 +153,7 @@ struct Supervisor {
     serving: Serving,
     telling: Telling,
     keeping: Keeping,
+    rehearsing: Rehearsing,
     eyes: Eyes,
     effects: Effects,
     viewers: Viewers,
@@ -207,6 +210,7 @@ impl Supervisor {
             performer: Performer::new(console.clone(), events.clone()),
             console,
             keeping,
+            rehearsing: Rehearsing::default(),
             eyes: Eyes::start()?,
             effects: Effects::default(),
             viewers: Viewers::default(),
@@ -249,6 +253,7 @@ impl Supervisor {
                 self.leave(inputs).await;
                 return code;
             }
+            self.rehearsing.look(&self.state, &self.events);
             self.tell_changes();
         }
     }

@@ -285,7 +285,7 @@ impl Teller {
 
     fn send(&mut self, news: News) -> io::Result<()> {
         if let Some(status) = news.status {
-            self.line(&Told::Status { status: Box::new(Arc::unwrap_or_clone(status)) })?;
+            self.line(&Told::Status { status: Box::new(Arc::unwrap_or_clone(status).for_all()) })?;
         }
         if let Some(left) = news.left {
             self.line(&Told::Left { left: Arc::unwrap_or_clone(left) })?;

@@ -10,11 +10,13 @@ use tokio::sync::mpsc::UnboundedSender;
 use tracing::{info, warn};
 
 use super::Supervisor;
+use super::rehearsing;
 use super::viewers::Viewer;
 use crate::config::{self, Config};
 use crate::decide::view;
 use crate::host::{live, locks};
 use crate::model::Event;
+use crate::model::client::Client;
 use crate::model::job::Job;
 use crate::model::release::Id;
 use crate::model::request::Reply;
@@ -36,6 +38,7 @@ struct Glance {
     job: Option<Job>,
     leader: Option<i32>,
     other_portage: bool,
+    clients: Vec<Client>,
 }
 
 impl Glance {
@@ -43,6 +46,7 @@ impl Glance {
     fn look(self) -> Vec<Event> {
         let mut events = vec![Event::Volume(volume::look(&self.volume))];
         events.extend(publish::offered(&self.volume, self.release));
+        events.extend(rehearsing::others(&self.volume, &self.clients));
         if let Some(job) = self.job.as_ref().filter(|job| !job.packages.is_empty()) {
             events.push(Event::Live(live::jobs(job)));
         }
@@ -79,6 +83,7 @@ impl Supervisor {
             job: live.job.clone(),
             leader: self.performer.leads(),
             other_portage: live.warnings.contains_key(repair::OTHER_PORTAGE),
+            clients: live.clients.clone(),
         };
         let sights = self.sights.clone();
         self.eyes.give(move || drop(sights.send(glance.look())));

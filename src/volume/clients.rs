@@ -8,13 +8,15 @@
 //! Each is a file that is replaced as a whole. All of it is root's alone: a configuration is the business of its owner.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::replace;
 use crate::model::client::{Client, Fit, Name};
+use crate::portage::files::capture::{self, LONGEST};
 
 /// The directory of the clients on a volume.
 const CLIENTS: &str = "clients";
@@ -49,7 +51,7 @@ fn fit(place: &Path) -> Option<Fit> {
 }
 
 /// Keeps a capture, in the place of the one of that name; whether there was one. `bytes` are what
-/// [`read`](crate::portage::files::capture::read) took. At any instant there is one or the other, and nothing is known of how a release fits it.
+/// [`capture::read`] took. At any instant there is one or the other, and nothing is known of how a release fits it.
 pub(crate) fn add(volume: &Path, name: &Name, bytes: &[u8]) -> io::Result<bool> {
     let place = place(volume, name);
     let mut private = DirBuilder::new();
@@ -75,6 +77,18 @@ pub(crate) fn add(volume: &Path, name: &Name, bytes: &[u8]) -> io::Result<bool> 
         drop(fs::remove_dir(&place));
     }
     written.map(|()| was_there)
+}
+
+/// What a client is configured by.
+pub(crate) fn capture(volume: &Path, name: &Name) -> io::Result<capture::Capture> {
+    let mut bytes = Vec::new();
+    File::open(place(volume, name).join(CAPTURE))?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    capture::read(&bytes).map_err(|refused| io::Error::new(io::ErrorKind::InvalidData, refused.to_string()))
+}
+
+/// Writes down how a release fits a client, as long as that is there.
+pub(crate) fn keep(volume: &Path, name: &Name, fit: &Fit) -> io::Result<()> {
+    replace(&place(volume, name).join(FIT), fit)
 }
 
 /// Forgets a client; whether there was one. It is gone as a whole or not at all: what a kill leaves has no name.
@@ -118,7 +132,7 @@ mod tests {
             drift: Vec::new(),
             problem: None,
         };
-        crate::volume::replace(&volume.join("clients/laptop/fit.json"), &fit).unwrap();
+        keep(volume, &name, &fit).unwrap();
         fs::write(volume.join("clients/stray"), "").unwrap();
         fs::create_dir(volume.join("clients/.old-x")).unwrap();
         let [client] = all(volume).try_into().unwrap();
@@ -126,6 +140,7 @@ mod tests {
         assert!(add(volume, &name, b"second").unwrap());
         assert_eq!(fs::read(volume.join("clients/laptop/capture.tar")).unwrap(), b"second");
         assert_eq!(one(volume, name.clone()).unwrap().fit, None);
+        assert!(capture(volume, &name).is_err());
         assert!(remove(volume, &name).unwrap() && all(volume).is_empty());
     }
 }

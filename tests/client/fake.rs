@@ -178,6 +178,7 @@ pub(crate) fn status(state: Mode, headline: &str) -> Status {
         remedies: Vec::new(),
         warnings: Vec::new(),
         restarts: 0,
+        clients: Vec::new(),
     }
 }
 

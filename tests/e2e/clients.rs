@@ -13,12 +13,12 @@ const STATE: &str = "cd /etc/portage && find . /root/dotfile -path ./gnupg -prun
                      gpg --homedir gnupg --export-ownertrust | grep -v '^#'; fi";
 
 /// The script as the server offers it.
-fn offered(client: &Client) -> String {
+pub(crate) fn offered(client: &Client) -> String {
     client.sh("python3 -c 'import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:8080/client.sh\").read().decode(), end=\"\")'")
 }
 
 /// Runs the script as a file of the client.
-fn run(client: &Client, script: &str, verb: &str) -> Ran {
+pub(crate) fn run(client: &Client, script: &str, verb: &str) -> Ran {
     client.sh(&format!("cat >/root/client.sh <<'END OF SCRIPT'\n{script}END OF SCRIPT"));
     client.try_sh(&format!("cd /tmp && sh /root/client.sh {verb} 2>&1"))
 }
@@ -252,8 +252,46 @@ fn client_with_flags(builder: &Builder, older: bool) -> Client {
     client
 }
 
-/// The verdict of `check` is what emerge then does, package for package.
-fn assert_judged(client: &Client, script: &str, kind: &Kind) {
+/// Kinds by what is nowhere but on the client, so that a builder cannot know of it: a tree, a repository, a network.
+const UNKNOWABLE: [&str; 4] = ["a newer tree", "a mask", "a repository of its own", "no answer"];
+
+/// What the builder says of a client that is added by its capture.
+pub(crate) fn rehearsed(builder: &str, client: &Client, name: &str) -> Value {
+    let added = add(builder, client, name, &["--json"]).exited(0);
+    serde_json::from_str(&added).unwrap_or_else(|error| panic!("{error}: {added}"))
+}
+
+/// Adds a client by its capture.
+pub(crate) fn add(builder: &str, client: &Client, name: &str, more: &[&str]) -> Ran {
+    client.sh("sh /root/client.sh capture >/root/capture.tar 2>/dev/null");
+    let place = tempfile::tempdir().expect("a directory");
+    let tar = place.path().join("capture.tar").display().to_string();
+    crate::support::docker(&["cp", &format!("{}:/root/capture.tar", client.name()), &tar]).ok();
+    crate::support::docker(&["cp", &tar, &format!("{builder}:/tmp/{name}.tar")]).ok();
+    let on_builder = ["exec", builder, "gbsup", "clients", "add", name, &format!("/tmp/{name}.tar")];
+    let ran = crate::support::docker(&[&on_builder, more].concat());
+    crate::support::docker(&["exec", builder, "rm", &format!("/tmp/{name}.tar")]).ok();
+    ran
+}
+
+/// The builder's verdict is that of `check`, package for package, with the same reasons by the same lines.
+fn assert_known(builder: &str, client: &Client, kind: &Kind, verdict: &Value) {
+    let name = client.name();
+    let fit = &rehearsed(builder, client, name)["fit"];
+    assert_eq!(fit["problem"], Value::Null, "{}: {fit}", kind.name);
+    let told = |of: &Value| {
+        let compile = of["compile"].as_array().unwrap_or_else(|| panic!("{}: {of}", kind.name));
+        let one = |one: &Value| ["package", "why", "place", "seconds"].map(|key| one[key].to_string());
+        compile.iter().map(one).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(told(fit), told(verdict), "{}: {fit} {verdict}", kind.name);
+    assert_eq!(fit["binary"], verdict["binary"], "{}: {fit} {verdict}", kind.name);
+    crate::support::docker(&["exec", builder, "gbsup", "clients", "remove", name]).ok();
+}
+
+/// The verdict of `check` is what emerge then does, package for package; and so is that of the builder, which runs Portage as
+/// the client.
+fn assert_judged(builder: &str, client: &Client, script: &str, kind: &Kind) {
     run(client, script, "setup").exited(0);
     client.sh(kind.made);
     let before = client.sh(STATE);
@@ -288,6 +326,9 @@ fn assert_judged(client: &Client, script: &str, kind: &Kind) {
         );
     }
     assert_eq!(verdict["binary"], names(&verdict, "install").len(), "{verdict}");
+    if !UNKNOWABLE.contains(&kind.name) {
+        assert_known(builder, client, kind, &verdict);
+    }
 
     client.sh("emerge --update --deep --changed-use --getbinpkg --ask=n @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }");
     let (compiled, binary) = done(client);
@@ -316,7 +357,12 @@ fn the_verdict_is_what_emerge_then_does() {
     let all: Vec<_> = kinds.chain(older).collect();
     std::thread::scope(|scope| {
         for some in all.chunks(all.len().div_ceil(2)) {
-            scope.spawn(|| some.iter().for_each(|(kind, client)| assert_judged(client, &script, kind)));
+            let (builder, script) = (builder.name(), &script);
+            scope.spawn(move || {
+                for (kind, client) in some {
+                    assert_judged(builder, client, script, kind);
+                }
+            });
         }
     });
     builder.assert_tidy();

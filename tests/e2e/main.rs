@@ -12,6 +12,7 @@ mod config;
 mod crash;
 mod cycle;
 mod damage;
+mod drift;
 mod engine;
 mod failure;
 mod flags;

@@ -497,3 +497,32 @@ fn what_can_wait_takes_the_place_of_nothing() {
     let arrived = Event::Delivered { way: Way::Webhook, problem: None };
     assert_eq!(kinds(lost(&mut story, arrived)), [News::Attention]);
 }
+
+#[test]
+fn that_a_client_would_compile_more_is_told_once() {
+    let worse = |lines: &[&str]| Event::Rehearsed {
+        clients: Vec::new(),
+        worse: lines.iter().map(|line| (*line).to_owned()).collect(),
+    };
+    let mut told = Told::begin(|_| {});
+    told.take(worse(&[]));
+    assert_eq!(told.kinds(), []);
+    told.take(worse(&["laptop: 1 from the release, 1 compiled (a/b: USE -x)"]));
+    assert_eq!(told.last().title, "gbsup: laptop would compile more");
+    assert!(told.last().text.contains("- laptop: 1 from the release, 1 compiled (a/b: USE -x)\n"));
+    // What comes soon after that waits, and is told in one.
+    told.take(worse(&["desk: 1 from the release, 1 compiled (a/b: USE -x)"]));
+    told.take(worse(&["lap: 1 from the release, 1 compiled (a/b: USE -x)"]));
+    assert_eq!(told.kinds(), [News::Drift]);
+    told.pass(700);
+    assert_eq!(
+        (told.kinds(), told.last().title.as_str()),
+        (vec![News::Drift; 2], "gbsup: 2 clients would compile more")
+    );
+    told.pass(86_400);
+    assert_eq!(told.kinds(), [News::Drift; 2]);
+    // Whoever does not want to hear of it is not told later either.
+    let mut deaf = Told::begin(|config| config.notify.events.retain(|news| *news != News::Drift));
+    deaf.take(worse(&["laptop: 1 from the release, 1 compiled (a/b: USE -x)"]));
+    assert_eq!((deaf.kinds(), deaf.story.state.durable.notices.drift.len()), (vec![], 0));
+}

@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("volume", "beneath config decide model portage procs sys watch words"),
     ("render", "config decide model portage"),
     ("binhost", "beneath children config confine decide git model portage procs render sys volume"),
-    ("host", "beneath binhost children config decide model portage procs render sys volume"),
+    ("host", "beneath binhost children config confine decide model portage procs render sys volume"),
     ("steps", "beneath binhost children config decide host model portage procs render sys volume"),
     (
         "supervisor",

@@ -150,6 +150,17 @@ fn withheld((name, snapshot): (&String, &Snapshot)) -> Option<(String, String)> 
     }
 }
 
+impl Releases {
+    /// The release that a rollback goes back to when it is not told which.
+    pub(crate) fn older(&self) -> Option<Id> {
+        let current = self.current()?;
+        // That it cannot be read any more is a reason to go back.
+        let again = self.read(current).ok().and_then(|current| current.again);
+        let from = again.unwrap_or(current);
+        self.ids().into_iter().rfind(|id| *id < from)
+    }
+}
+
 /// Offers again what an older release offered; without a name the one before what is offered.
 ///
 /// It becomes a release of its own, of the same files: a client takes over an index only when it is newer than
@@ -176,11 +187,7 @@ pub fn roll_back<S: Signer + Sync>(
     // That it cannot be read any more is a reason to go back.
     let before = releases.read(current).ok();
     let again = before.as_ref().and_then(|before| before.again);
-    let from = again.unwrap_or(current);
-    let id = match to {
-        Some(id) => id,
-        None => releases.ids().into_iter().rfind(|id| *id < from).ok_or(Error::NoOlder)?,
-    };
+    let id = to.or_else(|| releases.older()).ok_or(Error::NoOlder)?;
     let target = releases.read(id)?;
     if before.is_some() && (current == id || again == Some(id)) {
         return Err(Error::Already(id));

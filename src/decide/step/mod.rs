@@ -103,6 +103,10 @@ impl Turn {
             Event::Examined { job, processes } => self.examined(job, processes),
             Event::ServerEnded(why) => self.server_ended(&why),
             Event::Delivered { way, problem } => self.delivered(way, problem),
+            Event::Rehearsed { clients, worse } => {
+                self.state.live.clients = clients;
+                self.state.durable.notices.drift.extend(worse);
+            }
             Event::Warning { key, text: Some(text) } => {
                 // Somebody who ends the wait also ends what can be seen of it.
                 if let Some(job) = self.state.live.job.as_mut().filter(|_| key == view::LOCKED) {

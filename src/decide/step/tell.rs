@@ -1,7 +1,7 @@
 //! What people are told of what has become of the builder; see [`crate::decide::news`].
 
 use super::Turn;
-use crate::config::News;
+use crate::config::{News, Notify};
 use crate::decide::{cycle, news, view};
 use crate::model::Action;
 use crate::model::notice::{Note, Notices, Outbox, Owed, Way};
@@ -34,6 +34,9 @@ impl Turn {
         if ways.is_empty() || !config.events.contains(&News::Crashed) {
             self.state.durable.notices.crashed = false;
         }
+        if ways.is_empty() || !config.events.contains(&News::Drift) {
+            self.state.durable.notices.drift.clear();
+        }
         if ways.is_empty() {
             return;
         }
@@ -42,6 +45,7 @@ impl Turn {
             let status = view::status(&self.state, self.now);
             self.owe(&news::crash(&config.name, &status), &ways);
         }
+        self.tell_drift(&config, &ways);
         let Some(found) = news::found(&self.state) else { return };
         let news = found.news(&self.state.durable.notices, &config.events);
         if let Some(kind) = news {
@@ -55,6 +59,17 @@ impl Turn {
             self.owe(&note, &ways);
         }
         found.note_down(news, &mut self.state.durable.notices);
+    }
+
+    /// It can wait, so it takes the place of no message that has not arrived.
+    fn tell_drift(&mut self, config: &Notify, ways: &[Way]) {
+        let notices = &self.state.durable.notices;
+        if notices.drift.is_empty() || !notices.owed.is_empty() || !self.may_speak() {
+            return;
+        }
+        let worse = std::mem::take(&mut self.state.durable.notices.drift);
+        let status = view::status(&self.state, self.now);
+        self.owe(&news::drift(&config.name, &worse, &status), ways);
     }
 
     /// Whether the cooldown is over; if not, this is asked again then.

@@ -6,13 +6,16 @@ mod left;
 
 use std::collections::HashSet;
 
+use super::clients::sentence as sentence_of_client;
 use super::eta::Task;
+use crate::model::client::Client;
 use crate::model::job::Tally;
 use crate::model::release::Current;
 use crate::model::remedy::{Treated, Untangled};
 use crate::model::state::{Cycle, Live, Pause, Phase, State, Volume};
 use crate::model::status::{
-    self, CycleInfo, Eta, Mode, PauseInfo, Progress, ReleaseInfo, RepositoryInfo, Status, SyncInfo, Why, size,
+    self, ClientInfo, CycleInfo, Eta, Mode, PauseInfo, Progress, ReleaseInfo, RepositoryInfo, Status,
+    SyncInfo, Why, size,
 };
 use crate::model::sync::{self, RepositoryRecord};
 use crate::model::{Now, Step, Work, work};
@@ -73,6 +76,33 @@ pub fn status(state: &State, now: Now) -> Status {
         remedies: remedies(state, now),
         warnings: warnings(state),
         restarts: live.restarts,
+        clients: live.clients.iter().map(client).collect(),
+    }
+}
+
+fn client(client: &Client) -> ClientInfo {
+    let name = client.name.to_string();
+    let Some(fit) = &client.fit else {
+        let text = format!("{name}: not rehearsed yet");
+        return ClientInfo {
+            name,
+            release: None,
+            binary: 0,
+            compiled: 0,
+            seconds: None,
+            problem: None,
+            text,
+        };
+    };
+    let (seconds, known) = fit.seconds();
+    ClientInfo {
+        release: Some(fit.release.to_string()),
+        binary: fit.binary,
+        compiled: fit.compile.len() as u64,
+        seconds: (known > 0).then_some(seconds),
+        problem: fit.problem.clone(),
+        text: sentence_of_client(&client.name, fit),
+        name,
     }
 }
 

@@ -5,6 +5,7 @@
 //! made to print what a program can read: no colour, no spinner, no questions.
 
 mod ask;
+mod client;
 mod inherited;
 mod line;
 pub(crate) mod probe;
@@ -16,6 +17,7 @@ use line::{environment, set};
 use probe::Capabilities;
 
 pub(crate) use ask::*;
+pub(crate) use client::{read_ebuilds, rehearse, resolver};
 pub(crate) use inherited::{Inherits, is_name, left_out, published};
 pub(crate) use line::{Command, PATH, shell_quote, shell_word};
 pub(crate) use trial::{

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tar::{Archive, EntryType};
 
 use crate::portage::names::cpv::Cpv;
@@ -37,6 +37,43 @@ const WORLD: [&str; 2] = ["world", "world_sets"];
 const PORTAGE: &str = "portage";
 /// The one link, below that.
 const PROFILE: &str = "make.profile";
+/// What a resolver is told of `/etc/portage`. Everything else names programs (`modules`, `repos.conf`, `sets.conf`), is one, or is none
+/// of its business.
+const HEEDED: &[&str] = &[
+    "categories",
+    "env",
+    "make.conf",
+    PROFILE,
+    "package.accept_keywords",
+    "package.accept_restrict",
+    "package.env",
+    "package.keywords",
+    "package.license",
+    "package.mask",
+    "package.properties",
+    "package.unmask",
+    "package.use",
+    "patches",
+    "profile",
+    "sets",
+];
+/// What else Portage looks for there by itself. Any other name is looked at where a profile of one's own leads to it, and nowhere else.
+const NOT_HEEDED: &[&str] = &[
+    "bashrc",
+    "binrepos.conf",
+    "color.map",
+    "gnupg",
+    "mirrors",
+    "modules",
+    "package.bashrc",
+    "postsync.d",
+    "repo.postsync.d",
+    "repos.conf",
+    "savedconfig",
+    "sets.conf",
+];
+/// What is a program wherever it is, in a profile of one's own.
+const PROGRAMS: &[&str] = &["bashrc", "package.bashrc", "profile.bashrc"];
 /// What is kept of an installed package, by the names that Portage's records have (`var/db/pkg`).
 const KEPT: &[&str] = &[
     "BDEPEND",
@@ -73,7 +110,7 @@ pub enum Refused {
     #[error("it is compressed ({0}); hand it on as `sh client.sh capture` prints it")]
     Compressed(&'static str),
     /// The words of whoever reads tars.
-    #[error("it is no tar: {0}")]
+    #[error("it is no tar, or was not copied to its end: {0}")]
     NoTar(String),
     /// It has too many entries.
     #[error("it has more than {ENTRIES} files")]
@@ -139,7 +176,7 @@ pub enum Node {
 }
 
 /// `machine.json`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     #[serde(default)]
     schema: u32,
@@ -367,6 +404,17 @@ fn record(mut package: BTreeMap<String, String>) -> Result<(Cpv, BTreeMap<&'stat
     Ok((cpv, values.collect()))
 }
 
+impl Capture {
+    /// Whether a resolver that works as the client is told of this path below `/etc/portage`.
+    #[must_use]
+    pub fn heeds(&self, path: &str) -> bool {
+        let mut names = path.split('/');
+        let Some(first) = names.next() else { return false };
+        let own = || self.portage.get(PROFILE) == Some(&Node::Directory) && !NOT_HEEDED.contains(&first);
+        (HEEDED.contains(&first) || own()) && names.all(|name| !PROGRAMS.contains(&name))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tar::{Builder, Header};
@@ -443,6 +491,43 @@ mod tests {
             ("./left-out", FILE, ""),
         ]);
         assert!(read(&dotted).unwrap().portage.contains_key("make.conf"));
+    }
+
+    #[test]
+    fn what_names_programs_is_not_heeded() {
+        let plain = Capture::default();
+        let own = Capture { portage: [(PROFILE.to_owned(), Node::Directory)].into(), ..Capture::default() };
+        for path in [
+            "make.conf",
+            "make.conf/own",
+            "package.use/a/b",
+            "profile/use.mask",
+            "make.profile/parent",
+            "env/x",
+            "sets/own",
+        ] {
+            assert!(plain.heeds(path) && own.heeds(path), "{path}");
+        }
+        for path in ["base/packages", "base/parent"] {
+            assert!(!plain.heeds(path) && own.heeds(path), "{path}");
+        }
+        for path in [
+            "bashrc",
+            "bashrc/x",
+            "package.bashrc",
+            "modules",
+            "repos.conf/x",
+            "repo.postsync.d/x",
+            "postsync.d/x",
+            "sets.conf",
+            "binrepos.conf",
+            "make.profile/profile.bashrc",
+            "base/profile.bashrc",
+            "profile/package.bashrc",
+            "profile/bashrc/x",
+        ] {
+            assert!(!plain.heeds(path) && !own.heeds(path), "{path}");
+        }
     }
 
     #[test]

@@ -249,13 +249,19 @@ def in_words(seconds):
 
 def lacking(offered):
     """Which instructions the builder's packages may use and this CPU has not; nothing where that is not known."""
-    needs = offered.fact("needs", "instructions")
+    needs, has = offered.fact("needs", "instructions"), cpu_flags()
+    if not has:
+        return needs, []
+    return needs, [need for need in needs.get("value", "").split() if INSTRUCTIONS.get(need, need) not in has]
+
+
+def cpu_flags():
+    """What the CPU can do, by the names of /proc/cpuinfo; nothing where that is not known."""
     for line in text_of("/proc/cpuinfo").splitlines():
         name, _, flags = line.partition(":")
         if name.strip() == "flags":
-            has = set(flags.split())
-            return needs, [need for need in needs.get("value", "").split() if INSTRUCTIONS.get(need, need) not in has]
-    return needs, []
+            return set(flags.split())
+    return set()
 
 
 def machine_causes(offered, settings):

@@ -147,9 +147,10 @@ class Places:
 
     def of_world(self, pkg):
         """The line of the world file that asks for a package."""
+        from portage.const import WORLD_FILE
         from portage.dep import dep_getkey
 
-        for words, place in lines_of(os.path.join(self.settings["EROOT"], "var/lib/portage/world")):
+        for words, place in lines_of(os.path.join(self.settings["EROOT"], WORLD_FILE)):
             if not words[0].startswith("@") and dep_getkey(words[0]) == pkg.cp:
                 return place
         return None

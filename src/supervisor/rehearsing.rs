@@ -1,0 +1,141 @@
+//! Rehearses the release on offer as each client, while nothing else is to be done: beside the loop, and stopped as soon as a step
+//! begins. What was found is on the volume, so that it goes on where it was.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::UnboundedSender;
+use tracing::{debug, info, warn};
+
+use crate::config::Config;
+use crate::decide::clients::{self as decide, Rehearsal};
+use crate::host::clients::{LIMIT, rehearse};
+use crate::host::process::Handle;
+use crate::model::client::{Client, Name};
+use crate::model::release::Id;
+use crate::model::state::State;
+use crate::model::{Event, Force};
+use crate::volume::clients;
+
+/// What is rehearsed, and what was.
+#[derive(Default)]
+pub(super) struct Rehearsing {
+    running: Option<Running>,
+    /// With what the last one that came to its end began.
+    done: Option<Wanted>,
+}
+
+/// A release, and the clients as they are known.
+type Wanted = (Id, Vec<(Name, Timestamp)>);
+
+struct Running {
+    wanted: Wanted,
+    stage: Arc<Stage>,
+}
+
+/// What the thread and the loop share.
+#[derive(Default)]
+struct Stage {
+    /// The child of now; nothing once it was told to stop.
+    now: Mutex<Option<Handle>>,
+    stopped: AtomicBool,
+    /// The thread is through.
+    is_over: AtomicBool,
+}
+
+impl Stage {
+    /// A way to stop the next child; nothing when all of it was told to stop.
+    fn next(&self) -> Option<Handle> {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.stopped.load(Ordering::Acquire) {
+            return None;
+        }
+        let handle = Handle::default();
+        *now = Some(handle.clone());
+        Some(handle)
+    }
+
+    fn stop(&self) {
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.stopped.swap(true, Ordering::AcqRel)
+            && let Some(handle) = now.as_ref()
+        {
+            handle.signal(Force::Kill);
+        }
+    }
+}
+
+impl Rehearsing {
+    /// Begins a rehearsal where one is due, and stops it where something else is to be done. It costs nothing where neither is so.
+    pub(super) fn look(&mut self, state: &State, events: &UnboundedSender<Event>) {
+        if let Some(running) = &self.running
+            && running.stage.is_over.load(Ordering::Acquire)
+        {
+            let stopped = running.stage.stopped.load(Ordering::Acquire);
+            self.done = if stopped { None } else { Some(running.wanted.clone()) };
+            self.running = None;
+        }
+        let wanted = match decide::wanted(state) {
+            Rehearsal::Of(release) => release,
+            Rehearsal::NotNow => {
+                if let Some(running) = &self.running {
+                    running.stage.stop();
+                }
+                return;
+            }
+        };
+        let known = state.live.clients.iter().map(|client| (client.name.clone(), client.added));
+        let wanted = (wanted, known.collect());
+        if self.running.is_some() || self.done.as_ref() == Some(&wanted) {
+            return;
+        }
+        let new = Arc::new(Stage::default());
+        let (config, events, shared) = (state.live.config.clone(), events.clone(), Arc::clone(&new));
+        let release = wanted.0;
+        let started = thread::Builder::new().name("clients".into()).spawn(move || {
+            let told = all(&config, release, &shared);
+            shared.is_over.store(true, Ordering::Release);
+            // The loop may have ended meanwhile.
+            drop(events.send(told));
+        });
+        match started {
+            Ok(_) => self.running = Some(Running { wanted, stage: new }),
+            Err(problem) => {
+                warn!("no release is rehearsed as its clients: no thread could be started: {problem}");
+                self.done = Some(wanted);
+            }
+        }
+    }
+}
+
+/// Rehearses a release as each client that was not rehearsed with it, until it is told to stop.
+fn all(config: &Config, release: Id, stage: &Stage) -> Event {
+    let volume: &Path = &config.volume.path;
+    let mut worse = Vec::new();
+    for client in clients::all(volume).into_iter().filter(|client| client.is_due(release)) {
+        let Some(handle) = stage.next() else { break };
+        let Some(fit) = rehearse(config, volume, &client.name, release, &handle, LIMIT) else { break };
+        let line = decide::sentence(&client.name, &fit);
+        info!("release {release}, {line}");
+        // It may have been removed or replaced meanwhile.
+        if clients::one(volume, client.name.clone()).map(|now| now.added) != Some(client.added) {
+            continue;
+        }
+        if client.fit.as_ref().is_some_and(|before| decide::is_worse(before, &fit)) {
+            worse.push(line);
+        }
+        if let Err(problem) = clients::keep(volume, &client.name, &fit) {
+            debug!("how release {release} fits {} cannot be kept: {problem}", client.name);
+        }
+    }
+    Event::Rehearsed { clients: clients::all(volume), worse }
+}
+
+/// The clients, when they are others than those that are known.
+pub(super) fn others(volume: &Path, known: &[Client]) -> Option<Event> {
+    let clients = clients::all(volume);
+    (clients != known).then_some(Event::Rehearsed { clients, worse: Vec::new() })
+}
