@@ -1,7 +1,7 @@
 //! Rounds of chance: what changes, what breaks and what people do, in an order that nobody would think of, and after each an oracle
 //! that knows what was promised.
 //!
-//! `make soak SEED=n ROUNDS=n` runs as many as one likes; the tests run a few of them.
+//! `make soak SEED=n ROUNDS=n` runs as many as one likes; the tests run twenty of them, in which each fault comes.
 
 #![allow(unreachable_pub, reason = "the parts of one test")]
 
@@ -25,7 +25,7 @@ use crate::support::Random;
 
 /// The seed and the number of the rounds that the tests run.
 const SEED: u64 = 2;
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 20;
 
 /// Runs these rounds. What was violated ends it with everything that led to it; the container stays when `GBSUP_SOAK_KEEP` is set.
 fn soak(seed: u64, rounds: u32) -> (World, Oracle, Plan) {
@@ -120,7 +120,7 @@ fn blind_spots(world: &World, oracle: &Oracle) {
 }
 
 #[test]
-fn a_few_rounds_and_an_oracle_that_sees() {
+fn twenty_rounds_and_an_oracle_that_sees() {
     let (world, oracle, _) = soak(SEED, ROUNDS);
     blind_spots(&world, &oracle);
 }

@@ -125,8 +125,11 @@ impl Oracle {
 
 /// Promises 2 and 8: of what compiles the newest is offered, as far as nothing that it is built with fails.
 fn offered(world: &World, plan: &Plan) -> Vec<String> {
-    let index =
-        fs::read_to_string(world.ground.volume().join("releases/current/Packages")).unwrap_or_default();
+    let path = world.ground.volume().join("releases/current/Packages");
+    let index = match fs::read_to_string(&path) {
+        Ok(index) => index,
+        Err(error) => return vec![format!("{}: {error}", path.display())],
+    };
     let has = |cpv: &str| index.lines().any(|line| line.strip_prefix("CPV: ") == Some(cpv));
     let together = ["s1", "s2", "s3"];
     let doubtful = together.iter().any(|name| plan.packages[*name].is_broken());
@@ -135,7 +138,8 @@ fn offered(world: &World, plan: &Plan) -> Vec<String> {
         .iter()
         .filter(|(name, package)| !(package.is_broken() || doubtful && together.contains(&name.as_str())));
     let names = sure.map(|(name, package)| format!("test-quick/{name}-{}", package.good));
-    names.filter(|cpv| !has(cpv)).map(|cpv| format!("{cpv} is not offered")).collect()
+    let missing = names.filter(|cpv| !has(cpv));
+    missing.map(|cpv| format!("{cpv} is not offered, in an index of {} bytes", index.len())).collect()
 }
 
 /// Promise 8: what compiles is installed; or it is told that what is installed of a failing package does not go with it.
