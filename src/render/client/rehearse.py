@@ -134,8 +134,8 @@ def what_differs(offered, settings):
         else:
             yield "%s: it has %s, the builder has %s" % (cause.what, cause.here, cause.there)
     for repo in settings.repositories:
-        here, there = of_the_client("repository", repo.name), offered.revision(repo.name)
-        if here and there and here != there:
+        here, there = of_the_client("repository", repo.name), offered.revisions(repo.name)
+        if here and there and here not in there:
             here, there = of_the_client("repository-time", repo.name), offered.fact("repository-time", repo.name).get("value")
             apart = age(seconds_of(here), there)
             yield "tree: its %s was %s when it was captured; this is about the tree of the builder" % (repo.name, apart)
