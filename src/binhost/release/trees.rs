@@ -141,7 +141,7 @@ pub(super) fn tidy(releases: &Releases, snapshots: &BTreeMap<String, Snapshot>) 
         }
         needed.sort_unstable();
         needed.dedup();
-        needed.retain(|tree| store.has(*tree));
+        let needed = store.present(needed);
         let commits: Vec<Object> = trees().filter_map(|tree| tree.commit.parse().ok()).collect();
         if let Err(error) = tidy_store(&store, &needed, &commits, SystemTime::now()) {
             problems.push(format!("the packs of the tree of {name} stay as many as they are: {error}"));

@@ -118,9 +118,16 @@ impl Store {
         packs.iter().flat_map(|pack| pack.index.ids()).collect()
     }
 
+    /// Those of some objects that are there.
+    pub(crate) fn present(&self, mut ids: Vec<Id>) -> Vec<Id> {
+        let packs = self.packs();
+        ids.retain(|id| packs.iter().any(|pack| pack.index.place(*id, pack.size).is_some()));
+        ids
+    }
+
     /// Whether an object is there.
     pub(crate) fn has(&self, id: Id) -> bool {
-        self.packs().iter().any(|pack| pack.index.place(id, pack.size).is_some())
+        !self.present(vec![id]).is_empty()
     }
 
     /// Gives a finished pack its name, which it returns. Clients are not told of it yet.

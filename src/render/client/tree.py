@@ -7,6 +7,8 @@ sync-uri = %(uri)s
 # What is served as plain files is fetched whole the first time, and as far as it is new from then on.
 clone-depth = 0
 sync-depth = 0
+# A server of plain files names its packs, so those that were fetched are kept as they are.
+sync-git-clone-extra-opts = --config gc.auto=0
 # Nothing but a sync changes it, which may so put right whatever became of it.
 volatile = no
 auto-sync = yes
@@ -53,6 +55,10 @@ fi
 there=$(tree ls-remote --quiet origin refs/heads/main 2>/dev/null | cut -f 1)
 [ -z "$there" ] || [ "$there" = "$(tree rev-parse HEAD)" ] || fail "this is not what the builder offers now ($there): emaint sync -r $name"
 """
+
+
+# Of a year of daily syncs, each of which brings a pack and its index.
+MOST_FILES_OF_PACKS = 800
 
 
 def trees_url():
@@ -153,7 +159,8 @@ def mend(place, name):
             if file.endswith(".lock"):
                 os.remove(os.path.join(top, file))
                 print("removed %s, which a git left that was killed" % os.path.join(top, file))
-    if not is_signed(place):
+    # Each sync adds one. Some day a clone is smaller.
+    if not is_signed(place) or len(os.listdir(os.path.join(place, ".git/objects/pack"))) > MOST_FILES_OF_PACKS:
         return False
     git(place, "reset", "--quiet", "--hard", "HEAD")
     return is_whole(place, name)
@@ -175,7 +182,7 @@ def clone(name, uri, place):
     for rest in (new, old):
         if os.path.exists(rest):
             shutil.rmtree(rest)
-    ran = git(above, "clone", "--quiet", uri, new)
+    ran = git(above, "clone", "--quiet", "--config", "gc.auto=0", uri, new)
     if ran.returncode != 0:
         shutil.rmtree(new, ignore_errors=True)
         raise Refused("%s could not be cloned: %s" % (uri, ran.stderr.decode(errors="replace").strip()))
