@@ -16,7 +16,9 @@ pub use serve::{ClientConfigArgs, ServeArgs};
 
 use crate::portage::names::cpv::exclude_atom;
 
-pub use release::{DiffArgs, KeyVerb, PublishArgs, RollbackArgs, VerifyArgs};
+pub use release::{
+    BisectArgs, DiffArgs, KeyVerb, PublishArgs, ReleasesArgs, ReleasesVerb, RollbackArgs, VerifyArgs,
+};
 
 /// How a command ended, as its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,14 +180,10 @@ end of each cycle, and when no space is left; [prune] of the configuration says 
         #[arg(long)]
         force: bool,
     },
-    /// List the releases, newest first: when, how many packages, how large, which one clients are offered
-    #[command(after_help = "\
-Of its own are the bytes of a release that are in no other one. Piped, the columns are separated by tabs.")]
-    Releases {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    /// List the releases, newest first: when, how many packages, how large, which one clients are offered; and say something of one
+    Releases(ReleasesArgs),
+    /// Find the release in which something broke, and what changed in it
+    Bisect(BisectArgs),
     /// Show how two releases differ: what was added, removed, upgraded, downgraded and rebuilt
     Diff(DiffArgs),
     /// Offer clients again what an older release offered

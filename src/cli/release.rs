@@ -6,6 +6,78 @@ use clap::{Args, Subcommand};
 
 use crate::model::release::Id;
 
+/// `gbsup releases`
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "\
+Of its own are the bytes of a release that are in no other one. Piped, the columns are separated by tabs.")]
+pub struct ReleasesArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Say something of one
+    #[command(subcommand)]
+    pub verb: Option<ReleasesVerb>,
+}
+
+/// What a person says of a release.
+#[derive(Debug, Subcommand)]
+pub enum ReleasesVerb {
+    /// Give a release a name, which any other loses
+    Tag {
+        /// The release
+        release: Id,
+        /// Its names
+        #[arg(required = true, value_name = "NAME", value_parser = tag)]
+        tags: Vec<String>,
+        /// Take them away
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Write a sentence beside a release; none: take it away
+    Note {
+        /// The release
+        release: Id,
+        /// The words
+        text: Vec<String>,
+    },
+    /// Keep a release, however many newer ones there are
+    Keep {
+        /// The release
+        release: Id,
+        /// Let it go again
+        #[arg(long)]
+        not: bool,
+    },
+}
+
+/// A name that needs no quotes anywhere.
+fn tag(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.chars().all(plain) && (1..=64).contains(&text.len()) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected up to 64 letters, digits, dots, dashes and underscores".to_owned())
+    }
+}
+
+/// `gbsup bisect`
+#[derive(Args, Clone, Copy, Debug)]
+#[command(after_help = "\
+Example:
+  gbsup bisect 2026-11-20.1 2026-11-25.1
+
+It names the release in the middle and what is different in the bad one. A client tries that release; the two lines that
+follow say what to type when it is good and when it is bad, until one release is left and its packages.")]
+pub struct BisectArgs {
+    /// A release that works
+    #[arg(value_name = "GOOD")]
+    pub good: Id,
+    /// A newer one that does not
+    #[arg(value_name = "BAD")]
+    pub bad: Id,
+}
+
 /// `gbsup diff`
 #[derive(Args, Debug)]
 #[command(after_help = "\

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::CommandFactory;
 
 use crate::binhost::examine;
-use crate::cli::{Cli, ConfigArgs, ConfigVerb, Exit, PauseArgs, Verb};
+use crate::cli::{Cli, ConfigArgs, ConfigVerb, Exit, PauseArgs, ReleasesArgs, Verb};
 use crate::config;
 use crate::model::request::Request;
 use crate::model::status::Mode;
@@ -55,7 +55,9 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Why { package, json } => plan::why(&supervisor, &package, json),
         Verb::History { json, number } => records::history(&supervisor, json, number),
         Verb::Prune { json, dry_run, force } => prune::run(json, dry_run, force),
-        Verb::Releases { json } => releases::releases(&supervisor, json),
+        Verb::Releases(ReleasesArgs { verb: Some(verb), .. }) => releases::label(&supervisor, &verb),
+        Verb::Releases(ReleasesArgs { json, verb: None }) => releases::releases(&supervisor, json),
+        Verb::Bisect(args) => releases::bisect(&supervisor, args.good, args.bad),
         Verb::Diff(args) => releases::diff(&supervisor, &args),
         Verb::Rollback(args) => releases::rollback(&supervisor, &args),
         Verb::Publish(args) => releases::publish(&supervisor, &args),

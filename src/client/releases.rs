@@ -17,8 +17,9 @@ use super::terminal;
 use crate::binhost::origin::known_facts;
 use crate::binhost::release::{self, Releases};
 use crate::binhost::{offer, signing};
-use crate::cli::{DiffArgs, Exit, PublishArgs, RollbackArgs};
-use crate::model::release::{Current, Diff, Published, Release, Shown};
+use crate::cli::{DiffArgs, Exit, PublishArgs, ReleasesVerb, RollbackArgs};
+use crate::decide::bisect;
+use crate::model::release::{Current, Diff, Id, Label, Published, Release, Shown};
 use crate::model::request::Request;
 use crate::portage::files::elf::Kernel;
 use crate::{config, render, volume};
@@ -28,6 +29,65 @@ pub(super) fn releases(supervisor: &Supervisor, as_json: bool) -> Result<Exit, E
     let mut shown = shown(&releases, config::load()?.publish.client_kernel);
     shown.reverse();
     print(if as_json { json(&shown)? } else { render::releases(&shown, terminal::look()) })
+}
+
+/// Says something of a release.
+pub(super) fn label(supervisor: &Supervisor, verb: &ReleasesVerb) -> Result<Exit, Error> {
+    let releases = Releases::on(&supervisor.volume().0);
+    let (id, label) = match verb {
+        ReleasesVerb::Tag { release, tags, remove } => {
+            let label = release::label(&releases, *release, |labels| {
+                for tag in tags {
+                    if *remove {
+                        labels.labels.entry(*release).or_default().tags.remove(tag);
+                    } else {
+                        labels.tag(*release, tag);
+                    }
+                }
+            })?;
+            (release, label)
+        }
+        ReleasesVerb::Note { release, text } => {
+            let text = text.join(" ");
+            let note = (!text.trim().is_empty()).then(|| text.trim().to_owned());
+            (
+                release,
+                release::label(&releases, *release, |labels| {
+                    labels.labels.entry(*release).or_default().note = note;
+                })?,
+            )
+        }
+        ReleasesVerb::Keep { release, not } => {
+            let keep = !not;
+            (
+                release,
+                release::label(&releases, *release, |labels| {
+                    labels.labels.entry(*release).or_default().keep = keep;
+                })?,
+            )
+        }
+    };
+    let words = label.in_words();
+    print(format!(
+        "{id}: {}\n",
+        if words.is_empty() { "nothing is said of it".into() } else { render::clean(&words) }
+    ))
+}
+
+/// Finds the release in which something broke.
+pub(super) fn bisect(supervisor: &Supervisor, good: Id, bad: Id) -> Result<Exit, Error> {
+    let releases = Releases::on(&supervisor.volume().0);
+    for id in [good, bad] {
+        if !releases.place(id).is_dir() {
+            return Err(release::Error::Unknown(id).into());
+        }
+    }
+    let Some(next) = bisect::next(&releases.ids(), good, bad) else {
+        return Err(Error::Usage(format!("{good} is not older than {bad}: name the good one first")));
+    };
+    let diff = Diff::new(Some(&releases.read(good)?), &releases.read(bad)?);
+    let url = config::load()?.http.url;
+    print(render::bisect(&next, (good, bad), &diff, &url, terminal::look()))
 }
 
 pub(super) fn diff(supervisor: &Supervisor, args: &DiffArgs) -> Result<Exit, Error> {
@@ -160,10 +220,14 @@ fn shown(releases: &Releases, clients: Option<Kernel>) -> Vec<Shown> {
         again: one.again,
         signed: one.signed.clone(),
         too_new: one.kernel.as_ref().and_then(|demanding| demanding.too_new(clients, here)),
+        label: Label::default(),
         problem: releases.check(one).err().map(|error| error.to_string()),
     };
     shown.extend(read.iter().zip(&files).map(one));
+    // What cannot be read is told by whoever wants to change it.
+    let labels = release::labels(releases).unwrap_or_default();
     for one in &mut shown {
+        one.label = labels.of(one.id);
         (one.current, one.previous) = (current == Some(one.id), previous == Some(one.id));
     }
     shown.sort_by_key(|one| one.id);

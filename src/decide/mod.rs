@@ -16,6 +16,7 @@
 //! ```
 
 pub mod audit;
+pub mod bisect;
 pub mod classify;
 pub mod clients;
 pub(crate) mod compare;

@@ -46,7 +46,7 @@ pub use layout::Look;
 pub use page::{page, page_within};
 pub use plan::{left_out, plan, plan_of, reasons, reasons_in_short, stale, why};
 pub use prune::prune;
-pub use release::{changes, diff, releases};
+pub use release::{bisect, changes, diff, releases};
 pub use verified::{verified, verified_release};
 
 /// The status in one line: its headline.

@@ -7,8 +7,9 @@ use super::layout::Look;
 use super::style::{CAREFUL, GOOD, LABEL};
 use super::table::{Cell, Shape, table};
 use super::{clean, count, size};
+use crate::decide::bisect::Next;
 use crate::model::offer::Held;
-use crate::model::release::{Change, Demanding, Diff, Opaque, Release, Shown};
+use crate::model::release::{Change, Demanding, Diff, Id, Opaque, Release, Shown};
 use crate::portage::output::glsa::Advisory;
 
 /// The releases as a table, the newest first. A pipe gets the same columns, separated by tabs.
@@ -33,6 +34,8 @@ fn cells(shown: &Shown) -> [Cell; 6] {
     notes.extend(shown.again.map(|id| format!("offers {id} again")));
     let signing = if shown.signed.is_some() { "signed" } else { "not signed" };
     notes.extend(shown.published.map(|_| signing.to_owned()));
+    let label = shown.label.in_words();
+    notes.extend((!label.is_empty()).then(|| clean(&label).into_owned()));
     let careful = [&shown.too_new, &shown.problem].map(Option::as_deref).into_iter().flatten();
     notes.extend(careful.map(|problem| clean(problem).into_owned()));
     let style = match (&shown.problem, &shown.too_new, shown.current) {
@@ -48,6 +51,31 @@ fn cells(shown: &Shown) -> [Cell; 6] {
         text(size(shown.own_size)),
         (notes.join(", "), style),
     ]
+}
+
+/// The release to try next between a good one and a bad one, and what is different in the bad one.
+#[must_use]
+pub fn bisect(next: &Next, (good, bad): (Id, Id), diff: &Diff, url: &str, look: Look) -> String {
+    let Some(between) = next.between else {
+        return format!("{bad} is the first bad release, {good} the last good one; {}", body(diff, look));
+    };
+    let builder =
+        if url.is_empty() { "http://BUILDER:8080" } else { url.strip_suffix("/binpkgs").unwrap_or(url) };
+    let tries = match next.tries() {
+        1 => "after that it is known".to_owned(),
+        tries => format!("at most {} more after that", tries - 1),
+    };
+    format!(
+        "try {between}, one of {} between them; {tries}\n\
+         \x20 a client takes it with this line in its binrepos.conf, in the place of its sync-uri:\n\
+         \x20 sync-uri = {builder}/releases/{between}\n\
+         if it is good: gbsup bisect {between} {bad}\n\
+         if it is bad:  gbsup bisect {good} {between}\n\
+         \n\
+         what is different in {bad} since {good}: {}",
+        count(next.left, "release"),
+        body(diff, look)
+    )
 }
 
 /// How two releases differ. A pipe gets a line for each package: what happened to it, its name and slot, its
@@ -181,6 +209,7 @@ fn time(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::release::Label;
     use crate::portage::names::cpv::Cpv;
 
     const WIDE: Look = Look { width: Some(100), ..Look::PLAIN };
@@ -262,6 +291,29 @@ mod tests {
     }
 
     #[test]
+    fn the_next_release_to_try() {
+        let (good, bad) = ("2026-11-20.1".parse().unwrap(), "2026-11-22.2".parse().unwrap());
+        let next = Next { between: "2026-11-21.1".parse().ok(), left: 3 };
+        let text = bisect(&next, (good, bad), &example(), "http://b:8080/binpkgs", WIDE);
+        for line in [
+            "try 2026-11-21.1, one of 3 releases between them; at most 1 more after that",
+            "  sync-uri = http://b:8080/releases/2026-11-21.1",
+            "if it is good: gbsup bisect 2026-11-21.1 2026-11-22.2",
+            "if it is bad:  gbsup bisect 2026-11-20.1 2026-11-21.1",
+            "  dev-lang/python:3.13  3.13.1 -> 3.13.2  2.0 MiB",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line} in {text}");
+        }
+        let found = bisect(&Next { between: None, left: 0 }, (good, bad), &example(), "", WIDE);
+        assert!(
+            found.starts_with(
+                "2026-11-22.2 is the first bad release, 2026-11-20.1 the last good one; 1 added, "
+            ),
+            "{found}"
+        );
+    }
+
+    #[test]
     fn releases_as_a_table() {
         assert_eq!(releases(&[], WIDE), "nothing is published yet\n");
         let shown = |id: &str, current, again: Option<&str>, problem: Option<&str>| Shown {
@@ -276,6 +328,11 @@ mod tests {
             again: again.map(|id| id.parse().unwrap()),
             signed: None,
             too_new: current.then(|| "it demands Linux 99.0.0".to_owned()),
+            label: if current {
+                Label { keep: true, note: Some("fine".into()), ..Label::default() }
+            } else {
+                Label::default()
+            },
             problem: problem.map(String::from),
         };
         let all = [
@@ -285,7 +342,7 @@ mod tests {
         ];
         assert_eq!(
             releases(&all, Look::PLAIN),
-            "2026-11-22.2\t2026-11-22 10:00:00\t213\t3.0 GiB\t5.0 MiB\tcurrent, offers 2026-11-20.1 again, not signed, it demands Linux 99.0.0\n\
+            "2026-11-22.2\t2026-11-22 10:00:00\t213\t3.0 GiB\t5.0 MiB\tcurrent, offers 2026-11-20.1 again, not signed, kept; fine, it demands Linux 99.0.0\n\
              2026-11-22.1\t2026-11-22 10:00:00\t213\t3.0 GiB\t5.0 MiB\tprevious, not signed, release 2026-11-22.1 is not complete\n\
              2026-11-21.1\t\t0\t0 B\t0 B\trelease.json is not there\n"
         );

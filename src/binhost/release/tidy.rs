@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use jiff::Timestamp;
 
+use super::labels::labels;
 use super::ledger::{Publisher, turns};
 use super::{At, Error, LINK, NEW, OLD, Releases};
 use crate::model::release::{Id, retired};
@@ -43,7 +44,11 @@ pub fn expired(volume: &Path, keep: usize, now: Timestamp) -> Vec<Retired> {
     if linked.is_empty() {
         return Vec::new();
     }
-    let ids = retired(&releases.ids(), &linked, &turns(&releases), keep, now);
+    // Where nobody knows what a person wants to keep, nothing goes.
+    let Ok(labels) = labels(&releases) else { return Vec::new() };
+    let mut there = releases.ids();
+    there.retain(|id| !labels.keeps(*id));
+    let ids = retired(&there, &linked, &turns(&releases), keep, now);
     let retired = |id| {
         let path = releases.place(id);
         let published = releases.read(id).ok().map(|release| release.published);
@@ -65,6 +70,9 @@ pub fn remove(place: &Path) -> io::Result<()> {
     let releases = &publisher.releases;
     if releases.current() == Some(id) || releases.previous() == Some(id) {
         return Err(io::Error::new(io::ErrorKind::ResourceBusy, "clients are offered it"));
+    }
+    if labels(releases).map_err(io::Error::other)?.keeps(id) {
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, "somebody wants it kept"));
     }
     publisher.discard(id).map_err(io::Error::other)
 }

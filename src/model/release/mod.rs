@@ -6,6 +6,7 @@
 mod diff;
 mod id;
 mod keep;
+mod label;
 mod listed;
 mod shown;
 mod trees;
@@ -24,6 +25,7 @@ use crate::portage::output::glsa::Advisory;
 pub use diff::{Change, Diff};
 pub use id::{Id, NotAnId};
 pub use keep::{Turn, retired};
+pub use label::{Label, Labels};
 pub use listed::{Listed, Told};
 pub use shown::Shown;
 pub use trees::{Snapshot, Tree};

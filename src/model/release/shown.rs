@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Id;
+use super::{Id, Label};
 
 /// One line of `gbsup releases`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,6 +30,9 @@ pub struct Shown {
     pub signed: Option<String>,
     /// That a package demands a newer kernel than there is, in one sentence.
     pub too_new: Option<String>,
+    /// What a person says of it.
+    #[serde(flatten)]
+    pub label: Label,
     /// What is wrong with it, in one sentence.
     pub problem: Option<String>,
 }
@@ -49,6 +52,7 @@ impl Shown {
             again: None,
             signed: None,
             too_new: None,
+            label: Label::default(),
             problem: Some(problem),
         }
     }
