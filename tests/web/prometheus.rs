@@ -1,8 +1,10 @@
 //! The numbers, read by the Prometheus of Debian.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -90,6 +92,38 @@ fn promtool_has_nothing_to_say() {
         let words =
             String::from_utf8_lossy(&said.stderr).into_owned() + &String::from_utf8_lossy(&said.stdout);
         assert!(said.status.success() && words.is_empty(), "{name}: {words}\n{}", answer.text());
+    }
+}
+
+/// Names of metrics in an expression of Prometheus.
+fn metrics(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("gbsup_")).map(str::to_owned).collect()
+}
+
+#[test]
+fn alerts_and_the_board_ask_for_what_there_is() {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc");
+    let rules = place.join("prometheus.rules.yml");
+    let said = Command::new("promtool").args(["check", "rules"]).arg(&rules).output();
+    let said = said.expect("this test needs promtool: apt-get install prometheus");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let mut known = BTreeSet::new();
+    for status in [building(11), paused(), waiting()] {
+        let mut server = Server::of_builder(&[]);
+        server.tell(&told(&status));
+        for message in &around("building") {
+            server.tell(message);
+        }
+        server.until(&status.headline[..30]);
+        known.extend(metrics(&server.get("/metrics").text()));
+    }
+    let board = fs::read_to_string(place.join("grafana.json")).unwrap();
+    let parsed: Value = serde_json::from_str(&board).unwrap();
+    assert!(parsed["panels"].as_array().unwrap().len() > 5);
+    for text in [fs::read_to_string(&rules).unwrap(), board] {
+        let asked = metrics(&text);
+        assert!(asked.len() > 5 && asked.is_subset(&known), "{:?} are not told", asked.difference(&known));
     }
 }
 
