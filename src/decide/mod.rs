@@ -17,6 +17,7 @@
 
 pub mod audit;
 pub mod bisect;
+pub mod catalogue;
 pub mod classify;
 pub mod clients;
 pub(crate) mod compare;

@@ -49,7 +49,7 @@ impl Estimate {
 }
 
 /// The value at `part` of `parts` of a sorted list, between two values to the nearest second.
-fn quantile(sorted: &[u64], part: usize, parts: usize) -> Option<u64> {
+pub(crate) fn quantile(sorted: &[u64], part: usize, parts: usize) -> Option<u64> {
     let place = sorted.len().checked_sub(1)? * part;
     let (at, rest) = (place / parts, place % parts);
     let low = *sorted.get(at)?;

@@ -13,6 +13,7 @@ use super::crowd;
 use super::path::{self, Place, Refused, Target};
 use super::reading;
 use super::reply::{self, CURRENT, HTML, failed, missing, moved, set, text};
+use super::routes;
 use super::send::send;
 use super::tree::{Found, Opened, PACKAGES, PACKAGES_GZ};
 use super::views::{self, Site};
@@ -34,7 +35,7 @@ pub(super) fn answer<B>(
     let headers = request.headers();
     let path = request.uri().path();
     let head = *request.method() == Method::HEAD;
-    let response = match (request.method(), views::find(path)) {
+    let response = match (request.method(), routes::find(path)) {
         (&Method::GET | &Method::HEAD, Some(view)) => {
             place.sends(true);
             let query = request.uri().query().unwrap_or_default();
@@ -182,7 +183,7 @@ impl Asked<'_> {
             let text = self.site.tree.text(&format!("{id}/release.json"))?;
             let release: Release = serde_json::from_str(&text)?;
             let changes = self.site.tree.beginning(&format!("{id}/CHANGES"), LONGEST_CHANGES).ok();
-            let page = html::release(&release, changes.as_deref(), entries);
+            let page = html::release(&release, self.site.tree.before(id), changes.as_deref(), entries);
             io::Result::Ok(html::document(&page, &self.site.name))
         });
         match page {

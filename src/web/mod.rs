@@ -18,6 +18,7 @@
 mod accept;
 mod answer;
 mod body;
+mod catalogue;
 mod client;
 mod conditional;
 mod crowd;
@@ -29,8 +30,10 @@ mod logs;
 mod path;
 mod reading;
 mod reply;
+mod routes;
 mod send;
 mod server;
+mod shelf;
 mod stream;
 mod tree;
 mod views;

@@ -89,8 +89,8 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
     }
 }
 
-/// Reads the path of a log, below where they are, as it comes in a request.
-pub(super) fn log(text: &str) -> Result<Place, Refused> {
+/// Reads the path of something that is no file of a release, without what it is below.
+pub(super) fn below(text: &str) -> Result<Place, Refused> {
     if text.len() > LONGEST { Err(Refused::TooLong) } else { place(text) }
 }
 

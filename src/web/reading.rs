@@ -110,7 +110,7 @@ impl Asked<'_> {
             let page = self.site.look(Timestamp::now(), html::log_list);
             return reply::body(self.headers, html::document(&page, &self.site.name), HTML);
         }
-        let path = match path::log(below) {
+        let path = match path::below(below) {
             Ok(place) if !place.slash => place.path,
             Ok(_) | Err(Refused::NotFound) => return missing("There is no such log."),
             Err(Refused::Malformed) => return text(StatusCode::BAD_REQUEST, "This is no path of a log."),

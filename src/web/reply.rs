@@ -14,7 +14,7 @@ use super::conditional::is_listed;
 pub(super) const CURRENT: &str = "no-cache";
 /// Pages have what this server has, and nothing else: no script and no style that stands in the page itself, whatever a
 /// name in it says.
-const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 

@@ -130,6 +130,11 @@ impl Tree {
         Ok(ids)
     }
 
+    /// The newest of the releases that are older than this one.
+    pub(super) fn before(&self, id: Id) -> Option<Id> {
+        self.ids().unwrap_or_default().into_iter().find(|other| *other < id)
+    }
+
     /// The newest releases beside this one.
     pub(super) fn recent(&self, besides: Id) -> Arc<[Id]> {
         let list = || {

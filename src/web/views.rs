@@ -1,4 +1,4 @@
-//! What is shown of the builder: which path has which view, and how each is answered. All of it comes from what the
+//! What is shown of the builder: how each view (`routes`) is answered. All of it comes from what the
 //! supervisor told ([`super::known`]) and from the releases; nothing is asked of anybody.
 
 use std::collections::BTreeMap;
@@ -18,86 +18,19 @@ use super::known::{Known, News};
 use super::live::{self, Events, event};
 use super::logs::Logs;
 use super::reply::{HTML, body, missing, moved, set, text};
+use super::routes::View;
+use super::shelf::Shelf;
 use super::tree::Tree;
 use crate::model::records::CycleRow;
 use crate::model::release::{Id, Listed, Release, Told};
 use crate::model::status::Status;
 use crate::render::html::{self, Builder, Page};
-use crate::render::{self, Look, atom, metrics};
+use crate::render::{self, Look, api, atom, metrics};
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
 /// Bytes of a `CHANGES` that are looked at for its first line.
 const FIRST_LINE: u64 = 4096;
-
-/// A view of the builder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum View {
-    /// How it is: as a page, as text, as JSON.
-    Now,
-    /// What is left to do.
-    Plan,
-    Cycles,
-    Cycle(u64),
-    Releases,
-    /// How all pages look.
-    Style,
-    /// What keeps an open page up to date.
-    Script,
-    /// The same for the page of a log.
-    LogScript,
-    /// In the browser's tab.
-    Icon,
-    /// The status, as `gbsup status --json` prints it.
-    Status,
-    /// The same whenever it changes, or the parts of the first page that did.
-    Events,
-    ReleasesJson,
-    Metrics,
-    FeedOfReleases,
-    FeedOfFailures,
-    /// One of these without the slash behind it.
-    Slash,
-}
-
-/// Each view that has a path of its own.
-const VIEWS: &[(&str, View)] = &[
-    ("/", View::Now),
-    ("/plan/", View::Plan),
-    ("/cycles/", View::Cycles),
-    ("/releases/", View::Releases),
-    ("/style.css", View::Style),
-    ("/page.js", View::Script),
-    ("/log.js", View::LogScript),
-    ("/icon.svg", View::Icon),
-    ("/api/v1/status", View::Status),
-    ("/api/v1/events", View::Events),
-    ("/api/v1/releases", View::ReleasesJson),
-    ("/metrics", View::Metrics),
-    ("/feed/releases.atom", View::FeedOfReleases),
-    ("/feed/failures.atom", View::FeedOfFailures),
-];
-
-/// The view that a path leads to.
-pub(super) fn find(path: &str) -> Option<View> {
-    // What nearly every request is for is not looked for here.
-    if path.starts_with("/binpkgs/") {
-        return None;
-    }
-    let number = || {
-        let digits = path.strip_prefix("/cycles/")?;
-        let plain = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
-        digits.parse().ok().filter(|_| plain).map(View::Cycle)
-    };
-    let slash = |known: &str| !path.is_empty() && known.strip_suffix('/') == Some(path);
-    let found =
-        VIEWS.iter().find_map(
-            |(known, view)| {
-                if *known == path { Some(*view) } else { slash(known).then_some(View::Slash) }
-            },
-        );
-    found.or_else(number)
-}
 
 /// What answers are made of.
 #[derive(Debug)]
@@ -110,6 +43,8 @@ pub(super) struct Site {
     pub(super) logs: Option<Logs>,
     /// The volume, as paths of the container have it.
     volume: String,
+    /// What the releases have in them.
+    pub(super) shelf: Shelf,
     painted: Mutex<Option<Arc<Painted>>>,
     /// What releases say of themselves, which never changes.
     told: Mutex<BTreeMap<Id, Told>>,
@@ -118,7 +53,16 @@ pub(super) struct Site {
 impl Site {
     /// Of a builder with this name, whose volume has the releases.
     pub(super) fn new(name: String, volume: String, tree: Tree, news: News, logs: Option<Logs>) -> Self {
-        Self { name, tree, news, logs, volume, painted: Mutex::default(), told: Mutex::default() }
+        Self {
+            name,
+            tree,
+            news,
+            logs,
+            volume,
+            shelf: Shelf::default(),
+            painted: Mutex::default(),
+            told: Mutex::default(),
+        }
     }
 
     /// Calls `make` with what is known of the builder now.
@@ -233,6 +177,16 @@ impl Asked<'_> {
             View::Status => self.status(now),
             View::Events => self.events(),
             View::ReleasesJson => body(self.headers, json(&self.site.releases()), JSON),
+            View::Packages => self.packages(now),
+            View::Package => self.package(now),
+            View::Compare(from, to) => self.compare(from, to),
+            View::CyclesJson => self.cycles_json(now),
+            View::CycleJson(id) => self.cycle_json(id, now),
+            View::PackagesJson => self.packages_json(now),
+            View::PackageJson => self.package_json(now),
+            View::ReleaseJson(id) => self.release_json(id),
+            View::CompareJson(from, to) => self.compare_json(from, to),
+            View::OpenApi => body(self.headers, api::OPENAPI, JSON),
             View::Metrics => self.metrics(now),
             View::FeedOfReleases => {
                 body(self.headers, atom::releases(&self.site.name, &self.site.releases()), atom::TYPE)
@@ -245,11 +199,11 @@ impl Asked<'_> {
         }
     }
 
-    fn builder<T>(&self, now: Timestamp, make: impl FnOnce(Builder<'_>) -> T) -> T {
+    pub(super) fn builder<T>(&self, now: Timestamp, make: impl FnOnce(Builder<'_>) -> T) -> T {
         self.site.look(now, make)
     }
 
-    fn page(&self, page: &Page) -> Response<Answer> {
+    pub(super) fn page(&self, page: &Page) -> Response<Answer> {
         body(self.headers, html::document(page, &self.site.name), HTML)
     }
 
@@ -311,7 +265,7 @@ impl Asked<'_> {
     }
 }
 
-fn json(value: &impl Serialize) -> String {
+pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
@@ -370,35 +324,5 @@ impl Events for Pages {
         });
         self.sent = Some(new);
         event
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_lead_to_views() {
-        for (path, view) in [
-            ("/", Some(View::Now)),
-            ("/cycles/", Some(View::Cycles)),
-            ("/cycles", Some(View::Slash)),
-            ("/cycles/12", Some(View::Cycle(12))),
-            ("/cycles/012", None),
-            ("/cycles/0", None),
-            ("/cycles/+1", None),
-            ("/cycles/12/", None),
-            ("/cycles/99999999999999999999999", None),
-            ("/cycles/../state", None),
-            ("/releases", Some(View::Slash)),
-            ("/releases/2026-11-22.1/", None),
-            ("//", None),
-            ("", None),
-            ("/api/v1/status", Some(View::Status)),
-            ("/api/v1/status/", None),
-            ("/binpkgs/", None),
-        ] {
-            assert_eq!(find(path), view, "{path}");
-        }
     }
 }

@@ -9,6 +9,7 @@ mod limits;
 mod live;
 mod logs;
 mod nginx;
+mod packages;
 mod pages;
 mod prometheus;
 mod server;

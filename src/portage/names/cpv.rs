@@ -141,6 +141,13 @@ pub(crate) fn version_start(pf: &str) -> Option<usize> {
     pf.match_indices('-').map(|(at, _)| at).find(|&at| at > 0 && is_version(&pf[at + 1..]))
 }
 
+/// Whether a text is `category/name`, without a version.
+pub(crate) fn is_cp(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(category, name)| {
+        is_name(category, b"+_.-") && is_name(name, b"+_-") && version_start(name).is_none()
+    })
+}
+
 /// Whether the text is a version: `1.2.3b_rc1_p2-r3`.
 pub(crate) fn is_version(text: &str) -> bool {
     let (text, revision) = match text.rsplit_once("-r") {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::gantt::gantt;
-use super::parts::{between, coded, failed_log, log, moment, package, seconds, text};
+use super::parts::{between, coded, failed_log, linked, log, moment, package, seconds, text};
 use super::{Builder, Page};
 use crate::model::records::{CycleRow, Outcome, PackageOutcome, PackageRow};
 use crate::render::reason;
@@ -167,7 +167,7 @@ fn packages(cycle: &CycleRow, logs: Option<&str>) -> Markup {
                     @for row in rows {
                         tr {
                             th scope="row" {
-                                (package(&row.package))
+                                (linked(&row.package))
                                 @if row.outcome == PackageOutcome::Failed {
                                     @if let Some(message) = &row.message { div.why { (text(message)) } }
                                     @if let Some(path) = &row.log { div.why { (failed_log(logs, path)) } }

@@ -6,8 +6,13 @@ use super::Page;
 use super::parts::text;
 
 /// The menu: where each entry leads, and its word.
-const MENU: &[(&str, &str)] =
-    &[("/", "Now"), ("/plan/", "Plan"), ("/cycles/", "Cycles"), ("/releases/", "Releases")];
+const MENU: &[(&str, &str)] = &[
+    ("/", "Now"),
+    ("/plan/", "Plan"),
+    ("/cycles/", "Cycles"),
+    ("/packages/", "Packages"),
+    ("/releases/", "Releases"),
+];
 
 /// A page as it is sent, of the builder with this name.
 #[must_use]

@@ -255,7 +255,7 @@ pub fn log_list(builder: Builder<'_>) -> Page {
         @if rows.is_empty() { p { "No package was merged yet." } }
         @else {
             table {
-                thead { tr { th scope="col" { "package" } th scope="col" { "outcome" } th.n.wide scope="col" { "cycle" } th.n scope="col" { "ended" } } }
+                thead { tr { th scope="col" { "package" } th scope="col" { "outcome" } th.n.wide scope="col" { "cycle" } th.n.wide scope="col" { "ended" } } }
                 tbody {
                     @for (cycle, row, address) in &rows {
                         tr {
@@ -266,7 +266,7 @@ pub fn log_list(builder: Builder<'_>) -> Page {
                                 (PackageOutcome::Built, false) => "built",
                             } }
                             td.n.wide { a href={ "/cycles/" (cycle) } { (cycle) } }
-                            td.n { (moment(row.ended)) }
+                            td.n.wide { (moment(row.ended)) }
                         }
                     }
                 }

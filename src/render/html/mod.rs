@@ -4,23 +4,27 @@
 //! A page consists of parts with names. A page that is kept open is sent those that have changed, so that what a person
 //! reads, selects or has opened stays where it is.
 
+mod compare;
 mod cycles;
 mod directory;
 mod frame;
 mod gantt;
 mod log;
 mod now;
+mod packages;
 mod parts;
 mod plan;
 mod releases;
 
 use maud::Markup;
 
+pub use compare::compare;
 pub use cycles::{cycle, cycles};
 pub use directory::directory;
 pub use frame::document;
 pub use log::{Log, log, log_lines, log_list};
 pub use now::now;
+pub use packages::{about, packages};
 pub use parts::{coded_log, log_address};
 pub use plan::plan;
 pub use releases::{release, releases};

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use super::parts::{
-    ago, between, clock, coded, coded_log, failed_log, figure, instruction, line, log_address, moment,
-    package, seconds, text,
+    ago, between, clock, coded, coded_log, failed_log, figure, instruction, line, linked, log_address,
+    moment, package, seconds, text,
 };
 use super::{Builder, Page, Tone};
 use crate::model::failure::{Class, Failure};
@@ -45,6 +45,12 @@ pub fn now(builder: Builder<'_>, now: Timestamp) -> Page {
         ("warned", warned(status)),
         ("progress", progress(status)),
     ];
+    if status.state == Mode::Degraded {
+        // Nobody is there who knows more.
+        page.column = vec![("offer", published())];
+        page.aside = vec![("around", volume(status))];
+        return page;
+    }
     page.column = vec![
         ("jobs", jobs(status, builder.logs)),
         ("failed", failed(status, builder.logs)),
@@ -104,6 +110,9 @@ fn head(state: &str, rest: &str, status: &Status, now: Timestamp) -> Markup {
 
 /// What a person is to do, with what to type.
 fn todo(status: &Status) -> Markup {
+    if status.state == Mode::Degraded {
+        return degraded();
+    }
     let Some(pause) = &status.pause else { return html! {} };
     html! {
         section.todo aria-labelledby="h-todo" {
@@ -111,6 +120,21 @@ fn todo(status: &Status) -> Markup {
             ol { @for action in &pause.actions { li { (instruction(action)) } } }
             p.sub { "Typed in the container: " code { "docker exec -it NAME bash" } }
             @if let Some(until) = pause.until { p.sub { "It goes on by itself in " (between(status.now, until)) "." } }
+        }
+    }
+}
+
+/// What a person is to do when there is no supervisor.
+fn degraded() -> Markup {
+    html! {
+        section.todo aria-labelledby="h-todo" {
+            h2 #h-todo { "To do" }
+            ol {
+                li { span { "Read why it dies: " } code.cmd { "docker logs --tail 50 NAME" } }
+                li { span { "Have it tried again: " } code.cmd { "docker exec NAME gbsup resume" } }
+                li { span { "Or go back to the image that worked, with the same volume." } }
+            }
+            p.sub { "Nothing is built until then. What is published stays on offer, and no package that was finished is lost." }
         }
     }
 }
@@ -257,7 +281,7 @@ fn one(failure: &Failure, logs: Option<&str>) -> Markup {
     html! {
         article.failure {
             p {
-                @if !name.is_empty() { (package(name)) " " }
+                @if !name.is_empty() { (linked(name)) " " }
                 span.class { (text(&kind(failure.class, failure.phase.as_deref()))) }
             }
             p.words { (text(&failure.message)) }
@@ -324,7 +348,7 @@ fn known(status: &Status, logs: Option<&str>) -> Markup {
             ul.plain {
                 @for one in shown {
                     li {
-                        (package(&one.package)) " "
+                        (linked(&one.package)) " "
                         span.class { (text(&kind(one.class, one.phase.as_deref()))) }
                         div.why { (text(&one.message)) "; failing for " (between(one.since, status.now)) }
                         @if let Some(path) = &one.log { div.why { (failed_log(logs, path)) } }
@@ -354,6 +378,37 @@ fn done(status: &Status) -> Markup {
                 @if more_remedies + more_changes > 0 {
                     li.dim { "and " (more_remedies + more_changes) " more: " code { "gbsup status --json" } }
                 }
+            }
+        }
+    }
+}
+
+/// What there is to have while nobody knows what it is.
+fn published() -> Markup {
+    html! {
+        section aria-labelledby="h-offer" {
+            h2 #h-offer { "On offer" }
+            ul.plain {
+                li { a href="/releases/" { "the releases" } }
+                li { a href="/packages/" { "the packages" } }
+                li { a href="/client.sh" { "the script for a client" } }
+            }
+        }
+    }
+}
+
+fn volume(status: &Status) -> Markup {
+    html! {
+        section aria-labelledby="h-around" {
+            h2 #h-around { "Around" }
+            dl.facts {
+                dt { "volume" }
+                dd {
+                    (size(status.volume.free)) " free at " code { (text(&status.volume.path)) }
+                    @if !status.volume.mounted { div.why.bad { "nothing is mounted there" } }
+                }
+                dt { "since" }
+                dd { (moment(status.since)) }
             }
         }
     }

@@ -95,7 +95,30 @@
     }
   };
 
+  // A search that answers as one types; the form itself does the same.
+  const search = (form) => {
+    const input = form.querySelector("input");
+    let timer;
+    let asked = 0;
+    input.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(async () => {
+        const number = ++asked;
+        const url = `${form.action}?q=${encodeURIComponent(input.value)}`;
+        const answer = await fetch(url, { headers: { Accept: "text/html" } });
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const found = page.getElementById(form.dataset.into);
+        // Of answers that overtake each other the last question counts.
+        if (!found || number !== asked) return;
+        document.getElementById(form.dataset.into).innerHTML = found.innerHTML;
+        history.replaceState(null, "", url);
+        document.getElementById("said").textContent = found.querySelector("p")?.textContent ?? "";
+      }, 120);
+    });
+  };
+
   dress(document);
+  for (const form of document.querySelectorAll("form.search")) search(form);
   if (body.dataset.live && window.EventSource) {
     document.addEventListener("visibilitychange", rest);
     follow();

@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use super::super::clean;
 use crate::model::bounds::cut;
 use crate::model::status::in_words;
+use crate::portage::names::cpv::Cpv;
 
 /// Bytes of a sentence on a page.
 const LONGEST: usize = 1000;
@@ -110,6 +111,21 @@ pub(super) fn package(name: &str) -> Markup {
         span.p {
             @if let Some(category) = category { span.cat { (category) "/" } wbr; }
             (rest)
+        }
+    }
+}
+
+/// The name of a package, which leads to what is known of it.
+pub(super) fn package_of(cpv: &Cpv) -> Markup {
+    html! { a href={ "/packages/" (coded(cpv.cp())) } { (package(cpv.as_str())) } }
+}
+
+/// The same of a name that may be none.
+pub(super) fn linked(name: &str) -> Markup {
+    html! {
+        @match Cpv::parse(name.as_bytes()) {
+            Some(cpv) => (package_of(&cpv)),
+            None => (package(name)),
         }
     }
 }

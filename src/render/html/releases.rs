@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::Page;
 use super::directory::{link, reference};
-use super::parts::{moment, package, text};
-use crate::model::release::{Listed, Release};
+use super::parts::{moment, package, package_of, text};
+use crate::model::release::{Id, Listed, Release};
 use crate::model::status::size;
 
 /// The releases, the newest first.
@@ -20,14 +20,14 @@ pub fn releases(releases: &[Listed]) -> Page {
                 thead { tr {
                     th scope="col" { "release" } th.n scope="col" { "packages" } th.n scope="col" { "size" }
                 } }
-                tbody { @for release in releases { (row(release)) } }
+                tbody { @for (n, release) in releases.iter().enumerate() { (row(release, releases.get(n + 1))) } }
             }
         }
     };
     Page { title: "Releases".into(), below: "/releases/", parts: vec![("list", list)], ..Page::default() }
 }
 
-fn row(release: &Listed) -> Markup {
+fn row(release: &Listed, before: Option<&Listed>) -> Markup {
     let id = release.id.to_string();
     html! {
         tr {
@@ -45,6 +45,9 @@ fn row(release: &Listed) -> Markup {
                             @if told.fixes > 0 { ", " (told.fixes) " advisories fixed" }
                         }
                         @if !told.changes.is_empty() { div { (text(&told.changes)) } }
+                        @if let Some(before) = before.filter(|before| before.told.is_some()) {
+                            div.why { a href={ "./" (before.id) "..." (id) "/" } { "what is different since " (before.id) } }
+                        }
                     }
                     None => div.why.bad { "what it says of itself cannot be read" },
                 }
@@ -55,10 +58,15 @@ fn row(release: &Listed) -> Markup {
     }
 }
 
-/// A release: what it is, its `CHANGES`, its packages, and what is held back. `files` are those beside the packages, with
+/// A release: what it is, how it differs from the one `before`, its `CHANGES`, its packages, and what is held back. `files` are those beside the packages, with
 /// their sizes; `directories` end with a slash.
 #[must_use]
-pub fn release(release: &Release, changes: Option<&str>, files: &[(String, Option<u64>)]) -> Page {
+pub fn release(
+    release: &Release,
+    before: Option<Id>,
+    changes: Option<&str>,
+    files: &[(String, Option<u64>)],
+) -> Page {
     let count = release.packages.len();
     let head = html! {
         h1 { "Release " (release.id) }
@@ -70,6 +78,9 @@ pub fn release(release: &Release, changes: Option<&str>, files: &[(String, Optio
                 span { "what " a href={ "../" (again) "/" } { (again) } " offered, since somebody rolled back to it" }
             }
             @if let Some(cycle) = release.origin.cycle { span { "of cycle " a href={ "/cycles/" (cycle) } { (cycle) } } }
+        }
+        @if let Some(before) = before {
+            p.sub { a href={ "../" (before) "..." (release.id) "/" } { "what is different since " (before) } }
         }
         p.sub { @for (name, _) in files.iter().filter(|(_, size)| size.is_some()) { (link(name)) } }
         @if !release.origin.revisions.is_empty() {
@@ -105,11 +116,11 @@ pub fn release(release: &Release, changes: Option<&str>, files: &[(String, Optio
                     @for one in &release.packages {
                         tr {
                             th scope="row" {
-                                a href=(reference(&one.path)) { (package(one.cpv.as_str())) }
+                                (package_of(&one.cpv))
                                 @if let Some(why) = &one.why { div.why { (text(why)) } }
                             }
                             td { (text(&one.slot)) }
-                            td.n { (size(one.size)) }
+                            td.n { a href=(reference(&one.path)) { (size(one.size)) } }
                         }
                     }
                 }
