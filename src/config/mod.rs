@@ -14,6 +14,7 @@ mod problem;
 mod publish;
 mod rebuild;
 mod secrets;
+mod server;
 mod show;
 mod slot;
 #[cfg(test)]
@@ -33,4 +34,5 @@ pub use problem::{Problem, Problems};
 pub use publish::{Publisher, SignKey, Tree};
 pub use rebuild::{FollowUp, Linked};
 pub use secrets::{exposed, in_environment};
+pub(crate) use server::server;
 pub use show::show;

@@ -14,6 +14,7 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::stat::{Mode as FileMode, umask};
 
 use super::common::settings;
+use super::pages::Pages;
 use super::say::say;
 use crate::model::request::{Reply, Request};
 use crate::model::status::{Mode, Progress, SCHEMA, Status, SyncInfo};
@@ -40,6 +41,8 @@ pub(super) struct Degraded {
     path: PathBuf,
     clients: Vec<Client>,
     deaf_until: Option<Instant>,
+    /// For as long as this lasts.
+    pages: Option<Pages>,
 }
 
 /// One connection, up to its request.
@@ -70,7 +73,11 @@ impl Degraded {
             .ok();
         // Who reads this may ask at once.
         say(&headline);
-        Degraded { since: Timestamp::now(), headline, listener, path, clients: Vec::new(), deaf_until: None }
+        let (since, clients) = (Timestamp::now(), Vec::new());
+        let mut degraded =
+            Degraded { since, headline, listener, path, clients, deaf_until: None, pages: None };
+        degraded.pages = Pages::begin(&degraded.status());
+        degraded
     }
 
     /// One sentence for a person.
@@ -176,8 +183,9 @@ impl Degraded {
 }
 
 impl Drop for Degraded {
-    /// The supervisor that follows wants the name.
+    /// The supervisor that follows wants the name, and the port for a server of its own.
     fn drop(&mut self) {
+        self.pages = None;
         if self.listener.is_some() {
             let _ = fs::remove_file(&self.path);
         }

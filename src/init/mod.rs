@@ -27,6 +27,7 @@ mod common;
 mod deaths;
 mod degraded;
 mod job;
+mod pages;
 mod say;
 mod supervise;
 mod sweep;

@@ -8,7 +8,7 @@ use std::{io, thread};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::config::{Config, Http};
+use crate::config::{self, Config, Http};
 use crate::host::console::Console;
 use crate::host::process::{Ended, Handle, Launch, Sink};
 use crate::model::{Event, Exit, Force};
@@ -73,19 +73,7 @@ fn command(config: &Config, http: &Http) -> Command {
     // As it runs, even when its file was replaced meanwhile.
     let argv =
         ["/proc/self/exe", "serve", "--told", "--parent", &std::process::id().to_string()].map(str::to_owned);
-    let listen = http.listen.map(|address| address.to_string()).unwrap_or_default();
-    let env = [
-        ("GBSUP_CONFIG", "/dev/null".to_owned()),
-        ("GBSUP_VOLUME_PATH", config.volume.path.display().to_string()),
-        ("GBSUP_HTTP_LISTEN", listen),
-        ("GBSUP_HTTP_MAX_CONNECTIONS", http.max_connections.to_string()),
-        ("GBSUP_HTTP_MAX_PAGES", http.max_pages.to_string()),
-        ("GBSUP_HTTP_LOGS", http.logs.to_string()),
-        ("GBSUP_NOTIFY_NAME", config.notify.name.clone()),
-        ("GBSUP_LOG_LEVEL", config.log.level.to_string()),
-        ("GBSUP_LOG_FORMAT", config.log.format.to_string()),
-    ];
-    Command { argv: argv.to_vec(), env: env.map(|(name, value)| (name.to_owned(), value)).to_vec() }
+    Command { argv: argv.to_vec(), env: config::server(config, http) }
 }
 
 /// What it prints is a part of the log, and its last line may be why it ended.

@@ -1,7 +1,8 @@
 //! A supervisor that dies.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
@@ -174,6 +175,35 @@ fn five_deaths_make_it_degraded_and_it_answers_until_resume() {
     assert_eq!(ask(&container, r#"{"request":"resume"}"#)["reply"], "accepted");
     container.until("log", "start 5 supervisor\nready");
     assert!(!container.path("control.sock").exists(), "the name is the supervisor's again");
+    container.signal(libc::SIGTERM);
+    assert_eq!(container.end().code, 0);
+}
+
+/// What a browser gets of `/`; nothing while nobody answers.
+fn page(address: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    write!(stream, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+#[test]
+fn a_degraded_builder_is_seen_in_a_browser() {
+    let script = format!("[ -e $DIR/repaired ] || exit 1\n{STAY}");
+    let mut container = counted(&script).env("GBSUP_HTTP_LISTEN", "127.0.0.1:0").start();
+    until_degraded(&mut container);
+    container.until("stderr", " on http://");
+    let said = container.read("stderr");
+    let address = said.split(" on http://").nth(1).and_then(|rest| rest.split('/').next());
+    let address = address.expect("an address").to_owned();
+    let says = |words: &str| page(&address).is_some_and(|text| text.contains(words));
+    wait_until("the page says so", || says("the supervisor keeps dying"));
+    assert!(says("docker exec NAME gbsup resume") && says("data-tone=\"bad\""), "{:?}", page(&address));
+    // The next supervisor has a server of its own.
+    fs::write(container.path("repaired"), "").expect("written");
+    assert_eq!(ask(&container, r#"{"request":"resume"}"#)["reply"], "accepted");
+    wait_until("it has ended", || page(&address).is_none());
     container.signal(libc::SIGTERM);
     assert_eq!(container.end().code, 0);
 }

@@ -57,7 +57,7 @@ impl Setup {
         fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("the script is written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is made executable");
         let path = path.display().to_string();
-        setup.env("GBSUP_SUPERVISOR", &path)
+        setup.env("GBSUP_SUPERVISOR", &path).env("GBSUP_HTTP_LISTEN", "")
     }
 
     fn new(args: &[&str]) -> Setup {

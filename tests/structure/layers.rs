@@ -30,7 +30,7 @@ const ROOMS: &[(&str, &str)] = &[
         "supervisor",
         "beneath binhost children config decide host logging model portage procs render steps sys volume watch",
     ),
-    ("init", "children config model procs sys volume"),
+    ("init", "children config model portage procs sys volume"),
     ("web", "beneath config confine decide logging model portage procs render sys"),
     ("cli", "config model portage"),
     (
