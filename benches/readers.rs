@@ -19,10 +19,11 @@ use gbsup::portage::output::scanner::Scanner;
 use gbsup::portage::output::sync::Heard;
 use gbsup::portage::output::{advice, buildlog, circular, complaints, elog, gpg};
 
-/// As much as each reader gets first, of whatever its input is made of.
-const N: usize = 4000;
+/// As much as each reader gets first, of whatever its input is made of. Four times as much and what is made of it stays in a
+/// cache of a core, whose end would be taken for growth of the reader.
+const N: usize = 1000;
 /// The best of so many rounds counts.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 25;
 
 /// Reads an input; how long an input is only the reader knows.
 type Read = Box<dyn Fn()>;

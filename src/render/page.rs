@@ -19,16 +19,21 @@ const SHOWN_FAILURES: usize = 5;
 #[derive(Clone, Copy)]
 struct Room {
     failures: usize,
+    /// How far it is, and what is in work.
+    progress: bool,
     /// What is known to fail, the circumstances, and what changed.
     rest: bool,
 }
 
 /// From all to the least.
-const ROOMS: [Room; 4] = [
-    Room { failures: SHOWN_FAILURES, rest: true },
-    Room { failures: SHOWN_FAILURES, rest: false },
-    Room { failures: 2, rest: false },
-    Room { failures: 1, rest: false },
+const ROOMS: [Room; 6] = [
+    Room { failures: SHOWN_FAILURES, progress: true, rest: true },
+    Room { failures: SHOWN_FAILURES, progress: true, rest: false },
+    Room { failures: 2, progress: true, rest: false },
+    Room { failures: 1, progress: true, rest: false },
+    Room { failures: 1, progress: false, rest: false },
+    // The headline names the first of them.
+    Room { failures: 0, progress: false, rest: false },
 ];
 /// How many remedies and how many warnings it shows before it refers to the whole status.
 const SHOWN_SENTENCES: usize = 20;
@@ -69,9 +74,11 @@ fn page_with(status: &Status, look: Look, room: Room) -> String {
     if room.rest {
         plan(&mut page, status);
     }
-    progress(&mut page, status);
-    jobs(&mut page, &status.jobs);
-    page.gap();
+    if room.progress {
+        progress(&mut page, status);
+        jobs(&mut page, &status.jobs);
+        page.gap();
+    }
     pause(&mut page, status, room.failures);
     if !room.rest {
         return page.finish();
@@ -185,7 +192,7 @@ fn pause(page: &mut Layout, status: &Status, shown: usize) {
     for failure in pause.failures.iter().take(shown) {
         failed(page, failure);
     }
-    if pause.failures.len() > shown {
+    if shown > 0 && pause.failures.len() > shown {
         let more = format!("and {} more: gbsup failures", pause.failures.len() - shown);
         page.row("", LABEL, &[plain(more)]);
     }

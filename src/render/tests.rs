@@ -392,3 +392,15 @@ fn sizes() {
         assert_eq!(size(bytes), words);
     }
 }
+
+/// What holds it and what to type come before how far it is, in whatever a terminal has.
+#[test]
+fn what_to_do_is_on_the_shortest_page() {
+    let look = Look { width: Some(60), ..Look::PLAIN };
+    let all = page(&broken(), look);
+    for rows in 5..all.lines().count() {
+        let page = page_within(&broken(), look, rows);
+        assert!(page.lines().take(rows).any(|line| line.contains("to do")), "{rows} rows:\n{page}");
+    }
+    assert_eq!(page_within(&broken(), look, usize::MAX), all);
+}
