@@ -140,6 +140,10 @@ fn every_gbsup_command_parses() {
                 let Some(at) = part.iter().position(|word| word == "gbsup" || word == "gbsup/builder") else {
                     continue;
                 };
+                // Another program of the image.
+                if part.iter().any(|word| word == "--entrypoint") {
+                    continue;
+                }
                 let arguments = &part[at + 1..];
                 // The name of the program, of the image, or of all commands alike.
                 if matches!(arguments.first().map(String::as_str), None | Some("..." | "init")) {

@@ -152,3 +152,28 @@ fn tab_completes_packages_releases_and_cycles() {
     assert_eq!(completed(&["gbsup", "roll"]), ["rollback"]);
     assert!(completed(&["gbsup", "logs", "--fai"]).contains(&"--failed".to_owned()));
 }
+
+/// Whatever is given to a builder in the files that start one is a setting that there is.
+#[test]
+fn the_files_that_start_builders_name_settings_that_there_are() {
+    let top = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names = 0;
+    for file in [
+        "image/compose.yaml",
+        "deploy/swarm.yaml",
+        "deploy/kubernetes.yaml",
+        "deploy/quadlet/gbsup-desktop.container",
+    ] {
+        let text = fs::read_to_string(top.join(file)).unwrap();
+        let words = text.split(|c: char| !(c.is_ascii_uppercase() || c == '_'));
+        let given: Vec<_> = words.filter(|word| word.starts_with("GBSUP_")).collect();
+        names += given.len();
+        for name in given {
+            // Each of them is wrong as a value, so that a name nobody knows is told as something else.
+            let problems = gbsup::config::check(None, [(name.to_owned(), "\u{1}".to_owned())].into_iter());
+            let told = format!("{problems:?}");
+            assert!(!told.contains("unknown") && !told.contains("no such"), "{file}: {name}: {told}");
+        }
+    }
+    assert!(names > 4, "{names}");
+}

@@ -89,7 +89,7 @@ pub(crate) struct Gpg {
 }
 
 impl Gpg {
-    /// With the secret keys of a home.
+    /// With the secret keys of a home, or of a file that they were exported to: Docker and Kubernetes hand out secrets as files.
     ///
     /// # Errors
     /// When there is none, or others can read it.
@@ -102,6 +102,10 @@ impl Gpg {
         }
         // Many signatures at once need more locked memory than it has at first.
         fs::write(this.home.join("gpg-agent.conf"), "auto-expand-secmem 0x30000\n").map_err(unusable)?;
+        if home.is_file() {
+            let keys = fs::read(home).map_err(|source| Error::Home { path: home.to_owned(), source })?;
+            this.run("read the exported key", &["--import"], &keys)?;
+        }
         Ok(this)
     }
 
@@ -370,7 +374,28 @@ mod tests {
             fs::set_permissions(home.path(), fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(check(home.path()).is_err(), refused, "{mode:o}");
         }
+        let file = home.path().join("key");
+        fs::write(&file, "no key").unwrap();
+        assert!(matches!(Gpg::with_secrets(&file), Err(Error::Readable(_))));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).unwrap();
+        assert!(matches!(Gpg::with_secrets(&file), Err(Error::Failed { what: "read the exported key", .. })));
         let missing = Gpg::with_secrets(&home.path().join("missing")).unwrap_err().to_string();
         assert!(missing.ends_with("cannot be used: No such file or directory (os error 2)"), "{missing}");
+    }
+
+    #[test]
+    fn an_exported_key_is_as_good_as_its_home() {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, file) = (dir.path().join("home"), dir.path().join("secret"));
+        generate_apart(&home, "tests", "never").unwrap();
+        let original = Gpg::with_secrets(&home).unwrap();
+        fs::write(&file, original.run("export", &["--armor", "--export-secret-keys"], b"").unwrap()).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).unwrap();
+        let exported = Gpg::with_secrets(&file).unwrap();
+        let fingerprint = |gpg: &Gpg| gpg.secret_keys().unwrap().remove(0).fingerprint;
+        let key = fingerprint(&exported);
+        assert_eq!(key, fingerprint(&original));
+        let signed = exported.run("sign", &["--local-user", &key, "--clearsign"], b"text").unwrap();
+        assert!(signed.starts_with(b"-----BEGIN PGP SIGNED MESSAGE-----"));
     }
 }

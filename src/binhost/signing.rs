@@ -94,7 +94,7 @@ fn in_home(config: &Config, home: &Path, now: Timestamp) -> Result<(Option<Signa
     Ok((signatory, key))
 }
 
-/// The GnuPG home that counts: `publish.gpg_home` where it was set or has something in it, else the one on the volume.
+/// The GnuPG home, or exported key, that counts: `publish.gpg_home` where it was set or has something in it, else the one on the volume.
 #[must_use]
 pub(crate) fn home(config: &Config) -> PathBuf {
     let given = &config.publish.gpg_home;
@@ -110,8 +110,9 @@ fn is_own(config: &Config, home: &Path) -> bool {
     home == own(config)
 }
 
-fn has_any(directory: &Path) -> bool {
-    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
+/// Whether a home has anything in it, or is a file with exported keys.
+fn has_any(home: &Path) -> bool {
+    home.is_file() || fs::read_dir(home).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Makes the key on the volume, unless there is one. It appears as a whole, and on the disk.

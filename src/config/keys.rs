@@ -145,7 +145,7 @@ keys! {
         redistributable_only: bool = false, one(values::boolean);
         /// The oldest kernel that a client runs; it is told when a package demands a newer one.
         client_kernel: Option<Kernel> = None, one(values::kernel);
-        /// The GnuPG home with the key that packages are signed with; absolute. Where it has its default and nothing is in it, the key on
+        /// The GnuPG home with the key that packages are signed with, or a file that it was exported to; absolute. Where it has its default and nothing is in it, the key on
         /// the volume counts.
         gpg_home: PathBuf = "/var/lib/gbsup-key".into(), one(values::absolute);
         /// Which key of it.
