@@ -22,13 +22,15 @@ use super::routes::View;
 use super::shelf::Shelf;
 use super::tree::Tree;
 use crate::model::records::CycleRow;
-use crate::model::release::{Id, Listed, Release, Told};
+use crate::model::release::{Id, Labels, Listed, Release, Told};
 use crate::model::status::Status;
 use crate::render::html::{self, Builder, Page};
 use crate::render::{self, Look, api, atom, metrics};
 
 pub(super) const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
+/// What people say of releases.
+const LABELS: &str = "labels.json";
 /// Bytes of a `CHANGES` that are looked at for its first line.
 const FIRST_LINE: u64 = 4096;
 
@@ -100,6 +102,9 @@ impl Site {
     fn releases(&self) -> Vec<Listed> {
         let ids = self.tree.ids().unwrap_or_default();
         let current = self.tree.current();
+        // What people say may change at any time, unlike the releases.
+        let labels = self.tree.text(LABELS).ok().and_then(|text| serde_json::from_str::<Labels>(&text).ok());
+        let labels = labels.unwrap_or_default();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|id, _| ids.contains(id));
         let listed = ids.into_iter().map(|id| {
@@ -108,7 +113,7 @@ impl Site {
             {
                 place.insert(new);
             }
-            Listed { id, current: current == Some(id), told: told.get(&id).cloned() }
+            Listed { id, current: current == Some(id), label: labels.of(id), told: told.get(&id).cloned() }
         });
         listed.collect()
     }

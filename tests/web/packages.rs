@@ -145,6 +145,14 @@ fn two_releases_are_compared() {
     for pair in ["2026-11-22.1...2026-11-22.9", "2026-11-22.1...x", "...", "2026-11-22.1..."] {
         assert_eq!(server.get(&format!("/releases/{pair}/")).status, 404, "{pair}");
     }
+    // What people say of them.
+    let labels =
+        format!(r#"{{"labels":{{"{OLD}":{{"tags":["good"],"note":"before <the> driver","keep":true}}}}}}"#);
+    fs::write(server.releases().join("labels.json"), labels).unwrap();
+    let list = server.get("/releases/").text();
+    for words in ["<code>good</code>", "before &lt;the&gt; driver", "kept"] {
+        assert!(list.contains(words), "{words} in {list}");
+    }
     let release = server.get(&format!("/releases/{NEW}/")).text();
     assert!(release.contains(&format!("href=\"../{OLD}...{NEW}/\"")), "{release}");
 }
@@ -216,6 +224,8 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<()
 #[test]
 fn the_document_holds_for_the_answers() {
     let mut server = stocked();
+    let labels = format!(r#"{{"labels":{{"{OLD}":{{"tags":["good"],"note":"fine","keep":true}}}}}}"#);
+    fs::write(server.releases().join("labels.json"), labels).unwrap();
     let document: Value = serde_json::from_slice(&server.get("/api/v1/openapi.json").body).unwrap();
     let pair = format!("/api/v1/releases/{OLD}...{NEW}");
     let one = format!("/api/v1/releases/{NEW}");

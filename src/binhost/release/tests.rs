@@ -20,6 +20,7 @@ use crate::portage::output::facts::Fact;
 
 mod backup;
 mod damage;
+mod labels;
 mod trees;
 
 /// A volume with binary packages, and what is offered of them.

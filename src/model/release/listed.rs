@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Id, Release};
+use super::{Id, Label, Release};
 
 /// One of the releases that are there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -12,6 +12,9 @@ pub struct Listed {
     pub id: Id,
     /// Clients are offered it.
     pub current: bool,
+    /// What a person says of it.
+    #[serde(flatten)]
+    pub label: Label,
     /// What it says of itself; absent when that cannot be read.
     #[serde(flatten)]
     pub told: Option<Told>,

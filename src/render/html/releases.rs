@@ -34,6 +34,9 @@ fn row(release: &Listed, before: Option<&Listed>) -> Markup {
             th scope="row" {
                 a href={ "./" (id) "/" } { (id) }
                 @if release.current { " " span.offered { "on offer" } }
+                @if release.label.keep { " " span.dim { "kept" } }
+                @for tag in &release.label.tags { " " code { (text(tag)) } }
+                @if let Some(note) = &release.label.note { div { (text(note)) } }
                 @match &release.told {
                     Some(told) => {
                         div.why {
