@@ -136,7 +136,7 @@ impl Crowd {
         let mut inside = locked(&self.inside);
         if inside.members.len() >= self.most {
             // As many on their way out as there are places: descriptors are bounded, too.
-            let slowest = if inside.going < self.most { inside.slowest(now) } else { None };
+            let slowest = if inside.going < self.most { inside.slowest(network(from), now) } else { None };
             let task = inside.members.remove(&slowest?)?.task;
             inside.going += 1;
             if let Some(task) = task {
@@ -162,9 +162,11 @@ impl Crowd {
 }
 
 impl Inside {
-    /// Of the address that has the most places among those that are not fast: the slowest. `None` also when its connections are
-    /// too young to be called slow, since another address would have to give way to them.
-    fn slowest(&self, now: Instant) -> Option<u64> {
+    /// Who gives way to somebody from this address: of the address that has the most places among those that are not fast, the
+    /// slowest. `None` also when its connections are too young to be called slow, since another address would have to give way to
+    /// them. A crowd is fast as long as buffers fill, so an address that has no more places than the newcomer's would have gives
+    /// way only when no address has more.
+    fn slowest(&self, newcomer: IpAddr, now: Instant) -> Option<u64> {
         let mut places: HashMap<IpAddr, usize> = HashMap::new();
         for member in self.members.values() {
             *places.entry(member.from).or_default() += 1;
@@ -175,10 +177,14 @@ impl Inside {
         if let Some((number, _)) = paged.min_by_key(|(number, _)| **number) {
             return Some(*number);
         }
+        let most = places.values().copied().max().unwrap_or_default();
+        let share = places.get(&newcomer).copied().unwrap_or_default() + 1;
         let not_fast = self.members.iter().filter_map(|(number, member)| {
             let speed = member.meter.speed(now).filter(|_| member.task.is_some());
-            let most = std::cmp::Reverse(places.get(&member.from).copied());
-            speed.is_none_or(|speed| speed < SLOW).then_some((most, speed.is_none(), speed, *number))
+            let has = places.get(&member.from).copied().unwrap_or_default();
+            let may = has == most || has > share || member.from == newcomer;
+            let slow = speed.is_none_or(|speed| speed < SLOW);
+            (may && slow).then_some((std::cmp::Reverse(has), speed.is_none(), speed, *number))
         });
         not_fast.min().filter(|(_, young, ..)| !young).map(|(.., number)| number)
     }
@@ -321,6 +327,24 @@ mod tests {
         assert!(enter(&crowd, HOST, at(1500)).is_none() && has(&crowd, &alone));
         assert!(enter(&crowd, HOST, at(1600)).is_some());
         assert!(has(&crowd, &alone) && !has(&crowd, &many[0]));
+    }
+
+    #[tokio::test]
+    async fn a_crowd_whose_buffers_fill_pushes_nobody_out() {
+        let crowd = Crowd::new(3, 0);
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let alone = enter(&crowd, OTHER, start).unwrap();
+        let many = [(), ()].map(|()| enter(&crowd, HOST, start).unwrap());
+        for place in &many {
+            place.meter.took(1 << 20, at(900));
+        }
+        let third = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 3));
+        assert!(enter(&crowd, third, at(1100)).is_none() && enter(&crowd, HOST, at(1100)).is_none());
+        assert!(has(&crowd, &alone));
+        // They are slow as soon as nothing is taken out of the buffers.
+        assert!(enter(&crowd, third, at(3500)).is_some());
+        assert!(has(&crowd, &alone));
     }
 
     #[tokio::test]

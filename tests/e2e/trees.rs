@@ -180,8 +180,8 @@ fn whatever_kills_a_sync_the_next_one_brings_all() {
     // And what a merge leaves.
     client.sh(&format!("touch {REPOSITORY}/.git/index.lock && rm {REPOSITORY}/test-quick/t1/*"));
     client.try_sh("emaint sync --repo pocket 2>&1").exited(1);
-    let said = set_up(&client);
-    assert!(said.contains("index.lock, which a git left that was killed"), "{said}");
+    // Portage calls the hook after a sync that failed as well, and that removes the lock.
+    sync(&client);
     assert_eq!(client.sh(FILES), files);
     // The script itself: the old tree or the new one.
     for seconds in ["0.5", "0.7", "0.9", "1.1", "1.3"] {

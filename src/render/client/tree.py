@@ -46,8 +46,18 @@ if [ -n "$key" ]; then
     gpg --homedir "$home" --batch --quiet --import "$key" 2>/dev/null
     GNUPGHOME=$home tree verify-commit HEAD 2>/dev/null || fail "HEAD in $place is not signed with the builder's key"
 fi
+# A git that was killed leaves locks, at which every later one stops.
+unlock() {
+    for at in /proc/[0-9]*; do
+        case $(cat "$at/comm" 2>/dev/null):$(readlink "$at/cwd" 2>/dev/null)/ in
+        git:"$place"/*) return 0 ;;
+        esac
+    done
+    find "$place/.git" -name "*.lock" -exec rm -f {} +
+}
 # git and Portage call a clone up to date that was killed before it had its files.
 if [ ! -s "$place/profiles/repo_name" ] || ! tree diff-index --quiet HEAD --; then
+    unlock
     tree reset --quiet --hard HEAD || fail "its files cannot be brought: sh $script setup --tree"
     [ -s "$place/profiles/repo_name" ] || fail "there is nothing in it: sh $script setup --tree"
 fi
