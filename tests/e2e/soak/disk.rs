@@ -223,6 +223,8 @@ impl Disk {
     pub fn after(&self, length: usize, random: &mut Random) -> Result<PathBuf, String> {
         self.unmount("after");
         let path = |name: &str| self.directory.join(name).display().to_string();
+        // A loop device that the kernel has not let go of yet writes to the file that it was made of.
+        drop(fs::remove_file(path("image")));
         command("cp", &["--sparse=always", &path("first"), &path("image")], None, &[]).ok();
         let image = File::options().write(true).open(self.directory.join("image")).expect("it was copied");
         self.log.cut(&image, length, random);
