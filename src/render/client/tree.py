@@ -46,7 +46,7 @@ if [ -n "$key" ]; then
     gpg --homedir "$home" --batch --quiet --import "$key" 2>/dev/null
     GNUPGHOME=$home tree verify-commit HEAD 2>/dev/null || fail "HEAD in $place is not signed with the builder's key"
 fi
-# A git that was killed leaves locks, at which every later one stops.
+# A git that was killed leaves locks, at which every later one stops. Portage calls this after a sync that failed as well.
 unlock() {
     for at in /proc/[0-9]*; do
         case $(cat "$at/comm" 2>/dev/null):$(readlink "$at/cwd" 2>/dev/null)/ in
@@ -55,9 +55,9 @@ unlock() {
     done
     find "$place/.git" -name "*.lock" -exec rm -f {} +
 }
+unlock
 # git and Portage call a clone up to date that was killed before it had its files.
 if [ ! -s "$place/profiles/repo_name" ] || ! tree diff-index --quiet HEAD --; then
-    unlock
     tree reset --quiet --hard HEAD || fail "its files cannot be brought: sh $script setup --tree"
     [ -s "$place/profiles/repo_name" ] || fail "there is nothing in it: sh $script setup --tree"
 fi
@@ -138,8 +138,8 @@ def origin(place):
     return git(place, "config", "remote.origin.url").stdout.decode(errors="replace").strip()
 
 
-def is_signed(place):
-    """Whether the commit of a clone is signed with the builder's key, where it signs."""
+def is_signed(place, commit="HEAD"):
+    """Whether a commit of a clone is signed with the builder's key, where it signs."""
     import subprocess
     import tempfile
 
@@ -148,7 +148,7 @@ def is_signed(place):
     with tempfile.TemporaryDirectory() as home:
         command = ["gpg", "--homedir", home, "--batch", "--quiet", "--import"]
         subprocess.run(command, input=armor().encode(), stderr=subprocess.DEVNULL, check=False)
-        return git(place, "verify-commit", "HEAD", GNUPGHOME=home).returncode == 0
+        return git(place, "verify-commit", commit, GNUPGHOME=home).returncode == 0
 
 
 def is_whole(place, name):
@@ -156,8 +156,8 @@ def is_whole(place, name):
     return named == name and git(place, "diff-index", "--quiet", "HEAD", "--").returncode == 0
 
 
-def mend(place, name):
-    """Puts right what a git left behind that was killed; whether all of it is there then."""
+def bring(place, name, commit):
+    """Puts right what a git left behind that was killed, and brings what is offered; whether all of that is there then."""
     for at in os.listdir("/proc"):
         try:
             if text_of("/proc/%s/comm" % at).strip() == "git" and os.readlink("/proc/%s/cwd" % at).startswith(place):
@@ -172,7 +172,11 @@ def mend(place, name):
     # Each sync adds one. Some day a clone is smaller.
     if not is_signed(place) or len(os.listdir(os.path.join(place, ".git/objects/pack"))) > MOST_FILES_OF_PACKS:
         return False
-    git(place, "reset", "--quiet", "--hard", "HEAD")
+    if git(place, "rev-parse", "HEAD").stdout.decode().strip() != commit:
+        if git(place, "fetch", "--quiet", "origin").returncode != 0 or not is_signed(place, "origin/main"):
+            return False
+        commit = "origin/main"
+    git(place, "reset", "--quiet", "--hard", commit)
     return is_whole(place, name)
 
 
@@ -280,7 +284,7 @@ def setup_trees():
             if not any(what.split()[:2] == ["tree", name] for what in made):
                 made.append("tree %s %s" % (name, before or "-"))
             clone(name, uri, place)
-        elif not mend(place, name):
+        elif not bring(place, name, trees[name]["commit"]):
             clone(name, uri, place)
         sections.append(REPOSITORY % {"name": name, "uri": uri} + (VERIFIED_TREE % key_file() if KEY else UNVERIFIED_TREE))
     conf, hook, key = files_of_trees()
