@@ -2,7 +2,8 @@
 //!
 //! A slow client is served as long as nobody waits for its place: a modem may take a day for a package. When all places
 //! are taken, one that is idle or slow loses its own to whoever comes, so that a few hundred slow readers shut nobody out.
-//! It is taken from the address that has the most, so one machine cannot push out the others.
+//! It is taken from the address that has the most, so one machine cannot push out the others; and no address has so many that
+//! there is none left for another. Who has to wait does so in a line, where each address has its share, too.
 //!
 //! Pages that are kept open have places of their own, so that they take none from those who download; and a connection that
 //! a page came by gives way before all others.
@@ -72,6 +73,11 @@ impl Measured {
     }
 }
 
+/// One of so many places is kept for other addresses than the one that has all the rest.
+const KEPT: usize = 8;
+/// How many wait for a place, at most half of them from one address.
+pub(super) const LINE: u16 = 1024;
+
 /// The connections there are, at most a fixed number.
 #[derive(Debug)]
 pub(super) struct Crowd {
@@ -91,6 +97,8 @@ struct Inside {
     pages: HashMap<u64, Member>,
     /// Those that gave theirs away and have not ended yet.
     going: usize,
+    /// Those that wait for one, by address.
+    waiting: HashMap<IpAddr, usize>,
 }
 
 #[derive(Debug)]
@@ -113,6 +121,13 @@ pub(super) struct Place {
     paged: Arc<AtomicBool>,
 }
 
+/// A turn in the line, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    crowd: Arc<Crowd>,
+    from: IpAddr,
+}
+
 impl Crowd {
     /// With so many places, and so many for open pages.
     pub(super) fn new(most: u16, most_pages: u16) -> Arc<Self> {
@@ -120,23 +135,15 @@ impl Crowd {
         Arc::new(Self { most, most_pages, inside: Mutex::default(), left: Notify::new() })
     }
 
-    /// A place for a connection from this address. While all are taken and none is idle or slow, it waits.
-    pub(super) async fn enter(self: &Arc<Self>, from: IpAddr) -> Place {
-        loop {
-            let left = self.left.notified();
-            if let Some(place) = self.try_enter(from, Instant::now()) {
-                return place;
-            }
-            // Somebody leaves, or was there long enough to be called slow.
-            let _either = tokio::time::timeout(WINDOW / 10, left).await;
-        }
-    }
-
-    fn try_enter(self: &Arc<Self>, from: IpAddr, now: Instant) -> Option<Place> {
+    /// A place for a connection from this address. `None`: all that it may have are taken, and none is idle or slow.
+    pub(super) fn try_enter(self: &Arc<Self>, from: IpAddr, now: Instant) -> Option<Place> {
         let mut inside = locked(&self.inside);
-        if inside.members.len() >= self.most {
+        let own = inside.members.values().filter(|member| member.from == network(from)).count();
+        let at_its_share = own >= self.most - self.most / KEPT;
+        if at_its_share || inside.members.len() >= self.most {
             // As many on their way out as there are places: descriptors are bounded, too.
-            let slowest = if inside.going < self.most { inside.slowest(network(from), now) } else { None };
+            let all = inside.going < self.most;
+            let slowest = all.then(|| inside.slowest(network(from), at_its_share, now)).flatten();
             let task = inside.members.remove(&slowest?)?.task;
             inside.going += 1;
             if let Some(task) = task {
@@ -153,6 +160,18 @@ impl Crowd {
         Some(Place { crowd: Arc::clone(self), number, meter, paged })
     }
 
+    /// A turn in the line of those that wait for a place. `None`: the line is full, or its address has half of it.
+    pub(super) fn line_up(self: &Arc<Self>, from: IpAddr) -> Option<Turn> {
+        let mut inside = locked(&self.inside);
+        let all: usize = inside.waiting.values().sum();
+        let own = inside.waiting.entry(network(from)).or_default();
+        if all >= usize::from(LINE) || *own >= usize::from(LINE / 2) {
+            return None;
+        }
+        *own += 1;
+        Some(Turn { crowd: Arc::clone(self), from: network(from) })
+    }
+
     /// The task that has a place, which ends when the place goes to somebody else.
     pub(super) fn is_held_by(&self, number: u64, task: AbortHandle) {
         if let Some(member) = locked(&self.inside).members.get_mut(&number) {
@@ -161,25 +180,51 @@ impl Crowd {
     }
 }
 
+impl Turn {
+    /// Waits for a place.
+    pub(super) async fn comes(self) -> Place {
+        loop {
+            let left = self.crowd.left.notified();
+            if let Some(place) = self.crowd.try_enter(self.from, Instant::now()) {
+                return place;
+            }
+            // Somebody leaves, or was there long enough to be called slow.
+            let _either = tokio::time::timeout(WINDOW / 10, left).await;
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut inside = locked(&self.crowd.inside);
+        if let Some(own) = inside.waiting.get_mut(&self.from) {
+            *own -= 1;
+            if *own == 0 {
+                inside.waiting.remove(&self.from);
+            }
+        }
+    }
+}
+
 impl Inside {
-    /// Who gives way to somebody from this address: of the address that has the most places among those that are not fast, the
-    /// slowest. `None` also when its connections are too young to be called slow, since another address would have to give way to
+    /// Who gives way to somebody from this address, which may be asked to take one of its `own` places: of the address that has the most
+    /// places among those that are not fast, the slowest. `None` also when its connections are too young to be called slow, since another address would have to give way to
     /// them. A crowd is fast as long as buffers fill, so an address that has no more places than the newcomer's would have gives
     /// way only when no address has more.
-    fn slowest(&self, newcomer: IpAddr, now: Instant) -> Option<u64> {
+    fn slowest(&self, newcomer: IpAddr, own: bool, now: Instant) -> Option<u64> {
         let mut places: HashMap<IpAddr, usize> = HashMap::new();
         for member in self.members.values() {
             *places.entry(member.from).or_default() += 1;
         }
         // Pages never keep anybody from downloading.
-        let paged =
-            self.members.iter().filter(|(_, member)| member.paged.load(Relaxed) && member.task.is_some());
+        let asked = || self.members.iter().filter(|(_, member)| !own || member.from == newcomer);
+        let paged = asked().filter(|(_, member)| member.paged.load(Relaxed) && member.task.is_some());
         if let Some((number, _)) = paged.min_by_key(|(number, _)| **number) {
             return Some(*number);
         }
         let most = places.values().copied().max().unwrap_or_default();
         let share = places.get(&newcomer).copied().unwrap_or_default() + 1;
-        let not_fast = self.members.iter().filter_map(|(number, member)| {
+        let not_fast = asked().filter_map(|(number, member)| {
             let speed = member.meter.speed(now).filter(|_| member.task.is_some());
             let has = places.get(&member.from).copied().unwrap_or_default();
             let may = has == most || has > share || member.from == newcomer;
@@ -345,6 +390,29 @@ mod tests {
         // They are slow as soon as nothing is taken out of the buffers.
         assert!(enter(&crowd, third, at(3500)).is_some());
         assert!(has(&crowd, &alone));
+    }
+
+    #[tokio::test]
+    async fn one_address_leaves_a_place_for_another() {
+        let crowd = Crowd::new(8, 0);
+        let now = Instant::now();
+        let mut many: Vec<_> = (0..7).map(|_| enter(&crowd, HOST, now).unwrap()).collect();
+        assert!(enter(&crowd, HOST, now).is_none(), "its share");
+        let other = enter(&crowd, OTHER, now).expect("the place that is left");
+        // Its own slow ones give way, and nobody else's.
+        let later = now + WINDOW;
+        many.push(enter(&crowd, HOST, later).expect("a place of its own"));
+        assert!(has(&crowd, &other) && many.iter().filter(|place| has(&crowd, place)).count() == 7);
+
+        // The line: half of it for one address.
+        let line: Vec<_> = (0..LINE / 2).map(|_| crowd.line_up(HOST).unwrap()).collect();
+        assert!(crowd.line_up(HOST).is_none() && crowd.line_up(OTHER).is_some());
+        drop(line);
+        assert!(locked(&crowd.inside).waiting.is_empty());
+        let turn = crowd.line_up(OTHER).unwrap();
+        drop(many);
+        turn.comes().await;
+        assert!(locked(&crowd.inside).waiting.is_empty());
     }
 
     #[tokio::test]

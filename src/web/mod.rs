@@ -103,8 +103,8 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
         Ok(Some(logs)) => logs.directories().to_vec(),
         Ok(None) | Err(_) => Vec::new(),
     };
-    // A page that follows a log has the log besides.
-    let files = 2 * u64::from(connections) + 2 * u64::from(pages) + DESCRIPTORS;
+    // A package besides its connection; a page that follows a log has the log besides.
+    let files = u64::from(crowd::LINE) + 2 * u64::from(connections) + 2 * u64::from(pages) + DESCRIPTORS;
     let held = confine(tree.directory(), &directories, files)
         .map_err(|error| format!("cannot give up its rights: {error}"))?;
     if let Some(parent) = options.parent {

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -27,7 +27,8 @@ const BREATH: Duration = Duration::from_millis(200);
 /// What it holds clients to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Connections at the same time; for a further one, an idle or a slow one is closed, or it waits.
+    /// Connections at the same time, of which one address has at most seven in eight; for a further one, an idle or a slow one is closed,
+    /// or it waits.
     pub(super) connections: u16,
     /// Open pages, beside them.
     pub(super) pages: u16,
@@ -45,10 +46,18 @@ pub(super) async fn serve(listener: TcpListener, site: Site, limits: Limits) {
         match listener.accept().await {
             Ok(_) if site.tree.is_gone() => return,
             Ok((socket, from)) => {
-                let place = crowd.enter(from.ip()).await;
-                let number = place.number();
-                let task = tokio::spawn(connection(socket, from, Arc::clone(&site), limits, place));
-                crowd.is_held_by(number, task.abort_handle());
+                let site = Arc::clone(&site);
+                if let Some(place) = crowd.try_enter(from.ip(), Instant::now()) {
+                    begin(&crowd, place, |place| connection(socket, from, site, limits, place));
+                } else if let Some(turn) = crowd.line_up(from.ip()) {
+                    let crowd = Arc::clone(&crowd);
+                    tokio::spawn(async move {
+                        let place = turn.comes().await;
+                        begin(&crowd, place, |place| connection(socket, from, site, limits, place));
+                    });
+                } else {
+                    debug!("{from}: too many wait for a place already");
+                }
             }
             Err(error) if is_its_own(&error) => {}
             Err(error) => {
@@ -57,6 +66,15 @@ pub(super) async fn serve(listener: TcpListener, site: Site, limits: Limits) {
             }
         }
     }
+}
+
+/// Serves somebody who has a place, which is taken from it when it is somebody else's turn.
+fn begin<F>(crowd: &Crowd, place: Place, serve: impl FnOnce(Place) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let number = place.number();
+    crowd.is_held_by(number, tokio::spawn(serve(place)).abort_handle());
 }
 
 /// Whether only that connection is concerned, which its client gave up before it was taken.
