@@ -223,6 +223,21 @@ pub struct ClientInfo {
     pub text: String,
 }
 
+impl ClientInfo {
+    /// In numbers alone: how others are configured is nobody's business.
+    fn for_all(self) -> Self {
+        let Self { name, release, binary, compiled, seconds, problem, text: _ } = self;
+        let text = match (&release, &problem, compiled) {
+            (None, ..) => format!("{name}: not rehearsed yet"),
+            (_, Some(_), _) => format!("{name}: nobody knows"),
+            (.., 0) => format!("{name}: {binary} from the release, nothing to compile"),
+            (..) => format!("{name}: {binary} from the release, {compiled} compiled"),
+        };
+        let problem = problem.map(|_| format!("gbsup clients {name} says why"));
+        Self { name, release, binary, compiled, seconds, problem, text }
+    }
+}
+
 /// A package that failed, and is not built again until something that goes into it changes or a person asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StillFailing {
@@ -320,10 +335,10 @@ pub struct Status {
 }
 
 impl Status {
-    /// The same as it is handed out to whoever asks over the network: how others are configured is none of their business.
+    /// The same as it is handed out to whoever asks over the network.
     #[must_use]
     pub(crate) fn for_all(self) -> Self {
-        Self { clients: Vec::new(), ..self }
+        Self { clients: self.clients.into_iter().map(ClientInfo::for_all).collect(), ..self }
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::model::failure::Class;
 use crate::model::records::{CycleRow, Outcome};
-use crate::model::status::{Mode, Status};
+use crate::model::status::{ClientInfo, Mode, Status};
 
 /// The media type of [`metrics`].
 pub const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -68,6 +68,7 @@ pub fn metrics(status: &Status, left: usize, cycles: &[&CycleRow]) -> String {
         text.one("gbsup_release_age_seconds", "How long ago that was.", age(now, release.published));
     }
     sync(&mut text, status);
+    clients(&mut text, status);
     text.one("gbsup_volume_free_bytes", "Free on the volume.", status.volume.free as f64);
     text.one("gbsup_volume_mounted", "1 when something is mounted there.", truth(status.volume.mounted));
     text.one("gbsup_warnings", "Things that a person should know.", status.warnings.len() as f64);
@@ -130,6 +131,28 @@ fn sync(text: &mut Text, status: &Status) {
     text.gauge("gbsup_sync_age_seconds", "How long ago that was.", ages);
     let failing = repositories().map(|one| ([("repository", one.name.as_str())], truth(one.error.is_some())));
     text.gauge("gbsup_sync_failing", "1 for a repository that could not be synced since.", failing);
+}
+
+fn clients(text: &mut Text, status: &Status) {
+    let name = |client: &ClientInfo| client.name.clone();
+    let known = || status.clients.iter().filter(|one| one.release.is_some() && one.problem.is_none());
+    let packages = known().flat_map(|one| {
+        [("release", one.binary), ("source", one.compiled)]
+            .map(|(from, count)| ([("client", name(one)), ("from", from.to_owned())], count as f64))
+    });
+    text.gauge(
+        "gbsup_client_packages",
+        "Packages that an update of a client would install from the release, and compile from source.",
+        packages,
+    );
+    let seconds = known().filter_map(|one| Some(([("client", name(one))], one.seconds? as f64)));
+    text.gauge(
+        "gbsup_client_compile_seconds",
+        "How long those take here that it would compile, as far as that is known.",
+        seconds,
+    );
+    let unknown = status.clients.iter().map(|one| ([("client", name(one))], truth(one.problem.is_some())));
+    text.gauge("gbsup_client_unknown", "1 for a client of which nobody knows that.", unknown);
 }
 
 fn truth(is: bool) -> f64 {

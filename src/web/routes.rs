@@ -30,6 +30,8 @@ pub(super) enum View {
     Status,
     /// The same whenever it changes, or the parts of the first page that did.
     Events,
+    /// How the release fits each client.
+    Clients,
     CyclesJson,
     CycleJson(u64),
     PackagesJson,
@@ -59,6 +61,7 @@ const VIEWS: &[(&str, View)] = &[
     ("/icon.svg", View::Icon),
     ("/api/v1/status", View::Status),
     ("/api/v1/events", View::Events),
+    ("/api/v1/clients", View::Clients),
     ("/api/v1/cycles", View::CyclesJson),
     ("/api/v1/packages", View::PackagesJson),
     ("/api/v1/releases", View::ReleasesJson),

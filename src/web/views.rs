@@ -181,6 +181,10 @@ impl Asked<'_> {
             View::Icon => body(self.headers, html::icon(self.query), "image/svg+xml"),
             View::Status => self.status(now),
             View::Events => self.events(),
+            View::Clients => self.builder(now, |builder| match builder.status {
+                Some(status) => body(self.headers, json(&status.clients), JSON),
+                None => self.nobody(),
+            }),
             View::ReleasesJson => body(self.headers, json(&self.site.releases()), JSON),
             View::Packages => self.packages(now),
             View::Package => self.package(now),

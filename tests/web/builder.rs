@@ -12,8 +12,8 @@ use gbsup::model::records::{
 };
 use gbsup::model::state::State;
 use gbsup::model::status::{
-    CycleInfo, Eta, JobInfo, Mode, PauseInfo, Progress, ReleaseInfo, RepositoryInfo, Status, StillFailing,
-    VolumeInfo, Why,
+    ClientInfo, CycleInfo, Eta, JobInfo, Mode, PauseInfo, Progress, ReleaseInfo, RepositoryInfo, Status,
+    StillFailing, VolumeInfo, Why,
 };
 use gbsup::model::told::{Left, Told};
 use gbsup::portage::output::plan::{Action, Reason, Totals};
@@ -55,7 +55,29 @@ fn lived(state: Mode, step: &str, headline: &str) -> Status {
     status.volume = VolumeInfo { path: "/var/lib/gbsup".into(), mounted: true, free: 312 << 30 };
     status.release = Some(ReleaseInfo { id: NEW.into(), packages: 913, published: ago(1500), again: None });
     status.log = Some("/var/lib/gbsup/steps/118/build.log".into());
+    status.clients = clients();
     status
+}
+
+/// One whom all fits, one that compiles, one that nobody knows of, and a new one.
+fn clients() -> Vec<ClientInfo> {
+    let client = |name: &str, release: Option<&str>, compiled, seconds, problem: Option<&str>, text: &str| {
+        ClientInfo {
+            name: name.into(),
+            release: release.map(Into::into),
+            binary: if release.is_some() && problem.is_none() { 209 } else { 0 },
+            compiled,
+            seconds,
+            problem: problem.map(Into::into),
+            text: format!("{name}: {text}"),
+        }
+    };
+    vec![
+        client("desktop", Some(NEW), 0, None, None, "209 from the release, nothing to compile"),
+        client("laptop", Some(NEW), 2, Some(11_400), None, "209 from the release, 2 compiled"),
+        client("media.lan", Some(NEW), 0, None, Some("gbsup clients media.lan says why"), "nobody knows"),
+        client("new", None, 0, None, None, "not rehearsed yet"),
+    ]
 }
 
 /// One that builds, and has done so many packages.

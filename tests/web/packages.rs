@@ -231,6 +231,7 @@ fn the_document_holds_for_the_answers() {
     let one = format!("/api/v1/releases/{NEW}");
     let asked = [
         ("/api/v1/status", "/api/v1/status"),
+        ("/api/v1/clients", "/api/v1/clients"),
         ("/api/v1/cycles", "/api/v1/cycles?limit=3"),
         ("/api/v1/cycles/{number}", "/api/v1/cycles/118"),
         ("/api/v1/packages", "/api/v1/packages?q=li"),

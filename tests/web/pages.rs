@@ -23,6 +23,7 @@ fn each_page_is_there_with_its_head() {
     let server = built();
     for (path, kind, words) in [
         ("/", "text/html; charset=utf-8", "<h1><span class=\"state\">running:</span> building 13 of 57"),
+        ("/", "text/html; charset=utf-8", "<code>gbsup clients media.lan</code>"),
         ("/plan/", "text/html; charset=utf-8", "44 packages are left."),
         ("/cycles/", "text/html; charset=utf-8", "<a href=\"/cycles/118\">118</a>"),
         ("/cycles/118", "text/html; charset=utf-8", "<svg class=\"gantt\""),
@@ -31,6 +32,7 @@ fn each_page_is_there_with_its_head() {
         ("/page.js", "text/javascript; charset=utf-8", "EventSource"),
         ("/icon.svg?bad", "image/svg+xml", "#d0402f"),
         ("/api/v1/status", "application/json", "\"headline\": \"running: building 13 of 57"),
+        ("/api/v1/clients", "application/json", "\"seconds\": 11400"),
         ("/api/v1/releases", "application/json", OLD),
         ("/metrics", "text/plain; version=0.0.4; charset=utf-8", "\ngbsup_state{state=\"running\"} 1\n"),
         (

@@ -4,6 +4,7 @@
 //! A page consists of parts with names. A page that is kept open is sent those that have changed, so that what a person
 //! reads, selects or has opened stays where it is.
 
+mod beside;
 mod compare;
 mod cycles;
 mod directory;
@@ -134,4 +135,10 @@ pub struct Builder<'a> {
     pub cycles: &'a [&'a CycleRow],
     /// The volume, when the logs on it may be read.
     pub logs: Option<&'a str>,
+}
+
+/// The first of a list, and how many there are besides.
+fn first<T>(list: &[T], most: usize) -> (&[T], usize) {
+    let shown = &list[..list.len().min(most)];
+    (shown, list.len() - shown.len())
 }

@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use super::parts::{
-    ago, between, clock, coded, coded_log, failed_log, figure, instruction, line, linked, log_address,
-    moment, package, seconds, text,
+    ago, between, clock, coded_log, failed_log, figure, instruction, line, linked, log_address, moment,
+    package, seconds, text,
 };
-use super::{Builder, Page, Tone};
+use super::{Builder, Page, Tone, beside, first};
 use crate::model::failure::{Class, Failure};
-use crate::model::records::{CycleRow, PackageOutcome};
-use crate::model::status::{Mode, Progress, Status, kind, size};
+use crate::model::records::PackageOutcome;
+use crate::model::status::{Mode, Progress, Status, kind};
 use crate::model::told::Left;
 use crate::render::plan::totals;
 use crate::render::{headline, reason, reasons_in_short};
@@ -20,7 +20,6 @@ const LEFT: usize = 12;
 const FAILED: usize = 25;
 const KNOWN: usize = 15;
 const SENTENCES: usize = 15;
-const CYCLES: usize = 6;
 const RECENT: usize = 8;
 /// A builder at work that was not heard for so long may be stuck.
 const SILENT: SignedDuration = SignedDuration::from_secs(20);
@@ -47,8 +46,8 @@ pub fn now(builder: Builder<'_>, now: Timestamp) -> Page {
     ];
     if status.state == Mode::Degraded {
         // Nobody is there who knows more.
-        page.column = vec![("offer", published())];
-        page.aside = vec![("around", volume(status))];
+        page.column = vec![("offer", beside::published())];
+        page.aside = vec![("around", beside::around_degraded(status))];
         return page;
     }
     page.column = vec![
@@ -60,9 +59,10 @@ pub fn now(builder: Builder<'_>, now: Timestamp) -> Page {
         ("done", done(status)),
     ];
     page.aside = vec![
-        ("offer", offer(status)),
-        ("cycles", cycles(builder.cycles, status.now)),
-        ("around", around(status, builder.logs)),
+        ("offer", beside::offer(status)),
+        ("clients", beside::clients(status)),
+        ("cycles", beside::cycles(builder.cycles, status.now)),
+        ("around", beside::around(status, builder.logs)),
     ];
     page
 }
@@ -383,61 +383,6 @@ fn done(status: &Status) -> Markup {
     }
 }
 
-/// What there is to have while nobody knows what it is.
-fn published() -> Markup {
-    html! {
-        section aria-labelledby="h-offer" {
-            h2 #h-offer { "On offer" }
-            ul.plain {
-                li { a href="/releases/" { "the releases" } }
-                li { a href="/packages/" { "the packages" } }
-                li { a href="/client.sh" { "the script for a client" } }
-            }
-        }
-    }
-}
-
-fn volume(status: &Status) -> Markup {
-    html! {
-        section aria-labelledby="h-around" {
-            h2 #h-around { "Around" }
-            dl.facts {
-                dt { "volume" }
-                dd {
-                    (size(status.volume.free)) " free at " code { (text(&status.volume.path)) }
-                    @if !status.volume.mounted { div.why.bad { "nothing is mounted there" } }
-                }
-                dt { "since" }
-                dd { (moment(status.since)) }
-            }
-        }
-    }
-}
-
-fn offer(status: &Status) -> Markup {
-    html! {
-        section aria-labelledby="h-offer" {
-            h2 #h-offer { "On offer" }
-            @match &status.release {
-                Some(release) => {
-                    p {
-                        a href={ "/releases/" (coded(&release.id)) "/" } { (text(&release.id)) }
-                        ", " (release.packages) @if release.packages == 1 { " package" } @else { " packages" }
-                    }
-                    p.sub { span {
-                        "published " (ago(status.now, release.published))
-                        @if let Some(again) = &release.again {
-                            ", what " (text(again)) " offered, since somebody rolled back to it"
-                        }
-                    } }
-                }
-                None => p.dim { "Nothing yet. What is built is offered when the cycle is done." },
-            }
-            p.sub { a href="/client.sh" { "the script for a client" } }
-        }
-    }
-}
-
 /// What was merged last, the newest first.
 fn recent(Builder { cycles, logs, .. }: Builder<'_>, now: Timestamp) -> Markup {
     let Some(cycle) = cycles.iter().find(|cycle| !cycle.packages.is_empty()) else { return html! {} };
@@ -469,74 +414,4 @@ fn recent(Builder { cycles, logs, .. }: Builder<'_>, now: Timestamp) -> Markup {
             }
         }
     }
-}
-
-fn cycles(cycles: &[&CycleRow], now: Timestamp) -> Markup {
-    // The one at work is what the page is about.
-    let over: Vec<_> = cycles.iter().filter(|cycle| cycle.outcome.is_some()).take(CYCLES).collect();
-    if over.is_empty() {
-        return html! {};
-    }
-    html! {
-        section aria-labelledby="h-cycles" {
-            h2 #h-cycles { "Cycles" }
-            table {
-                thead { tr { th scope="col" { "cycle" } th.n scope="col" { "built" } th.n scope="col" { "failed" } th.n scope="col" { "took" } } }
-                tbody {
-                    @for cycle in over {
-                        tr {
-                            th scope="row" { a href={ "/cycles/" (cycle.id) } { (cycle.id) } div.why { (ago(now, cycle.started)) } }
-                            td.n { (cycle.built()) }
-                            td.n { @if cycle.failed() > 0 { span.bad { (cycle.failed()) } } @else { "0" } }
-                            td.n { @if let Some(ended) = cycle.ended { (between(cycle.started, ended)) } @else { "?" } }
-                        }
-                    }
-                }
-            }
-            p.sub { a href="/cycles/" { "all cycles" } }
-        }
-    }
-}
-
-fn around(status: &Status, logs: Option<&str>) -> Markup {
-    html! {
-        section aria-labelledby="h-around" {
-            h2 #h-around { "Around" }
-            dl.facts {
-                dt { "synced" }
-                dd {
-                    @match status.sync.last { Some(last) => (ago(status.now, last)), None => "never" }
-                    @if let Some(since) = status.sync.stale_since { span.bad { ", failing for " (between(since, status.now)) } }
-                }
-                @for one in &status.sync.repositories {
-                    dt.sub { (text(&one.name)) }
-                    dd {
-                        @if let Some(revision) = &one.revision { code { (text(revision).chars().take(12).collect::<String>()) } " " }
-                        @match one.last { Some(last) => (ago(status.now, last)), None => "never" }
-                        @if let Some(error) = &one.error { div.why.bad { (text(error)) } }
-                    }
-                }
-                dt { "volume" }
-                dd {
-                    (size(status.volume.free)) " free at " code { (text(&status.volume.path)) }
-                    @if !status.volume.mounted { div.why.bad { "nothing is mounted there" } }
-                }
-                @if let Some(path) = &status.log {
-                    dt { "log" }
-                    dd { @match logs.and_then(|logs| log_address(logs, path)) {
-                        Some(address) => a href=(address) { "of the step" },
-                        None => code { (text(path)) },
-                    } }
-                }
-                dt { "since" }
-                dd { (text(&status.step)) ", for " (between(status.since, status.now)) }
-            }
-        }
-    }
-}
-
-/// The first of a list, and how many there are besides.
-fn first<T>(list: &[T], most: usize) -> (&[T], usize) {
-    let shown = &list[..list.len().min(most)];
-    (shown, list.len() - shown.len())
 }

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::model::records::{CycleRow, PackageOutcome, PackageRow, StepRow};
-use crate::model::status::{RepositoryInfo, Skipped, StillFailing};
+use crate::model::status::{ClientInfo, RepositoryInfo, Skipped, StillFailing};
 use crate::model::told::Left;
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::plan::{Action, Reason};
@@ -341,5 +341,15 @@ fn numbers_for_prometheus() {
     status.release =
         Some(ReleaseInfo { id: "2026-11-22.1".into(), packages: 57, published: at(30), again: None });
     status.restarts = 2;
+    let client = |name: &str, problem: Option<&str>| ClientInfo {
+        name: name.into(),
+        release: Some("2026-11-22.1".into()),
+        binary: 209,
+        compiled: 2,
+        seconds: Some(11_400),
+        problem: problem.map(Into::into),
+        text: String::new(),
+    };
+    status.clients = vec![client("laptop", None), client("media", Some("no profile"))];
     assert_snapshot!(metrics::metrics(&status, 3, &[&cycle(3)]));
 }

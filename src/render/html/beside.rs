@@ -1,0 +1,174 @@
+//! What stands beside the state on the first page: what is offered and to whom, the cycles before, where the builder lives.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use super::first;
+use super::parts::{ago, between, coded, log_address, moment, seconds, text};
+use crate::model::records::CycleRow;
+use crate::model::status::{Status, size};
+
+/// How many of each kind are shown before the page refers to where all of them are.
+const CYCLES: usize = 6;
+const CLIENTS: usize = 15;
+
+/// What there is to have while nobody knows what it is.
+pub(super) fn published() -> Markup {
+    html! {
+        section aria-labelledby="h-offer" {
+            h2 #h-offer { "On offer" }
+            ul.plain {
+                li { a href="/releases/" { "the releases" } }
+                li { a href="/packages/" { "the packages" } }
+                li { a href="/client.sh" { "the script for a client" } }
+            }
+        }
+    }
+}
+
+pub(super) fn offer(status: &Status) -> Markup {
+    html! {
+        section aria-labelledby="h-offer" {
+            h2 #h-offer { "On offer" }
+            @match &status.release {
+                Some(release) => {
+                    p {
+                        a href={ "/releases/" (coded(&release.id)) "/" } { (text(&release.id)) }
+                        ", " (release.packages) @if release.packages == 1 { " package" } @else { " packages" }
+                    }
+                    p.sub { span {
+                        "published " (ago(status.now, release.published))
+                        @if let Some(again) = &release.again {
+                            ", what " (text(again)) " offered, since somebody rolled back to it"
+                        }
+                    } }
+                }
+                None => p.dim { "Nothing yet. What is built is offered when the cycle is done." },
+            }
+            p.sub { a href="/client.sh" { "the script for a client" } }
+        }
+    }
+}
+
+/// How what is offered fits the clients that are known, in numbers: which packages, and why, is told in the container alone.
+pub(super) fn clients(status: &Status) -> Markup {
+    if status.clients.is_empty() {
+        return html! {};
+    }
+    let (shown, more) = first(&status.clients, CLIENTS);
+    html! {
+        section aria-labelledby="h-clients" {
+            h2 #h-clients { "Clients" }
+            table {
+                thead { tr { th scope="col" { "client" } th.n scope="col" { "offered" } th.n scope="col" { "compiled" } th.n scope="col" { "takes" } } }
+                tbody {
+                    @for client in shown {
+                        tr {
+                            th scope="row" {
+                                (text(&client.name))
+                                @if client.problem.is_some() { div.why.bad { "nobody knows: " code { "gbsup clients " (text(&client.name)) } } }
+                                @else if let Some(release) = &client.release { @if !is_current(status, release) { div.why { "of " (text(release)) } } }
+                                @else { div.why { "not rehearsed yet" } }
+                            }
+                            @if client.problem.is_some() || client.release.is_none() { td.n {} td.n {} td.n {} }
+                            @else {
+                                td.n { (client.binary) }
+                                td.n { @if client.compiled > 0 { span.warn { (client.compiled) } } @else { "0" } }
+                                td.n { @if let Some(takes) = client.seconds.filter(|_| client.compiled > 0) { (seconds(takes)) } }
+                            }
+                        }
+                    }
+                }
+            }
+            @if more > 0 { p.sub { "and " (more) " more: " code { "gbsup clients" } } }
+        }
+    }
+}
+
+fn is_current(status: &Status, release: &str) -> bool {
+    status.release.as_ref().is_some_and(|current| current.id == release)
+}
+
+pub(super) fn cycles(cycles: &[&CycleRow], now: Timestamp) -> Markup {
+    // The one at work is what the page is about.
+    let over: Vec<_> = cycles.iter().filter(|cycle| cycle.outcome.is_some()).take(CYCLES).collect();
+    if over.is_empty() {
+        return html! {};
+    }
+    html! {
+        section aria-labelledby="h-cycles" {
+            h2 #h-cycles { "Cycles" }
+            table {
+                thead { tr { th scope="col" { "cycle" } th.n scope="col" { "built" } th.n scope="col" { "failed" } th.n scope="col" { "took" } } }
+                tbody {
+                    @for cycle in over {
+                        tr {
+                            th scope="row" { a href={ "/cycles/" (cycle.id) } { (cycle.id) } div.why { (ago(now, cycle.started)) } }
+                            td.n { (cycle.built()) }
+                            td.n { @if cycle.failed() > 0 { span.bad { (cycle.failed()) } } @else { "0" } }
+                            td.n { @if let Some(ended) = cycle.ended { (between(cycle.started, ended)) } @else { "?" } }
+                        }
+                    }
+                }
+            }
+            p.sub { a href="/cycles/" { "all cycles" } }
+        }
+    }
+}
+
+pub(super) fn around(status: &Status, logs: Option<&str>) -> Markup {
+    html! {
+        section aria-labelledby="h-around" {
+            h2 #h-around { "Around" }
+            dl.facts {
+                dt { "synced" }
+                dd {
+                    @match status.sync.last { Some(last) => (ago(status.now, last)), None => "never" }
+                    @if let Some(since) = status.sync.stale_since { span.bad { ", failing for " (between(since, status.now)) } }
+                }
+                @for one in &status.sync.repositories {
+                    dt.sub { (text(&one.name)) }
+                    dd {
+                        @if let Some(revision) = &one.revision { code { (text(revision).chars().take(12).collect::<String>()) } " " }
+                        @match one.last { Some(last) => (ago(status.now, last)), None => "never" }
+                        @if let Some(error) = &one.error { div.why.bad { (text(error)) } }
+                    }
+                }
+                (volume(status))
+                @if let Some(path) = &status.log {
+                    dt { "log" }
+                    dd { @match logs.and_then(|logs| log_address(logs, path)) {
+                        Some(address) => a href=(address) { "of the step" },
+                        None => code { (text(path)) },
+                    } }
+                }
+                dt { "since" }
+                dd { (text(&status.step)) ", for " (between(status.since, status.now)) }
+            }
+        }
+    }
+}
+
+/// The same of a builder without a supervisor, of which little is known.
+pub(super) fn around_degraded(status: &Status) -> Markup {
+    html! {
+        section aria-labelledby="h-around" {
+            h2 #h-around { "Around" }
+            dl.facts {
+                (volume(status))
+                dt { "since" }
+                dd { (moment(status.since)) }
+            }
+        }
+    }
+}
+
+fn volume(status: &Status) -> Markup {
+    html! {
+        dt { "volume" }
+        dd {
+            (size(status.volume.free)) " free at " code { (text(&status.volume.path)) }
+            @if !status.volume.mounted { div.why.bad { "nothing is mounted there" } }
+        }
+    }
+}
