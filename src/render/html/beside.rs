@@ -62,22 +62,23 @@ pub(super) fn clients(status: &Status) -> Markup {
             table {
                 thead { tr { th scope="col" { "client" } th.n scope="col" { "offered" } th.n scope="col" { "compiled" } th.n scope="col" { "takes" } } }
                 tbody {
-                    @for client in shown {
-                        tr {
-                            th scope="row" {
-                                (text(&client.name))
-                                @if client.problem.is_some() { div.why.bad { "nobody knows: " code { "gbsup clients " (text(&client.name)) } } }
-                                @else if let Some(release) = &client.release { @if !is_current(status, release) { div.why { "of " (text(release)) } } }
-                                @else { div.why { "not rehearsed yet" } }
-                            }
-                            @if client.problem.is_some() || client.release.is_none() { td.n {} td.n {} td.n {} }
-                            @else {
+                    @for client in shown { tr {
+                        @match (&client.release, &client.problem) {
+                            (None, _) => th scope="row" colspan="4" { (text(&client.name)) div.why { "not rehearsed yet" } },
+                            (_, Some(_)) => th scope="row" colspan="4" {
+                                (text(&client.name)) div.why { "nobody knows: " code { "gbsup clients " (text(&client.name)) } }
+                            },
+                            (Some(release), None) => {
+                                th scope="row" {
+                                    (text(&client.name))
+                                    @if !is_current(status, release) { div.why { "of " (text(release)) } }
+                                }
                                 td.n { (client.binary) }
-                                td.n { @if client.compiled > 0 { span.warn { (client.compiled) } } @else { "0" } }
+                                td.n { @if client.compiled > 0 { strong { (client.compiled) } } @else { "0" } }
                                 td.n { @if let Some(takes) = client.seconds.filter(|_| client.compiled > 0) { (seconds(takes)) } }
                             }
                         }
-                    }
+                    } }
                 }
             }
             @if more > 0 { p.sub { "and " (more) " more: " code { "gbsup clients" } } }
