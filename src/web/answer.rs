@@ -35,16 +35,16 @@ pub(super) fn answer<B>(
     let headers = request.headers();
     let path = request.uri().path();
     let head = *request.method() == Method::HEAD;
+    let query = request.uri().query().unwrap_or_default();
+    let asked = views::Asked { site, path, query, headers, head, place };
     let response = match (request.method(), routes::find(path)) {
         (&Method::GET | &Method::HEAD, Some(view)) => {
             place.sends(true);
-            let query = request.uri().query().unwrap_or_default();
-            views::Asked { site, path, query, headers, head, place }.view(view)
+            asked.view(view)
         }
         (&Method::GET | &Method::HEAD, None) if path.starts_with(reading::BELOW) => {
             place.sends(true);
-            let query = request.uri().query().unwrap_or_default();
-            reading::Asked { site, path, query, headers, head, place, outgoing }.answer()
+            asked.logs(outgoing)
         }
         (&Method::GET | &Method::HEAD, None) => {
             place.sends(false);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header;
-use hyper::{HeaderMap, Response, StatusCode};
+use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::mpsc::{self, Sender};
@@ -20,7 +20,6 @@ use tokio::time::sleep;
 
 use super::accept::choose;
 use super::body::{Answer, Outgoing};
-use super::crowd::Place;
 use super::extract::{self, PIECE, Piece};
 use super::known::Known;
 use super::live::{self, event};
@@ -28,7 +27,7 @@ use super::path::{self, Refused};
 use super::reply::{self, CURRENT, HTML, failed, missing, text};
 use super::send::send;
 use super::tree::Opened;
-use super::views::Site;
+use super::views::Asked;
 use crate::model::status::{Mode, Status};
 use crate::portage::files::log_name::LogName;
 use crate::portage::names::cpv::Cpv;
@@ -64,19 +63,6 @@ fn is_written(status: Option<&Status>, path: &str) -> bool {
     }
 }
 
-/// A request for a log.
-pub(super) struct Asked<'a> {
-    pub(super) site: &'a Arc<Site>,
-    pub(super) path: &'a str,
-    /// What stands behind the question mark.
-    pub(super) query: &'a str,
-    pub(super) headers: &'a HeaderMap,
-    /// Only the head of the answer is wanted.
-    pub(super) head: bool,
-    pub(super) place: &'a Place,
-    pub(super) outgoing: &'a Outgoing,
-}
-
 /// What a script is sent of a log.
 #[derive(Serialize)]
 struct Part {
@@ -100,8 +86,8 @@ impl Part {
 }
 
 impl Asked<'_> {
-    /// Answers it.
-    pub(super) fn answer(&self) -> Response<Answer> {
+    /// The list of logs, or one of them.
+    pub(super) fn logs(&self, outgoing: &Outgoing) -> Response<Answer> {
         let Some(logs) = &self.site.logs else {
             return missing("Logs are not served here (http.logs). In the container: gbsup logs PACKAGE");
         };
@@ -123,19 +109,19 @@ impl Asked<'_> {
             };
         }
         match logs.file(&path) {
-            Ok(opened) => self.log(&path, opened).unwrap_or_else(|error| failed(&error, &path)),
+            Ok(opened) => self.log(&path, opened, outgoing).unwrap_or_else(|error| failed(&error, &path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing("There is no such log."),
             Err(error) => failed(&error, &path),
         }
     }
 
-    fn log(&self, path: &str, opened: Opened) -> io::Result<Response<Answer>> {
+    fn log(&self, path: &str, opened: Opened, outgoing: &Outgoing) -> io::Result<Response<Answer>> {
         let number = |key: &str| {
             let mut values = self.query.split('&').filter_map(|pair| pair.split_once('='));
             values.find(|(name, _)| *name == key).and_then(|(_, value)| value.parse::<u64>().ok())
         };
         let says = |key: &str| self.query.split('&').any(|pair| pair == key);
-        let raw = |opened, kind| send(self.headers, self.outgoing, &Arc::new(opened), kind, CURRENT);
+        let raw = |opened, kind| send(self.headers, outgoing, &Arc::new(opened), kind, CURRENT);
         if path.strip_suffix(".gz").is_some() {
             return Ok(raw(opened, "application/gzip"));
         }
@@ -150,7 +136,7 @@ impl Asked<'_> {
         let written = is_written(known.status.as_deref(), path);
         let (file, size) = (&opened.file, opened.size);
         if let Some(at) = number("follow") {
-            return Ok(self.follow(path, opened.file, at));
+            return Ok(self.follow_log(path, opened.file, at));
         }
         // What is being written is shown up to the line that is not whole.
         let end = if written { extract::line_at(file, size)? } else { size };
@@ -186,7 +172,7 @@ impl Asked<'_> {
         Ok(response)
     }
 
-    fn follow(&self, path: &str, file: File, at: u64) -> Response<Answer> {
+    fn follow_log(&self, path: &str, file: File, at: u64) -> Response<Answer> {
         if self.head {
             return reply::body(self.headers, Bytes::new(), "text/event-stream");
         }

@@ -29,8 +29,6 @@ use crate::render::{self, Look, api, atom, metrics};
 
 pub(super) const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
-/// What people say of releases.
-const LABELS: &str = "labels.json";
 /// Bytes of a `CHANGES` that are looked at for its first line.
 const FIRST_LINE: u64 = 4096;
 
@@ -103,7 +101,8 @@ impl Site {
         let ids = self.tree.ids().unwrap_or_default();
         let current = self.tree.current();
         // What people say may change at any time, unlike the releases.
-        let labels = self.tree.text(LABELS).ok().and_then(|text| serde_json::from_str::<Labels>(&text).ok());
+        let labels =
+            self.tree.text(Labels::FILE).ok().and_then(|text| serde_json::from_str::<Labels>(&text).ok());
         let labels = labels.unwrap_or_default();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|id, _| ids.contains(id));

@@ -19,7 +19,7 @@ use gbsup::model::told::{Left, Told};
 use gbsup::portage::output::plan::{Action, Reason, Totals};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::server::NEW;
+use crate::server::{NEW, Server};
 
 /// When the test began.
 static NOW: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
@@ -199,6 +199,16 @@ pub(crate) fn hostile() -> Status {
     status.warnings = vec![EVIL.to_owned()];
     EVIL.clone_into(&mut status.volume.path);
     status
+}
+
+/// The server learns of a builder at work, with all that there is around it.
+pub(crate) fn tell_building(server: &mut Server) {
+    let status = building(11);
+    server.tell(&told(&status));
+    for message in &around("building") {
+        server.tell(message);
+    }
+    server.until(&status.headline[..30]);
 }
 
 /// What else is told beside such a status.

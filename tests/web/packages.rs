@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::builder::{around, building, paused, told, waiting};
+use crate::builder::{building, paused, tell_building, told, waiting};
 use crate::server::{NEW, OLD, Server};
 
 /// Writes a release with these packages: name, version, size.
@@ -49,12 +49,7 @@ pub(crate) fn stocked() -> Server {
             ("dev-lang/rust", "1.91.1", 300 << 20),
         ],
     );
-    let status = building(11);
-    server.tell(&told(&status));
-    for message in &around("building") {
-        server.tell(message);
-    }
-    server.until(&status.headline[..30]);
+    tell_building(&mut server);
     server
 }
 

@@ -4,17 +4,12 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::builder::{around, building, hostile, told, waiting};
+use crate::builder::{around, hostile, tell_building, told, waiting};
 use crate::server::{NEW, OLD, Server};
 
 fn built() -> Server {
     let mut server = Server::of_builder(&[]);
-    let status = building(11);
-    server.tell(&told(&status));
-    for message in &around("building") {
-        server.tell(message);
-    }
-    server.until(&status.headline[..30]);
+    tell_building(&mut server);
     server
 }
 

@@ -9,8 +9,6 @@ use crate::model::release::{Id, Label, Labels};
 use crate::volume::kept::{self, Kept, Reading};
 use crate::volume::replace;
 
-const LABELS: &str = "labels.json";
-
 /// What is said, as far as it is understood; nothing where nobody said anything.
 ///
 /// # Errors
@@ -20,7 +18,7 @@ pub fn labels(releases: &Releases) -> Result<Labels, Error> {
 }
 
 fn read(releases: &Releases) -> Result<(Labels, Kept), Error> {
-    let path = releases.directory().join(LABELS);
+    let path = releases.directory().join(Labels::FILE);
     let text = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
         read => read.at(&path)?,
@@ -43,7 +41,7 @@ pub fn label(releases: &Releases, id: Id, change: impl FnOnce(&mut Labels)) -> R
     let (mut labels, mut kept) = read(releases)?;
     change(&mut labels);
     labels.tidy(&releases.ids());
-    let path = releases.directory().join(LABELS);
+    let path = releases.directory().join(Labels::FILE);
     let whole = kept.restore(&labels).map_err(io::Error::from);
     whole.and_then(|whole| replace(&path, &whole)).at(&path)?;
     Ok(labels.of(id))

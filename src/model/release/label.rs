@@ -32,7 +32,7 @@ impl Label {
     }
 }
 
-/// Of all releases: what `releases/labels.json` holds.
+/// Of all releases: what [`Labels::FILE`] holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Labels {
@@ -41,6 +41,9 @@ pub struct Labels {
 }
 
 impl Labels {
+    /// Its file, beside the releases.
+    pub const FILE: &str = "labels.json";
+
     /// What is said of a release.
     #[must_use]
     pub fn of(&self, id: Id) -> Label {
