@@ -10,8 +10,9 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::docker::{Ran, Slot, docker, feed, is_kept};
+use super::docker::{Ran, docker, feed, is_kept};
 use super::recipe::{Recipe, Volume};
+use super::slot::Slot;
 use super::watch::{Ended, PATIENCE, Watch};
 
 /// A container that ends with the test.

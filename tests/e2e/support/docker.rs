@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::costs;
@@ -90,57 +90,6 @@ pub fn image() -> &'static str {
         }
     });
     found.as_deref().unwrap_or_else(|problem| panic!("{problem}"))
-}
-
-/// The right to have a builder at work. One more than there are CPUs, since now and then each waits for a disk or for the
-/// test; and no more, so that each of them gets on.
-pub struct Slot;
-
-static FREE: Mutex<Option<usize>> = Mutex::new(None);
-static FREED: Condvar = Condvar::new();
-
-impl Slot {
-    /// Waits for one.
-    pub fn take() -> Self {
-        Self::take_one();
-        Self
-    }
-
-    /// Lets another builder be at work while that of this test does nothing but wait; then waits until it may go on.
-    pub fn lend<T>(wait: impl FnOnce() -> T) -> T {
-        struct Back;
-        impl Drop for Back {
-            fn drop(&mut self) {
-                Slot::take_one();
-            }
-        }
-        Self::give_one();
-        let _back = Back;
-        wait()
-    }
-
-    fn take_one() {
-        let asked = || std::env::var("GBSUP_TEST_BUILDERS").ok()?.parse().ok();
-        let usual = || std::thread::available_parallelism().map_or(2, |cpus| cpus.get() + 1);
-        let at_most = || asked().unwrap_or_else(usual);
-        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        free.get_or_insert_with(at_most);
-        let wait = || FREED.wait_while(free, |free| *free == Some(0)).unwrap_or_else(PoisonError::into_inner);
-        let mut free = costs::waiting(wait);
-        *free = free.map(|n| n - 1);
-    }
-
-    fn give_one() {
-        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        *free = free.map(|n| n + 1);
-        FREED.notify_one();
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        Self::give_one();
-    }
 }
 
 /// Waits for something outside that nobody tells about: a file, a process. Fails after a while. The longer it has taken, the

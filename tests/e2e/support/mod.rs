@@ -12,15 +12,17 @@ mod pages;
 mod random;
 mod recipe;
 mod settled;
+mod slot;
 mod watch;
 
 pub use builder::Builder;
 pub use checks::{Idle, Packages};
 pub use client::Client;
-pub use docker::{Ran, Slot, catch, command, docker, feed, host_wait, image, remove};
+pub use docker::{Ran, catch, command, docker, feed, host_wait, image, remove};
 pub use home::{Home, KEY};
 pub use random::Random;
 pub use recipe::{Recipe, Volume};
+pub use slot::Slot;
 pub use watch::PATIENCE;
 
 /// The volume in the container.

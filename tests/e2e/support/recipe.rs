@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::builder::Builder;
-use super::docker::{Slot, docker, feed, image, remove};
+use super::docker::{docker, feed, image, remove};
 use super::settled::Settled;
+use super::slot::Slot;
 
 /// Before the real emerge: writes down each call, and that there were two at a time. The lock is held
 /// by emerge itself and by every process that it forks without exec, also when emerge was killed. How much room this
@@ -86,8 +87,8 @@ impl Recipe {
     /// nothing configured: it waits, or is paused for what failed. It begins no cycle by itself when it starts. For what comes
     /// later, since its first cycle is in no log of Docker's.
     pub fn settled(world: &[&str]) -> Self {
+        let settled = Settled::with_world(world);
         let recipe = Self::new(&[]);
-        let settled = Settled::with_world(world, &recipe.slot);
         if let Some(volume) = &recipe.volume {
             settled.give_volume(volume.path());
         }

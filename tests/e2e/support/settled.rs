@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use gbsup::model::status::Mode;
 
-use super::docker::{Slot, command, docker};
+use super::docker::{command, docker};
 use super::recipe::Recipe;
 
 /// What a builder left when it was stopped at rest.
@@ -20,19 +20,20 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// That of a builder with these atoms as its world and no other configuration. Whoever comes first makes it.
-    pub(super) fn with_world(world: &[&str], slot: &Arc<Slot>) -> Arc<Self> {
+    /// That of a builder with these atoms as its world and no other configuration. Whoever comes first makes it, and those who
+    /// wait for that have no slot meanwhile.
+    pub(super) fn with_world(world: &[&str]) -> Arc<Self> {
         type Made = Arc<OnceLock<Arc<Settled>>>;
         static ALL: Mutex<BTreeMap<String, Made>> = Mutex::new(BTreeMap::new());
         let made = {
             let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(all.entry(world.join(" ")).or_default())
         };
-        Arc::clone(made.get_or_init(|| Arc::new(Self::make(world, Arc::clone(slot)))))
+        Arc::clone(made.get_or_init(|| Arc::new(Self::make(world))))
     }
 
-    fn make(world: &[&str], slot: Arc<Slot>) -> Self {
-        let mut builder = Recipe::within(slot).world(world).start();
+    fn make(world: &[&str]) -> Self {
+        let mut builder = Recipe::new(world).start();
         builder.wait_for("it is at rest", |status| matches!(status.state, Mode::Waiting | Mode::Paused));
         assert_eq!(builder.stop().1, 0);
         let image = format!("{}-settled", builder.name());
