@@ -310,7 +310,7 @@ can("speak to itself", lambda: socket.socketpair())
 
 #[test]
 fn a_child_that_reads_what_strangers_wrote_can_do_nothing_else() {
-    let mut builder = Builder::with_world(&["test-quick/t1"]);
+    let mut builder = Builder::settled(&["test-quick/t1"]);
     builder.wait_waiting();
     builder.look_away();
     let place = "/run/gbsup/clients/tries";

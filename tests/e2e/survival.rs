@@ -167,7 +167,7 @@ fn a_supervisor_that_hangs_is_started_again_and_goes_on() {
 /// A frozen copy of a paused builder, run with the same volume, is the same builder.
 #[test]
 fn a_snapshot_of_a_paused_builder_goes_on() {
-    let mut first = Builder::with_world(&["test-quick/t1", "test-fail/broken"]);
+    let mut first = Builder::settled(&["test-quick/t1", "test-fail/broken"]);
     let paused = first.wait_paused();
     let snapshot = Snapshot::of(&first);
     let recipe = Recipe::beside(&first).image(&snapshot.0);
