@@ -34,8 +34,9 @@ test_wait() {
 	rm -f "${TEST_CONTROL}/at-${name}"
 }
 
-# test_file: one small file, so that the package has something to install.
+# test_file: one small file, so that the package has something to install. By no helper of Portage's: those are a shell and a Python each.
 test_file() {
-	insinto /usr/share/gbsup-test
-	newins - "${PN}" <<<"${PF} was here"
+	local dir="${ED}/usr/share/gbsup-test"
+	mkdir -p "${dir}" || die
+	echo "${PF} was here" >"${dir}/${PN}" || die
 }
