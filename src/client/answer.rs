@@ -13,11 +13,17 @@ use crate::model::status::{Mode, Status, Why};
 
 /// Sends a request and prints the answer.
 pub(crate) fn request(supervisor: &Supervisor, request: &Request) -> Result<Exit, Error> {
+    print(sentence(&told(supervisor, request)?))
+}
+
+/// Sends a request; returns what the supervisor says to that.
+pub(crate) fn told(supervisor: &Supervisor, request: &Request) -> Result<String, Error> {
     match supervisor.ask(request, DEADLINE)? {
-        Reply::Accepted { message } | Reply::Already { message } => print(sentence(&message)),
+        Reply::Accepted { message } | Reply::Already { message } => Ok(message),
         Reply::Denied { message } => Err(Error::Denied(message)),
         Reply::Invalid { message } => Err(Error::Usage(message)),
-        Reply::Status { status } => print(sentence(&status.headline)),
+        Reply::Status { status } => Ok(status.headline),
+        Reply::Left { left } => Ok(format!("{} still to be merged", left.len())),
     }
 }
 

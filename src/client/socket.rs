@@ -177,6 +177,7 @@ fn status(reply: Reply) -> Result<Status, Error> {
         Reply::Invalid { message } | Reply::Accepted { message } | Reply::Already { message } => {
             Err(Error::Failed(format!("the supervisor answered without a status: {message}")))
         }
+        Reply::Left { .. } => Err(Error::Failed("the supervisor answered without a status".into())),
     }
 }
 

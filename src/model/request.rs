@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::skip::ToSkip;
 use super::status::Status;
+use super::told::Left;
 
 /// When a pause takes effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub enum Request {
     Status,
     /// The status now and after every change, until the client goes away.
     Watch,
+    /// What is still to be merged.
+    Left,
     /// End a pause: run the step that failed again. While it waits: try again what is known to fail.
     Resume {
         /// Atoms to leave out for the rest of this cycle.
@@ -90,5 +93,10 @@ pub enum Reply {
     Status {
         /// The snapshot.
         status: Box<Status>,
+    },
+    /// What is still to be merged.
+    Left {
+        /// In the order in which it is; nothing once the build is over.
+        left: Vec<Left>,
     },
 }

@@ -237,7 +237,7 @@ impl Supervisor {
                 match reply {
                     Reply::Accepted { message } | Reply::Already { message } => info!("{by}: {message}"),
                     Reply::Denied { message } | Reply::Invalid { message } => warn!("{by}: {message}"),
-                    Reply::Status { .. } => {}
+                    Reply::Status { .. } | Reply::Left { .. } => {}
                 }
             }
         }

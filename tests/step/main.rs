@@ -54,6 +54,7 @@ fn requests() -> impl Strategy<Value = Request> {
     let modes = prop_oneof![Just(PauseMode::Now), Just(PauseMode::AfterPackage), Just(PauseMode::AfterCycle)];
     prop_oneof![
         Just(Request::Status),
+        Just(Request::Left),
         vec("[a-c]/[x-z]", 0..2).prop_map(|skip| Request::Resume { skip }),
         modes.prop_map(|mode| Request::Pause { mode, reason: None }),
         Just(Request::Sync),
@@ -368,13 +369,13 @@ fn judge_answers(asked: Option<(Asker, Request)>, actions: &[Action]) {
     };
     let answers: Vec<_> = actions.iter().filter_map(answer).collect();
     let Some((by, request)) = asked else { return assert!(answers.is_empty(), "an answer to nobody") };
-    let reading = matches!(request, Request::Status | Request::Watch);
+    let reading = matches!(request, Request::Status | Request::Watch | Request::Left);
     if reading && by == Asker::Flag {
         return assert!(answers.is_empty(), "a flag file cannot read");
     }
     let [(to, reply)] = answers.as_slice() else { panic!("{} answers to {request:?}", answers.len()) };
     assert_eq!(*to, by);
-    assert_eq!(matches!(reply, Reply::Status { .. }), reading);
+    assert_eq!(matches!(reply, Reply::Status { .. } | Reply::Left { .. }), reading);
 }
 
 fn claimed(durable: Option<Durable>, plan: Option<CyclePlan>, root: u8, boot: bool) -> Event {

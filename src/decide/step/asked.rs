@@ -14,7 +14,7 @@ impl Turn {
     pub(super) fn asked(&mut self, by: Asker, request: &Request) {
         let at = self.actions.len();
         let reply = self.meet(request);
-        if !matches!((by, &reply), (Asker::Signal | Asker::Flag, Reply::Status { .. })) {
+        if !matches!((by, &reply), (Asker::Signal | Asker::Flag, Reply::Status { .. } | Reply::Left { .. })) {
             self.actions.insert(at, Action::Answer { to: by, reply });
         }
     }
@@ -24,6 +24,7 @@ impl Turn {
             Request::Status | Request::Watch => {
                 Reply::Status { status: Box::new(view::status(&self.state, self.now)) }
             }
+            Request::Left => Reply::Left { left: view::still_to_merge(&self.state) },
             Request::Stop if self.state.live.stopping => already("the builder is stopping already"),
             _ if self.state.live.stopping => {
                 denied("the builder is stopping; start the container again first")
