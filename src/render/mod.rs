@@ -11,6 +11,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::model::status::{Mode, Status, Why, size};
 
+mod ansi;
 pub mod api;
 pub mod atom;
 mod audit;

@@ -11,6 +11,7 @@ use crate::model::status::size;
 use crate::portage::files::log_name::LogName;
 use crate::portage::output::buildlog::{is_error, uncoloured};
 use crate::portage::output::elog;
+use crate::render::ansi::{Pen, pieces};
 
 /// Logs in the list.
 const MOST: usize = 200;
@@ -122,120 +123,44 @@ pub fn log_lines(from: u64, bytes: &[u8], error: Option<u64>) -> Markup {
     PreEscaped(out)
 }
 
-/// How a terminal writes at the moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Pen {
-    colour: Option<u8>,
-    bold: bool,
-    dim: bool,
-}
-
-impl Pen {
-    /// Takes in the numbers of a sequence that ends with `m` (ECMA-48, SGR).
-    fn take(&mut self, numbers: &str) {
-        let mut numbers = numbers.split([';', ':']).map(|number| number.parse::<u16>().unwrap_or(0));
-        while let Some(number) = numbers.next() {
-            match number {
-                0 => *self = Self::default(),
-                1 => self.bold = true,
-                2 => self.dim = true,
-                22 => (self.bold, self.dim) = (false, false),
-                30..=37 => self.colour = Some(u8::try_from(number - 30).unwrap_or_default()),
-                90..=97 => self.colour = Some(u8::try_from(number - 90).unwrap_or_default()),
-                38 => self.colour = exact(&mut numbers),
-                48 => drop(exact(&mut numbers)),
-                39 => self.colour = None,
-                _ => {}
-            }
-        }
+/// The classes of what is written so.
+fn classes(pen: Pen) -> String {
+    let mut classes = String::new();
+    // Black and white are what the page has for both.
+    if let Some(colour) = pen.colour.filter(|colour| !matches!(colour, 0 | 7)) {
+        let _ = write!(classes, "f{colour}");
     }
-
-    fn classes(self) -> String {
-        let mut classes = String::new();
-        // Black and white are what the page has for both.
-        if let Some(colour) = self.colour.filter(|colour| !matches!(colour, 0 | 7)) {
-            let _ = write!(classes, "f{colour}");
-        }
-        for (is, class) in [(self.bold, " fb"), (self.dim || self.colour == Some(0), " dim")] {
-            classes += if is { class } else { "" };
-        }
-        classes
+    for (is, class) in [(pen.bold, " fb"), (pen.dim || pen.colour == Some(0), " dim")] {
+        classes += if is { class } else { "" };
     }
-}
-
-/// One of 256 colours or of 16 million, as the nearest of the eight.
-fn exact(numbers: &mut impl Iterator<Item = u16>) -> Option<u8> {
-    let bit = |is: bool, bit: u8| if is { bit } else { 0 };
-    match numbers.next()? {
-        5 => match numbers.next()? {
-            basic @ 0..=15 => u8::try_from(basic % 8).ok(),
-            cube @ 16..=231 => {
-                let cube = cube - 16;
-                let parts = [cube / 36, cube / 6 % 6, cube % 6];
-                Some(bit(parts[0] > 2, 1) | bit(parts[1] > 2, 2) | bit(parts[2] > 2, 4))
-            }
-            _ => None,
-        },
-        2 => {
-            let parts = [numbers.next()?, numbers.next()?, numbers.next()?];
-            Some(bit(parts[0] > 127, 1) | bit(parts[1] > 127, 2) | bit(parts[2] > 127, 4))
-        }
-        _ => None,
-    }
+    classes
 }
 
 /// Writes a line with its colours; what else a terminal would act on is left out.
 fn coloured(out: &mut String, line: &str) {
     let line = line.trim_end();
-    // What a carriage return overwrote nobody saw.
+    // Before it is cut, since what a carriage return overwrote may be long.
     let line = line.rsplit('\r').next().unwrap_or(line);
     let shown = &line[..line.floor_char_boundary(LONGEST)];
-    let (mut pen, mut open) = (Pen::default(), false);
-    let mut chars = shown.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\u{1b}' => match chars.next() {
-                Some('[') => {
-                    let mut numbers = String::new();
-                    let end = loop {
-                        match chars.next() {
-                            Some(c) if ('@'..='~').contains(&c) => break Some(c),
-                            Some(c) => numbers.push(c),
-                            None => break None,
-                        }
-                    };
-                    let before = pen;
-                    if end == Some('m') {
-                        pen.take(&numbers);
-                    }
-                    if pen != before {
-                        out.push_str(if open { "</span>" } else { "" });
-                        let classes = pen.classes();
-                        open = !classes.is_empty();
-                        if open {
-                            let _ = write!(out, "<span class=\"{}\">", classes.trim_start());
-                        }
-                    }
-                }
-                // The title of a window, a link: up to a bell, or to the escape of its end.
-                Some(']') => {
-                    while chars.next_if(|c| !matches!(c, '\u{7}' | '\u{1b}')).is_some() {}
-                    if chars.next() == Some('\u{1b}') {
-                        chars.next_if_eq(&'\\');
-                    }
-                }
-                _ => {}
-            },
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\t' => out.push('\t'),
-            c if c.is_control() || crate::render::is_directional(c) => {}
-            c => out.push(c),
+    for (pen, text) in pieces(shown) {
+        let classes = classes(pen);
+        let (before, after) = if classes.is_empty() {
+            (String::new(), "")
+        } else {
+            (format!("<span class=\"{}\">", classes.trim_start()), "</span>")
+        };
+        out.push_str(&before);
+        for c in text.chars() {
+            match c {
+                '<' => out.push_str("&lt;"),
+                '>' => out.push_str("&gt;"),
+                '&' => out.push_str("&amp;"),
+                '"' => out.push_str("&quot;"),
+                c => out.push(c),
+            }
         }
+        out.push_str(after);
     }
-    out.push_str(if open { "</span>" } else { "" });
     if shown.len() < line.len() {
         let _ = write!(out, " … {} more", size((line.len() - shown.len()) as u64));
     }
@@ -296,7 +221,7 @@ mod tests {
         for (line, markup) in [
             ("plain <b> & \"x\"\n", "plain &lt;b&gt; &amp; &quot;x&quot;"),
             ("\u{1b}[32;01m * \u{1b}[39;49;00mhello", "<span class=\"f2 fb\"> * </span>hello"),
-            ("\u{1b}[1m\u{1b}[31mred", "<span class=\"fb\"></span><span class=\"f1 fb\">red</span>"),
+            ("\u{1b}[1m\u{1b}[31mred", "<span class=\"f1 fb\">red</span>"),
             (
                 "\u{1b}[38;5;196mred\u{1b}[m \u{1b}[38;2;0;0;255mblue",
                 "<span class=\"f1\">red</span> <span class=\"f4\">blue</span>",
