@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use builder::{ConfigArgs, ConfigVerb, LogsArgs, PauseArgs, PlanArgs, StatusArgs};
+pub use builder::{ConfigArgs, ConfigVerb, LogsArgs, PauseArgs, PlanArgs, StatusArgs, TopArgs};
 pub use clients::{ClientsArgs, ClientsVerb};
 pub use serve::{ClientConfigArgs, ServeArgs};
 
@@ -64,6 +64,8 @@ pub struct Cli {
 pub enum Verb {
     /// Show what the builder does, why it stopped, and what to type next
     Status(StatusArgs),
+    /// Watch the builder on a terminal: what is at work, its log, what is next, what failed; and keys
+    Top(TopArgs),
     /// End a pause: run the step that failed again, keeping what succeeded
     #[command(after_help = "\
 Examples:

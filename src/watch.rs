@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -73,6 +73,21 @@ impl Watch {
         match poll(&mut [PollFd::new(self.kernel.as_fd(), PollFlags::POLLIN)], timeout) {
             // A signal, such as that of a terminal of another size.
             Ok(_) | Err(Errno::EINTR) => self.taken().map(drop),
+            Err(problem) => Err(problem.into()),
+        }
+    }
+
+    /// Waits until something has changed, or until there is something at another descriptor; whether that is so.
+    pub(crate) fn wait_or(&self, other: BorrowedFd<'_>, at_most: Option<Duration>) -> io::Result<bool> {
+        let timeout = at_most.map_or(PollTimeout::NONE, |time| time.try_into().unwrap_or(PollTimeout::MAX));
+        let mut polled =
+            [PollFd::new(self.kernel.as_fd(), PollFlags::POLLIN), PollFd::new(other, PollFlags::POLLIN)];
+        match poll(&mut polled, timeout) {
+            Ok(_) => {
+                self.taken()?;
+                Ok(polled[1].revents().is_some_and(|events| !events.is_empty()))
+            }
+            Err(Errno::EINTR) => Ok(false),
             Err(problem) => Err(problem.into()),
         }
     }

@@ -25,6 +25,21 @@ pub struct StatusArgs {
     pub watch: bool,
 }
 
+/// `gbsup top`
+#[derive(Clone, Copy, Debug, Args)]
+#[command(after_help = "\
+Example:
+  docker exec -it builder gbsup top
+
+It shows what the page in the browser shows, with the log of what is at work, and follows the builder. Keys
+pause it, resume it, skip what failed and sync, each after a question; ? shows all of them. Where it cannot
+draw (TERM=dumb, a pipe) it is: gbsup status --watch")]
+pub struct TopArgs {
+    /// The process that keeps the terminal as it was
+    #[arg(long, hide = true)]
+    pub drawn_by: Option<i32>,
+}
+
 /// `gbsup plan`
 #[derive(Clone, Copy, Debug, Args)]
 #[command(after_help = "\

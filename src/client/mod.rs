@@ -36,6 +36,7 @@ mod skip;
 mod socket;
 mod status;
 mod terminal;
+mod top;
 mod verify;
 mod webhook;
 
@@ -44,6 +45,7 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
     let supervisor = Supervisor::here();
     match verb {
         Verb::Status(args) => status::run(&supervisor, args),
+        Verb::Top(args) => top::run(&supervisor, args),
         Verb::Resume { skip, wait } => asked(&supervisor, &Request::Resume { skip }, wait),
         Verb::Pause(args) => pause(&supervisor, args),
         Verb::Skip { packages, json } => skip::skip(&supervisor, &packages, json),

@@ -109,9 +109,8 @@ enum Change {
 }
 
 /// The status as it is a little later, when nothing has changed but the time.
-fn aged(status: &Status, by: Duration) -> Status {
-    let mut status = status.clone();
-    status.now = status.now.checked_add(by).unwrap_or(status.now);
+pub(super) fn aged(status: &Status, by: Duration) -> Status {
+    let mut status = status.later(status.now.checked_add(by).unwrap_or(status.now));
     for job in &mut status.jobs {
         job.elapsed = job.elapsed.saturating_add(by.as_secs());
     }

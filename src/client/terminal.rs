@@ -29,7 +29,7 @@ pub(super) fn rows() -> usize {
 }
 
 /// Columns and rows.
-fn size() -> (usize, usize) {
+pub(super) fn size() -> (usize, usize) {
     match terminal_size::terminal_size_of(io::stdout()) {
         Some((width, height)) => (width.0.into(), height.0.into()),
         None => (WIDTH, HEIGHT),

@@ -8,8 +8,8 @@ use unicode_width::UnicodeWidthStr;
 /// A piece of text in one style. What comes from outside is cleaned before it becomes one.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
-    text: String,
-    style: Style,
+    pub(super) text: String,
+    pub(super) style: Style,
 }
 
 /// Text in the terminal's own colour.
@@ -30,13 +30,13 @@ const NARROW: usize = 56;
 /// A page that grows line by line.
 pub(super) struct Layout {
     look: Look,
-    page: String,
+    lines: Vec<Vec<Span>>,
     blank: bool,
 }
 
 impl Layout {
     pub(super) fn new(look: Look) -> Self {
-        Self { look, page: String::new(), blank: false }
+        Self { look, lines: Vec::new(), blank: false }
     }
 
     pub(super) fn look(&self) -> Look {
@@ -45,7 +45,7 @@ impl Layout {
 
     /// A blank line before whatever comes next; never two, none at the end.
     pub(super) fn gap(&mut self) {
-        self.blank = !self.page.is_empty();
+        self.blank = !self.lines.is_empty();
     }
 
     /// How many columns text beside a label has; `None`: no limit.
@@ -92,25 +92,34 @@ impl Layout {
 
     fn line(&mut self, indent: usize, spans: &[Span]) {
         if std::mem::take(&mut self.blank) {
-            self.page.push('\n');
+            self.lines.push(Vec::new());
         }
-        let mut line = " ".repeat(indent);
-        for span in spans.iter().filter(|span| !span.text.is_empty()) {
-            let style = self.look.style(span.style);
-            let _ = write!(line, "{style}{}{style:#}", span.text);
-        }
-        self.page.push_str(&line);
-        self.page.push('\n');
+        let mut line = vec![plain(" ".repeat(indent))];
+        line.extend(spans.iter().filter(|span| !span.text.is_empty()).cloned());
+        self.lines.push(line);
+    }
+
+    /// The page as lines, for whoever draws it in a place of its own.
+    pub(super) fn into_lines(self) -> Vec<Vec<Span>> {
+        self.lines
     }
 
     pub(super) fn finish(self) -> String {
-        self.page
+        let mut page = String::new();
+        for line in &self.lines {
+            for span in line {
+                let style = self.look.style(span.style);
+                let _ = write!(page, "{style}{}{style:#}", span.text);
+            }
+            page.push('\n');
+        }
+        page
     }
 }
 
 /// Breaks text at spaces so that lines have at most `width` columns; `hang` columns of the lines
 /// after the first are taken. A word that is longer than a line stays whole: paths are copied.
-fn wrap(spans: &[Span], width: Option<usize>, hang: usize) -> Vec<Vec<Span>> {
+pub(super) fn wrap(spans: &[Span], width: Option<usize>, hang: usize) -> Vec<Vec<Span>> {
     let Some(width) = width else { return vec![spans.to_vec()] };
     let mut lines = Vec::new();
     let mut line = Vec::<Span>::new();

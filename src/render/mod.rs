@@ -34,6 +34,7 @@ mod prune;
 mod release;
 mod style;
 mod table;
+pub mod top;
 mod verified;
 
 pub use audit::audited;

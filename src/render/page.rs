@@ -86,17 +86,22 @@ fn page_with(status: &Status, look: Look, room: Room) -> String {
     page.gap();
     known::rows(&mut page, status);
     page.gap();
-    circumstances(&mut page, status);
-    page.gap();
-    clients(&mut page, status);
-    page.gap();
-    changes(&mut page, &status.changes);
-    sentences(&mut page, "remedy", &status.remedies);
-    sentences(&mut page, "warning", &status.warnings);
+    around(&mut page, status);
     page.finish()
 }
 
-fn progress(page: &mut Layout, status: &Status) {
+/// The circumstances, and what a person should know besides.
+pub(super) fn around(page: &mut Layout, status: &Status) {
+    circumstances(page, status);
+    page.gap();
+    clients(page, status);
+    page.gap();
+    changes(page, &status.changes);
+    sentences(page, "remedy", &status.remedies);
+    sentences(page, "warning", &status.warnings);
+}
+
+pub(super) fn progress(page: &mut Layout, status: &Status) {
     let progress = &status.progress;
     if progress.total == 0 && progress.done == 0 && progress.failed == 0 {
         return;
@@ -133,7 +138,7 @@ fn plan(page: &mut Layout, status: &Status) {
     }
 }
 
-fn bar(progress: &Progress, width: usize, look: Look) -> Vec<Span> {
+pub(super) fn bar(progress: &Progress, width: usize, look: Look) -> Vec<Span> {
     let total = progress.total.max(progress.done + progress.failed).max(1);
     let cells = |packages: u64| -> usize {
         let cells = u128::from(packages) * width as u128 / u128::from(total);
@@ -197,6 +202,12 @@ fn pause(page: &mut Layout, status: &Status, shown: usize) {
         page.row("", LABEL, &[plain(more)]);
     }
     page.gap();
+    to_do(page, status);
+}
+
+/// What a person is to do about a pause.
+pub(super) fn to_do(page: &mut Layout, status: &Status) {
+    let Some(pause) = &status.pause else { return };
     for (index, action) in pause.actions.iter().enumerate() {
         page.row(if index == 0 { "to do" } else { "" }, LABEL, &instruction(action));
     }

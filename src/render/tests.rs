@@ -11,16 +11,16 @@ use crate::portage::output::plan::Totals;
 
 mod history;
 mod known;
-mod pages;
+pub(super) mod pages;
 
 const WIDE: Look = Look { colour: false, unicode: true, width: Some(90) };
 
-fn at(minutes_ago: i64) -> Timestamp {
+pub(super) fn at(minutes_ago: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 - 60 * minutes_ago).unwrap()
 }
 
 /// A builder in the middle of a cycle.
-fn status(state: Mode, step: &str, headline: &str) -> Status {
+pub(super) fn status(state: Mode, step: &str, headline: &str) -> Status {
     Status {
         schema: SCHEMA,
         version: "0.1.0".into(),
@@ -60,7 +60,7 @@ fn job(package: &str, phase: &str, elapsed: u64, estimate: Option<u64>, binary: 
     JobInfo { package: package.into(), phase: phase.into(), elapsed, estimate, binary }
 }
 
-fn building() -> Status {
+pub(super) fn building() -> Status {
     let mut status = status(
         Mode::Running,
         "build",
@@ -89,7 +89,7 @@ fn failure(package: &str, phase: &str, message: &str) -> Failure {
     }
 }
 
-fn broken() -> Status {
+pub(super) fn broken() -> Status {
     let mut status = status(
         Mode::Paused,
         "build",
@@ -123,7 +123,7 @@ fn held(headline: &str, action: &str) -> Status {
     status
 }
 
-fn waiting() -> Status {
+pub(super) fn waiting() -> Status {
     let mut status = status(
         Mode::Waiting,
         "wait",

@@ -47,6 +47,7 @@ mod stuck;
 mod support;
 mod survival;
 mod sync;
+mod top;
 mod trees;
 mod verbs;
 mod verify;

@@ -29,8 +29,9 @@ fn code(path: &Path) -> String {
 }
 
 /// Init's own two children get the container's environment: the supervisor is configured by it, and a person's command is
-/// the person's.
-const WHOLE_ENVIRONMENT: &[&str] = &["init/supervise.rs", "init/command.rs", "sys.rs"];
+/// the person's. `gbsup top` is one command in two processes.
+const WHOLE_ENVIRONMENT: &[&str] =
+    &["init/supervise.rs", "init/command.rs", "client/top/keeper.rs", "sys.rs"];
 
 #[test]
 fn every_child_has_an_environment_made_for_it() {
@@ -94,6 +95,7 @@ const AMONG_OTHERS: &[&str] = &[
     "client/logs/failed.rs",
     "client/logs/follow.rs",
     "client/logs/package.rs",
+    "client/top/tail.rs",
     "steps/attention.rs",
     "steps/clones.rs",
     "host/facts.rs",

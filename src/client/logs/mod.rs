@@ -8,9 +8,9 @@
 
 mod elog;
 mod failed;
-mod files;
+pub(super) mod files;
 mod follow;
-mod package;
+pub(super) mod package;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -23,6 +23,22 @@ pub(super) fn find(logs: &Path, name: &str) -> Result<PathBuf, Error> {
     }
 }
 
+/// The directories in which logs of a package may be: that of split logs last.
+pub(crate) fn places(logs: &Path, cpv: &Cpv) -> [PathBuf; 2] {
+    [logs.to_owned(), logs.join("build").join(cpv.category())]
+}
+
+/// The newest log of this version of a package. It looks only where one may be, since there may be many of others.
+pub(crate) fn newest(logs: &Path, cpv: &Cpv) -> Option<PathBuf> {
+    let place = Beneath::open(logs).ok()?;
+    let split = PathBuf::from("build").join(cpv.category());
+    let list = |path: &Path| place.list(path).unwrap_or_default().into_iter();
+    let entries = list(Path::new(".")).chain(list(&split)).filter(|entry| entry.kind == Kind::File);
+    let found = entries.filter_map(|entry| Some((LogName::parse(entry.path.to_str()?)?, entry.path)));
+    let of_it = found.filter(|(name, _)| name.cpv == *cpv);
+    of_it.reduce(|a, b| if a.0.is_before(&b.0) { b } else { a }).map(|(_, path)| logs.join(path))
+}
+
 /// Refuses a name that packages of more than one kind have.
 pub(super) fn only_one<'a>(found: impl Iterator<Item = &'a Cpv>, name: &str) -> Result<(), Error> {
     let packages: BTreeSet<_> = found.map(Cpv::cp).collect();
@@ -115,6 +131,23 @@ mod tests {
         let older = "build/app-misc/hello-2.9:20261121-101500.log";
         assert_eq!(found(&logs, "=app-misc/hello-2.9").as_deref(), Ok(older));
         assert!(found(&logs, "emerge").unwrap_err().starts_with("no log of emerge"));
+    }
+
+    #[test]
+    fn the_newest_log_of_a_version() {
+        let logs = logs(&[
+            "a:b-1:20261121-101500.log",
+            "build/a/b-1:20261120-101500.log",
+            "build/a/b-2:20261122-101500.log",
+            "build/other/b-1:20261123-101500.log",
+        ]);
+        let newest = |name: &str| {
+            let path = newest(logs.path(), &Cpv::parse(name.as_bytes()).unwrap())?;
+            Some(path.strip_prefix(logs.path()).unwrap().display().to_string())
+        };
+        assert_eq!(newest("a/b-1").as_deref(), Some("a:b-1:20261121-101500.log"));
+        assert_eq!(newest("a/b-2").as_deref(), Some("build/a/b-2:20261122-101500.log"));
+        assert_eq!(newest("a/b-3"), None);
     }
 
     #[test]

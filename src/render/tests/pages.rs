@@ -74,7 +74,7 @@ fn left(package: &str, takes: Option<u64>, why: Reason) -> Left {
     }
 }
 
-fn lefts() -> Vec<Left> {
+pub(crate) fn lefts() -> Vec<Left> {
     vec![
         left(
             "dev-qt/qtdeclarative-6.10.1",
@@ -91,7 +91,7 @@ fn lefts() -> Vec<Left> {
 }
 
 /// A cycle of two packages, one of which failed.
-fn cycle(id: u64) -> CycleRow {
+pub(crate) fn cycle(id: u64) -> CycleRow {
     let row = |package: &str, from, to, outcome| PackageRow {
         package: package.into(),
         step: "build".into(),
