@@ -20,6 +20,7 @@ use crate::portage::command::{self, Command, shell_quote};
 use crate::portage::files::make_conf::{self, Deed, Finding, Machine};
 use crate::portage::files::settings::{self, Settings};
 use crate::portage::files::shlex;
+use crate::portage::files::world::{self, Place};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::complaints::{self, Complaint, Weight, assignment};
 
@@ -37,8 +38,14 @@ const ELSEWHERE: [&str; 4] = [
     "/usr/share/portage/config/make.globals",
     "/usr/share/portage/config/repos.conf",
 ];
-/// The sets of the world (portage(5)).
+/// What a person wants to have, and which sets (portage(5)).
+const WORLD: &str = "/var/lib/portage/world";
 const WORLD_SETS: &str = "/var/lib/portage/world_sets";
+/// How sets are made, where a person wants it otherwise; and what Portage's database of ebuilds is made of.
+const SETS_CONF: &str = "sets.conf";
+const MODULES: &str = "modules";
+/// Links of these may lead nowhere: another check has the profile, and the others belong to GnuPG and to single packages.
+const LEFT_ALONE: [&str; 3] = ["make.profile", KEYS, "savedconfig"];
 /// The directory of PORTAGE_TMPDIR in which packages are built.
 const BUILDS: &str = "portage";
 /// Deeper than any configuration: a link may lead into itself.
@@ -70,13 +77,15 @@ pub(crate) fn check(
     // What decides about single packages is read only when a package is looked at.
     let available = ask(&command::portage_available())?;
     told.extend(complaints::read(&available));
+    told.extend(dead_links(Path::new(ETC)));
+    told.extend(complaints::exception(&available).map(of_modules));
     told.extend(env_files());
     told.extend(scripts(&mut ask)?);
     refuse(&told)?;
     let settings = understood(&text)?;
     if tree_is_there {
         profile(&told)?;
-        sets(config, &mut ask)?;
+        wanted(config, &mut ask)?;
     }
     build_directory(&settings)?;
     own_key(&settings, &mut ask)?;
@@ -157,9 +166,14 @@ fn refuse(told: &[Complaint]) -> Result<(), Trouble> {
     };
     let message = format!("Portage cannot read its configuration: {}{more}", first.sentence());
     let mut suggestions = Vec::new();
-    for (file, line) in told.iter().filter_map(|told| Some((told.file.as_ref()?, told.line?))) {
-        let show = format!("sed -n {line}p {}", shell_quote(file));
-        if !suggestions.contains(&show) && Path::new(file).is_file() {
+    for (file, line) in told.iter().filter_map(|told| Some((told.file.as_ref()?, told.line))) {
+        let quoted = shell_quote(file);
+        let show = match line {
+            Some(line) if Path::new(file).is_file() => format!("sed -n {line}p {quoted}"),
+            None if Path::new(file).is_symlink() => format!("ls -l {quoted}"),
+            _ => continue,
+        };
+        if !suggestions.contains(&show) {
             suggestions.push(show);
         }
     }
@@ -170,9 +184,57 @@ fn refuse(told: &[Complaint]) -> Result<(), Trouble> {
     Err(Box::new(Failure { evidence, suggestions, ..Failure::new(Class::Config, message) }))
 }
 
+/// With the line, and where the file is a directory, with the file in it.
 fn located_in_file(mut told: Complaint) -> Complaint {
-    if let Some(text) = told.file.as_ref().and_then(|file| read(Path::new(file))) {
-        told.locate(&text);
+    let all = told.file.as_ref().map(|file| files(Path::new(file))).unwrap_or_default();
+    for file in all {
+        if read(&file).is_some_and(|text| told.locate(&text)) {
+            told.file = Some(file.display().to_string());
+            break;
+        }
+    }
+    told
+}
+
+/// What stands in `modules` is imported, and Portage ends with an exception where that is not there.
+fn of_modules(mut told: Complaint) -> Complaint {
+    let file = Path::new(ETC).join(MODULES);
+    let text = read(&file).unwrap_or_default();
+    let is_named = |line: &str| {
+        let value = line.split_once('=').map(|(_, value)| value.trim());
+        value
+            .and_then(|value| Some(value.rsplit_once('.')?.0))
+            .is_some_and(|module| told.words.contains(module))
+    };
+    if let Some(at) = text.lines().position(is_named) {
+        told.file = Some(file.display().to_string());
+        told.line = Some(at + 1);
+    }
+    told
+}
+
+/// Portage passes over a link that leads nowhere, and says nothing: what it should lead to is not in force.
+fn dead_links(etc: &Path) -> Vec<Complaint> {
+    let mut told = Vec::new();
+    let mut todo: Vec<(PathBuf, usize)> = vec![(etc.to_path_buf(), 0)];
+    while let Some((directory, depth)) = todo.pop() {
+        let mut below = names(&directory);
+        below.retain(|name| {
+            let is_alone = depth == 0 && LEFT_ALONE.contains(&name.as_str());
+            !(is_alone || name.starts_with('.') || name.ends_with('~'))
+        });
+        below.sort_unstable();
+        for path in below.into_iter().map(|name| directory.join(name)) {
+            match (fs::metadata(&path), fs::read_link(&path)) {
+                (Err(_), Ok(target)) => {
+                    let words = format!("it is a link to {}, which is not there", target.display());
+                    let file = Some(path.display().to_string());
+                    told.push(Complaint { weight: Weight::Broken, file, line: None, item: None, words });
+                }
+                (Ok(meta), _) if meta.is_dir() && depth < DEEPEST => todo.push((path, depth + 1)),
+                _ => {}
+            }
+        }
     }
     told
 }
@@ -188,22 +250,43 @@ fn profile(told: &[Complaint]) -> Result<(), Trouble> {
     }))
 }
 
-/// Sets that are wanted and do not exist: emerge refuses the whole world for one.
-fn sets(config: &Config, ask: &mut impl FnMut(&Command) -> Result<Vec<u8>, Trouble>) -> Result<(), Trouble> {
-    let of_world: Vec<String> =
-        read(Path::new(WORLD_SETS)).unwrap_or_default().lines().map(|line| line.trim().to_owned()).collect();
-    let wanted: Vec<String> =
-        of_world.iter().chain(&config.build.targets).filter(|name| name.starts_with('@')).cloned().collect();
-    if wanted.iter().all(|name| matches!(name.as_str(), "@world" | "@system" | "@selected")) {
+/// What is asked for and is nothing that Portage knows: it refuses the whole world for a set that does not exist, and passes over
+/// in silence what is no atom.
+fn wanted(
+    config: &Config,
+    ask: &mut impl FnMut(&Command) -> Result<Vec<u8>, Trouble>,
+) -> Result<(), Trouble> {
+    let wanted = world::wanted(Path::new(WORLD), Path::new(WORLD_SETS), &config.build.targets, read);
+    let neither = |(place, word): (Place, String)| {
+        let words = format!("it is neither an atom nor a set, and Portage passes it over: {word}");
+        complaint(&place.file, place.line, words)
+    };
+    refuse(&wanted.unread.into_iter().map(neither).collect::<Vec<_>>())?;
+    let of_config =
+        |name: &String| name.starts_with('@') && !Path::new(world::SETS).join(&name[1..]).is_file();
+    let of_config = config.build.targets.iter().filter(|name| of_config(name)).cloned();
+    let names: Vec<String> =
+        wanted.sets.iter().map(|(_, name)| format!("@{name}")).chain(of_config).collect();
+    let is_usual = |name: &String| matches!(name.as_str(), "@world" | "@system" | "@selected");
+    if names.iter().all(is_usual) && !Path::new(ETC).join(SETS_CONF).exists() {
         return Ok(());
     }
-    let unknown = complaints::unknown_sets(&wanted, &ask(&command::list_sets())?);
+    let known = ask(&command::list_sets())?;
+    refuse(complaints::exception(&known).as_slice())?;
+    let unknown = complaints::unknown_sets(&names, &known);
     let Some(name) = unknown.first() else { return Ok(()) };
-    let (message, suggestion) = if of_world.contains(&format!("@{name}")) {
-        let message = format!("{WORLD_SETS} has @{name}, and there is no such set");
-        (message, format!("emerge --deselect {}", shell_quote(&format!("@{name}"))))
-    } else {
-        (format!("[build] targets has @{name}, and there is no such set"), "gbsup config show".to_owned())
+    let (message, suggestion) = match wanted.sets.iter().find(|(_, of_world)| of_world == name) {
+        Some((Place { file, line }, _)) => {
+            let file = file.display().to_string();
+            let repair = match file.as_str() {
+                WORLD_SETS => format!("emerge --deselect {}", shell_quote(&format!("@{name}"))),
+                _ => format!("sed -n {line}p {}", shell_quote(&file)),
+            };
+            (format!("{file}, line {line}: it has @{name}, and there is no such set"), repair)
+        }
+        None => {
+            (format!("[build] targets has @{name}, and there is no such set"), "gbsup config show".to_owned())
+        }
     };
     let evidence = unknown.iter().map(|name| format!("there is no set @{name}")).collect();
     let suggestions = vec![suggestion, "emerge --list-sets".to_owned()];
@@ -379,6 +462,32 @@ mod tests {
         assert_eq!(*found.last().unwrap(), "30-last");
         assert!(found.len() < 100, "a link into itself has an end");
         assert_eq!(files(&root.join("10-first")).len(), 1);
+    }
+
+    #[test]
+    fn links_that_lead_nowhere() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path();
+        fs::create_dir_all(root.join("package.use/more")).unwrap();
+        fs::write(root.join("make.conf"), "").unwrap();
+        for (link, target) in [
+            ("make.profile", "/nope"),
+            ("bashrc", "/nope"),
+            ("repos.conf", "make.conf"),
+            ("package.use/more/a", "nope"),
+            ("package.use/.b", "nope"),
+            ("package.use/up", ".."),
+            ("package.use/itself", "itself"),
+        ] {
+            std::os::unix::fs::symlink(target, root.join(link)).unwrap();
+        }
+        let mut told: Vec<_> = dead_links(root).iter().map(Complaint::sentence).collect();
+        told.sort_by_key(String::len);
+        told.dedup_by_key(|told| told.rsplit_once('/').map(|(_, last)| last.to_owned()));
+        let root = root.display();
+        assert_eq!(told[0], format!("{root}/bashrc: it is a link to /nope, which is not there"));
+        let itself = format!("{root}/package.use/itself: it is a link to itself, which is not there");
+        assert!(told.contains(&itself) && told.len() < 30, "{told:#?}");
     }
 
     #[test]

@@ -55,14 +55,21 @@ enum File {
     BeforeItem,
     /// Up to a space.
     Word,
-    /// Always this one.
+    /// Always this one; what follows is the item.
     Known(&'static str),
+    /// `repos.conf`; the item is the head of the section that is named.
+    Section,
+    /// In quotes; the item is in the last ones.
+    QuotedItem,
+    /// In the second of the quotes that follow; the item is in the last ones.
+    SecondQuotedItem,
 }
 
 use File as F;
 use Weight as W;
 
-const REPOS: File = F::Known("/etc/portage/repos.conf");
+/// What is put together from the files of this directory, or is this file.
+const REPOS: &str = "/etc/portage/repos.conf";
 const MAKE: File = F::Known("/etc/portage/make.conf");
 
 /// How a line begins, what else is in it, how much it matters, where the file is.
@@ -71,20 +78,23 @@ const LINES: &[(&str, &str, Weight, File)] = &[
     // portage/util/__init__.py: grabdict_package, grabfile_package; _config/UseManager.py.
     ("--- Invalid atom in ", "", W::Broken, F::BeforeItem),
     ("--- Atom is not allowed to have USE flag(s) in ", "", W::Broken, F::BeforeItem),
-    ("--- Invalid USE flag in ", "", W::Broken, F::Quoted),
-    ("--- Invalid USE flag for ", "", W::Broken, F::SecondQuoted),
+    ("--- Invalid USE flag in ", "", W::Broken, F::QuotedItem),
+    ("--- Invalid USE flag for ", "", W::Broken, F::SecondQuotedItem),
     // portage/util/__init__.py: getconfig.
     ("open('", "', 'r'): ", W::Broken, F::Quoted),
     ("!!! Please use dos2unix to convert line endings in config file: ", "", W::Broken, F::Quoted),
     // portage/repository/config.py: _parse, _add_repositories, __init__.
-    ("!!! Error while reading repo config file: ", "", W::Broken, REPOS),
-    ("!!! Section '", "' in repos.conf is missing location attribute", W::Broken, REPOS),
-    ("!!! Section '", "' in repos.conf has name different from repository name ", W::Broken, REPOS),
-    ("!!! Repository '", "' has sync-type attribute, but is missing sync-uri attribute", W::Broken, REPOS),
-    ("!!! Repository '", "' has sync-uri attribute, but is missing sync-type attribute", W::Broken, REPOS),
-    ("!!! Repository '", "' has sync-type attribute set to unsupported value: ", W::Broken, REPOS),
-    ("!!! main-repo not set in DEFAULT and PORTDIR is empty.", "", W::Broken, REPOS),
-    ("!!! Invalid ", " setting for repo ", W::Broken, REPOS),
+    ("!!! Error while reading repo config file: ", "", W::Broken, F::Section),
+    ("!!! Section '", "' in repos.conf is missing location attribute", W::Broken, F::Section),
+    ("!!! Section '", "' in repos.conf has name different from repository name ", W::Broken, F::Section),
+    ("!!! Repository '", "' has sync-type attribute, but is missing sync-uri attribute", W::Broken, F::Section),
+    ("!!! Repository '", "' has sync-uri attribute, but is missing sync-type attribute", W::Broken, F::Section),
+    ("!!! Repository '", "' has sync-type attribute set to unsupported value: ", W::Broken, F::Section),
+    ("!!! main-repo not set in DEFAULT and PORTDIR is empty.", "", W::Broken, F::Section),
+    ("!!! Invalid ", " setting for repo ", W::Broken, F::Section),
+    // The other repositories can do without; what needs it fails, and says so.
+    ("Unavailable repository '", "referenced by masters entry in '", W::Minor, F::SecondQuoted),
+    ("Unavailable repository '", "referenced by eclass-overrides entry for ", W::Minor, F::Section),
     // portage/package/ebuild/config.py.
     ("!!! ", " references non-existent file: ", W::Broken, F::Word),
     ("!!! Illegal variable '", "assigned in '", W::Broken, F::SecondQuoted),
@@ -151,18 +161,38 @@ fn told(text: &str) -> Option<Complaint> {
     let mut item = None;
     let file = match place {
         F::None => None,
-        F::Known(file) => Some((*file).to_owned()),
+        F::Known(file) => {
+            item = starts.ends_with(": ").then(|| rest.trim().to_owned());
+            Some((*file).to_owned())
+        }
+        F::Section => {
+            item = section(text);
+            Some(REPOS.to_owned())
+        }
         F::Word => rest.split(' ').next().map(str::to_owned),
-        F::Quoted => quoted(text).next().map(str::to_owned),
-        F::SecondQuoted => quoted(text).nth(1).map(str::to_owned),
+        F::Quoted | F::QuotedItem => quoted(text).next().map(str::to_owned),
+        F::SecondQuoted | F::SecondQuotedItem => quoted(text).nth(1).map(str::to_owned),
         F::BeforeItem => {
             let (file, what) = rest.split_once(": ")?;
             item = Some(what.trim().to_owned());
             Some(file.to_owned())
         }
     };
+    if let F::QuotedItem | F::SecondQuotedItem = place {
+        item = quoted(text).last().map(str::to_owned);
+    }
     let words = text.trim_start_matches(['!', '-', ' ']).trim_end();
     Some(Complaint { weight: *weight, file, line: None, item, words: words.to_owned() })
+}
+
+/// The head of the section of repos.conf that a line is about.
+fn section(text: &str) -> Option<String> {
+    let after = |mark: &str| Some(text.split_once(mark)?.1);
+    let name = ["ection '", "Repository '", "entry for '"]
+        .into_iter()
+        .find_map(|mark| after(mark)?.split('\'').next());
+    let name = name.or_else(|| after(" setting for repo ")?.split(':').next())?;
+    Some(format!("[{}]", name.trim()))
 }
 
 /// What stands in single quotes.
@@ -191,22 +221,31 @@ impl Complaint {
     pub(crate) fn sentence(&self) -> String {
         match (&self.file, self.line) {
             (Some(file), Some(line)) => {
-                format!("{file}, line {line}: {}", self.words.replacen(&format!(" in {file}: "), ": ", 1))
+                let words = self.words.replacen(&format!(" in {file}: "), ": ", 1);
+                format!("{file}, line {line}: {}", words.replacen(&format!(" in '{file}': "), ": ", 1))
             }
             (Some(file), None) if !self.words.contains(file.as_str()) => format!("{file}: {}", self.words),
             _ => self.words.clone(),
         }
     }
 
-    /// Looks up the line in the text of its file, where Portage does not say it, or another one.
-    pub fn locate(&mut self, text: &str) {
-        let Some(item) = &self.item else { return };
-        let words =
-            |line: &str| line.replace(['"', '\''], "").split_whitespace().collect::<Vec<_>>().join(" ");
+    /// Looks up the line in the text of its file, where Portage does not say it, or another one. Whether it is there.
+    pub fn locate(&mut self, text: &str) -> bool {
+        let Some(item) = &self.item else { return false };
         let item = words(item);
-        let found = text.lines().position(|line| words(line).starts_with(&item)).map(|at| at + 1);
+        let has = |line: &str| !item.is_empty() && words(line).windows(item.len()).any(|part| part == item);
+        let found = text.lines().position(has).map(|at| at + 1);
         self.line = found.or(self.line);
+        found.is_some()
     }
+}
+
+/// The words of a line of a configuration, without quotes, comments, and what says whether an atom or a flag is added or
+/// taken away.
+fn words(line: &str) -> Vec<String> {
+    let line = line.replace(['"', '\''], "");
+    let words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
+    words.map(|word| word.trim_start_matches(['-', '*']).to_owned()).collect()
 }
 
 /// Where a variable of make.conf is set to something that a sentence is about, of files in the order in which Portage reads
@@ -287,6 +326,21 @@ pub(crate) fn unknown_sets(wanted: &[String], known: &[u8]) -> Vec<String> {
     names.filter(|name| !known.contains(name)).map(str::to_owned).collect()
 }
 
+/// How Portage ended with an exception, if it did: the exception itself, and the place that it names.
+pub(crate) fn exception(text: &[u8]) -> Option<Complaint> {
+    let text = String::from_utf8_lossy(text);
+    let (_, rest) = text.rsplit_once(TRACEBACK)?;
+    let mut lines = rest.lines().skip(1).skip_while(|line| line.is_empty() || line.starts_with(' '));
+    let words = lines.next()?.trim().trim_end_matches('.').to_owned();
+    // `configparser.MissingSectionHeaderError` has its place in the line after it.
+    let place = lines.next().and_then(|line| line.strip_prefix("file: '")?.split_once("', line: "));
+    let file = place.map(|(file, _)| file.to_owned());
+    let line = place.and_then(|(_, line)| line.trim().parse().ok());
+    Some(Complaint { weight: W::Broken, file, line, item: None, words })
+}
+
+const TRACEBACK: &str = "Traceback (most recent call last):";
+
 /// Whether there is an answer at all in what `portageq envvar -v` printed: it ends in a traceback where a file breaks it.
 pub(crate) fn is_answer(text: &[u8]) -> bool {
     values(text).contains_key("FEATURES")
@@ -358,6 +412,33 @@ mod tests {
             read(b"\"/etc/portage/make.conf\", line 3: /nope: No such file or directory\n").remove(0);
         complaint.locate("FOO=1\nsource \"/nope\"\n");
         assert_eq!(complaint.line, Some(2));
+        for (told, text, line) in [
+            (
+                "--- Invalid atom in /e/k: test-quick/",
+                "test-quick/t4 ~amd64\n# test-quick/\ntest-quick/ ~amd64\n",
+                3,
+            ),
+            ("--- Invalid atom in /e/packages: a/", "*a/b\n-*a/\n", 2),
+            ("--- Invalid USE flag in '/e/use.mask': '++x'", "++xy\n-++x # why\n", 2),
+            ("--- Invalid USE flag for 'a/b' in '/e/force': '+-'", "a/b fine\na/b fine +-\n", 2),
+            ("Invalid package name in package.provided: a/b", "a/b-1\na/b\n", 2),
+            ("!!! Section 'two' in repos.conf is missing location attribute", "[one]\n[two]\n", 2),
+            ("!!! Repository 'two' has sync-type attribute, but is missing sync-uri attribute", "[two]\n", 1),
+            ("!!! Invalid sync-depth setting for repo two: x", "# [two]\n\n[two]\n", 3),
+            (
+                "!!! Error while reading repo config file: Bad value substitution: option 'location' in section 'two' contains \
+                 an interpolation key 'x'",
+                "[one]\nx=1\n[two]\n",
+                3,
+            ),
+        ] {
+            let mut complaint = read(told.as_bytes()).remove(0);
+            assert!(complaint.locate(text), "{told}");
+            assert_eq!(complaint.line, Some(line), "{told}");
+        }
+        let mut complaint = read(b"--- Invalid USE flag in '/e/use.mask': '++x'\n").remove(0);
+        complaint.locate("++x\n");
+        assert_eq!(complaint.sentence(), "/e/use.mask, line 1: Invalid USE flag: '++x'");
         let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
         let files =
             [file("a", "FOO=1\n# BAR=2\n export BAR = 3\nBAR=\"4\"\n"), file("b", "FOOBAR=1\nFOO='2'\n")];
@@ -375,6 +456,20 @@ mod tests {
         assert_eq!(assignment(&features, "FEATURES", "something else"), Some(("b", 2)));
         let named = env_files("# x\ncat/a one two # three\n\ncat/b one\n");
         assert_eq!(named, [(2, "one".to_owned()), (2, "two".to_owned()), (4, "one".to_owned())]);
+    }
+
+    /// What `portageq best_visible` and `emerge --list-sets` of Portage 3.0.83 ended with.
+    #[test]
+    fn exceptions() {
+        let modules = b"Traceback (most recent call last):\n  File \"/x.py\", line 323, in load_mod\n    mod = __import__(modname)\n\
+            \x20         ^^^^^^\nModuleNotFoundError: No module named 'portage.cache.nope'\n";
+        let told = exception(modules).unwrap();
+        assert_eq!(told.sentence(), "ModuleNotFoundError: No module named 'portage.cache.nope'");
+        let sets = b"Traceback (most recent call last):\n  File \"/x.py\", line 1, in y\n\
+            configparser.MissingSectionHeaderError: File contains no section headers.\nfile: '/etc/portage/sets.conf', line: 1\n'[x\\n'\n";
+        let sentence = "/etc/portage/sets.conf, line 1: configparser.MissingSectionHeaderError: File contains no section headers";
+        assert_eq!(exception(sets).unwrap().sentence(), sentence);
+        assert_eq!(exception(b"sys-apps/portage-3.0.83\n"), None);
     }
 
     /// What `bash -n` of bash 5.2 printed.
