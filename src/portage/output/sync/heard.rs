@@ -39,6 +39,8 @@ pub struct Heard {
     pub(super) eix: Eix,
     /// What was said before the first repository began, or outside of all.
     pub(crate) general: Vec<String>,
+    /// A traceback is being printed, at whose end the exception stands.
+    traceback: bool,
 }
 
 /// A repository at work.
@@ -106,9 +108,11 @@ impl Heard {
         let last = self.begun.len().checked_sub(1);
         let at = self.begun.iter().position(|begun| ends_with_path(what, &begun.location)).or(last);
         let Some(at) = at else { return keep(&mut self.general, what.to_owned()) };
-        if self.begun[at].why.is_empty() {
-            // While another one was at work as well, its words went there.
-            let others = self.begun.iter().filter(|begun| !self.completed.contains(&begun.name));
+        // A program that is not there said nothing.
+        if self.begun[at].why.is_empty() && !what.starts_with("Command not found: ") {
+            // While another one was at work as well, its words went there. One that failed keeps its own.
+            let is_at_work = |begun: &&Begun| begun.what.is_none() && !self.completed.contains(&begun.name);
+            let others = self.begun.iter().filter(is_at_work);
             let word = others.filter_map(|begun| begun.why.last()).next_back();
             let word = last.and_then(|last| self.begun[last].why.last()).or(word).cloned();
             self.begun[at].why.extend(word);
@@ -123,7 +127,10 @@ impl Heard {
             *what = format!("{what} {}", text.trim());
             return;
         }
-        let is_reason = is_reason(text);
+        let is_exception = self.traceback && !text.starts_with(' ');
+        self.traceback =
+            text.starts_with("Traceback (most recent call last):") || (self.traceback && !is_exception);
+        let is_reason = is_exception || is_reason(text);
         let names_it = |begun: &&mut Begun| {
             let repository = repositories.iter().find(|repository| repository.name == begun.name);
             let from =

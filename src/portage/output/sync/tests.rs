@@ -50,6 +50,23 @@ fn one_dead_repository_of_three() {
     assert_eq!((synced.failed, synced.notes), (None, vec![]));
 }
 
+/// What `emaint sync -a` of Portage 3.0.83 printed with `[x` in /etc/portage/sets.conf, and with an unknown module.
+#[test]
+fn an_exception_of_portage_is_the_reason() {
+    let one = [repository("pocket", "git", "file:///srv/tree")];
+    for exception in [
+        "configparser.MissingSectionHeaderError: File contains no section headers.",
+        "ModuleNotFoundError: No module named 'portage.cache.nope'",
+    ] {
+        let text = format!(
+            "Traceback (most recent call last):\n  File \"/usr/sbin/emaint\", line 60, in <module>\n    emaint_main(sys.argv)\n\
+             {exception}\nfile: '/etc/portage/sets.conf', line: 1\n"
+        );
+        let synced = synced(&text, &Syncer::Emaint, Some(1), &one);
+        assert!(synced.sentence().ends_with(exception), "{}", synced.sentence());
+    }
+}
+
 /// git, rsync, webrsync and a kind that there is not, one after the other and mixed, with hooks that fail.
 #[test]
 fn each_kind_says_why() {
