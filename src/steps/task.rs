@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
@@ -46,6 +46,8 @@ pub(crate) struct Task {
     pub(crate) log: PathBuf,
     /// Where Portage writes to, once that was asked.
     pub(crate) directories: Option<Vec<Directory>>,
+    /// For how many packages at a time the estimates were told, once they were.
+    pub(crate) estimated: Option<u32>,
 }
 
 /// What Portage answered about its configuration, each with the [`configuration::stamp`] of then.
@@ -68,10 +70,11 @@ impl Task {
         options(&self.config, exclude)
     }
 
-    /// Looks up how long packages took, which the log of this very cycle may have told.
-    pub(crate) fn tell_estimates(&self, options: &BuildOptions) {
-        let estimates = Estimates::new(&emerge_log::durations(&self.volume), options.jobs);
-        self.tell(Event::Estimates(Arc::new(estimates)));
+    /// Looks up how long packages took, which the log of this very cycle may have told. While the build goes on that is
+    /// done again.
+    pub(crate) fn tell_estimates(&mut self, options: &BuildOptions) {
+        self.estimated = Some(options.jobs);
+        self.tell(estimates(&self.volume, options.jobs));
     }
 
     /// What this Portage and this container can do; found out once.
@@ -231,6 +234,7 @@ impl Task {
             events: &self.events,
             job: self.job,
             step: self.step,
+            renewal: self.estimated.map(|jobs| Renewal { volume: &self.volume, jobs, next: Instant::now() }),
         };
         let launch = self.launch();
         let ended = launch.run(command, &mut sink);
@@ -364,6 +368,31 @@ struct Output<'a, R> {
     events: &'a UnboundedSender<Event>,
     job: JobId,
     step: Step,
+    renewal: Option<Renewal<'a>>,
+}
+
+/// What a package took that was just built is the best estimate of the next one, and in a first build the only one.
+struct Renewal<'a> {
+    volume: &'a Path,
+    jobs: u32,
+    next: Instant,
+}
+
+impl Renewal<'_> {
+    /// The new estimates, as often as that costs next to nothing: a log of years takes its time.
+    fn due(&mut self) -> Option<Event> {
+        let begun = Instant::now();
+        if begun < self.next {
+            return None;
+        }
+        let event = estimates(self.volume, self.jobs);
+        self.next = Instant::now() + begun.elapsed() * 100;
+        Some(event)
+    }
+}
+
+fn estimates(volume: &Path, jobs: u32) -> Event {
+    Event::Estimates(Arc::new(Estimates::new(&emerge_log::durations(volume), jobs)))
 }
 
 impl<R: FnMut(&[u8]) + Send> Sink for Output<'_, R> {
@@ -382,7 +411,12 @@ impl<R: FnMut(&[u8]) + Send> Sink for Output<'_, R> {
             (self.read)(line);
             if let Some(progress) = self.scanner.line(line) {
                 self.gauge.note(&progress);
+                let completed = matches!(progress, Progress::Completed { .. });
                 self.tell(progress);
+                let renewed = self.renewal.as_mut().filter(|_| completed).and_then(Renewal::due);
+                if let Some(event) = renewed {
+                    drop(self.events.send(event));
+                }
             }
             if self.json {
                 self.console.lines(&as_json(line, self.step));

@@ -54,6 +54,7 @@ impl Performer {
             volume,
             log,
             directories: None,
+            estimated: None,
         };
         let events = self.events.clone();
         let limits = Limits::begin();

@@ -1,18 +1,34 @@
 //! Packages that are known to fail, and those that a person skips.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use gbsup::model::estimates::Estimates;
 use gbsup::model::failure::{Class, Failure};
 use gbsup::model::request::{Reply, Request};
 use gbsup::model::skip::ToSkip;
 use gbsup::model::state::Durable;
 use gbsup::model::status::Mode;
 use gbsup::model::{Event, Exit, Ran, Report, Step, Work};
+use gbsup::portage::files::durations::Durations;
 use gbsup::portage::output::plan::Plan;
-
 use gbsup::portage::output::scanner::{How, Progress};
 
 use crate::story::{Story, completed, cpv, emerging, evidence, planned, ran, resume, untried};
+
+/// Earlier builds: each name with the seconds that it took.
+fn took(builds: &[(&str, u64)]) -> Event {
+    let mut durations = Durations::default();
+    for (name, seconds) in builds {
+        let package = cpv(name);
+        let end = 1000 + seconds;
+        let log = format!(
+            "1000:  >>> emerge (1 of 1) {package} to /\n{end}:  ::: completed emerge (1 of 1) {package} to /\n{end}:  *** terminating.\n"
+        );
+        durations.read(log.as_bytes());
+    }
+    Event::Estimates(Arc::new(Estimates::new(&durations, 1)))
+}
 
 fn failed(name: &str, class: Class) -> Failure {
     Failure { package: Some(cpv(name).to_string()), ..Failure::new(class, "no luck") }
@@ -408,6 +424,9 @@ fn what_fails_holds_nothing_else_up() {
     );
     assert_eq!(story.status().progress.failed, 1);
     let e = targets[2..].to_vec();
+    // As long as it goes on it is known how long it takes.
+    story.take(took(&[("a", 20), ("c", 30)]));
+    assert_eq!(story.status().progress.eta.map(|eta| (eta.likely, eta.unknown)), Some((80, 2)));
     for name in ["c", "d"] {
         story.print(emerging(name));
         story.print(completed(name));

@@ -29,12 +29,20 @@ pub fn still_to_merge(state: &State) -> Vec<Left> {
     if !is_before_its_end(&state.durable.phase) {
         return Vec::new();
     }
-    let done = over(state, job);
-    let left = planned().filter(|one| !done.contains(one.cpv.as_str())).map(|one| {
+    let left = self::planned(state).map(|one| {
         let takes = estimates.of(&one.cpv, one.binary).map(|estimate| estimate.likely);
         Left::new(one.cpv.as_str(), one.binary, takes, Some(one))
     });
     left.collect()
+}
+
+/// What the plan of this cycle has and the cycle has not merged, tried or begun.
+pub(super) fn planned(state: &State) -> impl Iterator<Item = &Planned> {
+    let cycle = state.durable.cycle.as_ref();
+    let made = state.plan.as_ref().filter(|made| cycle.is_some_and(|cycle| made.cycle == cycle.id));
+    let done = over(state, state.live.job.as_ref());
+    let planned = made.into_iter().flat_map(|made| &made.plan.packages);
+    planned.filter(move |one| !done.contains(one.cpv.as_str()))
 }
 
 /// Whether the build may still merge what was planned.

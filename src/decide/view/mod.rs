@@ -170,13 +170,20 @@ fn progress(state: &State, now: Now) -> Progress {
 /// ones they are, or when there is no earlier build to go by.
 pub(crate) fn eta(state: &State, now: Now) -> Option<Eta> {
     let job = state.live.job.as_ref()?;
-    let (Work::Build { .. } | Work::Rebuild { .. }) = job.work else { return None };
+    let rest: Vec<Task> = match (&job.work, &job.rest) {
+        (Work::Build { .. } | Work::Rebuild { .. }, Some(listed)) => {
+            listed.iter().map(|listed| Task { package: &listed.package, binary: listed.binary }).collect()
+        }
+        // Emerge lists only what it tries at a time.
+        (Work::Rest { .. }, _) => {
+            left::planned(state).map(|one| Task { package: &one.cpv, binary: one.binary }).collect()
+        }
+        _ => return None,
+    };
     let running = job.packages.values().map(|package| {
         let task = Task { package: &package.cpv, binary: package.binary };
         (task, now.mono.saturating_sub(package.since).as_secs())
     });
-    let rest = job.rest.as_ref()?.iter();
-    let rest = rest.map(|listed| Task { package: &listed.package, binary: listed.binary });
     state.live.estimates.eta(running, rest)
 }
 
