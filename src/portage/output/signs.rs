@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 
 const MAX_LINE: usize = 300;
+/// So much of a line is looked at for why something gave up.
+const LONGEST: usize = 4096;
 
 /// What the last lines of a failed phase point to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,6 +143,7 @@ const UNREACHABLE: &[&str] = &[
     "no such host",
     "server misbehaving",
     "unknownhostexception",
+    ": unknown host ",
     "enotfound",
     "eai_again",
     "econnrefused",
@@ -210,24 +213,37 @@ const GIVING_UP: &[&str] = &[
     "warning: retrying ",
     "warning: spurious network error",
     "urllib",
+    "<urlopen error ",
     "requests.",
     "socket.gaierror",
     "java.net.",
     "could not reach host",
     "failed to ",
+    // CMake's file(DOWNLOAD), Composer, RubyGems, Maven, Gradle
+    "status_string: ",
+    "curl error ",
+    "unable to download data from ",
+    "[error] ",
+    "> ",
 ];
 
 /// The line with which a program gave up to reach the network. The first line from the end that says why anything
 /// failed decides.
 fn unreachable(phase: &[Cow<[u8]>]) -> Option<String> {
-    let texts = phase.iter().rev().map(|line| plain(line)).filter(|line| !line.trim().is_empty());
+    // Maven says at the end of 500 characters why.
+    let texts = phase.iter().rev().map(|line| cut(line, LONGEST)).filter(|line| !line.trim().is_empty());
     for text in texts.take(LAST_WORDS) {
         let low = text.trim().to_ascii_lowercase();
         // Of cargo's causes each has a line of its own: `  [6] Could not resolve hostname (...)`
         let cause = text.starts_with("  ") && low.starts_with('[');
         let gives_up = cause || any_start(&low, GIVING_UP) || low.contains("... failed: ");
         if gives_up && any(&low, UNREACHABLE) {
-            return Some(text.trim().to_owned());
+            let text = text.trim();
+            let skipped = text.chars().count().saturating_sub(MAX_LINE);
+            return Some(match skipped {
+                0 => text.to_owned(),
+                _ => format!("...{}", text.chars().skip(skipped).collect::<String>()),
+            });
         }
         if is_error(&text) || gives_up && any(&low, LASTING) {
             return None;
@@ -246,9 +262,13 @@ fn any_start(line: &str, words: &[&str]) -> bool {
 
 /// A line as a person saw it: without what a carriage return overwrote, and cut to a bearable length.
 pub(crate) fn plain(line: &[u8]) -> String {
+    cut(line, MAX_LINE)
+}
+
+fn cut(line: &[u8], longest: usize) -> String {
     let line = line.trim_ascii_end();
     let line = line.rsplit(|&b| b == b'\r').next().unwrap_or(line);
-    let text = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE)]);
+    let text = String::from_utf8_lossy(&line[..line.len().min(longest)]);
     text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()).collect()
 }
 
@@ -351,6 +371,34 @@ mod tests {
                 "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError('<x>: Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')': /simple/x/\nERROR: Could not find a version that satisfies the requirement x (from versions: none)\nERROR: No matching distribution found for x",
                 true,
             ),
+            (
+                "WARNING: failed to download with error: could not get https://a.example/z.tgz is the internet available?. Trying after a delay...\n\
+                 <urlopen error [Errno -3] Temporary failure in name resolution>\n\
+                 A fallback URL could be specified using source_fallback_url key in the wrap file\n\n\
+                 meson.build:2:0: ERROR: could not get https://a.example/z.tgz is the internet available?\n\nA full log can be found at /w/meson-log.txt",
+                true,
+            ),
+            (
+                "    error: downloading 'https://a.example/z.tgz' failed\n          status_code: 6\n\
+                 \x20         status_string: \"Couldn't resolve host name\"\n          log:\n          --- LOG END ---\n\
+                 make[2]: *** [z.make:102: z-download] Error 1\n",
+                true,
+            ),
+            (
+                "[ERROR] Failed to read artifact descriptor for x.y:z:jar:1: Could not transfer artifact x.y:z:pom:1 from/to central \
+                 (https://repo.maven.apache.org/maven2): repo.maven.apache.org: Temporary failure in name resolution -> [Help 1]",
+                true,
+            ),
+            (
+                "> Could not resolve x.y:z:1.\n   > Could not GET 'https://repo.maven.apache.org/z.pom'.\n\
+                 \x20     > repo.maven.apache.org: Name or service not known\n",
+                true,
+            ),
+            (
+                "ERROR:  Could not find a valid gem 'x' (>= 0), here is why:\n          Unable to download data from https://rubygems.org/ - \
+                 SocketError: Failed to open TCP connection to rubygems.org:443 (getaddrinfo: Temporary failure in name resolution)",
+                true,
+            ),
             ("make: *** [Makefile:2: vendor] Error 1", false),
             // The output of what is built.
             ("test refused ... Connection refused\nok", false),
@@ -362,5 +410,18 @@ mod tests {
         ] {
             assert_eq!(read(text).unreachable.is_some(), given_up, "{text}");
         }
+        // What Maven 3.8 said without a network.
+        let artifact = "org.apache.maven.plugins:maven-resources-plugin:pom:2.6";
+        let long = format!(
+            "[ERROR] Plugin {artifact} or one of its dependencies could not be resolved: Failed to read artifact descriptor for {artifact}: \
+             Could not transfer artifact {artifact} from/to central (https://repo.maven.apache.org/maven2): transfer failed for \
+             https://repo.maven.apache.org/maven2/org/apache/maven/plugins/maven-resources-plugin/2.6/maven-resources-plugin-2.6.pom: \
+             Unknown host repo.maven.apache.org: Temporary failure in name resolution -> [Help 1]\n[ERROR] \n[ERROR] Re-run Maven using -X\n"
+        );
+        let told = read(&long).unreachable.expect("it gave up");
+        assert!(
+            told.starts_with("...") && told.ends_with("Temporary failure in name resolution -> [Help 1]"),
+            "{told}"
+        );
     }
 }
