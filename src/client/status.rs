@@ -57,13 +57,13 @@ fn redraw(mut watch: Watch) -> Result<Exit, Error> {
         loop {
             let change = match watch.next() {
                 Ok(Seen::Lost(error)) => {
-                    let _ = send.send(Ok(Change::Lost(error.to_string())));
+                    let _ = send.send(Ok(Update::Lost(error.to_string())));
                     match watch.find_again(error) {
                         Ok(()) => continue,
                         Err(error) => Err(error),
                     }
                 }
-                Ok(Seen::Status(status)) => Ok(Change::Status(status)),
+                Ok(Seen::Status(status)) => Ok(Update::Status(status)),
                 Err(error) => Err(error),
             };
             let last = change.is_err();
@@ -82,11 +82,11 @@ fn redraw(mut watch: Watch) -> Result<Exit, Error> {
             _ => Duration::from_secs(20),
         };
         match changes.recv_timeout(pause) {
-            Ok(Ok(Change::Status(status))) => {
+            Ok(Ok(Update::Status(status))) => {
                 shown = Some((status, Instant::now()));
                 lost = None;
             }
-            Ok(Ok(Change::Lost(reason))) => lost = Some(reason),
+            Ok(Ok(Update::Lost(reason))) => lost = Some(reason),
             Ok(Err(error)) => return Err(error),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Done),
@@ -103,7 +103,7 @@ fn redraw(mut watch: Watch) -> Result<Exit, Error> {
 }
 
 /// What the page has to follow.
-enum Change {
+enum Update {
     Status(Box<Status>),
     Lost(String),
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::beneath::{Beneath, digested};
-use crate::portage::files::leftovers::Entry;
+use crate::portage::files::leftovers::Listed;
 use crate::portage::files::repository::{self, Repositories};
 
 /// Where a running emerge shows what it does (FEATURES=observability).
@@ -34,12 +34,12 @@ pub(crate) fn found(program: &str) -> bool {
 }
 
 /// Every file below a directory, by its path from there; none when it is not there.
-pub(crate) fn listing(root: &Path) -> io::Result<Vec<Entry>> {
+pub(crate) fn listing(root: &Path) -> io::Result<Vec<Listed>> {
     let place = match Beneath::open(root) {
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         place => place?,
     };
-    Ok(place.files()?.into_iter().map(|entry| Entry { path: entry.path, size: entry.size }).collect())
+    Ok(place.files()?.into_iter().map(|entry| Listed { path: entry.path, size: entry.size }).collect())
 }
 
 /// `category/name` of everything in a directory of packages.

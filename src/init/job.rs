@@ -64,7 +64,7 @@ enum Step {
 
 /// How far the clearing is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Progress {
+pub(super) enum HowFar {
     Done,
     Going,
 }
@@ -88,7 +88,7 @@ impl Clearing {
     }
 
     /// Goes on; to be called every [`TICK`] until it is done, children being reaped meanwhile.
-    pub(super) fn go_on(&mut self, now: Instant) -> Progress {
+    pub(super) fn go_on(&mut self, now: Instant) -> HowFar {
         let left = self.find();
         if left.is_empty() {
             return self.done();
@@ -114,12 +114,12 @@ impl Clearing {
             // Every time: nothing may slip through by being started at the wrong moment.
             tell(|| self.find(), libc::SIGKILL);
         }
-        Progress::Going
+        HowFar::Going
     }
 
-    fn done(&self) -> Progress {
+    fn done(&self) -> HowFar {
         let _ = fs::remove_file(&self.path);
-        Progress::Done
+        HowFar::Done
     }
 
     /// The living processes of the dead supervisor. Only descendants of init: a shell that came in by

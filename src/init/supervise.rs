@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use super::common::{exit_code, prepare, rehearse, settings, sleep};
 use super::deaths::{Deaths, LIMIT, Verdict};
 use super::degraded::{Degraded, Wish};
-use super::job::{self, Clearing, Progress};
+use super::job::{self, Clearing, HowFar};
 use super::say::say;
 use super::sweep::{HURRY, sweep};
 use super::watch::{Doubt, Next, Stands, Watch};
@@ -99,7 +99,7 @@ enum Then {
 }
 
 /// How init ends: with this code, when the rest is gone or the deadline is over.
-struct Exit {
+struct Ending {
     code: u8,
     deadline: Instant,
 }
@@ -147,7 +147,7 @@ impl Init {
     }
 
     /// Everything that is to be done after a wake-up.
-    fn turn(&mut self, now: Instant) -> ControlFlow<Exit> {
+    fn turn(&mut self, now: Instant) -> ControlFlow<Ending> {
         // Signals first: as long as the supervisor is not reaped, its pid is its own.
         for signal in self.signals.take().without(libc::SIGCHLD).iter() {
             self.signalled(signal, now)?;
@@ -161,7 +161,7 @@ impl Init {
     }
 
     /// A signal has come.
-    fn signalled(&mut self, signal: i32, now: Instant) -> ControlFlow<Exit> {
+    fn signalled(&mut self, signal: i32, now: Instant) -> ControlFlow<Ending> {
         match (signal, &mut self.state) {
             (procs::COMPLAINT, State::Running(_)) => self.doubt(Doubt::Client, now),
             (procs::ANSWER, State::Running(_)) => {
@@ -304,10 +304,10 @@ impl Init {
     }
 
     /// The supervisor has ended.
-    fn ended(&mut self, status: ExitStatus, now: Instant) -> ControlFlow<Exit> {
+    fn ended(&mut self, status: ExitStatus, now: Instant) -> ControlFlow<Ending> {
         let supervisor = match &self.state {
             State::Stopping { deadline, .. } => {
-                return ControlFlow::Break(Exit { code: exit_code(status), deadline: *deadline });
+                return ControlFlow::Break(Ending { code: exit_code(status), deadline: *deadline });
             }
             State::Running(supervisor) => *supervisor,
             _ => return ControlFlow::Continue(()),
@@ -316,7 +316,7 @@ impl Init {
         match status.code() {
             Some(STOPPED) => return stop(now),
             Some(BAD_CONFIGURATION) if self.restarts == 0 && ran < STARTUP => {
-                return ControlFlow::Break(Exit { code: exit_code(status), ..exit(now) });
+                return ControlFlow::Break(Ending { code: exit_code(status), ..exit(now) });
             }
             _ => {}
         }
@@ -340,7 +340,7 @@ impl Init {
     }
 
     /// Does what the time has come for.
-    fn due(&mut self, now: Instant) -> ControlFlow<Exit> {
+    fn due(&mut self, now: Instant) -> ControlFlow<Ending> {
         match &mut self.state {
             State::Running(supervisor) => {
                 let pid = supervisor.pid;
@@ -349,10 +349,10 @@ impl Init {
             State::Stopping { deadline, .. } if now < *deadline => {}
             State::Stopping { .. } => {
                 say("the supervisor did not stop in time");
-                return ControlFlow::Break(Exit { code: 128 + KILLED, deadline: now });
+                return ControlFlow::Break(Ending { code: 128 + KILLED, deadline: now });
             }
             State::Clearing { job, then } => {
-                if job.go_on(now) == Progress::Done {
+                if job.go_on(now) == HowFar::Done {
                     self.state = match then {
                         Then::Start(at) => State::Waiting { until: *at },
                         Then::GiveUp(how) => State::Degraded(Degraded::begin(how)),
@@ -402,12 +402,12 @@ impl Init {
 const KILLED: u8 = 9;
 
 /// An end that was asked for.
-fn stop(now: Instant) -> ControlFlow<Exit> {
+fn stop(now: Instant) -> ControlFlow<Ending> {
     ControlFlow::Break(exit(now))
 }
 
-fn exit(now: Instant) -> Exit {
-    Exit { code: 0, deadline: now + settings().stop.grace }
+fn exit(now: Instant) -> Ending {
+    Ending { code: 0, deadline: now + settings().stop.grace }
 }
 
 /// Starts the supervisor, which learns from `GBSUP_RESTARTS` how many came before it, and from `GBSUP_ENDED` how the last of

@@ -64,8 +64,8 @@ const UNPACKED: Estimate = Estimate { low: 1, likely: 5, high: 30 };
 /// What is known about how long things take on this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Estimates {
-    source: Kind,
-    binary: Kind,
+    source: Estimated,
+    binary: Estimated,
     /// How many packages may be in work at the same time.
     pub(crate) jobs: u64,
     /// How many really are, in thousandths.
@@ -74,12 +74,12 @@ pub struct Estimates {
 
 /// What is known of packages built from source, or of binary packages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Kind {
+struct Estimated {
     packages: BTreeMap<String, Estimate>,
     typical: Option<Estimate>,
 }
 
-impl Kind {
+impl Estimated {
     fn of(durations: &Durations, binary: bool) -> Self {
         let packages: BTreeMap<String, Estimate> = durations
             .names()
@@ -100,8 +100,8 @@ impl Estimates {
         let jobs = jobs.max(1);
         let most = u64::from(jobs) * 1000;
         Self {
-            source: Kind::of(durations, false),
-            binary: Kind::of(durations, true),
+            source: Estimated::of(durations, false),
+            binary: Estimated::of(durations, true),
             jobs: u64::from(jobs),
             // More seem to be in work where some only waited for their merge.
             at_once: durations.at_once(jobs).unwrap_or(most).clamp(1000, most),
@@ -119,7 +119,7 @@ impl Estimates {
         self.kind(binary).typical.or(first_binary)
     }
 
-    fn kind(&self, binary: bool) -> &Kind {
+    fn kind(&self, binary: bool) -> &Estimated {
         if binary { &self.binary } else { &self.source }
     }
 }

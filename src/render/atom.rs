@@ -26,7 +26,7 @@ pub fn releases(name: &str, releases: &[Listed]) -> String {
         let id = listed.id;
         let packages = count(told.packages, "package");
         let text = if told.changes.is_empty() { packages } else { format!("{packages}: {}", told.changes) };
-        Some(Entry {
+        Some(FeedEntry {
             key: format!("release {id} {}", told.published),
             title: format!("Release {id}"),
             updated: told.published,
@@ -44,8 +44,8 @@ pub fn failures(name: &str, cycles: &[&CycleRow]) -> String {
         let failed = cycle.packages.iter().filter(|package| package.outcome == PackageOutcome::Failed);
         failed.map(|package| (cycle.id, package))
     });
-    let mut entries: Vec<Entry> = failed
-        .map(|(cycle, package)| Entry {
+    let mut entries: Vec<FeedEntry> = failed
+        .map(|(cycle, package)| FeedEntry {
             key: format!("failure {cycle} {} {}", package.package, package.ended),
             title: format!("{} failed", package.package),
             updated: package.ended,
@@ -58,7 +58,7 @@ pub fn failures(name: &str, cycles: &[&CycleRow]) -> String {
     feed(name, "failures", "/feed/failures.atom", entries)
 }
 
-struct Entry {
+struct FeedEntry {
     /// What makes it this one and no other.
     key: String,
     title: String,
@@ -67,7 +67,7 @@ struct Entry {
     text: String,
 }
 
-fn feed(name: &str, what: &str, path: &str, entries: Vec<Entry>) -> String {
+fn feed(name: &str, what: &str, path: &str, entries: Vec<FeedEntry>) -> String {
     let updated = entries.first().map_or(Timestamp::UNIX_EPOCH, |entry| entry.updated);
     let title = escaped(&format!("{name}: {what}"));
     let mut feed = format!(

@@ -5,11 +5,11 @@ use anstyle::Style;
 use super::clean;
 use super::layout::{Layout, Look, plain, styled};
 use super::style::{BAD, CAREFUL, LABEL, STRONG};
-use crate::portage::output::elog::{Class, Entry};
+use crate::portage::output::elog::{Class, ElogEntry};
 
 /// The messages by package, in the order in which they came.
 #[must_use]
-pub fn elog(entries: &[Entry], look: Look) -> String {
+pub fn elog(entries: &[ElogEntry], look: Look) -> String {
     let mut page = Layout::new(look);
     for entry in entries {
         page.gap();

@@ -17,7 +17,7 @@ use crate::model::verified::{Finding, Kind};
 use crate::portage::command;
 use crate::portage::files::binpkg;
 use crate::portage::files::gpkg::{self, Damage};
-use crate::portage::files::leftovers::Entry;
+use crate::portage::files::leftovers::Listed;
 use crate::portage::files::settings::Settings;
 use crate::portage::names::cpv::Cpv;
 
@@ -51,7 +51,7 @@ pub(crate) fn packages(task: &mut Task, packages: &[Cpv]) -> Result<(), Trouble>
 }
 
 /// What is told of a file that Portage refused.
-fn what_is_wrong(pkgdir: &Beneath, entry: &Entry) -> String {
+fn what_is_wrong(pkgdir: &Beneath, entry: &Listed) -> String {
     let looked =
         pkgdir.linked(&entry.path).map_err(Damage::from).and_then(|file| gpkg::check(file, entry.size));
     match looked {

@@ -17,7 +17,7 @@ use crate::model::failure::{Class, Failure, Trouble};
 use crate::portage::command;
 use crate::portage::files::binpkg;
 use crate::portage::files::gpkg::{self, Damage};
-use crate::portage::files::leftovers::{self, Entry, Leftover, Repair, build_time};
+use crate::portage::files::leftovers::{self, Leftover, Listed, Repair, build_time};
 use crate::portage::files::repository::Repositories;
 use crate::portage::files::settings::Settings;
 use crate::portage::files::unusable::Reason;
@@ -118,7 +118,7 @@ fn set_aside_unreadable(task: &Task, settings: &Settings, done: &mut Vec<String>
 fn set_aside_damaged(
     task: &Task,
     settings: &Settings,
-    listing: &[Entry],
+    listing: &[Listed],
     done: &mut Vec<String>,
 ) -> Result<(), Trouble> {
     let Ok(place) = Beneath::open(&settings.pkgdir) else { return Ok(()) };

@@ -20,7 +20,7 @@ pub(crate) struct Flags {
 
 /// What a look at the directory found.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct Taken {
     /// Requests, whose files are gone now.
     pub requests: Vec<Request>,
     /// The `pause` file is there.
@@ -31,7 +31,7 @@ pub(crate) struct Found {
     pub stuck: Vec<String>,
 }
 
-impl Found {
+impl Taken {
     /// What the loop is to know of it.
     pub(crate) fn events(self) -> impl Iterator<Item = Event> {
         let text = (!self.stuck.is_empty()).then(|| self.stuck.join("; "));
@@ -55,18 +55,18 @@ impl Flags {
     }
 
     /// Looks at the directory and takes the requests that lie there.
-    pub(crate) fn look(&self) -> io::Result<Found> {
+    pub(crate) fn look(&self) -> io::Result<Taken> {
         look(&self.directory)
     }
 }
 
-fn look(directory: &Path) -> io::Result<Found> {
+fn look(directory: &Path) -> io::Result<Taken> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    let mut found = Found { requests: Vec::new(), hold: false, unknown: Vec::new(), stuck: Vec::new() };
+    let mut found = Taken { requests: Vec::new(), hold: false, unknown: Vec::new(), stuck: Vec::new() };
     for name in names {
         let request = match name.as_str() {
             "resume" => Request::Resume { skip: Vec::new() },

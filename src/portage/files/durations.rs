@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::index::Binary;
-use super::log::{Entry, Event, Reader};
+use super::log::{Event, LogLine, Reader};
 use crate::portage::names::cpv::Cpv;
 
 /// How many durations of a package, and how many runs, are remembered: the last ones.
@@ -150,7 +150,7 @@ impl Durations {
         (work * 1000).checked_div(busy)
     }
 
-    fn entry(&mut self, entry: &Entry) {
+    fn entry(&mut self, entry: &LogLine) {
         self.run.advance(entry.time);
         match &entry.event {
             Event::Started => {

@@ -17,7 +17,7 @@ use crate::portage::names::cpv::Cpv;
 
 /// A file below the directory that was listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct Listed {
     /// Its path, relative to that directory.
     pub path: PathBuf,
     /// Its length in bytes.
@@ -81,8 +81,8 @@ impl fmt::Display for Repair {
 /// alive now; while there is one, only what names another process is a leftover.
 ///
 /// After this, index and files may disagree: `emaint --fix binhost` puts them right.
-pub(crate) fn pkgdir(entries: &[Entry], running: &[u32]) -> Vec<Repair> {
-    let kind = |entry: &Entry| {
+pub(crate) fn pkgdir(entries: &[Listed], running: &[u32]) -> Vec<Repair> {
+    let kind = |entry: &Listed| {
         let names: Vec<&str> = entry.path.iter().map(|name| name.to_str()).collect::<Option<_>>()?;
         let (file, directories) = names.split_last()?;
         if directories.is_empty() {
@@ -96,7 +96,7 @@ pub(crate) fn pkgdir(entries: &[Entry], running: &[u32]) -> Vec<Repair> {
         let reserved = entry.size == 0 && running.is_empty() && named(directories, file).is_some();
         reserved.then_some(Leftover::EmptyPackage)
     };
-    let repair = |entry: &Entry| Some(Repair { path: entry.path.clone(), kind: kind(entry)? });
+    let repair = |entry: &Listed| Some(Repair { path: entry.path.clone(), kind: kind(entry)? });
     entries.iter().filter_map(repair).collect()
 }
 
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     fn kind(path: &str, size: u64, running: &[u32]) -> Option<Leftover> {
-        let entry = Entry { path: path.into(), size };
+        let entry = Listed { path: path.into(), size };
         pkgdir(&[entry], running).pop().map(|repair| repair.kind)
     }
 

@@ -9,7 +9,7 @@ use crate::portage::output::die::find;
 
 /// One line that means something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct LogLine {
     /// Seconds since 1970, by the clock of that moment; later lines may be earlier.
     pub time: i64,
     /// What happened.
@@ -69,11 +69,11 @@ pub enum Event {
 }
 
 /// Reads one line, without its newline. `None` when it is damaged or of a kind that is not needed.
-pub(crate) fn line(line: &[u8]) -> Option<Entry> {
+pub(crate) fn line(line: &[u8]) -> Option<LogLine> {
     let colon = find(&line[..line.len().min(24)], b": ")?;
     let time = std::str::from_utf8(&line[..colon]).ok()?.parse().ok()?;
     let event = event(line[colon + 2..].trim_ascii())?;
-    Some(Entry { time, event })
+    Some(LogLine { time, event })
 }
 
 fn event(text: &[u8]) -> Option<Event> {
@@ -165,7 +165,7 @@ pub struct Reader {
 
 impl Reader {
     /// Takes the next bytes of the file and returns the entries of every line they complete.
-    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Entry> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<LogLine> {
         let Some(last) = bytes.iter().rposition(|&b| b == b'\n') else {
             self.keep(bytes);
             return Vec::new();
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(whole.iter().map(|entry| entry.time).collect::<Vec<_>>(), [100, 104, 50]);
         for size in [1, 3, 7, 64] {
             let mut reader = Reader::default();
-            let pieces: Vec<Entry> =
+            let pieces: Vec<LogLine> =
                 DAMAGED.as_bytes().chunks(size).flat_map(|piece| reader.feed(piece)).collect();
             assert_eq!(pieces, whole, "{size}");
         }

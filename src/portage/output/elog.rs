@@ -57,7 +57,7 @@ pub struct Message {
 
 /// What one build of a package left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct ElogEntry {
     /// `category/name-version`.
     pub package: String,
     /// When it was written, to the second.
@@ -80,7 +80,7 @@ pub fn time(text: &str) -> Option<Timestamp> {
 
 /// What a file of this package and time says.
 #[must_use]
-pub fn entry(package: &Cpv, at: Timestamp, text: &[u8]) -> Entry {
+pub fn entry(package: &Cpv, at: Timestamp, text: &[u8]) -> ElogEntry {
     let mut messages: Vec<Message> = Vec::new();
     for line in String::from_utf8_lossy(text).lines() {
         if let Some((class, phase)) = heading(line) {
@@ -103,7 +103,7 @@ pub fn entry(package: &Cpv, at: Timestamp, text: &[u8]) -> Entry {
         message.lines.truncate(end);
     }
     messages.retain(|message| !message.lines.is_empty());
-    Entry { package: package.to_string(), at, messages }
+    ElogEntry { package: package.to_string(), at, messages }
 }
 
 fn heading(line: &str) -> Option<(Class, &str)> {
@@ -115,7 +115,7 @@ fn heading(line: &str) -> Option<(Class, &str)> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Entry {
+    fn read(text: &str) -> ElogEntry {
         entry(&Cpv::parse(b"a/b-1").unwrap(), Timestamp::UNIX_EPOCH, text.as_bytes())
     }
 
