@@ -1,5 +1,6 @@
 //! One container with gbsup as PID 1.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -96,7 +97,7 @@ impl Builder {
     #[track_caller]
     pub fn kill_now(&mut self, pid: Pid) -> i32 {
         // Somebody else could have its number by then.
-        let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         if command.starts_with(b"/usr/bin/gbsup\0") || command.starts_with(b"gbsup: init\0") {
             match kill(pid, Signal::SIGKILL) {
                 Ok(()) | Err(Errno::ESRCH) => {}
@@ -183,7 +184,7 @@ impl Builder {
     /// Lets a package of the test repository go on that waits in it (`test-slow/NAME`).
     #[track_caller]
     pub fn go(&self, name: &str) {
-        self.sh(&format!("mkdir -p /run/test && touch /run/test/go-{name}"));
+        self.write("/run/test", &format!("go-{name}"), "");
     }
 
     /// Waits until a package of the test repository waits in its phase.
@@ -196,6 +197,14 @@ impl Builder {
     #[track_caller]
     pub(super) fn in_root(&self, path: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root{path}", self.pid()))
+    }
+
+    /// Writes a file of the container that runs.
+    #[track_caller]
+    fn write(&self, directory: &str, name: &str, text: &str) {
+        let directory = self.in_root(directory);
+        let written = fs::create_dir_all(&directory).and_then(|()| fs::write(directory.join(name), text));
+        written.unwrap_or_else(|error| panic!("{}/{name}: {error}", directory.display()));
     }
 
     /// Waits until a file is there in the container.
@@ -215,7 +224,7 @@ impl Builder {
     /// Another world, for the next step that looks at it.
     #[track_caller]
     pub fn set_world(&self, atoms: &[&str]) {
-        self.sh(&format!("printf '%s\\n' {} >/var/lib/portage/world", atoms.join(" ")));
+        self.write("/var/lib/portage", "world", &(atoms.join("\n") + "\n"));
     }
 
     /// Starts a server in the container and waits until it listens on this port of 127.0.0.1.
@@ -230,7 +239,7 @@ impl Builder {
     /// The repair that the packages of `test-fail` ask for.
     #[track_caller]
     pub fn repair(&self) {
-        self.sh("mkdir -p /etc/gbsup-test && touch /etc/gbsup-test/repaired");
+        self.write("/etc/gbsup-test", "repaired", "");
     }
 
     /// Changes the repository that the container syncs from; see `/opt/test/tree` there.
