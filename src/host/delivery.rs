@@ -46,7 +46,8 @@ impl Parcel {
     pub(crate) fn send(&self, config: &Notify) -> Result<(), String> {
         match self {
             Self::Message(Way::Command, note, status) => {
-                let command = Command { argv: config.command.clone(), env: message::variables(note) };
+                let command =
+                    Command { argv: config.command.clone(), env: message::variables(note), private: false };
                 let input = message::message(note, status.as_deref());
                 run(&command, input.as_bytes(), None, config.timeout)
             }
@@ -80,7 +81,12 @@ fn post(request: &Request, timeout: Duration) -> Result<(), String> {
     // As it runs, even when its file was replaced meanwhile.
     let argv = ["/proc/self/exe", "webhook", "--timeout", &timeout.as_secs().to_string()].map(str::to_owned);
     let input = serde_json::to_vec(request).map_err(|error| error.to_string())?;
-    run(&Command { argv: argv.to_vec(), env: Vec::new() }, &input, Some(NOBODY), timeout + LATE)
+    run(
+        &Command { argv: argv.to_vec(), env: Vec::new(), private: false },
+        &input,
+        Some(NOBODY),
+        timeout + LATE,
+    )
 }
 
 fn run(command: &Command, input: &[u8], user: Option<(u32, u32)>, timeout: Duration) -> Result<(), String> {

@@ -10,6 +10,7 @@ use flate2::read::MultiGzDecoder;
 use super::live::BUILDS;
 use crate::beneath;
 use crate::portage::output::buildlog::{self, BuildLog};
+use crate::portage::output::conceal::concealed;
 use crate::portage::output::scanner::{Evidence, FailedPackage};
 
 /// How much of a package's log is read for the ebuild's last words.
@@ -24,7 +25,10 @@ pub(crate) fn build_logs(volume: &Path, evidence: &Evidence) -> BTreeMap<String,
         Some((failed.package.to_string(), failed.log.clone().or(died)?))
     };
     let logs = evidence.failed.iter().filter_map(log);
-    logs.filter_map(|(package, log)| Some((package, buildlog::examine(&tail(volume, &log).ok()?)))).collect()
+    logs.filter_map(|(package, log)| {
+        Some((package, buildlog::examine(&concealed(&tail(volume, &log).ok()?))))
+    })
+    .collect()
 }
 
 /// Takes back the names of logs that are not there: Portage removes some of those that its messages name.

@@ -2,7 +2,8 @@
 //!
 //! Its standard output and error are one pipe of ours, never a descriptor of the container: a
 //! stopped `docker attach` would block it there. The pipe is drained by a thread that writes every
-//! byte to the file first and hands whole lines on after that.
+//! byte to the file first and hands whole lines on after that. In both, names and passwords in addresses are concealed: logs and
+//! messages go further than this container.
 
 use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,6 +22,7 @@ use nix::unistd::Pid;
 
 use crate::model::{Exit, Force};
 use crate::portage::command::{Command, Inherits};
+use crate::portage::output::conceal::Concealing;
 use crate::{children, procs, sys};
 
 /// Raised in every job, so that the kernel short of memory takes a compiler and not the builder.
@@ -101,9 +103,11 @@ impl Handle {
 
 /// What takes a child's output.
 pub(crate) trait Sink: Send {
-    /// Bytes as they come, for the log file. An error is reported, the reading goes on.
+    /// Bytes as they come, for whoever wants an answer and shows it to nobody.
+    fn answer(&mut self, _: &[u8]) {}
+    /// The same as they may be shown, for the log file. An error is reported, the reading goes on.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Whole lines, each with its end.
+    /// Whole lines of that, each with its end.
     fn lines(&mut self, lines: &[u8]);
     /// Looks at the machine while the child works, and says how soon it wants to look again, if at all.
     fn look(&mut self) -> Option<Duration> {
@@ -165,7 +169,7 @@ impl Launch<'_> {
         thread::scope(|scope| {
             let drained = thread::Builder::new()
                 .name("output".into())
-                .spawn_scoped(scope, move || drain(reader, &over, sink))?;
+                .spawn_scoped(scope, || drain(reader, &over, command.private, sink))?;
             self.note(0);
             let exit = self.spawn(command, writer).map(|child| self.end_of(&child));
             self.forget();
@@ -274,13 +278,21 @@ fn end_group(leader: Pid) {
 }
 
 /// Reads until the end of the pipe, or, once `over` has hung up, until nothing more lies in it.
-fn drain(mut reader: PipeReader, over: &PipeReader, sink: &mut dyn Sink) -> Option<io::Error> {
+fn drain(mut reader: PipeReader, over: &PipeReader, private: bool, sink: &mut dyn Sink) -> Option<io::Error> {
     if let Err(error) = fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)) {
         return Some(error.into());
     }
     let mut buffer = vec![0; 256 << 10];
     let mut held = Vec::new();
     let mut problem = None;
+    let mut concealing = Concealing::default();
+    let mut show = |bytes: &[u8], sink: &mut dyn Sink| {
+        if let Err(error) = sink.write(bytes) {
+            problem.get_or_insert(error);
+        }
+        hand_on(bytes, &mut held, sink);
+    };
+    let mut failed = None;
     let mut next = sink.look().map(|wait| Instant::now() + wait);
     loop {
         if next.is_some_and(|next| next <= Instant::now()) {
@@ -290,10 +302,10 @@ fn drain(mut reader: PipeReader, over: &PipeReader, sink: &mut dyn Sink) -> Opti
             Ok(0) => break,
             Ok(count) => {
                 let bytes = &buffer[..count];
-                if let Err(error) = sink.write(bytes) {
-                    problem.get_or_insert(error);
+                sink.answer(bytes);
+                if !private {
+                    show(&concealing.pass(bytes), sink);
                 }
-                hand_on(bytes, &mut held, sink);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -308,16 +320,17 @@ fn drain(mut reader: PipeReader, over: &PipeReader, sink: &mut dyn Sink) -> Opti
                 }
             }
             Err(error) => {
-                problem.get_or_insert(error);
+                failed = Some(error);
                 break;
             }
         }
     }
+    show(&concealing.end(), sink);
     if !held.is_empty() {
         held.push(b'\n');
         sink.lines(&held);
     }
-    problem
+    problem.or(failed)
 }
 
 /// As a timeout, rounded up so that it is not polled in vain.
@@ -349,6 +362,9 @@ fn hand_on(bytes: &[u8], held: &mut Vec<u8>, sink: &mut dyn Sink) {
     held.extend_from_slice(rest);
 }
 
+/// No answer is longer; of what prints more, nothing more is kept, nor written down.
+const LONGEST_ANSWER: usize = 32 << 20;
+
 /// A sink that writes a file and keeps the text, for short answers such as those of portageq.
 pub(crate) struct Capture<'a> {
     /// The step's log file.
@@ -359,9 +375,13 @@ pub(crate) struct Capture<'a> {
 
 impl Sink for Capture<'_> {
     /// As it came: what is read line by line elsewhere is cut where a line is very long.
+    fn answer(&mut self, bytes: &[u8]) {
+        let room = LONGEST_ANSWER.saturating_sub(self.text.len());
+        self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.text.extend_from_slice(bytes);
-        self.file.write_all(bytes)
+        if self.text.len() < LONGEST_ANSWER { self.file.write_all(bytes) } else { Ok(()) }
     }
 
     fn lines(&mut self, _: &[u8]) {}
@@ -391,9 +411,44 @@ mod tests {
             .map(str::to_owned)
             .to_vec(),
             env: Vec::new(),
+            private: false,
         };
         let text = ask_here(&[], &command).unwrap();
         assert_eq!((text.len(), text.iter().filter(|byte| **byte == b'\n').count()), (300_005, 2));
+    }
+
+    #[test]
+    fn an_answer_without_an_end_is_bounded() {
+        let mut written = Vec::new();
+        let mut sink = Capture { file: &mut written, text: Vec::new() };
+        let handle = Handle::default();
+        let argv = ["sh", "-c", "head -c 40000000 /dev/zero"].map(str::to_owned).to_vec();
+        let command = Command { argv, env: Vec::new(), private: false };
+        Launch::new(&handle, Inherits::Nothing).run(&command, &mut sink);
+        assert_eq!(sink.text.len(), LONGEST_ANSWER);
+        assert!(written.len() <= LONGEST_ANSWER);
+    }
+
+    #[test]
+    fn what_is_shown_has_no_password_and_what_is_private_is_not_shown() {
+        let argv = ["echo", "-n", "fatal: https://me:s3cret@host/x"].map(str::to_owned).to_vec();
+        let mut command = Command { argv, env: Vec::new(), private: false };
+        let handle = Handle::default();
+        let launch = Launch::new(&handle, Inherits::Nothing);
+        let mut sink = Memory::default();
+        launch.run(&command, &mut sink);
+        let shown = "fatal: https://***@host/x";
+        assert_eq!((sink.raw.as_slice(), sink.lines), (shown.as_bytes(), format!("{shown}\n").into_bytes()));
+        let mut written = Vec::new();
+        let mut sink = Capture { file: &mut written, text: Vec::new() };
+        launch.run(&command, &mut sink);
+        assert!(String::from_utf8_lossy(&sink.text).contains("s3cret"), "who asks is answered");
+        assert_eq!(written, shown.as_bytes());
+        command.private = true;
+        let mut written = Vec::new();
+        let mut sink = Capture { file: &mut written, text: Vec::new() };
+        launch.run(&command, &mut sink);
+        assert!(String::from_utf8_lossy(&sink.text).contains("s3cret") && written.is_empty());
     }
 
     #[derive(Default)]
@@ -418,7 +473,7 @@ mod tests {
     fn run(handle: &Handle, script: &str, sink: &mut Memory) -> Ended {
         let argv = ["bash", "-c", script].map(str::to_owned).to_vec();
         let launch = Launch { job: 7, ..Launch::new(handle, Inherits::Nothing) };
-        launch.run(&Command { argv, env: vec![("LC_ALL".into(), "C.UTF-8".into())] }, sink)
+        launch.run(&Command { argv, env: vec![("LC_ALL".into(), "C.UTF-8".into())], private: false }, sink)
     }
 
     #[test]
@@ -447,7 +502,7 @@ mod tests {
         assert_eq!(run(&Handle::default(), "kill -9 $$", &mut sink).exit, Exit::Signal(9));
         let handle = Handle::default();
         let launch = Launch::new(&handle, Inherits::Nothing);
-        let missing = Command { argv: vec!["no-such-program-anywhere".into()], env: vec![] };
+        let missing = Command { argv: vec!["no-such-program-anywhere".into()], env: vec![], private: false };
         let Exit::NotStarted(why) = launch.run(&missing, &mut sink).exit else { panic!("it was started") };
         assert_eq!(why, "no-such-program-anywhere is not installed in this container");
     }
@@ -504,7 +559,8 @@ mod tests {
             // After the look whether it may begin.
             handle.signal(force);
             let sink = &mut Memory::default();
-            let (exit, _) = launch.attended(&Command { argv, env: Vec::new() }, sink).unwrap();
+            let (exit, _) =
+                launch.attended(&Command { argv, env: Vec::new(), private: false }, sink).unwrap();
             assert_eq!(exit, Exit::Signal(signal));
         }
     }

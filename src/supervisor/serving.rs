@@ -73,7 +73,7 @@ fn command(config: &Config, http: &Http) -> Command {
     // As it runs, even when its file was replaced meanwhile.
     let argv =
         ["/proc/self/exe", "serve", "--told", "--parent", &std::process::id().to_string()].map(str::to_owned);
-    Command { argv: argv.to_vec(), env: config::server(config, http) }
+    Command { argv: argv.to_vec(), env: config::server(config, http), private: false }
 }
 
 /// What it prints is a part of the log, and its last line may be why it ended.

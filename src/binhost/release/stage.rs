@@ -173,10 +173,11 @@ impl Read for &mut Hashing {
     }
 }
 
-/// Writes the index: the header as PKGDIR's index has it, with the number of packages and the time of this one.
+/// Writes the index: the header as PKGDIR's index has it, without passwords, with the number of packages and the time of this one.
 /// Portage gives both files that time (`portage/dbapi/bintree.py:_pkgindex_write`), which servers tell clients.
 pub(super) fn index(directory: &Path, mut index: Index, stamp: Timestamp) -> Result<Vec<IndexFile>, Error> {
     let seconds = stamp.as_second();
+    index.header.conceal();
     index.header.set("PACKAGES", &index.packages.len().to_string());
     index.header.set("TIMESTAMP", &seconds.to_string());
     let plain = index.to_string().into_bytes();

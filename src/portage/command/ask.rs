@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::line::{Command, environment, plain, set};
+use super::line::{Command, environment, plain, private, set};
 use crate::portage::names::cpv::Cpv;
 
 /// How the tree is brought up to date.
@@ -57,7 +57,7 @@ pub(crate) fn probe_namespaces() -> Command {
 /// Prints `KEY='value'` lines for [`settings`](crate::portage::files::settings). Exit status 1 only means that some
 /// variable is unset.
 pub(crate) fn envvar(keys: &[&str]) -> Command {
-    plain(&[&["portageq", "envvar", "-v"], keys].concat())
+    private(&[&["portageq", "envvar", "-v"], keys].concat())
 }
 
 /// Prints what an option with `native` stands for on this machine; read it with
@@ -75,7 +75,7 @@ pub(crate) fn native(variable: &str, compiler: &str, option: &str) -> Command {
 /// Prints where the ebuild repositories are; read it with
 /// [`repository::locations`](crate::portage::files::repository::locations).
 pub(crate) fn repositories() -> Command {
-    plain(&["portageq", "repos_config", "/"])
+    private(&["portageq", "repos_config", "/"])
 }
 
 /// Brings the tree up to date. The outcome is read by [`sync`](crate::portage::output::sync).
@@ -87,7 +87,7 @@ pub(crate) fn sync(how: &Syncer) -> Command {
         Syncer::Some(names) => vec!["emaint".to_owned(), "sync".to_owned(), "-r".to_owned(), names.join(" ")],
         Syncer::Custom(argv) => argv.clone(),
     };
-    Command { argv, env: environment() }
+    Command { argv, env: environment(), private: false }
 }
 
 /// Brings the index of eix up to date, which a sync without eix-sync leaves behind.

@@ -69,7 +69,7 @@ pub(crate) fn rehearse(place: &Path, trees: &[PathBuf], repositories: &str) -> C
     for name in ["ROOT", "SYSROOT"] {
         set(&mut env, name, "/".to_owned());
     }
-    Command { argv, env }
+    Command { argv, env, private: false }
 }
 
 /// Runs the Python that stands on standard input. `program` is [`filter`](crate::confine) in hexadecimal digits.

@@ -182,16 +182,43 @@ def profile_of(settings):
     return path
 
 
+def whose(place):
+    """How a program is run in a clone by root: the settings of a clone name programs, so that these run as whoever owns it, as
+    they do in Portage's own sync (make.conf(5), FEATURES, usersync)."""
+    if os.geteuid() != 0:
+        return {}
+    for path in (place, os.path.join(place, ".git")):
+        try:
+            owner = os.lstat(path)
+        except OSError:
+            continue
+        if owner.st_uid != 0:
+            return {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+    return {}
+
+
+def git(place, *args, **options):
+    import subprocess
+
+    command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", place]
+    env = dict(os.environ, GIT_TERMINAL_PROMPT="0", GIT_CEILING_DIRECTORIES=os.path.dirname(place), **options)
+    owner = whose(place)
+    if owner:
+        # Git ends where it may not read root's settings.
+        env["HOME"] = "/"
+    pipe = subprocess.PIPE
+    return subprocess.run(command + list(args), stdout=pipe, stderr=pipe, env=env, cwd="/", check=False, **owner)
+
+
 def revision_of(location):
     """The commit of a repository and its time in seconds, as far as it has such."""
     import calendar
-    import subprocess
     import time
 
     if os.path.isdir(os.path.join(location, ".git")):
-        command = ["git", "-c", "safe.directory=*", "-C", location, "log", "-1", "--format=%H %ct"]
+        # What was never fetched is not fetched for it.
         try:
-            said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.split()
+            said = git(location, "log", "-1", "--format=%H %ct", GIT_NO_LAZY_FETCH="1").stdout.split()
         except OSError:
             said = []
         if len(said) == 2:

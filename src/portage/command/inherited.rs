@@ -3,6 +3,10 @@
 //! Portage saves the environment of an ebuild in every package (`environment.bz2`) and a build may print it into its log,
 //! so whatever arrives there is published. Children therefore get what is listed here, and what a person names.
 
+use std::borrow::Cow;
+
+use crate::portage::output::conceal::concealed;
+
 /// Whose child it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inherits<'a> {
@@ -142,23 +146,39 @@ pub(crate) fn left_out<'a>(names: impl IntoIterator<Item = &'a str>, more: &[Str
     (!sentences.is_empty()).then(|| sentences.join("; "))
 }
 
-/// One sentence about proxies with a password, which Portage hands to every build and saves in every package.
+/// One sentence about addresses with a password: proxies, which Portage hands to every build and saves in every package, and others,
+/// which it prints.
 pub(crate) fn published<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<String> {
     let with_password =
         |(name, value): &(&str, &str)| name.to_ascii_lowercase().ends_with("_proxy") && value.contains('@');
-    let names: Vec<_> = variables
-        .into_iter()
-        .filter(with_password)
-        .map(|(name, _)| name)
-        .filter(|name| is_network(name))
-        .collect();
-    (!names.is_empty()).then(|| {
+    let is_printed = |(name, value): &(&str, &str)| {
+        is_portage(name)
+            && matches!(concealed(value.as_bytes()), Cow::Owned(shown) if shown != value.as_bytes())
+    };
+    let (mut proxies, mut others) = (Vec::new(), Vec::new());
+    for variable in variables {
+        if with_password(&variable) && is_network(variable.0) {
+            proxies.push(variable.0);
+        } else if is_printed(&variable) {
+            others.push(variable.0);
+        }
+    }
+    let saved = (!proxies.is_empty()).then(|| {
         format!(
             "{} has a name or a password in it, and Portage saves it in every package that is built: use a proxy that \
              knows the builder by its address",
-            names.join(", ")
+            proxies.join(", ")
         )
-    })
+    });
+    let printed = (!others.is_empty()).then(|| {
+        format!(
+            "{} has a name or a password in it, and Portage prints it into build logs: use a server that knows the builder \
+             by its address",
+            others.join(", ")
+        )
+    });
+    let sentences: Vec<_> = saved.into_iter().chain(printed).collect();
+    (!sentences.is_empty()).then(|| sentences.join("; "))
 }
 
 /// Whether a variable can be named so: a letter or `_`, then letters, digits and `_`.
@@ -217,6 +237,11 @@ mod tests {
     fn a_password_in_a_proxy_is_told_without_it() {
         let said = published([("https_proxy", "http://me:secret@proxy:3128"), ("no_proxy", "a")]).unwrap();
         assert!(said.starts_with("https_proxy has") && !said.contains("secret"), "{said}");
-        assert_eq!(published([("http_proxy", "http://proxy:3128"), ("CFLAGS", "@")]), None);
+        assert_eq!(
+            published([("http_proxy", "http://proxy:3128"), ("CFLAGS", "@"), ("X", "http://a@b")]),
+            None
+        );
+        let said = published([("GENTOO_MIRRORS", "http://me:secret@mirror/")]).unwrap();
+        assert!(said.starts_with("GENTOO_MIRRORS has") && !said.contains("secret"), "{said}");
     }
 }

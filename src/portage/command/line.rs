@@ -1,5 +1,7 @@
 //! A command line and its environment.
 
+use crate::portage::output::conceal::concealed_text;
+
 /// Without these a command would be about another system.
 const PLACES: [&str; 2] = ["ROOT", "PKGDIR"];
 
@@ -14,14 +16,17 @@ pub(crate) struct Command {
     pub argv: Vec<String>,
     /// Variables to set; each name stands here once and replaces an inherited value.
     pub env: Vec<(String, String)>,
+    /// What it prints is for us alone: it has what a person may have meant for one program, such as the header of a FETCHCOMMAND.
+    pub private: bool,
 }
 
 impl Command {
-    /// The command line as it would be typed, with the variables that say where it is to work.
+    /// The command line as it would be typed, with the variables that say where it is to work; for people, so that names and
+    /// passwords in addresses are concealed.
     pub(crate) fn typed(&self) -> String {
         let places = self.env.iter().filter(|(name, _)| PLACES.contains(&name.as_str()));
         let places = places.map(|(name, value)| format!("{name}={}", shell_quote(value)));
-        places.chain(self.words()).collect::<Vec<_>>().join(" ")
+        concealed_text(&places.chain(self.words()).collect::<Vec<_>>().join(" "))
     }
 
     /// A shell script that does the same in the same environment.
@@ -64,7 +69,12 @@ pub(super) fn set(env: &mut Vec<(String, String)>, name: &str, value: String) {
 }
 
 pub(super) fn plain(argv: &[&str]) -> Command {
-    Command { argv: argv.iter().map(|&arg| arg.to_owned()).collect(), env: environment() }
+    Command { argv: argv.iter().map(|&arg| arg.to_owned()).collect(), env: environment(), private: false }
+}
+
+/// The same for what prints such things.
+pub(super) fn private(argv: &[&str]) -> Command {
+    Command { private: true, ..plain(argv) }
 }
 
 /// A word as it is typed into bash, in one line whatever is in it: a name with control characters is neither a second line in a log

@@ -226,7 +226,7 @@ pub(crate) fn follow_up(argv: &[String], host: &Host, options: &BuildOptions) ->
     let mut env = environment();
     set(&mut env, "EMERGE_DEFAULT_OPTS", defaults.join(" "));
     set(&mut env, "FEATURES", features(host, &[]));
-    Command { argv: argv.to_vec(), env }
+    Command { argv: argv.to_vec(), env, private: false }
 }
 
 /// Merges one version again: its merge was cut short, or its `pkg_postinst` failed. Files of others are as protected
@@ -323,7 +323,7 @@ fn finish(mut argv: Vec<String>, options: &BuildOptions, targets: &[String], fea
     argv.extend(targets.iter().cloned());
     let mut env = environment();
     set(&mut env, "FEATURES", features);
-    Command { argv, env }
+    Command { argv, env, private: false }
 }
 
 fn exclusions(options: &BuildOptions) -> impl Iterator<Item = String> {

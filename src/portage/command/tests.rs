@@ -180,3 +180,35 @@ fn a_name_is_one_harmless_word_in_one_line() {
         assert_eq!(String::from_utf8(said.stdout).unwrap(), name);
     }
 }
+
+/// A clone of another user, whose settings name a program: git runs that when it looks at a commit that is signed.
+#[test]
+fn what_a_clone_names_runs_as_whoever_owns_it() {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, lchown};
+    use std::process::Command;
+
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    let clone = place.path().join("clone");
+    let script = "set -e; git init --quiet clone; cd clone; \
+        tree=$(git write-tree); \
+        printf 'tree %s\\nauthor a <a> 1700000000 +0000\\ncommitter a <a> 1700000000 +0000\\ngpgsig -----BEGIN PGP SIGNATURE-----\\n \\n -----END PGP SIGNATURE-----\\n\\nx\\n' $tree >../commit; \
+        git update-ref HEAD $(git hash-object -t commit -w ../commit); \
+        git config log.showSignature true; git config gpg.program \"$PWD/program\"; \
+        printf '#!/bin/sh\\nid -u >>%s/ran\\nexit 1\\n' \"$PWD\" >program; chmod 755 program";
+    let mut made = Command::new("sh");
+    assert!(made.args(["-c", script]).current_dir(place.path()).status().unwrap().success());
+    fn give(path: &std::path::Path) {
+        lchown(path, Some(250), Some(250)).unwrap();
+        if path.is_dir() {
+            fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path()));
+        }
+    }
+    give(&clone);
+    let code = format!("import os\n{FACTS}\nprint(revision_of({:?}))\n", clone.display().to_string());
+    let ran = Command::new("python3").args(["-I", "-c", &code]).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(said.trim_end().ends_with(", 1700000000)"), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(fs::read_to_string(clone.join("ran")).unwrap(), "250\n");
+}

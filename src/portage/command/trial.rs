@@ -87,7 +87,7 @@ fn pretend(what: impl Iterator<Item = String>, host: &Host) -> Command {
     set(&mut env, "PKGDIR", TRIAL_PKGDIR.to_owned());
     // With it Portage goes by the index and looks at no file (`portage/dbapi/bintree.py:_populate_local`).
     set(&mut env, "FEATURES", features(host, &["pkgdir-index-trusted"]));
-    Command { argv, env }
+    Command { argv, env, private: false }
 }
 
 #[cfg(test)]

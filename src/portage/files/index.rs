@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::gpkg::digests::Whole;
 use crate::portage::names::cpv::Cpv;
+use crate::portage::output::conceal::concealed_text;
 
 /// The whole index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,6 +85,11 @@ impl Block {
             push_line(&mut text, &format!("{key}: {value}"));
         }
         self.0 = text;
+    }
+
+    /// Takes names and passwords out of addresses, such as those of `GENTOO_MIRRORS`.
+    pub(crate) fn conceal(&mut self) {
+        self.0 = concealed_text(&self.0);
     }
 
     /// Keys and values, in order.
@@ -302,6 +308,9 @@ mod tests {
         header.set("URI", "a:b");
         header.set("TTL", "60");
         assert_eq!(header.to_string(), "PACKAGES: 4\nURI: a:b\nVERSION: 0\nTTL: 60");
+        header.set("GENTOO_MIRRORS", "http://me:secret@a http://b");
+        header.conceal();
+        assert_eq!(header.get("GENTOO_MIRRORS"), Some("http://***@a http://b"));
         assert_eq!(header.get("URI"), Some("a:b"));
     }
 

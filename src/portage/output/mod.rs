@@ -5,6 +5,7 @@ pub mod buildlog;
 mod cause;
 pub mod circular;
 pub mod complaints;
+pub(crate) mod conceal;
 pub(crate) mod die;
 pub mod elog;
 pub mod facts;

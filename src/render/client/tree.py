@@ -35,7 +35,16 @@ case $2 in
 "%(trees)s"*) ;;
 *) exit 0 ;;
 esac
-tree() { git -c safe.directory="*" -c core.fsmonitor=false -C "$place" "$@"; }
+# The settings of a clone name programs: they run as whoever owns it.
+user=$(stat -c %%u "$place") group=$(stat -c %%g "$place")
+as_owner() {
+    case $(id -u):$user in
+    0:0 | [1-9]*) "$@" ;;
+    *) HOME=/ setpriv --reuid="$user" --regid="$group" --clear-groups "$@" ;;
+    esac
+}
+cd / || exit 1
+tree() { as_owner git -c safe.directory="*" -c core.fsmonitor=false -C "$place" "$@"; }
 fail() {
     echo "!!! $name: $*" >&2
     exit 1
@@ -43,7 +52,8 @@ fail() {
 if [ -n "$key" ]; then
     home=$(mktemp -d) || exit 1
     trap 'rm -rf "$home"' EXIT
-    gpg --homedir "$home" --batch --quiet --import "$key" 2>/dev/null
+    chown "$user:$group" "$home"
+    as_owner gpg --homedir "$home" --batch --quiet --import <"$key" 2>/dev/null
     GNUPGHOME=$home tree verify-commit HEAD 2>/dev/null || fail "HEAD in $place is not signed with the builder's key"
 fi
 # A git that was killed leaves locks, at which every later one stops. Portage calls this after a sync that failed as well.
@@ -53,7 +63,7 @@ unlock() {
         git:"$place"/*) return 0 ;;
         esac
     done
-    find "$place/.git" -name "*.lock" -exec rm -f {} +
+    as_owner find "$place/.git" -name "*.lock" -type f -delete
 }
 unlock
 # git and Portage call a clone up to date that was killed before it had its files.
@@ -123,14 +133,6 @@ def made_for_trees():
     return [line[len(MADE) :] for line in text.splitlines() if line.startswith(MADE)]
 
 
-def git(place, *args, **options):
-    import subprocess
-
-    command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", place]
-    env = dict(os.environ, GIT_TERMINAL_PROMPT="0", GIT_CEILING_DIRECTORIES=os.path.dirname(place), **options)
-    return subprocess.run(command + list(args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, check=False)
-
-
 def origin(place):
     """Where a clone came from; None when there is none."""
     if not os.path.isdir(os.path.join(place, ".git")):
@@ -146,8 +148,11 @@ def is_signed(place, commit="HEAD"):
     if not KEY:
         return True
     with tempfile.TemporaryDirectory() as home:
+        owner = whose(place)
+        if owner:
+            os.chown(home, owner["user"], owner["group"])
         command = ["gpg", "--homedir", home, "--batch", "--quiet", "--import"]
-        subprocess.run(command, input=armor().encode(), stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(command, input=armor().encode(), stderr=subprocess.DEVNULL, cwd="/", check=False, **owner)
         return git(place, "verify-commit", commit, GNUPGHOME=home).returncode == 0
 
 
@@ -158,17 +163,17 @@ def is_whole(place, name):
 
 def bring(place, name, commit):
     """Puts right what a git left behind that was killed, and brings what is offered; whether all of that is there then."""
+    import subprocess
+
     for at in os.listdir("/proc"):
         try:
             if text_of("/proc/%s/comm" % at).strip() == "git" and os.readlink("/proc/%s/cwd" % at).startswith(place):
                 raise Refused("git is at work in %s: try again when it is done." % place)
         except OSError:
             continue
-    for top, _, files in os.walk(os.path.join(place, ".git")):
-        for file in files:
-            if file.endswith(".lock"):
-                os.remove(os.path.join(top, file))
-                print("removed %s, which a git left that was killed" % os.path.join(top, file))
+    command = ["find", os.path.join(place, ".git"), "-name", "*.lock", "-type", "f", "-print", "-delete"]
+    for lock in subprocess.run(command, stdout=subprocess.PIPE, cwd="/", check=False, **whose(place)).stdout.splitlines():
+        print("removed %s, which a git left that was killed" % clean(lock.decode(errors="replace")))
     # Each sync adds one. Some day a clone is smaller.
     if not is_signed(place) or len(os.listdir(os.path.join(place, ".git/objects/pack"))) > MOST_FILES_OF_PACKS:
         return False
@@ -206,9 +211,11 @@ def clone(name, uri, place):
     if os.path.exists(place):
         owner = os.stat(place)
         if (owner.st_uid, owner.st_gid) != (0, 0):
-            for top, directories, files in os.walk(new):
-                for entry in [top] + [os.path.join(top, below) for below in directories + files]:
-                    os.chown(entry, owner.st_uid, owner.st_gid, follow_symlinks=False)
+            # From below, so that nobody else can change yet what leads to the next one.
+            for top, directories, files in os.walk(new, topdown=False):
+                for below in directories + files:
+                    os.chown(os.path.join(top, below), owner.st_uid, owner.st_gid, follow_symlinks=False)
+            os.chown(new, owner.st_uid, owner.st_gid, follow_symlinks=False)
         try:
             os.rename(place, old)
         except OSError as error:
