@@ -1,6 +1,6 @@
 //! Packages that a person keeps out of every cycle, each until another version of it is offered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,10 +30,15 @@ pub struct ToSkip {
 
 /// Adds these; what is there already is about the newest version from now on.
 pub(crate) fn add(skips: &mut Vec<Skip>, more: &[ToSkip], now: Timestamp) {
-    for ToSkip { package, version } in more {
-        skips.retain(|skip| skip.package != *package);
-        skips.push(Skip { package: package.clone(), version: version.clone(), since: now });
-    }
+    let mut again: HashSet<&str> = HashSet::new();
+    // Of two for one package the later one.
+    let newest: Vec<&ToSkip> = more.iter().rev().filter(|skip| again.insert(&skip.package)).collect();
+    skips.retain(|skip| !again.contains(skip.package.as_str()));
+    skips.extend(newest.into_iter().rev().map(|ToSkip { package, version }| Skip {
+        package: package.clone(),
+        version: version.clone(),
+        since: now,
+    }));
 }
 
 /// Takes out those for which Portage would take another version now, and returns them. `offered` are the

@@ -176,6 +176,41 @@ fn an_answer_comes_when_what_it_says_is_on_the_disk_and_one_write_does_for_many(
 }
 
 #[test]
+fn a_look_that_hangs_costs_one_asker_a_second_and_the_next_ones_no_more_than_a_moment() {
+    run(async {
+        let mut scene = Scene::new();
+        scene.write().await;
+        while scene.status().await.state == Mode::Starting {
+            scene.one().await;
+        }
+        let moment = Duration::from_millis(100);
+        let ask = |scene: &mut Scene| {
+            let (client, answer) = oneshot::channel();
+            scene.supervisor.show(Viewer::Client(client));
+            (answer, scene.supervisor.viewers.due().unwrap() - std::time::Instant::now())
+        };
+        while scene.supervisor.viewers.are_slow(moment) {
+            scene.status().await;
+        }
+        let (release, hang) = mpsc::channel::<()>();
+        scene.supervisor.beside(move |_| hang.recv().unwrap_or_default());
+        let (mut first, wait) = ask(&mut scene);
+        assert!(wait > moment, "a look is worth a wait");
+        tokio::time::sleep(wait).await;
+        scene.supervisor.show_the_late();
+        assert!(matches!(first.try_recv(), Ok(Reply::Status { .. })));
+        let (_second, wait) = ask(&mut scene);
+        assert!(wait <= moment, "it hangs");
+        drop(release);
+        while scene.supervisor.viewers.are_slow(moment) {
+            scene.status().await;
+        }
+        let (_third, wait) = ask(&mut scene);
+        assert!(wait > moment, "looks are fast again");
+    });
+}
+
+#[test]
 fn a_look_that_does_not_end_keeps_nobody_waiting() {
     run(async {
         let mut scene = Scene::new();

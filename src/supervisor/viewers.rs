@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use tokio::sync::oneshot;
@@ -49,9 +49,18 @@ pub(super) struct Viewers {
     pub(super) looked: usize,
     /// How many of the next ones came before the look that is under way, if one is.
     pub(super) looking: Option<usize>,
+    /// When that began.
+    pub(super) began: Option<Instant>,
+    /// How long the one before took.
+    pub(super) took: Duration,
 }
 
 impl Viewers {
+    /// Whether looks take longer than this.
+    pub(super) fn are_slow(&self, than: Duration) -> bool {
+        self.took > than || self.began.is_some_and(|began| began.elapsed() > than)
+    }
+
     /// When somebody has waited long enough.
     pub(super) fn due(&self) -> Option<Instant> {
         self.waiting.front().map(|(_, until)| *until)

@@ -1,7 +1,8 @@
 //! Looks for the loop at what changes without telling: the room on the volume, the release on offer, what a running Portage does.
 //!
 //! Any of that may wait, for a disk or for a process that hangs, so one thread does it and tells what it saw as events. Who asks
-//! for the status is answered when it has looked, or, after [`PATIENCE`] or [`HASTE`], with what is known.
+//! for the status is answered when it has looked, or, after [`PATIENCE`] or [`HASTE`], with what is known. A look that came too late for
+//! that is of use to whoever asks next.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -28,7 +29,8 @@ use crate::{procs, volume};
 /// How long somebody who asks for the status waits for a look.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The same while something on the volume waits for the disk, which a look may do as well.
+/// The same while something on the volume waits for the disk, which a look may do as well, and when the last look took longer
+/// than this or the one under way does: so a hang costs one asker a second, and each after that one no more than this.
 const HASTE: Duration = Duration::from_millis(80);
 
 /// What a look goes by.
@@ -63,7 +65,8 @@ impl Glance {
 impl Supervisor {
     /// Somebody wants the status.
     pub(super) fn show(&mut self, to: Viewer) {
-        let until = Instant::now() + if self.effects.is_settled() { PATIENCE } else { HASTE };
+        let hurried = !self.effects.is_settled() || self.viewers.are_slow(HASTE);
+        let until = Instant::now() + if hurried { HASTE } else { PATIENCE };
         // They are answered in order.
         for (_, earlier) in &mut self.viewers.waiting {
             *earlier = until.min(*earlier);
@@ -76,6 +79,7 @@ impl Supervisor {
 
     fn glance(&mut self) {
         self.viewers.looking = Some(self.viewers.waiting.len() - self.viewers.looked);
+        self.viewers.began = Some(Instant::now());
         let live = &self.state.live;
         let glance = Glance {
             volume: live.config.volume.path.clone(),
@@ -105,6 +109,7 @@ impl Supervisor {
         }
         let viewers = &mut self.viewers;
         viewers.looked += viewers.looking.take().unwrap_or_default();
+        viewers.took = viewers.began.take().map_or(viewers.took, |began| began.elapsed());
         let until = Instant::now() + HASTE;
         for (_, earlier) in viewers.waiting.iter_mut().take(viewers.looked) {
             *earlier = until.min(*earlier);

@@ -1,5 +1,7 @@
 //! What an operator's request does, and what the operator is told.
 
+use std::collections::HashSet;
+
 use super::Turn;
 use crate::decide::view;
 use crate::model::job::Then;
@@ -233,11 +235,12 @@ impl Turn {
 
     fn asked_to_unskip(&mut self, packages: &[String]) -> Reply {
         let skips = &mut self.state.durable.skips;
-        let skipped = |package: &&String| skips.iter().any(|skip| skip.package == **package);
-        if let Some(other) = packages.iter().find(|package| !skipped(package)) {
+        let skipped: HashSet<&str> = skips.iter().map(|skip| skip.package.as_str()).collect();
+        if let Some(other) = packages.iter().find(|package| !skipped.contains(package.as_str())) {
             return denied(format!("{other} is not skipped; see what is: gbsup skip"));
         }
-        skips.retain(|skip| !packages.contains(&skip.package));
+        let wanted: HashSet<&str> = packages.iter().map(String::as_str).collect();
+        skips.retain(|skip| !wanted.contains(skip.package.as_str()));
         accepted(format!("not skipped any more: {}", packages.join(", ")))
     }
 

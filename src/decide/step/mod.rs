@@ -14,6 +14,7 @@ mod serve;
 mod synced;
 mod tell;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,9 +140,9 @@ impl Turn {
         let Phase::Paused(Pause { why: Why::Failure, failures, .. }) = &self.state.durable.phase else {
             return;
         };
+        let told: HashSet<&str> = failures.iter().filter_map(|failure| failure.package.as_deref()).collect();
         for past in &mut self.state.durable.known {
-            past.untold &=
-                failures.iter().all(|failure| failure.package.as_deref() != Some(past.package.as_str()));
+            past.untold &= !told.contains(past.package.as_str());
         }
     }
 

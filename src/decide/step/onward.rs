@@ -1,5 +1,6 @@
 //! The way through a cycle and from one to the next.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Turn;
@@ -231,11 +232,10 @@ impl Turn {
             (_, Step::Rebuild) => {
                 // What failed in this cycle is not tried again in it.
                 let known = &self.state.durable.known;
-                let failed = cycle.owed.iter().filter_map(|failure| failure.package.as_deref());
-                let failed = failed.filter_map(|package| {
-                    let past = known.iter().find(|past| past.package.as_str() == package);
-                    past.map(KnownFailure::atom)
-                });
+                let owed: HashSet<&str> =
+                    cycle.owed.iter().filter_map(|failure| failure.package.as_deref()).collect();
+                let failed = known.iter().filter(|past| owed.contains(past.package.as_str()));
+                let failed = failed.map(KnownFailure::atom);
                 let mut exclude: Vec<String> = failed.chain(exclude).collect();
                 exclude.sort();
                 exclude.dedup();

@@ -1,5 +1,7 @@
 //! What a build left untried is built; see [`crate::decide::rest`].
 
+use std::collections::{HashMap, HashSet};
+
 use super::Turn;
 use crate::decide::classify;
 use crate::model::failure::{Class, Failure};
@@ -29,9 +31,9 @@ impl Turn {
         let planned = || made.plan.packages.iter().chain(cycle.narrowing.rest());
         let failed: Vec<&str> =
             cycle.owed.iter().chain(failures).filter_map(|failure| failure.package.as_deref()).collect();
-        let is_left = |package: &str| {
-            !failed.contains(&package) && !cycle.merged.iter().any(|merged| merged == package)
-        };
+        let over: HashSet<&str> =
+            failed.iter().copied().chain(cycle.merged.iter().map(String::as_str)).collect();
+        let is_left = |package: &str| !over.contains(package);
         let targets: Vec<Target> = planned()
             .filter(|planned| is_left(planned.cpv.as_str()))
             .map(|planned| Target { package: planned.cpv.clone(), slot: planned.slot.clone() })
@@ -39,9 +41,12 @@ impl Turn {
         if targets.is_empty() {
             return false;
         }
+        let mut slots = HashMap::new();
+        for planned in planned() {
+            slots.entry(planned.cpv.as_str()).or_insert(&planned.slot);
+        }
         let atom = |package: &&str| {
-            let slot =
-                planned().find(|planned| planned.cpv.as_str() == *package).map(|planned| &planned.slot);
+            let slot = slots.get(package);
             let package = Cpv::parse(package.as_bytes())?;
             Some(slot.map_or_else(|| package.cp().to_owned(), |slot| known::atom(&package, slot)))
         };
@@ -79,20 +84,18 @@ impl Turn {
         for (package, _) in &job.merged {
             cycle.narrowing.merged(package);
         }
+        let merged: HashSet<&str> = job.merged.iter().map(|(package, _)| package.as_str()).collect();
         for failure in &mut cycle.owed {
-            failure.evidence.retain(|line| !job.merged.iter().any(|(package, _)| is_about(line, package)));
+            failure.evidence.retain(|line| !untried_of(line).is_some_and(|package| merged.contains(package)));
         }
         if failures.is_empty() && cycle.owed.is_empty() {
             return self.next_after(Step::Build);
         }
-        let told = |package: &Cpv| {
-            let said =
-                |failure: &Failure| failure.evidence.iter().any(|line| is_about(line, package.as_str()));
-            cycle.owed.iter().chain(&failures).any(said)
-                || cycle.narrowing.rest().iter().any(|waiting| waiting.cpv == *package)
-        };
+        let lines = cycle.owed.iter().chain(&failures).flat_map(|failure| &failure.evidence);
+        let waiting = cycle.narrowing.rest().iter().map(|waiting| waiting.cpv.as_str());
+        let told: HashSet<&str> = lines.filter_map(|line| untried_of(line)).chain(waiting).collect();
         let log = step_log(&self.state.live.config.volume.path, job.cycle, Step::Build).display().to_string();
-        let untried = untried.into_iter().filter(|untried| !told(&untried.package));
+        let untried = untried.into_iter().filter(|untried| !told.contains(untried.package.as_str()));
         let untried: Vec<Failure> = untried.map(|untried| not_tried(untried, &log)).collect();
         failures.extend(untried);
         self.remedy_or_fail(failures, None, None, Step::Build);
@@ -124,7 +127,7 @@ fn not_tried(untried: Untried, log: &str) -> Failure {
     }
 }
 
-/// Whether a line of evidence says that this package was not tried.
-fn is_about(line: &str, package: &str) -> bool {
-    line.strip_prefix(UNTRIED).is_some_and(|rest| rest.split(' ').next() == Some(package))
+/// The package of which a line of evidence says that it was not tried.
+fn untried_of(line: &str) -> Option<&str> {
+    line.strip_prefix(UNTRIED)?.split(' ').next()
 }

@@ -188,6 +188,15 @@ fn what_a_clone_names_runs_as_whoever_owns_it() {
     use std::os::unix::fs::{PermissionsExt, lchown};
     use std::process::Command;
 
+    fn give(path: &std::path::Path) {
+        lchown(path, Some(250), Some(250)).unwrap();
+        if path.is_dir() {
+            for entry in fs::read_dir(path).unwrap() {
+                give(&entry.unwrap().path());
+            }
+        }
+    }
+
     let place = tempfile::tempdir().unwrap();
     fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
     let clone = place.path().join("clone");
@@ -199,12 +208,6 @@ fn what_a_clone_names_runs_as_whoever_owns_it() {
         printf '#!/bin/sh\\nid -u >>%s/ran\\nexit 1\\n' \"$PWD\" >program; chmod 755 program";
     let mut made = Command::new("sh");
     assert!(made.args(["-c", script]).current_dir(place.path()).status().unwrap().success());
-    fn give(path: &std::path::Path) {
-        lchown(path, Some(250), Some(250)).unwrap();
-        if path.is_dir() {
-            fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path()));
-        }
-    }
     give(&clone);
     let code = format!("import os\n{FACTS}\nprint(revision_of({:?}))\n", clone.display().to_string());
     let ran = Command::new("python3").args(["-I", "-c", &code]).output().unwrap();

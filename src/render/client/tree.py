@@ -36,7 +36,9 @@ case $2 in
 *) exit 0 ;;
 esac
 # The settings of a clone name programs: they run as whoever owns it.
-user=$(stat -c %%u "$place") group=$(stat -c %%g "$place")
+of=$place
+[ "$(stat -c %%u "$of")" != 0 ] || of=$place/.git
+user=$(stat -c %%u "$of") group=$(stat -c %%g "$of")
 as_owner() {
     case $(id -u):$user in
     0:0 | [1-9]*) "$@" ;;
