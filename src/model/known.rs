@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Class, Failure, Remains};
-use crate::portage::names::cpv::{self, Cpv};
+use crate::portage::names::cpv::{Cpv, Excluded};
 use crate::portage::output::plan::{Plan, Planned};
 
 /// A package that failed and was not merged since.
@@ -84,8 +84,8 @@ impl KnownFailure {
     }
 
     /// Whether an atom that a person wrote means it.
-    pub(crate) fn is_meant_by(&self, atoms: &[String]) -> bool {
-        atoms.iter().any(|atom| cpv::excludes(atom, self.package.cp(), &self.slot))
+    pub(crate) fn is_meant_by(&self, atoms: &Excluded) -> bool {
+        atoms.takes(self.package.cp(), &self.slot)
     }
 
     /// Whether it is installed although it failed: of all phases that of `pkg_postinst` alone comes after the merge.
@@ -197,12 +197,13 @@ pub(crate) fn forget_unwanted(
     for planned in &plan.packages {
         slots.entry((planned.cpv.cp(), &planned.slot)).or_insert(planned);
     }
+    let skipped = Excluded::by(skipped.iter().map(String::as_str));
     known.retain(|past| {
         match slots.get(&(past.package.cp(), past.slot.as_str())) {
             // What takes its place.
             Some(planned) => planned.cpv == past.package,
             // Portage sees no reason to build what is installed.
-            None => past.is_half_done() || !for_now.is_empty() || past.is_meant_by(skipped),
+            None => past.is_half_done() || !for_now.is_empty() || past.is_meant_by(&skipped),
         }
     });
 }

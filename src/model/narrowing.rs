@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::known;
-use crate::portage::names::cpv::{self, Cpv};
+use crate::portage::names::cpv::{Cpv, Excluded};
 use crate::portage::output::plan::{Action, Plan, Planned};
 
 /// After so many plans the next one is taken as it is.
@@ -88,9 +88,8 @@ impl Narrowing {
     /// Leaves these out of a plan.
     pub(crate) fn begin(cause: Cause, plan: &Plan) -> Self {
         let whole = plan.packages.iter().map(|planned| planned.cpv.clone()).collect();
-        let stays = |planned: &&Planned| {
-            !cause.atoms.iter().any(|atom| cpv::excludes(atom, planned.cpv.cp(), &planned.slot))
-        };
+        let left_out = Excluded::by(cause.atoms.iter().map(String::as_str));
+        let stays = |planned: &&Planned| !left_out.takes(planned.cpv.cp(), &planned.slot);
         let rest = plan.packages.iter().filter(stays).cloned().collect();
         Self::AtWork { atoms: cause.atoms.clone(), whole, rounds: 0, cause, rest }
     }

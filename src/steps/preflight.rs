@@ -22,8 +22,9 @@ use crate::volume::{self, step_logs};
 const LEAST_FREE: u64 = 64 << 20;
 
 /// A directory of the volume: name, owner, group, mode, and whether it gets that mode also when it was there. Portage drops to
-/// its own user to fetch and to build, so it must be able to write sources and logs (FEATURES=userfetch, userpriv). In `log` it can
-/// replace what is its own and nothing else: the directory is root's, and sticky.
+/// its own user to fetch and to build, so it must be able to write sources and logs (FEATURES=userfetch, userpriv). In `log` that
+/// user can replace what is its own and nothing else, since the directory is root's, and sticky; until Portage saves a message, which
+/// makes it that user's (`prepare_build_dirs.py:_ensure_log_subdirs`), so nothing relies on it.
 const DIRECTORIES: &[(&str, u32, u32, u32, bool)] = &[
     ("binpkgs", 0, 0, 0o755, false),
     ("releases", 0, 0, 0o755, false),

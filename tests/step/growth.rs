@@ -11,7 +11,7 @@ const TWICE: f64 = 2.6;
 
 /// A builder that is paused for so many failures, all of which it knows, beside as many packages that a person keeps out.
 fn paused(failures: usize) -> Durable {
-    let name = |n: usize| Cpv::parse(format!("app-misc/package-{n}-1.0").as_bytes()).unwrap();
+    let name = |n: usize| Cpv::parse(format!("app-misc/package{n}-1.0").as_bytes()).unwrap();
     let mut durable = begun(None).durable;
     let failure = |n| Failure {
         package: Some(name(n).to_string()),

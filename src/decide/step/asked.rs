@@ -10,7 +10,7 @@ use crate::model::skip::ToSkip;
 use crate::model::state::{Pause, PendingPause, Phase, Reason, State, Volume};
 use crate::model::status::Why;
 use crate::model::{Action, Asker, Step, known, skip};
-use crate::portage::names::cpv;
+use crate::portage::names::cpv::{self, Excluded};
 
 impl Turn {
     pub(super) fn asked(&mut self, by: Asker, request: &Request) {
@@ -100,7 +100,8 @@ impl Turn {
                 accepted("the pause that was asked for is called off")
             }
             Phase::Waiting(_) if !durable.known.is_empty() => {
-                let known = durable.known.iter().filter(|past| !past.is_meant_by(skip));
+                let left_out = Excluded::by(skip.iter().map(String::as_str));
+                let known = durable.known.iter().filter(|past| !past.is_meant_by(&left_out));
                 let known: Vec<&str> = known.map(|past| past.package.as_str()).collect();
                 if known.is_empty() {
                     return denied("nothing is left to try again: all that still fails is to be left out");
@@ -223,7 +224,7 @@ impl Turn {
             Phase::Paused(Pause { at: Some(_), .. }) => "; go on with: gbsup resume",
             _ => "",
         };
-        let atoms: Vec<String> = packages.iter().map(|skip| skip.package.clone()).collect();
+        let atoms = Excluded::by(packages.iter().map(|skip| skip.package.as_str()));
         skip::add(&mut durable.skips, packages, self.now.wall);
         // Whoever builds it again later does not want to hear of what was before.
         let forgotten: Vec<_> = durable.known.extract_if(.., |past| past.is_meant_by(&atoms)).collect();

@@ -4,6 +4,7 @@
 //! `portage.versions`. Only what the parsers need: taking a name apart and reducing an atom to the
 //! form that `--exclude` accepts.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -218,12 +219,42 @@ pub(crate) fn exclude_atom(atom: &str) -> Option<String> {
 /// Whether `--exclude` with this atom, as a person wrote it, leaves out a package, `category/name`, in this slot.
 #[must_use]
 pub fn excludes(atom: &str, cp: &str, slot: &str) -> bool {
-    let Some(atom) = exclude_atom(atom) else { return false };
-    let (name, only) = match atom.split_once(':') {
-        Some((name, only)) => (name, Some(only)),
-        None => (atom.as_str(), None),
-    };
-    only.is_none_or(|only| only == slot) && matches(name.as_bytes(), cp.as_bytes())
+    Excluded::by([atom]).takes(cp, slot)
+}
+
+/// What `--exclude` with some atoms leaves out, looked up by name.
+#[derive(Debug, Default)]
+pub(crate) struct Excluded {
+    /// By name: the slots that are meant, or all.
+    names: HashMap<String, Vec<Option<String>>>,
+    /// The same by a name with a wildcard.
+    patterns: Vec<(String, Option<String>)>,
+}
+
+impl Excluded {
+    /// By atoms as a person wrote them.
+    pub(crate) fn by<'a>(atoms: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut excluded = Self::default();
+        for atom in atoms.into_iter().filter_map(exclude_atom) {
+            let (name, slot) = match atom.split_once(':') {
+                Some((name, slot)) => (name.to_owned(), Some(slot.to_owned())),
+                None => (atom, None),
+            };
+            if name.contains('*') {
+                excluded.patterns.push((name, slot));
+            } else {
+                excluded.names.entry(name).or_default().push(slot);
+            }
+        }
+        excluded
+    }
+
+    /// Whether this is among it: a package, `category/name`, and its slot.
+    pub(crate) fn takes(&self, cp: &str, slot: &str) -> bool {
+        let is_in = |only: &Option<String>| only.as_deref().is_none_or(|only| only == slot);
+        self.names.get(cp).is_some_and(|slots| slots.iter().any(is_in))
+            || self.patterns.iter().any(|(name, only)| is_in(only) && matches(name.as_bytes(), cp.as_bytes()))
+    }
 }
 
 /// Whether a text is like a pattern in which `*` stands for anything. Only the last `*` ever has to take more: what stands
