@@ -44,6 +44,9 @@ const ONE: u16 = 8;
 /// Rows of what is said besides of the line that is chosen.
 const MORE: usize = 6;
 
+/// Rows of what the builder says to a request.
+const FOOT: usize = 4;
+
 /// The keys, in the order in which they are shown.
 const KEYS: [(&str, &str); 14] = [
     ("Tab, Shift-Tab", "to the next list or the log, and to the one before"),
@@ -90,7 +93,8 @@ pub fn panes(view: &View<'_>) -> Vec<Pane> {
 /// Where everything is.
 #[must_use]
 pub fn areas(view: &View<'_>, area: Rect) -> Areas {
-    let foot_rows = u16::from(area.height > 1);
+    let foot_rows =
+        u16::try_from(foot(view, usize::from(area.width)).len()).unwrap_or(1).min(area.height - 1);
     let above = area.height - foot_rows;
     let head_rows = u16::try_from(head(view, area).len()).unwrap_or(u16::MAX).min(above);
     let head = Rect { height: head_rows, ..area };
@@ -172,7 +176,7 @@ pub fn top(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
             log::draw(view, areas.log, buffer);
         }
     }
-    foot(view, areas.foot, buffer);
+    rows(view, areas.foot, &foot(view, usize::from(area.width)), buffer);
 }
 
 fn rows(view: &View<'_>, area: Rect, lines: &[Vec<Span>], buffer: &mut Buffer) {
@@ -302,9 +306,10 @@ fn help(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
     rows(view, area, &lines, buffer);
 }
 
-fn foot(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
+/// The last row; what is asked and answered may need some more.
+fn foot(view: &View<'_>, width: usize) -> Vec<Vec<Span>> {
     let spans = match view.foot {
-        Foot::Keys => hints(view, usize::from(area.width)),
+        Foot::Keys => return vec![hints(view, width)],
         Foot::Question(question) => {
             vec![styled(CAREFUL.bold(), clean(question)), styled(STRONG, " (y/n)")]
         }
@@ -312,7 +317,9 @@ fn foot(view: &View<'_>, area: Rect, buffer: &mut Buffer) {
         Foot::Answer(answer) => vec![styled(GOOD, clean(answer))],
         Foot::Refusal(refusal) => vec![styled(BAD, clean(refusal))],
     };
-    put(view.look, area, &spans, buffer);
+    let mut lines = wrap(&spans, Some(width), 0);
+    lines.truncate(FOOT);
+    lines
 }
 
 /// The keys that mean something now, as many of them as fit; how to leave and how to see all of them first.

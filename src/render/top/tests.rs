@@ -193,6 +193,10 @@ fn a_question_and_its_answer_have_the_last_row() {
         scene.foot = foot;
         assert_eq!(scene.text(SMALL).lines().last(), Some(row));
     }
+    scene.foot = Foot::Answer(format!("trying again what still fails: {}", "a/package-1 ".repeat(12)));
+    let drawn = scene.text(SMALL);
+    assert_eq!(drawn.matches("a/package-1").count(), 12, "{drawn}");
+    assert_eq!(drawn.lines().count(), 24);
 }
 
 #[test]
