@@ -3,7 +3,8 @@
 //! ```text
 //! trees write DIRECTORY PACKAGES   a repository of four files for each of so many packages, made up
 //! trees bump DIRECTORY DAY COUNT   another version of so many of them, others each day
-//! trees take VOLUME DIRECTORY      takes it; prints the seconds and the bytes that all packs have then
+//! trees take VOLUME DIRECTORY      takes it; prints the seconds that this and what is new took, the bytes that all packs have then, and
+//!                                  those of what is new since it was taken before
 //! ```
 
 use std::error::Error;
@@ -12,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use gbsup::binhost::release::snapshot;
+use gbsup::binhost::release::{bytes_between, snapshot};
 use gbsup::model::release::Snapshot;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -33,16 +34,20 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn take(volume: &Path, directory: &Path) -> Result<(), Box<dyn Error>> {
+    let last = volume.join("last");
+    let before = fs::read_to_string(&last).unwrap_or_default();
     let began = Instant::now();
-    let Snapshot::Tree(_) = snapshot(volume, "made-up", directory, || false)? else {
+    let Snapshot::Tree(tree) = snapshot(volume, "made-up", directory, || false)? else {
         return Err("it could not be written".into());
     };
+    let new = bytes_between(volume, "made-up", &before, &tree).unwrap_or_default();
     let seconds = began.elapsed().as_secs_f64();
     let mut bytes = 0;
     for file in fs::read_dir(volume.join("releases/tree/made-up.git/objects/pack"))? {
         bytes += file?.metadata()?.len();
     }
-    println!("{seconds:.2} {bytes}");
+    fs::write(last, tree)?;
+    println!("{seconds:.2} {bytes} {new}");
     Ok(())
 }
 

@@ -36,6 +36,10 @@ impl Kind {
             Self::Blob => 3,
         }
     }
+
+    pub(super) fn of_number(number: u8) -> Option<Self> {
+        [Self::Commit, Self::Tree, Self::Blob].into_iter().find(|kind| kind.number() == number)
+    }
 }
 
 impl Id {

@@ -1,11 +1,15 @@
 //! What is in an object.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use flate2::Compression;
+use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
 use super::id::{Id, Kind};
+
+/// Bytes of a commit; a signature has some hundred.
+const LONGEST_COMMIT: u64 = 1 << 20;
 
 /// What a name in a tree stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +25,11 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
+    fn of_word(word: &[u8]) -> Option<Self> {
+        let all = [Self::File, Self::Executable, Self::Link, Self::Tree];
+        all.into_iter().find(|mode| mode.word().as_bytes() == word)
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::File => "100644",
@@ -63,14 +72,16 @@ pub(crate) fn tree(mut entries: Vec<Entry>) -> Vec<u8> {
     content
 }
 
-/// The objects that a tree names, and whether each is a tree itself; nothing when it is damaged.
-pub(crate) fn tree_entries(mut content: &[u8]) -> Option<Vec<(bool, Id)>> {
+/// What is in a tree as [`tree`] makes it; nothing when it is damaged.
+pub(crate) fn tree_entries(mut content: &[u8]) -> Option<Vec<Entry>> {
     let mut found = Vec::new();
     while !content.is_empty() {
         let end = content.iter().position(|byte| *byte == 0)?;
         let (head, rest) = content.split_at(end);
         let (id, rest) = rest.get(1..)?.split_first_chunk::<20>()?;
-        found.push((head.starts_with(b"40000 "), Id(*id)));
+        let space = head.iter().position(|byte| *byte == b' ')?;
+        let mode = Mode::of_word(&head[..space])?;
+        found.push(Entry { mode, name: head[space + 1..].to_vec(), id: Id(*id) });
         content = rest;
     }
     Some(found)
@@ -122,6 +133,15 @@ pub(crate) fn loose(kind: Kind, content: &[u8]) -> io::Result<Vec<u8>> {
     packed.finish()
 }
 
+/// The content of a commit that is a file of its own.
+pub(crate) fn loose_commit(file: &[u8]) -> Option<Vec<u8>> {
+    let mut content = Vec::new();
+    ZlibDecoder::new(file).take(LONGEST_COMMIT).read_to_end(&mut content).ok()?;
+    let end = content.iter().position(|byte| *byte == 0)?;
+    let content = content.split_off(end + 1);
+    content.starts_with(b"tree ").then_some(content)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,7 +164,9 @@ mod tests {
             .map(|head| content.windows(head.len()).position(|at| at == head.as_bytes()).unwrap())
             .collect();
         assert!(order.is_sorted(), "{order:?}");
-        assert_eq!(tree_entries(&content).unwrap(), [(false, id), (true, id), (false, id), (false, id)]);
+        let modes: Vec<Mode> = tree_entries(&content).unwrap().iter().map(|entry| entry.mode).collect();
+        assert_eq!(modes, [Mode::Executable, Mode::Tree, Mode::File, Mode::Link]);
+        assert_eq!(tree_entries(&content).map(tree), Some(content.clone()));
         assert_eq!(tree_entries(&content[..content.len() - 1]), None);
         assert_eq!(tree_entries(b"100644 a"), None);
     }

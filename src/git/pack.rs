@@ -7,9 +7,12 @@ use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 use sha1::{Digest, Sha1};
 
+use super::delta::delta;
 use super::id::{Id, Kind};
 use super::index::{self, Packed};
 
+/// The kind of an object that is what is other than in its base.
+const OF_BASE: u8 = 7;
 /// The end of what an index without long offsets can name.
 const LONGEST: u64 = 1 << 31;
 
@@ -40,11 +43,7 @@ impl<W: Write> Pack<W> {
 
     /// Adds an object.
     pub(crate) fn add(&mut self, kind: Kind, id: Id, content: &[u8]) -> io::Result<()> {
-        let mut raw = head(kind, content.len());
-        let mut packed = ZlibEncoder::new(&mut raw, Compression::default());
-        packed.write_all(content)?;
-        packed.finish()?;
-        self.copy(id, &raw)
+        self.copy(id, &raw(kind, content)?)
     }
 
     /// Adds an object as it is in another pack.
@@ -85,10 +84,41 @@ pub(crate) fn seal(file: &mut (impl Read + Write + Seek), packed: Vec<Packed>) -
     Ok(index::write(packed, sum))
 }
 
+/// What a pack without a sum begins with.
+pub(crate) fn beginning(count: u32) -> Vec<u8> {
+    [b"PACK\0\0\0\x02".as_slice(), &count.to_be_bytes()].concat()
+}
+
+/// How many objects follow what a pack begins with.
+pub(crate) fn count(beginning: &[u8]) -> Option<u32> {
+    let (magic, count) = beginning.split_last_chunk::<4>()?;
+    (magic == b"PACK\0\0\0\x02").then(|| u32::from_be_bytes(*count))
+}
+
+/// An object as it is in a pack.
+pub(crate) fn raw(kind: Kind, content: &[u8]) -> io::Result<Vec<u8>> {
+    deflated(head(kind.number(), content.len()), content)
+}
+
+/// The same as what is other in it than in a base, which whoever reads the pack has.
+pub(crate) fn raw_against(base: (Id, &[u8]), content: &[u8]) -> io::Result<Vec<u8>> {
+    let delta = delta(base.1, content);
+    let mut raw = head(OF_BASE, delta.len());
+    raw.extend(base.0.0);
+    deflated(raw, &delta)
+}
+
+fn deflated(mut raw: Vec<u8>, content: &[u8]) -> io::Result<Vec<u8>> {
+    let mut packed = ZlibEncoder::new(&mut raw, Compression::default());
+    packed.write_all(content)?;
+    packed.finish()?;
+    Ok(raw)
+}
+
 /// The kind of an object and its length, as they begin it: three bits and four, then seven in each byte.
-fn head(kind: Kind, length: usize) -> Vec<u8> {
+fn head(kind: u8, length: usize) -> Vec<u8> {
     let low = |length: usize, mask: usize| u8::try_from(length & mask).unwrap_or_default();
-    let mut raw = vec![(kind.number() << 4) | low(length, 0xf)];
+    let mut raw = vec![(kind << 4) | low(length, 0xf)];
     let mut rest = length >> 4;
     while rest > 0 {
         if let Some(last) = raw.last_mut() {
@@ -100,10 +130,10 @@ fn head(kind: Kind, length: usize) -> Vec<u8> {
     raw
 }
 
-/// The content of an object in a pack, if it is a tree; nothing when it is something else or damaged.
-pub(crate) fn unpack(raw: &[u8]) -> Option<Vec<u8>> {
+/// What an object in a pack is; nothing when it is damaged, or only what is other than in another one.
+pub(crate) fn unpack(raw: &[u8]) -> Option<(Kind, Vec<u8>)> {
     let first = *raw.first()?;
-    let is_tree = (first >> 4) & 7 == Kind::Tree.number();
+    let kind = Kind::of_number((first >> 4) & 7)?;
     let mut length = u64::from(first & 0xf);
     let mut at = 1;
     let mut more = first & 0x80 != 0;
@@ -115,7 +145,7 @@ pub(crate) fn unpack(raw: &[u8]) -> Option<Vec<u8>> {
     }
     let mut content = Vec::new();
     let read = ZlibDecoder::new(&raw[at..]).take(length.saturating_add(1)).read_to_end(&mut content);
-    (is_tree && read.is_ok() && content.len() as u64 == length).then_some(content)
+    (read.is_ok() && content.len() as u64 == length).then_some((kind, content))
 }
 
 #[cfg(test)]
@@ -158,9 +188,9 @@ mod tests {
             let (from, to) = read.place(id, file.len() as u64).unwrap();
             &file[usize::try_from(from).unwrap()..usize::try_from(to).unwrap()]
         };
-        assert_eq!(unpack(raw(root)), Some(outer));
-        assert_eq!(unpack(raw(id)), Some(inner));
-        assert_eq!(unpack(raw(Id::of(Kind::Blob, &long))), None, "it is no tree");
+        assert_eq!(unpack(raw(root)), Some((Kind::Tree, outer)));
+        assert_eq!(unpack(raw(id)), Some((Kind::Tree, inner)));
+        assert_eq!(unpack(raw(Id::of(Kind::Blob, &long))), Some((Kind::Blob, long.clone())));
         assert_eq!(read.place(Id::of(Kind::Blob, b"other"), file.len() as u64), None);
         for end in [0, 8, 1000, index.len() - 1] {
             assert!(Index::read(&index[..end]).is_none(), "{end}");

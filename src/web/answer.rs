@@ -16,10 +16,13 @@ use super::reply::{self, CURRENT, HTML, failed, missing, moved, set, text};
 use super::routes;
 use super::send::send;
 use super::tree::{Found, Opened, PACKAGES, PACKAGES_GZ};
+use super::upload;
 use super::views::{self, Site};
 use crate::model::release::{Id, Release};
 use crate::render::html::{self, Page};
 
+/// What git asks that can be told what is new.
+const SERVICE: &str = "service=git-upload-pack";
 /// Something below `/releases/ID/` never changes.
 const FIXED: &str = "public, max-age=31536000, immutable";
 /// Bytes of a `CHANGES` on a page.
@@ -48,7 +51,7 @@ pub(super) fn answer<B>(
         }
         (&Method::GET | &Method::HEAD, None) => {
             place.sends(false);
-            Asked { site, headers, outgoing }.path(path)
+            Asked { site, headers, outgoing, query: request.uri().query() }.path(path)
         }
         _ => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.");
@@ -66,6 +69,7 @@ struct Asked<'a> {
     site: &'a Site,
     headers: &'a HeaderMap,
     outgoing: &'a Outgoing,
+    query: Option<&'a str>,
 }
 
 impl Asked<'_> {
@@ -114,6 +118,12 @@ impl Asked<'_> {
     /// switch by the same rename; objects are shared by all releases, and never change.
     fn tree(&self, path: &str) -> Response<Answer> {
         let Some(id) = self.site.tree.current() else { return missing("Nothing is published yet.") };
+        if self.query == Some(SERVICE)
+            && let Some(repository) = path.strip_suffix("/info/refs")
+            && let Some(references) = upload::references(&self.site.tree, repository)
+        {
+            return references;
+        }
         let (found, keep) = match self.site.tree.file(&format!("{id}/{path}")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let keep = if path.ends_with("/objects/info/packs") { CURRENT } else { FIXED };

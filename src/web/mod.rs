@@ -36,6 +36,7 @@ mod server;
 mod shelf;
 mod stream;
 mod tree;
+mod upload;
 mod views;
 
 use std::fmt::Display;

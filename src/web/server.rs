@@ -1,5 +1,6 @@
 //! Takes connections, so many at a time, and closes those that waste them.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use super::answer::answer;
 use super::body::Outgoing;
 use super::crowd::{Crowd, Place};
 use super::stream::Stream;
+use super::upload;
 use super::views::Site;
 
 /// Bytes that the head of a request may have. Portage's have some 200.
@@ -89,8 +91,22 @@ async fn connection(socket: TcpStream, from: SocketAddr, site: Arc<Site>, limits
     let outgoing = Outgoing::default();
     let stream = Stream::new(socket, outgoing.clone(), limits.stall, Arc::clone(&place.meter));
     let service = service_fn(move |request| {
-        let response = answer(&site, &place, &request, &outgoing);
-        async move { Ok::<_, std::convert::Infallible>(response) }
+        // Only of git anything is taken but the head of a request.
+        let response = match upload::asked_of(&request) {
+            Some(repository) => Err((repository, Arc::clone(&site), request)),
+            None => Ok(answer(&site, &place, &request, &outgoing)),
+        };
+        if response.is_err() {
+            place.sends(false);
+        }
+        async move {
+            Ok::<_, Infallible>(match response {
+                Ok(response) => response,
+                Err((repository, site, request)) => {
+                    upload::answer(site, &repository, request, limits.request).await
+                }
+            })
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -19,8 +19,8 @@ use serde::Deserialize;
 use super::conditional::{Version, time};
 use super::kept::Kept;
 use super::path::Place;
-use crate::beneath;
 use crate::model::release::Id;
+use crate::{beneath, git};
 
 /// The most that is read of a file whose text is needed here: `release.json` of tens of thousands of packages.
 const LONGEST_TEXT: u64 = 64 << 20;
@@ -205,6 +205,16 @@ impl Tree {
         let mut text = Vec::new();
         self.file(path)?.file.take(bytes).read_to_end(&mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// The steps of a repository that is at this path, by the commits before and after.
+    pub(super) fn steps(&self, repository: &str) -> Vec<(git::Id, git::Id)> {
+        let names = self.names(&format!("{repository}/steps")).unwrap_or_default();
+        let step = |(name, _): (String, bool)| {
+            let (old, new) = name.split_once('-')?;
+            Some((old.parse().ok()?, new.parse().ok()?))
+        };
+        names.into_iter().filter_map(step).collect()
     }
 
     /// The names in a directory, sorted, and which of them are directories. Links are left out.

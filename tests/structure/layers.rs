@@ -31,7 +31,7 @@ const ROOMS: &[(&str, &str)] = &[
         "beneath binhost children config decide host logging model portage procs render steps sys volume watch",
     ),
     ("init", "children config model portage procs sys volume"),
-    ("web", "beneath config confine decide logging model portage procs render sys"),
+    ("web", "beneath config confine decide git logging model portage procs render sys"),
     ("cli", "config model portage"),
     (
         "client",

@@ -46,7 +46,7 @@ pub use labels::{label, labels};
 pub(crate) use ledger::was_offered;
 pub use publish::{Facts, publish, roll_back, running};
 pub use tidy::{Retired, expired, remove, sweep};
-pub use trees::snapshot;
+pub use trees::{bytes_between, snapshot};
 
 /// What is in the directory of a release besides packages.
 const PACKAGES: &str = "Packages";

@@ -7,7 +7,9 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use super::{Error, Releases};
-use crate::binhost::trees::{Store, gather, references, tidy as tidy_store, write_commit};
+use crate::binhost::trees::{
+    Store, gather, references, step as bytes_of_step, tidy as tidy_store, write_commit, write_step,
+};
 use crate::decide::trees::{Next, differs, next};
 use crate::git::{Commit, Id as Object};
 use crate::model::release::{Id, Release, Snapshot, Tree};
@@ -31,6 +33,13 @@ pub fn snapshot(
         Ok(tree) => Snapshot::Tree(tree.to_string()),
         Err(error) => Snapshot::Unwritten(error.to_string()),
     })
+}
+
+/// How many bytes a client is sent that has the first of two trees of a repository; nothing when one of them is not there.
+#[must_use]
+pub fn bytes_between(volume: &Path, name: &str, old: &str, new: &str) -> Option<usize> {
+    let store = Store::of(&Releases::on(volume).directory(), name);
+    bytes_of_step(&store, None, old.parse().ok()?, new.parse().ok()?).ok().map(|step| step.len())
 }
 
 /// What the repositories of an older release are to become again, after the one before.
@@ -109,12 +118,29 @@ pub(super) fn offer<S: Signer>(
             before.and_then(|before| before.trees.get(&name)).cloned().ok_or(())
         });
         let Ok(tree) = tree else { continue };
+        let last = before.and_then(|before| before.trees.get(&name));
+        if let Some(last) = last.filter(|last| last.commit != tree.commit) {
+            offered.problems.extend(
+                step(&Store::of(&releases.directory(), &name), last, &tree).err().map(|why| {
+                    format!("clients fetch all of the tree of {name} for what is new in it: {why}")
+                }),
+            );
+        }
         match references(directory, &name, &tree.commit) {
             Ok(()) => drop(offered.trees.insert(name, tree)),
             Err(error) => offered.problems.push(format!("the tree of {name} is not offered: {error}")),
         }
     }
     offered
+}
+
+/// Writes what a client needs that has the commit before.
+fn step(store: &Store, last: &Tree, next: &Tree) -> Result<(), String> {
+    let names = [&last.commit, &last.tree, &next.commit, &next.tree].map(|name| name.parse::<Object>());
+    let [Ok(old), Ok(old_tree), Ok(new), Ok(new_tree)] = names else {
+        return Err("its name is none".to_owned());
+    };
+    write_step(store, (old, old_tree), (new, new_tree)).map_err(|error| error.to_string())
 }
 
 /// Bounds what the repositories take, and removes those that nobody is offered. What fails is tried again with the next release.

@@ -2,16 +2,14 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{BufWriter, Read};
-use std::os::unix::fs::FileExt;
+use std::io::BufWriter;
 use std::time::{Duration, SystemTime};
 
-use flate2::read::ZlibDecoder;
-
+use super::reader::{Reader, entries};
 use super::store::{NewFile, Pack as Known, Store};
-use super::{Error, at};
+use super::{Error, at, steps};
 use crate::decide::trees::to_fold;
-use crate::git::{Commit, Id, Pack, tree_entries, unpack};
+use crate::git::{Commit, Id, Mode, Pack, loose_commit};
 
 /// How long what clients are not told of any more stays: some may be in the middle of it.
 const GRACE: Duration = Duration::from_hours(24);
@@ -34,13 +32,14 @@ pub(crate) fn tidy(store: &Store, trees: &[Id], commits: &[Id], now: SystemTime)
         store.tell(&names)?;
     }
     sweep(store, commits, now);
+    steps::tidy(store, now);
     Ok(())
 }
 
 /// One pack of what is needed of the old ones, and is not in the recent ones; nothing when that is nothing.
 fn fold(store: &Store, old: &[Known], recent: &[Known], trees: &[Id]) -> Result<Option<String>, Error> {
     let kept = Store::objects(recent);
-    let mut reader = Reader::open(store, old.iter().chain(recent))?;
+    let reader = Reader::open(store, old.iter().chain(recent))?;
     let (new, file) = NewFile::in_store(store)?;
     let mut pack = Pack::begin(BufWriter::new(file)).map_err(at(new.path()))?;
     let mut seen = HashSet::new();
@@ -54,8 +53,8 @@ fn fold(store: &Store, old: &[Known], recent: &[Known], trees: &[Id]) -> Result<
         }
         let raw = reader.raw(id)?;
         if is_tree {
-            let entries = unpack(&raw).and_then(|content| tree_entries(&content)).ok_or(Error::Lost(id))?;
-            left.extend(entries);
+            let entries = entries(&raw).ok_or(Error::Lost(id))?;
+            left.extend(entries.into_iter().map(|entry| (entry.mode == Mode::Tree, entry.id)));
         }
         if !kept.contains(&id) {
             pack.copy(id, &raw).map_err(at(new.path()))?;
@@ -64,29 +63,6 @@ fn fold(store: &Store, old: &[Known], recent: &[Known], trees: &[Id]) -> Result<
     let count = pack.count();
     let (_, packed) = pack.end().map_err(at(new.path()))?;
     if count > 0 { store.adopt(&new, packed).map(Some) } else { Ok(None) }
-}
-
-/// Reads objects as they are packed.
-struct Reader<'a> {
-    packs: Vec<(&'a Known, File)>,
-}
-
-impl<'a> Reader<'a> {
-    fn open(store: &Store, packs: impl Iterator<Item = &'a Known>) -> Result<Self, Error> {
-        let open = |pack: &'a Known| {
-            let path = store.of_pack(&pack.name, "pack");
-            File::open(&path).map(|file| (pack, file)).map_err(at(path))
-        };
-        Ok(Self { packs: packs.map(open).collect::<Result<_, _>>()? })
-    }
-
-    fn raw(&mut self, id: Id) -> Result<Vec<u8>, Error> {
-        let found = self.packs.iter().find_map(|(pack, file)| Some((file, pack.index.place(id, pack.size)?)));
-        let (file, (from, to)) = found.ok_or(Error::Lost(id))?;
-        let mut raw = vec![0; usize::try_from(to - from).map_err(|_| Error::Lost(id))?];
-        file.read_exact_at(&mut raw, from).map_err(|_| Error::Lost(id))?;
-        Ok(raw)
-    }
 }
 
 /// Removes what clients were not told of for a day: packs that became one, and commits that nothing leads to.
@@ -112,7 +88,7 @@ fn sweep(store: &Store, commits: &[Id], now: SystemTime) {
     for commit in commits {
         let mut next = Some(*commit);
         while let Some(id) = next.filter(|id| needed.insert(*id)) {
-            next = fs::read(store.loose(id)).ok().and_then(|raw| parent(&raw));
+            next = fs::read(store.loose(id)).ok().and_then(|file| Commit::parent_of(&loose_commit(&file)?));
         }
     }
     for path in store.loose_in() {
@@ -126,12 +102,4 @@ fn sweep(store: &Store, commits: &[Id], now: SystemTime) {
         }
         drop(fs::remove_dir(&path));
     }
-}
-
-/// The commit before one that lies there as a file of its own.
-fn parent(raw: &[u8]) -> Option<Id> {
-    let mut content = Vec::new();
-    ZlibDecoder::new(raw).take(1 << 20).read_to_end(&mut content).ok()?;
-    let end = content.iter().position(|byte| *byte == 0)?;
-    Commit::parent_of(&content[end + 1..])
 }

@@ -5,6 +5,7 @@
 //!   releases/tree/NAME.git/objects/pack/pack-SUM.retired      that one is not needed any more; it goes a day later
 //!   releases/tree/NAME.git/objects/info/packs                 which packs there are
 //!   releases/tree/NAME.git/objects/1f/0123...                 the commits
+//!   releases/tree/NAME.git/steps/OLD-NEW                      what a client is sent that has the commit before
 //!   releases/ID/tree/NAME.git/HEAD, info/refs                 which commit that release has
 //! ```
 //!
@@ -15,6 +16,8 @@
 mod commit;
 mod fold;
 mod gather;
+mod reader;
+mod steps;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -27,6 +30,7 @@ use crate::git::Id;
 pub(crate) use commit::{references, write_commit};
 pub(crate) use fold::tidy;
 pub(crate) use gather::gather;
+pub(crate) use steps::{step, write_step};
 pub(crate) use store::Store;
 
 /// Why a tree could not be written.

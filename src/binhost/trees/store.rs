@@ -11,6 +11,8 @@ use crate::git::{Id, Index, Packed, seal};
 
 /// Where the repositories are, beside the releases.
 pub(super) const TREES: &str = "tree";
+/// What clients are sent that have the commit before, below the repository.
+const STEPS: &str = "steps";
 /// What a file is called as long as it is being written.
 const NEW: &str = ".new";
 
@@ -69,6 +71,15 @@ impl Store {
         let name = id.to_string();
         let (start, rest) = name.split_at(2);
         self.place.join("objects").join(start).join(rest)
+    }
+
+    /// What clients are sent that have the commit before.
+    pub(crate) fn steps(&self) -> PathBuf {
+        self.place.join(STEPS)
+    }
+
+    pub(crate) fn step(&self, old: Id, new: Id) -> PathBuf {
+        self.steps().join(format!("{old}-{new}"))
     }
 
     /// The directories of objects that are in no pack.

@@ -4,11 +4,11 @@ REPOSITORY = """\
 [%(name)s]
 sync-type = git
 sync-uri = %(uri)s
-# What is served as plain files is fetched whole the first time, and as far as it is new from then on.
+# It is fetched whole the first time, and as far as it is new from then on.
 clone-depth = 0
 sync-depth = 0
-# A server of plain files names its packs, so those that were fetched are kept as they are.
-sync-git-clone-extra-opts = --config gc.auto=0
+# A server of plain files names its packs, so what was fetched is kept as it was.
+sync-git-clone-extra-opts = --config gc.auto=0 --config fetch.unpackLimit=1
 # Nothing but a sync changes it, which may so put right whatever became of it.
 volatile = no
 auto-sync = yes
@@ -203,7 +203,7 @@ def clone(name, uri, place):
     for rest in (new, old):
         if os.path.exists(rest):
             shutil.rmtree(rest)
-    ran = git(above, "clone", "--quiet", "--config", "gc.auto=0", uri, new)
+    ran = git(above, "clone", "--quiet", "--config", "gc.auto=0", "--config", "fetch.unpackLimit=1", uri, new)
     if ran.returncode != 0:
         shutil.rmtree(new, ignore_errors=True)
         raise Refused("%s could not be cloned: %s" % (uri, ran.stderr.decode(errors="replace").strip()))
