@@ -30,7 +30,14 @@ fn run(file: &str) -> Result<(), Box<dyn Error>> {
     let began = Instant::now();
     let index = Index::parse(&fs::read(file)?);
     let (damaged, lost) = (BTreeMap::new(), BTreeMap::new());
-    let found = audit(Facts { index: &index, damaged: &damaged, lost: &lost, installed: &[], provided: &[] });
+    let found = audit(Facts {
+        index: &index,
+        damaged: &damaged,
+        lost: &lost,
+        installed: &[],
+        provided: &[],
+        wanted: &[],
+    });
     let seconds = began.elapsed().as_secs_f64();
     let status = fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

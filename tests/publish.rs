@@ -56,7 +56,7 @@ impl Volume {
             index += &format!(
                 "\nBUILD_ID: {build}\nCPV: {cpv}\nMD5: {md5}\nPATH: {path}\nSHA1: {sha1}\nSIZE: {size}\n"
             );
-            packages.push(Offered { cpv, slot: "0".into(), path, size, sha1 });
+            packages.push(Offered { cpv, slot: "0".into(), path, size, sha1, beside: None });
         }
         fs::write(pkgdir.join("Packages"), index + "\n").unwrap();
         let offer = Offer {

@@ -68,6 +68,7 @@ mod tests {
             path: package.file().path,
             size: 1,
             sha1: String::new(),
+            beside: None,
         };
         let mut offer = Offer {
             schema: Offer::SCHEMA,

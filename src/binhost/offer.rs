@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::trust::Trust;
 use super::{aside, verify};
-use crate::decide::audit::{self, Facts, Fate, Linked};
+use crate::decide::audit::{self, Beside, Facts, Fate, Linked, Wanted};
 use crate::model::offer::{Broken, Offer, Offered};
 use crate::model::verified::Finding;
 use crate::portage::files::index::{Index, Package};
@@ -26,6 +26,8 @@ pub(crate) struct Audited {
     pub index: Index,
     /// Which builds of the index are offered.
     pub offered: Vec<usize>,
+    /// What clients want beside it.
+    pub beside: Vec<Beside>,
     /// The same for a publisher, and what is held back.
     pub offer: Offer,
     /// What a build from source may put right.
@@ -49,6 +51,7 @@ pub(crate) fn audit(
     pkgdir: &Path,
     installed: &[Installed],
     provided: &[Provided],
+    wanted: &[Wanted],
     trust: &Trust,
     cycle: Option<u64>,
 ) -> io::Result<Audited> {
@@ -64,17 +67,28 @@ pub(crate) fn audit(
     let bare = bare.filter(|file| file.size.is_none() || file.sha1.is_none());
     damaged.extend(bare.map(|file| (file.path, "is not described by the index".to_owned())));
     let lost = aside::reasons(volume);
-    let found = audit::audit(Facts { index: &index, damaged: &damaged, lost: &lost, installed, provided });
+    let found =
+        audit::audit(Facts { index: &index, damaged: &damaged, lost: &lost, installed, provided, wanted });
     let offered = found.offered.iter().filter_map(|n| {
         let package = &index.packages[*n];
         let file = package.file();
         let (cpv, slot) = (package.cpv.clone(), package.slot().0.to_owned());
-        Some(Offered { cpv, slot, path: file.path, size: file.size?, sha1: file.sha1? })
+        Some(Offered { cpv, slot, path: file.path, size: file.size?, sha1: file.sha1?, beside: None })
     });
     let packages = offered.collect();
     let offer = Offer { schema: Offer::SCHEMA, made: Timestamp::now(), cycle, packages, held: found.held };
-    let audit::Audit { offered, rebuild: broken, linked, fates, .. } = found;
-    Ok(Audited { index, offered, offer, broken, linked, fates, findings, unchecked: verified.unchecked })
+    let audit::Audit { offered, beside, rebuild: broken, linked, fates, .. } = found;
+    Ok(Audited {
+        index,
+        offered,
+        beside,
+        offer,
+        broken,
+        linked,
+        fates,
+        findings,
+        unchecked: verified.unchecked,
+    })
 }
 
 /// Writes an offer down for whoever publishes it.
@@ -122,7 +136,7 @@ mod tests {
         fs::write(pkgdir.join("Packages"), index).unwrap();
         assert_eq!(read(volume.path()).unwrap(), None);
         let Audited { offer, .. } =
-            audit(volume.path(), &pkgdir, &[], &[], &Trust::Ignored, Some(7)).unwrap();
+            audit(volume.path(), &pkgdir, &[], &[], &[], &Trust::Ignored, Some(7)).unwrap();
         let [only] = offer.packages.as_slice() else { panic!("{offer:?}") };
         assert_eq!(
             (only.path.as_str(), only.size, only.sha1.as_str()),

@@ -39,7 +39,7 @@ pub(super) fn run(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error>
     let provided = installed::provided(&config::load()?.publish.provided);
     let volume = supervisor.volume().0;
     let pkgdir = volume::pkgdir(&volume);
-    let audited = offer::audit(&volume, &pkgdir, &installed::packages(), &provided, &trust(), None)
+    let audited = offer::audit(&volume, &pkgdir, &installed::packages(), &provided, &[], &trust(), None)
         .map_err(|problem| no_index(&pkgdir, &problem))?;
     let counts = Fates::of(&audited.fates, &audited.index);
     let (held, broken) = (audited.offer.held.as_slice(), audited.broken.as_slice());

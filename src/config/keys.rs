@@ -155,6 +155,11 @@ keys! {
         /// Who makes releases.
         by: Publisher = Publisher::Builder, one(values::choice);
     }
+    /// The clients that the builder knows.
+    clients: struct Clients {
+        /// Those for which a package is also built with the USE flags that they have.
+        build_for: Vec<String> = Vec::new(), list(values::client);
+    }
     /// What is removed in the course of time.
     prune:
     /// How old things become before they go; `None`: they stay.

@@ -163,6 +163,16 @@ pub(super) fn package(value: &DeValue) -> Read<String> {
     }
 }
 
+/// An element of `clients.build_for`.
+pub(super) fn client(value: &DeValue) -> Read<String> {
+    let name = text(value)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !name.is_empty() && !name.starts_with(['.', '-']) && name.chars().all(plain) {
+        return Ok(name);
+    }
+    expected("the name of a client, such as laptop", value)
+}
+
 /// An element of `publish.provided`.
 pub(super) fn provided(value: &DeValue) -> Read<Provided> {
     let what = "a package as category/name, or one version of it as category/name-version";

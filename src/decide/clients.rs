@@ -1,11 +1,11 @@
 //! What is said of how a release fits a client, whether that got worse, and what the builder would need to build it all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::model::client::{Compiled, Fit, Line, Name};
+use crate::model::client::{Compiled, Fit, Flags, Line, Name};
 use crate::model::release::Id;
 use crate::model::state::{Phase, State, Volume};
 use crate::model::status::in_words;
@@ -133,12 +133,37 @@ pub(crate) fn understood(said: Said) -> (u64, Vec<Compiled>, Vec<String>, Option
             place: one.place.as_deref().map(short),
             // Longer than any build: it is no time.
             seconds: one.seconds.filter(|seconds| *seconds < 1 << 32),
+            flags: flags(&one.causes),
             package,
             add,
         })
     });
     let drift = said.drift.iter().map(|sentence| short(sentence)).collect();
     (said.binary, compile.collect(), drift, said.problem.as_deref().map(short))
+}
+
+/// The flags that are otherwise on a client; none where anything else is, which a build with these would not change.
+fn flags(causes: &[Cause]) -> Flags {
+    let one = |cause: &Cause| {
+        let flag = cause.here.strip_prefix('-');
+        (cause.what == "USE" && is_flag(&cause.here))
+            .then(|| (flag.unwrap_or(&cause.here).to_owned(), flag.is_none()))
+    };
+    causes.iter().map(one).collect::<Option<_>>().unwrap_or_default()
+}
+
+/// What a client wants built with flags of its own, by `category/name`, after it was rehearsed. What it did not have to compile now may be built
+/// so already, and is wanted in the next version, too.
+pub(crate) fn wants(mut before: BTreeMap<String, Flags>, fit: &Fit) -> BTreeMap<String, Flags> {
+    for one in &fit.compile {
+        let package = one.package.cp().to_owned();
+        if one.flags.is_empty() {
+            before.remove(&package);
+        } else {
+            before.insert(package, one.flags.clone());
+        }
+    }
+    before
 }
 
 /// What to write on the builder so that it builds this.
@@ -283,6 +308,27 @@ mod tests {
         ] {
             assert_eq!(of(none), [""; 0], "{none}");
         }
+    }
+
+    #[test]
+    fn what_a_client_wants_outlives_that_it_has_it() {
+        let of = |package: &str, causes: &str| {
+            fit(&format!(
+                r#"{{"package": "{package}", "why": "", "place": null, "seconds": null, "causes": {causes}}}"#
+            ))
+        };
+        let flags = [("bar".to_owned(), false), ("y_z".to_owned(), true)].into();
+        let wanted = wants(
+            BTreeMap::new(),
+            &of("a/b-1", r#"[{"what": "USE", "here": "-bar"}, {"what": "USE", "here": "y_z"}]"#),
+        );
+        assert_eq!(wanted, [("a/b".to_owned(), flags)].into());
+        assert_eq!(wants(wanted.clone(), &fit("")), wanted);
+        // A build with its flags would not be what it takes, either.
+        let tree = r#"[{"what": "USE", "here": "-bar"}, {"what": "tree", "here": "2 d newer"}]"#;
+        assert_eq!(wants(wanted.clone(), &of("a/b-2", tree)), BTreeMap::new());
+        assert_eq!(wants(wanted, &of("a/b-2", r#"[{"what": "USE", "here": "$(id)"}]"#)), BTreeMap::new());
+        assert_eq!(wants(BTreeMap::new(), &of("a/b-2", "[]")), BTreeMap::new());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A machine that installs what the builder offers, and how a release fits it: `clients/NAME/` on the volume.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -98,7 +99,13 @@ pub struct Compiled {
     /// What to add to the builder's configuration so that it would build this.
     #[serde(default)]
     pub add: Vec<Line>,
+    /// The USE flags that are otherwise there, where these alone are the reason; true for one that is on. `clients.build_for` goes by it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flags: Flags,
 }
+
+/// USE flags; true for one that is on.
+pub type Flags = BTreeMap<String, bool>;
 
 /// A line for a file of the builder's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

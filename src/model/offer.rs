@@ -19,7 +19,7 @@ pub struct Offer {
     pub made: Timestamp,
     /// The cycle that did it; absent when a person asked for it.
     pub cycle: Option<u64>,
-    /// One instance for each package and slot, in the order of the index.
+    /// One instance for each package and slot, in the order of the index; behind them those that clients want with other flags.
     pub packages: Vec<Offered>,
     /// What clients are not offered, and why.
     pub held: Vec<Held>,
@@ -43,6 +43,9 @@ pub struct Offered {
     pub size: u64,
     /// The digest of the file that the audit read, in hexadecimal digits.
     pub sha1: String,
+    /// The flags by which it is other than the common build of this version, for clients that want it so: `-bar foo`; absent for that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
 }
 
 /// A package that is held back.

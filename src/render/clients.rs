@@ -12,6 +12,7 @@ use super::table::{Cell, Shape, table};
 use super::{clean, count};
 use crate::decide::clients::sentence;
 use crate::model::client::{Client, Compiled, Fit, Name};
+use crate::model::release::Id;
 use crate::model::status::in_words;
 use crate::portage::files::capture::Capture;
 
@@ -84,7 +85,7 @@ pub fn client(client: &Client, look: Look) -> String {
     if fit.compile.len() > MOST {
         text += &format!("and {} more (--json has all)\n", fit.compile.len() - MOST);
     }
-    text + &additions(&fit.compile)
+    text + &additions(&fit.compile) + &beside(&client.name, &fit.compile)
 }
 
 fn compiled(one: &Compiled) -> [Cell; 4] {
@@ -110,6 +111,38 @@ fn additions(compile: &[Compiled]) -> String {
         }
     }
     text
+}
+
+/// How the builder would build what has other flags there for this client alone.
+fn beside(name: &Name, compile: &[Compiled]) -> String {
+    if compile.iter().all(|one| one.flags.is_empty()) {
+        return String::new();
+    }
+    format!(
+        "\nIt builds those with other USE flags beside the common ones, for {name} alone, with this in gbsup.toml:\n  [clients]\n  build_for = [\"{name}\"]\n"
+    )
+}
+
+/// What an update there does. Everybody reads that, and which packages it is about is the business of the client.
+fn in_numbers(fit: &Fit) -> String {
+    match (&fit.problem, fit.compile.len()) {
+        (Some(_), _) => "nobody knows".to_owned(),
+        (None, 0) => format!("{} from the release, nothing to compile", fit.binary),
+        (None, compiled) => format!("{} from the release, {compiled} compiled", fit.binary),
+    }
+}
+
+/// What becomes of the `CHANGES` of a release when it is known what each client would do with it.
+#[must_use]
+pub fn changes_with_clients(changes: &str, release: Id, clients: &[Client]) -> String {
+    const TITLE: &str = "\nclients\n";
+    let own = changes.split(TITLE).next().unwrap_or_default();
+    let known = clients.iter().filter_map(|client| {
+        let fit = client.fit.as_ref().filter(|fit| fit.release == release)?;
+        Some(format!("  {}: {}\n", client.name, in_numbers(fit)))
+    });
+    let known: String = known.collect();
+    if known.is_empty() { own.to_owned() } else { format!("{own}{TITLE}{known}") }
 }
 
 /// What is said when a client was added.
@@ -141,7 +174,7 @@ mod tests {
             r#"{"name": "laptop", "added": "2026-11-28T10:00:00Z", "fit": {"schema": 1, "release": "2026-11-28.2",
             "rehearsed": "2026-11-28T12:00:00Z", "binary": 209, "drift": ["another profile: own:desk"], "problem": null, "compile": [
             {"package": "x11-misc/foo-1", "why": "USE -bar", "place": "package.use/x:1", "seconds": 3600,
-             "add": [{"file": "/etc/portage/package.use", "line": "x11-misc/foo -bar"}]},
+             "add": [{"file": "/etc/portage/package.use", "line": "x11-misc/foo -bar"}], "flags": {"bar": false}},
             {"package": "a/b-2", "why": "the repository own is only there\u001b[2J", "place": null, "seconds": null}]}}"#,
         )
         .unwrap()
@@ -165,7 +198,24 @@ mod tests {
     fn a_terminal_gets_the_lines_to_add() {
         let text = client(&laptop(), Look { width: Some(100), ..Look::PLAIN });
         assert!(text.contains("\n  another profile: own:desk\n"), "{text}");
-        let end = "\nThe builder would build these for all its clients with:\n  /etc/portage/package.use\n    x11-misc/foo -bar\n";
+        let end = "\nThe builder would build these for all its clients with:\n  /etc/portage/package.use\n    x11-misc/foo -bar\n\nIt builds those \
+                   with other USE flags beside the common ones, for laptop alone, with this in gbsup.toml:\n  [clients]\n  build_for = [\"laptop\"]\n";
         assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn a_release_says_what_its_clients_do() {
+        let id = "2026-11-28.2".parse().unwrap();
+        let own = "Release 2026-11-28.2\n\nrebuilt\n  a/b\n";
+        let told = changes_with_clients(own, id, &[laptop()]);
+        let expected = format!("{own}\nclients\n  laptop: 209 from the release, 2 compiled\n");
+        assert_eq!(told, expected, "no package, and no line");
+        assert_eq!(changes_with_clients(&told, id, &[laptop()]), told, "once");
+        assert_eq!(changes_with_clients(&told, id, &[]), own);
+        assert_eq!(
+            changes_with_clients(own, "2026-11-28.1".parse().unwrap(), &[laptop()]),
+            own,
+            "that is another one"
+        );
     }
 }

@@ -38,7 +38,7 @@ pub mod top;
 mod verified;
 
 pub use audit::audited;
-pub use clients::{client, client_added, client_in_short, clients};
+pub use clients::{changes_with_clients, client, client_added, client_in_short, clients};
 pub use compare::differences;
 pub use elog::elog;
 pub use fingerprint::fingerprint;

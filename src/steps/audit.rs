@@ -1,6 +1,7 @@
 //! The audit step: what is broken is built anew, what is good is written down as what clients are offered; see
 //! [`crate::decide::audit`].
 
+use super::beside::{self, Outcome};
 use super::quarantine;
 use super::task::Task;
 use super::trial::{self, trouble};
@@ -39,8 +40,13 @@ pub(crate) fn run(
     let provided = installed::provided(&task.config.publish.provided);
     let trust = Trust::in_pkgdir(&settings.signatures);
     let cycle = Some(task.cycle);
-    let mut audited = offer::audit(&task.volume, &settings.pkgdir, &installed, &provided, &trust, cycle)
-        .map_err(|problem| trouble("the package index cannot be read", &problem))?;
+    let wanted = beside::wanted(&task.config);
+    let volume = task.volume.clone();
+    let look = || {
+        offer::audit(&volume, &settings.pkgdir, &installed, &provided, &wanted, &trust, cycle)
+            .map_err(|problem| trouble("the package index cannot be read", &problem))
+    };
+    let mut audited = look()?;
     if task.config.rebuild.linked == Linked::Version {
         audited.broken.extend(outdated(&audited.linked, &installed));
     }
@@ -52,9 +58,19 @@ pub(crate) fn run(
     let is_final = to_rebuild(&audited.broken, &tried, failing).is_empty()
         && (audited.offer.held.is_empty() || task.config.publish.hold_back);
     if is_final {
+        match beside::build(task, &settings, &audited.beside)? {
+            Outcome::Nothing => {}
+            Outcome::Interrupted(report) => return Ok(report),
+            Outcome::Built => {
+                audited = look()?;
+                beside::judge(task, &audited.beside);
+            }
+        }
         if let Some(refused) = trial::run(task, &audited, &installed, &provided)? {
             return Ok(refused);
         }
+        let besides = beside::offered(&audited);
+        audited.offer.packages.extend(besides);
         if task.config.publish.redistributable_only {
             withhold(task, &mut audited)?;
         }

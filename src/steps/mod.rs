@@ -2,6 +2,7 @@
 
 pub(crate) mod attention;
 pub(crate) mod audit;
+pub(crate) mod beside;
 pub(crate) mod cgroup;
 pub(crate) mod clones;
 pub(crate) mod gauge;

@@ -51,10 +51,7 @@ impl Drop for TemporaryUse {
 fn write(directory: &Path, solution: &Solution) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let mut file = File::create(directory.join(NAME))?;
-    writeln!(
-        file,
-        "# By gbsup, while it builds this to break a circular dependency. It is removed afterwards."
-    )?;
+    writeln!(file, "# By gbsup, while it builds this with other flags. It is removed afterwards.")?;
     writeln!(file, "{} {}", solution.package.atom(), solution.flags())?;
     file.sync_all()
 }

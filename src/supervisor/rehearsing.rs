@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{debug, info, warn};
 
+use crate::binhost::release::tell_of_clients;
 use crate::config::Config;
 use crate::decide::clients::{self as decide, Rehearsal};
 use crate::host::clients::{LIMIT, rehearse};
@@ -131,7 +132,11 @@ fn all(config: &Config, release: Id, stage: &Stage) -> Event {
             debug!("how release {release} fits {} cannot be kept: {problem}", client.name);
         }
     }
-    Event::Rehearsed { clients: clients::all(volume), worse }
+    let clients = clients::all(volume);
+    if let Err(problem) = tell_of_clients(volume, release, &clients) {
+        debug!("what clients would do with release {release} is not in its CHANGES: {problem}");
+    }
+    Event::Rehearsed { clients, worse }
 }
 
 /// The clients, when they are others than those that are known.

@@ -3,10 +3,12 @@
 //! ```text
 //!   clients/laptop/capture.tar     what `client.sh capture` printed there, read to its end before it came here
 //!   clients/laptop/fit.json        how the release that it was rehearsed with fits it
+//!   clients/laptop/wants.json      the packages that it wants with flags of its own, by all releases since it was added
 //! ```
 //!
 //! Each is a file that is replaced as a whole. All of it is root's alone: a configuration is the business of its owner.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -15,13 +17,15 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::replace;
-use crate::model::client::{Client, Fit, Name};
+use crate::decide::clients as decide;
+use crate::model::client::{Client, Fit, Flags, Name};
 use crate::portage::files::capture::{self, LONGEST};
 
 /// The directory of the clients on a volume.
 const CLIENTS: &str = "clients";
 const CAPTURE: &str = "capture.tar";
 const FIT: &str = "fit.json";
+const WANTS: &str = "wants.json";
 
 fn place(volume: &Path, name: &Name) -> PathBuf {
     volume.join(CLIENTS).join(name.to_string())
@@ -63,9 +67,11 @@ pub(crate) fn add(volume: &Path, name: &Name, bytes: &[u8]) -> io::Result<bool> 
         out.write_all(bytes)?;
         out.sync_all()?;
         // What was found of the old one is not true of the new one.
-        match fs::remove_file(place.join(FIT)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        for found in [FIT, WANTS] {
+            match fs::remove_file(place.join(found)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
         fs::rename(&new, &file)?;
         File::open(&place)?.sync_all()?;
@@ -86,9 +92,20 @@ pub(crate) fn capture(volume: &Path, name: &Name) -> io::Result<capture::Capture
     capture::read(&bytes).map_err(|refused| io::Error::new(io::ErrorKind::InvalidData, refused.to_string()))
 }
 
-/// Writes down how a release fits a client, as long as that is there.
+/// Writes down how a release fits a client, as long as that is there, and what it wants by that.
 pub(crate) fn keep(volume: &Path, name: &Name, fit: &Fit) -> io::Result<()> {
+    let before = wants(volume, name);
+    let now = decide::wants(before.clone(), fit);
+    if now != before {
+        replace(&place(volume, name).join(WANTS), &now)?;
+    }
     replace(&place(volume, name).join(FIT), fit)
+}
+
+/// What a client wants built with flags of its own, by `category/name`.
+pub(crate) fn wants(volume: &Path, name: &Name) -> BTreeMap<String, Flags> {
+    let text = fs::read(place(volume, name).join(WANTS)).ok();
+    text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
 /// Forgets a client; whether there was one. It is gone as a whole or not at all: what a kill leaves has no name.

@@ -144,7 +144,8 @@ impl Asked<'_> {
     /// the last ones that has it: a client goes by the index that it read before. What is missing costs the same however many
     /// releases are kept.
     fn place(&self, id: Id, place: &Place, current: bool, path: &str) -> Response<Answer> {
-        let keep = if current { CURRENT } else { FIXED };
+        // What clients do with a release is known some time later.
+        let keep = if current || place.path == "CHANGES" { CURRENT } else { FIXED };
         if place.path == PACKAGES && !place.slash {
             return self.index(id, keep);
         }

@@ -555,3 +555,90 @@ fn a_machine_is_told_what_it_lacks() {
     assert!(judged.out.ends_with("would install 1 binary package and compile nothing.\n"), "{judged:?}");
     builder.assert_tidy();
 }
+
+/// What the flags of the installed package are on a machine: those that its ebuild has.
+fn flags_there(sh: impl Fn(&str) -> String) -> String {
+    sh("for record in /var/db/pkg/test-quick/flags-*; do echo \"${record##*/} $(tr ' ' '\\n' <$record/USE | grep -E '^(colour|sound)$' | tr '\\n' ' ')\"; done")
+        .trim_end()
+        .to_owned()
+}
+
+/// Waits until the release on offer was rehearsed as the only client that is known.
+fn until_rehearsed(builder: &mut Builder) {
+    let release = builder.release();
+    builder.wait_for("it is rehearsed", |status| {
+        status.clients.iter().any(|client| client.release.as_deref() == Some(&release))
+    });
+}
+
+#[test]
+fn who_has_other_flags_gets_a_build_of_its_own() {
+    let mut builder = Recipe::new(&["test-quick/t1", "test-quick/flags"])
+        .in_tree("test-quick/flags/flags-1.ebuild", &flags("amd64"))
+        .config("[clients]\nbuild_for = [\"laptop\"]\n")
+        .start();
+    builder.wait_waiting();
+    let [common, laptop] = [0, 1].map(|_| client_with_flags(&builder, false));
+    let script = offered(&common);
+    for client in [&common, &laptop] {
+        client.sh("rm /var/db/repos/pocket/test-quick/flags/flags-2.ebuild");
+        run(client, &script, "setup").exited(0);
+    }
+    laptop
+        .sh("cd /etc/portage && mkdir package.use && echo 'test-quick/flags -colour sound' >package.use/own");
+    let known = rehearsed(builder.name(), &laptop, "laptop");
+    let flags_wanted = serde_json::json!({ "colour": false, "sound": true });
+    assert_eq!(known["fit"]["compile"][0]["flags"], flags_wanted, "{known}");
+
+    let builds = |builder: &Builder| {
+        let text = std::fs::read_to_string(
+            builder.on_volume(format!("releases/{}/release.json", builder.release())),
+        );
+        let release: Value = serde_json::from_str(&text.expect("it is there")).expect("JSON");
+        let packages = release["packages"].as_array().expect("a list").iter();
+        let one = |package: &Value| format!("{} {}", package["cpv"], package["beside"]);
+        packages.map(one).filter(|package| package.contains("flags")).collect::<Vec<_>>()
+    };
+    assert_eq!(builds(&builder).len(), 1, "{:?}", builds(&builder));
+    let assert_both = |builder: &Builder, version: &str| {
+        let both = [
+            format!("\"test-quick/flags-{version}\" null"),
+            format!("\"test-quick/flags-{version}\" \"-colour sound\""),
+        ];
+        assert_eq!(builds(builder), both);
+        assert_eq!(
+            flags_there(|script| builder.sh(script)),
+            format!("flags-{version} colour"),
+            "it has what it had"
+        );
+        builder.sh("test ! -e /etc/portage/package.use/zz-gbsup-circular");
+        for (client, flags) in [(&common, "colour"), (&laptop, "sound")] {
+            client.try_sh("sh /root/client.sh check").exited(0);
+            client.sh("emerge --update --deep --changed-use --getbinpkg --ask=n @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }");
+            assert_eq!(flags_there(|script| client.sh(script)), format!("flags-{version} {flags}"));
+            assert!(done(client).0.is_empty(), "it compiled something");
+        }
+        let said = builder.gbsup(&["clients"]).ok();
+        assert!(said.contains("from the release, nothing to compile"), "{said}");
+    };
+    builder.gbsup(&["sync", "--wait"]).ok();
+    builder.wait_waiting();
+    builder.look_away();
+    until_rehearsed(&mut builder);
+    assert_both(&builder, "1");
+    let changes = builder.sh("cat /var/lib/gbsup/releases/current/CHANGES");
+    assert!(changes.contains("test-quick/flags (-colour sound)"), "{changes}");
+    assert!(changes.contains("\nclients\n  laptop: 2 from the release, nothing to compile\n"), "{changes}");
+
+    // A new version, in the very cycle that builds the common one.
+    for client in [&common, &laptop] {
+        client.sh("cd /var/db/repos/pocket/test-quick/flags && mv flags-1.ebuild flags-3.ebuild");
+    }
+    builder.add_ebuild("test-quick", "flags-3", &flags("amd64"));
+    builder.gbsup(&["sync", "--wait"]).ok();
+    builder.wait_waiting();
+    builder.look_away();
+    until_rehearsed(&mut builder);
+    assert_both(&builder, "3");
+    builder.assert_tidy();
+}

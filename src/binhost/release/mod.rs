@@ -15,6 +15,7 @@
 //! A release is made under another name, synced, and renamed; then `current` is switched to it by one rename. So
 //! whatever happens at any instant, `current` leads to a release that is complete.
 
+mod clients;
 mod labels;
 mod ledger;
 mod publish;
@@ -42,6 +43,7 @@ use crate::portage::files::gpkg::sign::Unsigned;
 use crate::volume::foreign;
 use crate::volume::kept::{self, Reading};
 
+pub(crate) use clients::tell_of_clients;
 pub use labels::{label, labels};
 pub(crate) use ledger::was_offered;
 pub use publish::{Facts, publish, roll_back, running};

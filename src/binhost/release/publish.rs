@@ -294,7 +294,7 @@ fn parts(
                 Some(place) => Arc::clone(place),
                 None => Arc::clone(there.insert(beneath(&releases.place(before.id))?)),
             };
-            let entry = Entry { seconds, ..(*earlier).clone() };
+            let entry = Entry { seconds, beside: offered.beside.clone(), ..(*earlier).clone() };
             return Ok(Part { entry, package, place, need: Need::Nothing });
         }
         let entry = Entry {
@@ -311,6 +311,7 @@ fn parts(
             kernel: None,
             seconds,
             opaque: None,
+            beside: offered.beside.clone(),
         };
         let need =
             if signed.is_some() && entry.path.ends_with(SIGNABLE) { Need::Signing } else { Need::Reading };

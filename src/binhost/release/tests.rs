@@ -88,7 +88,7 @@ impl Place {
         fs::write(&file, content).unwrap();
         let Whole { size, sha1, .. } = Whole::read(content).unwrap();
         self.offer.packages.retain(|offered| offered.cpv.cp() != cpv.cp());
-        self.offer.packages.push(Offered { cpv, slot: "0".into(), path, size, sha1 });
+        self.offer.packages.push(Offered { cpv, slot: "0".into(), path, size, sha1, beside: None });
         self.index();
     }
 

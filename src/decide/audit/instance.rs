@@ -1,6 +1,6 @@
 //! The builds of the packages, as the audit looks at them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::portage::files::index::{Block, Package};
 use crate::portage::files::vdb::{Installed, Soname, sonames};
@@ -48,6 +48,20 @@ impl<'a> Instance<'a> {
         let slot = package.slot();
         let (requires, provides) = (sonames(package.get("REQUIRES")), sonames(package.get("PROVIDES")));
         Self { package, slot, flags, known, implicit, needs, requires, provides }
+    }
+
+    /// Whether its ebuild has this flag.
+    pub(super) fn knows(&self, flag: &str) -> bool {
+        self.known.binary_search(&flag).is_ok()
+    }
+
+    /// Whether it has the flags of another one, but for these.
+    pub(super) fn is_with(&self, other: &Self, flags: &BTreeMap<String, bool>) -> bool {
+        let kept = other.flags.iter().copied().filter(|flag| !flags.contains_key(*flag));
+        let enabled = flags.iter().filter(|(_, enabled)| **enabled).map(|(flag, _)| flag.as_str());
+        let mut expected: Vec<&str> = kept.chain(enabled).collect();
+        expected.sort_unstable();
+        expected == self.flags
     }
 
     pub(super) fn has(&self, flag: &str) -> bool {

@@ -12,6 +12,7 @@
 //! and is not used: that something it was built with is newer than it is, or has another sub-slot now. What
 //! was needed to build it a client does not need, and what was linked into it is in it for good ([`Linked`] tells of it).
 
+mod beside;
 mod fate;
 mod instance;
 mod linked;
@@ -27,6 +28,7 @@ use crate::portage::names::atom::{Atom, Provided};
 use crate::portage::names::cpv::{self, Cpv};
 use crate::portage::names::version;
 
+pub use beside::{Beside, Wanted};
 pub use fate::{Fate, Fates};
 pub use linked::{Linked, outdated};
 
@@ -43,6 +45,8 @@ pub struct Facts<'a> {
     pub installed: &'a [Installed],
     /// What clients have anyway.
     pub provided: &'a [Provided],
+    /// What clients want with other USE flags.
+    pub wanted: &'a [Wanted],
 }
 
 /// What came of it.
@@ -50,6 +54,8 @@ pub struct Facts<'a> {
 pub struct Audit {
     /// What is offered, as places in the index, in its order.
     pub offered: Vec<usize>,
+    /// What is wanted beside it.
+    pub beside: Vec<Beside>,
     /// What is installed and not offered in any version.
     pub held: Vec<Held>,
     /// What of that is installed could be put right by a build from source.
@@ -326,7 +332,13 @@ impl<'a> Choice<'a> {
             rebuild.push(Broken { package: cpv, slot, what, needed_by: Vec::new() });
         }
         let linked = linked::linked(&self.all, &self.slots);
-        Audit { offered, held, rebuild: together(rebuild), linked, fates: self.fates() }
+        let could_be = |build| self.wrong(build).is_none();
+        let beside = beside::beside(self.facts.wanted, &self.slots, &self.all, could_be);
+        let mut fates = self.fates();
+        for build in beside.iter().filter_map(|beside| beside.build) {
+            fates[build] = Fate::Offered;
+        }
+        Audit { offered, beside, held, rebuild: together(rebuild), linked, fates }
     }
 
     /// The fate of each build, in the order of the index.

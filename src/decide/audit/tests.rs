@@ -72,7 +72,7 @@ impl Case {
 
     fn audit(&self) -> Audit {
         let Self { index, installed, damaged, lost, provided } = self;
-        audit(Facts { index, damaged, lost, installed, provided })
+        audit(Facts { index, damaged, lost, installed, provided, wanted: &[] })
     }
 
     /// The paths that are offered, and what is held back.
@@ -101,7 +101,8 @@ impl Case {
 fn the_real_index_is_complete() {
     let index = Index::parse(include_bytes!("../../../tests/captured/Packages"));
     let (damaged, lost) = (BTreeMap::new(), BTreeMap::new());
-    let facts = Facts { index: &index, damaged: &damaged, lost: &lost, installed: &[], provided: &[] };
+    let facts =
+        Facts { index: &index, damaged: &damaged, lost: &lost, installed: &[], provided: &[], wanted: &[] };
     let audit = audit(facts);
     assert_eq!(audit.held, []);
     let mut slots: Vec<_> = index.packages.iter().map(|one| (one.cpv.cp(), one.slot().0)).collect();
@@ -460,4 +461,41 @@ fn nothing_is_built_anew_for_the_lack_of_what_fails() {
     for (failing, left) in [("a/c:2", 1), ("a/c", 1), ("a/*", 1), ("a/d:2", 2)] {
         assert_eq!(to_rebuild(&lacks, &[], &[failing.to_owned()]).len(), left, "{failing}");
     }
+}
+
+#[test]
+fn a_build_beside_the_common_one_is_the_one_with_just_these_flags() {
+    let index = index(&[
+        "a/b-1 IUSE=+bar foo; USE=bar amd64",
+        "a/b-1#2 IUSE=+bar foo; USE=foo amd64",
+        "a/b-1#3 IUSE=+bar foo; USE=amd64; RDEPEND=a/gone",
+        "a/b-2 IUSE=+bar foo; USE=bar amd64",
+        "a/b-1#4 IUSE=+bar foo; USE=bar foo amd64",
+    ]);
+    let installed = installed(&[("a/b-1", "")]);
+    let wants = |flags: &[(&str, bool)]| Wanted {
+        package: "a/b".into(),
+        flags: flags.iter().map(|(flag, enabled)| ((*flag).to_owned(), *enabled)).collect(),
+    };
+    let (damaged, lost) = (BTreeMap::new(), BTreeMap::new());
+    let of = |wanted: &[Wanted]| {
+        let audit = audit(Facts {
+            index: &index,
+            damaged: &damaged,
+            lost: &lost,
+            installed: &installed,
+            provided: &[],
+            wanted,
+        });
+        assert_eq!(audit.offered, [0], "the common one stays");
+        audit.beside.iter().map(|one| (one.flags(), one.build)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[wants(&[("bar", false), ("foo", true)])]), [("-bar foo".to_owned(), Some(1))]);
+    assert_eq!(
+        of(&[wants(&[("foo", true)]), wants(&[("foo", true), ("other", false)])]),
+        [("foo".to_owned(), Some(4))]
+    );
+    // What it would need is not offered, and of another version there may be any.
+    assert_eq!(of(&[wants(&[("bar", false)])]), [("-bar".to_owned(), None)]);
+    assert_eq!(of(&[wants(&[("bar", true)]), wants(&[("unknown", true)])]), [], "that is what it is");
 }

@@ -46,7 +46,7 @@ pub struct Diff {
 /// A package that is not the same in both, by its name and slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// `category/name`
+    /// `category/name`; of a build beside the common one with its flags: `category/name (-bar)`.
     pub package: String,
     /// Its slot, without the sub-slot.
     pub slot: String,
@@ -130,16 +130,25 @@ fn fixes(from: Option<&Release>, to: &Release) -> Vec<Advisory> {
     before.iter().filter(|advisory| open.iter().all(|open| open.id != advisory.id)).cloned().collect()
 }
 
-/// Packages by name and slot; a release has one of each.
-fn by_slot(release: &Release) -> BTreeMap<(&str, &str), &Entry> {
-    release.packages.iter().map(|entry| ((entry.cpv.cp(), entry.slot.as_str()), entry)).collect()
+/// Packages by name, slot, and the flags by which a build is other than the common one; a release has one of each.
+fn by_slot<'a>(release: &'a Release) -> BTreeMap<(&'a str, &'a str, &'a str), &'a Entry> {
+    let flags = |entry: &'a Entry| entry.beside.as_deref().unwrap_or_default();
+    release
+        .packages
+        .iter()
+        .map(|entry| ((entry.cpv.cp(), entry.slot.as_str(), flags(entry)), entry))
+        .collect()
 }
 
 impl Change {
-    fn new((package, slot): (&str, &str), before: Option<&Entry>, after: Option<&Entry>) -> Self {
+    fn new(
+        (package, slot, flags): (&str, &str, &str),
+        before: Option<&Entry>,
+        after: Option<&Entry>,
+    ) -> Self {
         let version = |entry: &Entry| entry.cpv.version().to_owned();
         Self {
-            package: package.to_owned(),
+            package: if flags.is_empty() { package.to_owned() } else { format!("{package} ({flags})") },
             slot: slot.to_owned(),
             before: before.map(version),
             after: after.map(version),

@@ -136,6 +136,9 @@ pub struct Entry {
     /// Why nobody knows which kernel it demands, in words: "its image is compressed in a way ...".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opaque: Option<String>,
+    /// The flags by which it is other than the common build of this version, for clients that want it so: `-bar foo`; absent for that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
 }
 
 /// Packages that nobody can look into.
@@ -313,6 +316,7 @@ mod tests {
             kernel: kernel.map(|kernel| Demand { kernel: kernel.parse().unwrap(), file: "/lib/x.so".into() }),
             seconds: None,
             opaque: None,
+            beside: None,
         };
         let packages = [
             entry("a/a-1", None),

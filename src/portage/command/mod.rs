@@ -244,6 +244,15 @@ pub(crate) fn merge_over(package: &Cpv, host: &Host, options: &BuildOptions) -> 
     merge_anew(package, Binaries::Only, &["-collision-protect", "protect-owned"], host, options)
 }
 
+/// Builds a version once more, without installing anything: what it needs has to be there as it is, or emerge refuses.
+pub(crate) fn beside(package: &Cpv, host: &Host, options: &BuildOptions) -> Command {
+    // No option of the user may have it installed, or something else built.
+    let options = BuildOptions { args: Vec::new(), exclude: Vec::new(), ..options.clone() };
+    let mut argv = emerge(&options, Binaries::Ignore);
+    argv.extend(["--oneshot", "--buildpkgonly"].map(str::to_owned));
+    finish(argv, &options, &[package.atom()], features(host, &[]))
+}
+
 fn merge_anew(
     package: &Cpv,
     binaries: Binaries,
