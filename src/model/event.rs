@@ -197,7 +197,7 @@ pub enum Event {
     /// The clients were looked at, or rehearsed.
     Rehearsed {
         /// All that there are.
-        clients: Vec<super::client::Client>,
+        clients: Arc<Vec<super::client::Client>>,
         /// One sentence for each that would compile more than before.
         worse: Vec<String>,
     },

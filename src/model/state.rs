@@ -307,7 +307,7 @@ pub struct Live {
     /// The repositories that the last preflight did not find, by name.
     pub missing: Vec<String>,
     /// The clients that are known, and how a release fits each.
-    pub clients: Vec<super::client::Client>,
+    pub clients: Arc<Vec<super::client::Client>>,
     /// What an operator should know, by key.
     pub warnings: BTreeMap<&'static str, String>,
     /// How many supervisors came before this one in this container.

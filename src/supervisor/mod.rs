@@ -50,7 +50,7 @@ use announce::announce;
 use keeping::{Done, Keeping, Kept, Order};
 use perform::Performer;
 use queue::Effects;
-use rehearsing::Rehearsing;
+use rehearsing::{LastRead, Rehearsing};
 use serving::Serving;
 use signals::{Meaning, Signals};
 use socket::Asked;
@@ -154,6 +154,7 @@ struct Supervisor {
     telling: Telling,
     keeping: Keeping,
     rehearsing: Rehearsing,
+    last_read: LastRead,
     eyes: Eyes,
     effects: Effects,
     viewers: Viewers,
@@ -211,6 +212,7 @@ impl Supervisor {
             console,
             keeping,
             rehearsing: Rehearsing::default(),
+            last_read: LastRead::default(),
             eyes: Eyes::start()?,
             effects: Effects::default(),
             viewers: Viewers::default(),

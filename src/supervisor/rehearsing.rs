@@ -136,11 +136,61 @@ fn all(config: &Config, release: Id, stage: &Stage) -> Event {
     if let Err(problem) = tell_of_clients(volume, release, &clients) {
         debug!("what clients would do with release {release} is not in its CHANGES: {problem}");
     }
-    Event::Rehearsed { clients, worse }
+    Event::Rehearsed { clients: Arc::new(clients), worse }
 }
 
-/// The clients, when they are others than those that are known.
-pub(super) fn others(volume: &Path, known: &[Client]) -> Option<Event> {
-    let clients = clients::all(volume);
-    (clients != known).then_some(Event::Rehearsed { clients, worse: Vec::new() })
+/// The clients as they were read last.
+#[derive(Clone, Default)]
+pub(super) struct LastRead {
+    inner: Arc<Mutex<Option<Stamped>>>,
+}
+
+/// Clients, and what stood for their files just before they were read.
+type Stamped = (u64, Arc<Vec<Client>>);
+
+impl LastRead {
+    /// The clients, when they are others than those that are known. Files that are as they were when those were read are not read
+    /// again: there may be a thousand of them.
+    pub(super) fn others(&self, volume: &Path, known: &Arc<Vec<Client>>) -> Option<Event> {
+        let stamp = clients::stamp(volume);
+        let mut last = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_some_and(|(at, clients)| *at == stamp && Arc::ptr_eq(clients, known)) {
+            return None;
+        }
+        let found = Arc::new(clients::all(volume));
+        if found == *known {
+            *last = Some((stamp, Arc::clone(known)));
+            return None;
+        }
+        *last = Some((stamp, Arc::clone(&found)));
+        Some(Event::Rehearsed { clients: found, worse: Vec::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_as_it_was_is_not_read_again() {
+        let volume = tempfile::tempdir().unwrap();
+        let volume = volume.path();
+        let read = LastRead::default();
+        let known = Arc::default();
+        assert!(read.others(volume, &known).is_none());
+        let name: Name = "laptop".parse().unwrap();
+        clients::add(volume, &name, b"first").unwrap();
+        let Some(Event::Rehearsed { clients: known, .. }) = read.others(volume, &known) else {
+            panic!("there is one more")
+        };
+        assert_eq!(known.len(), 1);
+        assert!(read.others(volume, &known).is_none());
+        let (_, kept) = read.inner.lock().unwrap().clone().unwrap();
+        assert!(Arc::ptr_eq(&kept, &known), "it was not read");
+        // Somebody else has told the same meanwhile, or something else.
+        assert!(read.others(volume, &Arc::new(known.to_vec())).is_none());
+        assert!(read.others(volume, &Arc::default()).is_some());
+        clients::remove(volume, &name).unwrap();
+        assert!(read.others(volume, &known).is_some());
+    }
 }

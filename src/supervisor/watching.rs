@@ -5,13 +5,14 @@
 //! that is of use to whoever asks next.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{info, warn};
 
 use super::Supervisor;
-use super::rehearsing;
+use super::rehearsing::LastRead;
 use super::viewers::Viewer;
 use crate::config::{self, Config};
 use crate::decide::view;
@@ -40,7 +41,8 @@ struct Glance {
     job: Option<Job>,
     leader: Option<i32>,
     other_portage: bool,
-    clients: Vec<Client>,
+    clients: Arc<Vec<Client>>,
+    last_read: LastRead,
 }
 
 impl Glance {
@@ -48,7 +50,7 @@ impl Glance {
     fn look(self) -> Vec<Event> {
         let mut events = vec![Event::Volume(volume::look(&self.volume))];
         events.extend(publish::offered(&self.volume, self.release));
-        events.extend(rehearsing::others(&self.volume, &self.clients));
+        events.extend(self.last_read.others(&self.volume, &self.clients));
         if let Some(job) = self.job.as_ref().filter(|job| !job.packages.is_empty()) {
             events.push(Event::Live(live::jobs(job)));
         }
@@ -87,7 +89,8 @@ impl Supervisor {
             job: live.job.clone(),
             leader: self.performer.leads(),
             other_portage: live.warnings.contains_key(repair::OTHER_PORTAGE),
-            clients: live.clients.clone(),
+            clients: Arc::clone(&live.clients),
+            last_read: self.last_read.clone(),
         };
         let sights = self.sights.clone();
         self.eyes.give(move || drop(sights.send(glance.look())));

@@ -10,8 +10,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -38,6 +39,23 @@ pub(crate) fn all(volume: &Path) -> Vec<Client> {
     let mut clients: Vec<Client> = names.filter_map(|name| one(volume, name)).collect();
     clients.sort_by(|a, b| a.name.cmp(&b.name));
     clients
+}
+
+/// Stands for all files of all clients: another one, and something may be otherwise.
+pub(crate) fn stamp(volume: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let entries = fs::read_dir(volume.join(CLIENTS)).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+    names.sort();
+    for name in names {
+        let place = volume.join(CLIENTS).join(&name);
+        name.hash(&mut hasher);
+        for file in [CAPTURE, FIT] {
+            let meta = fs::symlink_metadata(place.join(file)).ok();
+            meta.map(|meta| (meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec())).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// This one, if it is there.

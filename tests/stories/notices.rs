@@ -501,7 +501,7 @@ fn what_can_wait_takes_the_place_of_nothing() {
 #[test]
 fn that_a_client_would_compile_more_is_told_once() {
     let worse = |lines: &[&str]| Event::Rehearsed {
-        clients: Vec::new(),
+        clients: std::sync::Arc::default(),
         worse: lines.iter().map(|line| (*line).to_owned()).collect(),
     };
     let mut told = Told::begin(|_| {});
