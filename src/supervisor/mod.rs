@@ -86,7 +86,7 @@ pub fn run() -> u8 {
     };
     let code = runtime.block_on(async {
         match Supervisor::new(config, console.clone()) {
-            Ok((supervisor, inputs)) => supervisor.run(inputs).await,
+            Ok((supervisor, inputs)) => Box::pin(supervisor.run(inputs)).await,
             // Trying again would not help, and neither would a person inside: it is the container that has to be another one.
             Err(problem) => match crate::host::engine::look(None) {
                 Some(failure) => {

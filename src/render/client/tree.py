@@ -187,6 +187,21 @@ def bring(place, name, commit):
     return is_whole(place, name)
 
 
+def beside(name, place):
+    """Where a clone is made, and where the one before it is until it is removed."""
+    above = os.path.dirname(os.path.realpath(place))
+    return tuple(os.path.join(above, ".gbsup-%s-%s" % (what, name)) for what in ("new", "old"))
+
+
+def tidy(name, place):
+    """Removes what a clone left beside a repository when it was killed."""
+    import shutil
+
+    for rest in beside(name, place):
+        if os.path.exists(rest):
+            shutil.rmtree(rest)
+
+
 def clone(name, uri, place):
     """Brings a repository beside its place, and puts it there when it is whole and signed: so a kill leaves the old one or the new."""
     import errno
@@ -196,13 +211,11 @@ def clone(name, uri, place):
     if os.path.ismount(place):
         raise Refused("%s is a mount of its own, and cannot be exchanged: clone %s there by hand." % (place, uri))
     above = os.path.dirname(place)
-    new, old = (os.path.join(above, ".gbsup-%s-%s" % (what, name)) for what in ("new", "old"))
+    new, old = beside(name, place)
     os.makedirs(above, exist_ok=True)
     if os.path.exists(old) and not os.path.exists(place):
         os.rename(old, place)
-    for rest in (new, old):
-        if os.path.exists(rest):
-            shutil.rmtree(rest)
+    tidy(name, place)
     ran = git(above, "clone", "--quiet", "--config", "gc.auto=0", "--config", "fetch.unpackLimit=1", uri, new)
     if ran.returncode != 0:
         shutil.rmtree(new, ignore_errors=True)
@@ -293,7 +306,9 @@ def setup_trees():
             if not any(what.split()[:2] == ["tree", name] for what in made):
                 made.append("tree %s %s" % (name, before or "-"))
             clone(name, uri, place)
-        elif not bring(place, name, trees[name]["commit"]):
+        elif bring(place, name, trees[name]["commit"]):
+            tidy(name, place)
+        else:
             clone(name, uri, place)
         sections.append(REPOSITORY % {"name": name, "uri": uri} + (VERIFIED_TREE % key_file() if KEY else UNVERIFIED_TREE))
     conf, hook, key = files_of_trees()
