@@ -233,7 +233,11 @@ fn it_fits_a_terminal_of_any_size() {
     let path = play.log("steps/1/build.log", &(lines.join("\n") + "\n"));
     play.tell(|status| status.log = Some(path));
     let mut terminal = play.on(SMALL);
-    terminal.until_text("line 100");
+    // The log and what is next come by ways of their own.
+    terminal.until("the log and what is next", |screen| {
+        let text = screen.contents();
+        text.contains("line 100") && text.contains("Next 2")
+    });
     assert_snapshot!("paused_on_80x24", play.shown(&terminal));
     terminal.resize(LARGE);
     terminal.until("both columns", |screen| {
