@@ -21,6 +21,7 @@ use gbsup::portage::names::cpv::Cpv;
 use insta::assert_snapshot;
 use nix::sys::signal::{Signal, kill};
 use terminal::Terminal;
+use vt100::Screen;
 
 const GBSUP: &str = env!("CARGO_BIN_EXE_gbsup");
 const SMALL: (u16, u16) = (80, 24);
@@ -226,6 +227,15 @@ fn keys_ask_before_they_do_what_the_verbs_do() {
     );
 }
 
+/// All of it is drawn: from the top to the bottom, where the keys are.
+fn is_drawn(screen: &Screen) -> bool {
+    screen
+        .contents()
+        .lines()
+        .nth(usize::from(screen.size().0.get()) - 1)
+        .is_some_and(|row| row.starts_with("q leave"))
+}
+
 #[test]
 fn it_fits_a_terminal_of_any_size() {
     let play = Play::new(by_two_failures());
@@ -236,14 +246,12 @@ fn it_fits_a_terminal_of_any_size() {
     // The log and what is next come by ways of their own.
     terminal.until("the log and what is next", |screen| {
         let text = screen.contents();
-        text.contains("line 100") && text.contains("Next 2")
+        text.contains("line 100") && text.contains("Next 2 ─ Around ───") && is_drawn(screen)
     });
     assert_snapshot!("paused_on_80x24", play.shown(&terminal));
     terminal.resize(LARGE);
-    terminal.until("both columns", |screen| {
-        let text = screen.contents();
-        text.contains("Around") && text.contains("line 70")
-    });
+    terminal
+        .until("both columns", |screen| is_drawn(screen) && screen.contents().contains("─ At work 0 ─────"));
     assert_snapshot!("paused_on_200x60", play.shown(&terminal));
     for size in [(20, 5), (1, 1), (3, 2)] {
         terminal.resize(size);
