@@ -215,7 +215,7 @@ SLOT="0"
 IUSE="take"
 src_install() {
 	test_file
-	use take && newins - owner <<<"taken"
+	use take && echo taken >"${ED}"/usr/share/gbsup-test/owner
 }
 "#;
 
