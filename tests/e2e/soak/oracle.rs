@@ -84,7 +84,10 @@ impl Oracle {
         wrong.extend(self.configuration(world));
         wrong.extend(self.work(world));
         wrong.extend(built(world, plan, status));
-        if !matches!(round.hand, Some((Hand::Rollback, _))) {
+        // What somebody went back to stays until a cycle is done, or has built something before it pauses.
+        let went_back = status.release.as_ref().is_some_and(|release| release.again.is_some());
+        let stays = went_back && status.state == Mode::Paused;
+        if !stays && !matches!(round.hand, Some((Hand::Rollback, _))) {
             wrong.extend(offered(world, plan));
         }
         if status.state == Mode::Degraded {
