@@ -282,7 +282,8 @@ impl World {
                     drop(reader.kill());
                     drop(reader.wait());
                 }
-                self.builder.sh("pkill -KILL -x sleep; pkill -KILL -f '^gbsup (status|logs)'; true");
+                // The shells as well, which would go on to another sleep.
+                self.builder.sh("pkill -KILL -f '[s]leep 600'; pkill -KILL -f '^gbsup (status|logs)'; true");
             }
             _ => {}
         }
