@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::git::Commit;
-use crate::portage::files::gpkg::sign::Signer;
+use crate::portage::files::gpkg::sign::tests::Nobody;
 
 /// A repository, and a volume.
 struct Place(tempfile::TempDir);
@@ -43,7 +43,7 @@ impl Place {
     /// Writes a commit of the tree, and makes it the one that git finds there.
     fn commit(&self, tree: Id, parent: Option<Id>) -> Id {
         let commit = Commit { tree, parent, time: 1_700_000_000, message: "release 2026-11-22.1" };
-        let id = write_commit(&self.store(), &commit, None::<&Never>).unwrap();
+        let id = write_commit(&self.store(), &commit, None::<&Nobody>).unwrap();
         let git = self.git();
         fs::create_dir_all(git.join("refs/heads")).unwrap();
         fs::write(git.join("refs/heads/main"), format!("{id}\n")).unwrap();
@@ -70,25 +70,6 @@ impl Place {
 
     fn packs(&self) -> usize {
         self.store().told().len()
-    }
-}
-
-/// Nobody signs.
-struct Never;
-
-impl Signer for Never {
-    type Detached = io::Empty;
-
-    fn begin(&self) -> io::Result<io::Empty> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn finish(&self, _: io::Empty) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn clear(&self, _: &str) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
@@ -232,5 +213,5 @@ fn a_release_says_which_commit_it_has() {
     assert_eq!(fs::read_to_string(release.join("tree/own.git/HEAD")).unwrap(), "ref: refs/heads/main\n");
     // Nobody signs, and somebody should: then there is no commit.
     let commit = Commit { tree: place.gather().unwrap(), parent: None, time: 0, message: "x" };
-    assert!(write_commit(&place.store(), &commit, Some(&Never)).is_err());
+    assert!(write_commit(&place.store(), &commit, Some(&Nobody)).is_err());
 }

@@ -8,28 +8,9 @@ use std::thread;
 
 use super::*;
 use crate::binhost::trees::{Store, gather, references, tidy, write_commit, write_step};
-use crate::portage::files::gpkg::sign::Signer;
+use crate::portage::files::gpkg::sign::tests::Nobody;
 use crate::web::known::News;
 use crate::web::server::{Limits, serve};
-
-/// Nobody signs.
-struct Never;
-
-impl Signer for Never {
-    type Detached = io::Empty;
-
-    fn begin(&self) -> io::Result<io::Empty> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn finish(&self, _: io::Empty) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn clear(&self, _: &str) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
 
 /// A builder's releases, and a server that offers them.
 struct Builder {
@@ -104,7 +85,7 @@ impl Builder {
         let parent = self.offered.last().map(|(commit, _)| *commit);
         let time = 1_700_000_000 + i64::try_from(self.offered.len()).unwrap();
         let commit = Commit { tree, parent, time, message: "x" };
-        let commit = write_commit(&self.store(), &commit, None::<&Never>).unwrap();
+        let commit = write_commit(&self.store(), &commit, None::<&Nobody>).unwrap();
         if let Some(last) = self.offered.last() {
             write_step(&self.store(), *last, (commit, tree)).unwrap();
         }

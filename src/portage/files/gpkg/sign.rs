@@ -290,7 +290,7 @@ pub(crate) mod tests {
     }
 
     /// Has no key any more.
-    struct Nobody;
+    pub(crate) struct Nobody;
 
     impl Signer for Nobody {
         type Detached = io::Empty;
