@@ -127,7 +127,7 @@ impl Durations {
 
     /// The last durations of a package, in seconds, in the order of the log. `name` is
     /// `category/package`; merges of binary packages are apart.
-    pub(crate) fn of(&self, name: &str, binary: bool) -> impl Iterator<Item = u32> {
+    pub fn of(&self, name: &str, binary: bool) -> impl Iterator<Item = u32> {
         let all = self.packages.get(name).map(|kinds| kinds.get(binary)).into_iter();
         all.flat_map(|all| {
             let exact = all.iter().filter(|took| !took.waited).count();
@@ -137,7 +137,7 @@ impl Durations {
     }
 
     /// Every package that was ever completed.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.packages.keys().map(String::as_str)
     }
 

@@ -105,12 +105,14 @@ impl Atom {
     }
 
     /// Whether it says what must not be there.
-    pub(crate) fn blocks(&self) -> bool {
+    #[must_use]
+    pub fn blocks(&self) -> bool {
         self.blocks
     }
 
     /// `category/package`.
-    pub(crate) fn cp(&self) -> &str {
+    #[must_use]
+    pub fn cp(&self) -> &str {
         &self.cp
     }
 
@@ -137,7 +139,8 @@ impl Atom {
     }
 
     /// Whether it means this version in this slot and sub-slot, whatever its flags.
-    pub(crate) fn means_build(&self, cpv: &Cpv, (slot, sub_slot): (&str, &str)) -> bool {
+    #[must_use]
+    pub fn means_build(&self, cpv: &Cpv, (slot, sub_slot): (&str, &str)) -> bool {
         cpv.cp() == self.cp
             && self.slot.as_ref().is_none_or(|wanted| wanted == slot)
             && self.sub_slot.as_ref().is_none_or(|wanted| wanted == sub_slot)

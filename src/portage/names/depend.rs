@@ -94,7 +94,7 @@ fn open<'a>(words: &mut impl Iterator<Item = &'a str>, after: &str) -> Result<()
 
 impl Need {
     /// Every atom in it.
-    pub(crate) fn for_each<'a>(&'a self, visit: &mut impl FnMut(&'a Atom)) {
+    pub fn for_each<'a>(&'a self, visit: &mut impl FnMut(&'a Atom)) {
         match self {
             Self::Atom(atom) => visit(atom),
             Self::All(needs) | Self::Any(needs) => needs.iter().for_each(|need| need.for_each(visit)),
