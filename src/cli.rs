@@ -14,6 +14,7 @@ pub use builder::{ConfigArgs, ConfigVerb, LogsArgs, PauseArgs, PlanArgs, StatusA
 pub use clients::{ClientsArgs, ClientsVerb};
 pub use serve::{ClientConfigArgs, ServeArgs};
 
+use crate::config::Peer;
 use crate::portage::names::cpv::exclude_atom;
 
 pub use release::{
@@ -292,6 +293,16 @@ Example:
         /// How long that may take, in seconds
         #[arg(long, default_value_t = 30)]
         timeout: u64,
+    },
+    /// Ask other builders how they are, once for each byte on standard input; whoever shows them starts it
+    #[command(hide = true)]
+    Peers {
+        /// Where this builder listens itself
+        #[arg(long)]
+        own: Option<u16>,
+        /// Where they are
+        #[arg(value_parser = Peer::parse)]
+        peers: Vec<Peer>,
     },
     /// Be the resolver of a client, without rights; whoever rehearses a release starts it
     #[command(hide = true)]

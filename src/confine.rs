@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -19,6 +19,29 @@ use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
 pub(crate) const USER: u32 = 65_533;
 /// The same for what works on what strangers wrote.
 pub(crate) const STRANGER: u32 = 65_532;
+
+/// The same for what asks other builders.
+pub(crate) const ASKER: u32 = 65_531;
+
+/// What names are looked up by, and by whom servers are vouched for; a path that is not there is left out.
+const OF_THE_NETWORK: &[&str] = &[
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/ssl",
+    "/etc/pki/tls",
+    "/etc/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+];
+/// Where names are asked for what does not fit into a datagram.
+const DNS: u16 = 53;
+/// Bytes of memory that whoever asks may have, and descriptors: a connection to each builder, and what looks up names.
+const ASKER_MEMORY: u64 = 2 << 30;
+const ASKER_FILES: u64 = 512;
 
 /// What that may have: bytes of memory, seconds of processor time, bytes of a file, descriptors, and processes and threads.
 const BOUNDS: [(Resource, u64); 5] = [
@@ -100,6 +123,38 @@ pub(crate) fn within(reads: &[PathBuf], works_in: &Path) -> io::Result<Held> {
     let _not_allowed = unshare(apart);
     nix::sys::prctl::set_no_new_privs()?;
     restrict_to(reads, works_in).map_err(io::Error::other)
+}
+
+/// Gives up everything but connections to these ports, and reading what names and certificates are looked up in; `besides` are files or
+/// directories of further certificates. For a process that asks others.
+///
+/// # Errors
+/// As for [`confine()`].
+pub fn asks(ports: &[u16], besides: &[PathBuf]) -> io::Result<Held> {
+    limit(ASKER_FILES)?;
+    let (_, may) = getrlimit(Resource::RLIMIT_AS)?;
+    setrlimit(Resource::RLIMIT_AS, ASKER_MEMORY.min(may), ASKER_MEMORY.min(may))?;
+    if geteuid().is_root() {
+        drop_root(ASKER, &[])?;
+    }
+    nix::sys::prctl::set_no_new_privs()?;
+    nix::sys::prctl::set_dumpable(false)?;
+    connecting_to(ports, besides).map_err(io::Error::other)
+}
+
+fn connecting_to(ports: &[u16], besides: &[PathBuf]) -> Result<Held, RulesetError> {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let mut ruleset = ruleset()?;
+    for path in OF_THE_NETWORK.iter().map(Path::new).chain(besides.iter().map(PathBuf::as_path)) {
+        let Ok(meta) = std::fs::metadata(path) else { continue };
+        let access = if meta.is_dir() { read } else { read & AccessFs::from_file(LANDLOCK) };
+        let Ok(path) = PathFd::new(path) else { continue };
+        ruleset = ruleset.add_rule(PathBeneath::new(path, access))?;
+    }
+    for port in ports.iter().copied().chain([DNS]) {
+        ruleset = ruleset.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+    }
+    enforce(ruleset)
 }
 
 fn restrict_to(reads: &[PathBuf], works_in: &Path) -> Result<Held, RulesetError> {

@@ -30,6 +30,8 @@ pub(crate) enum Role {
     Webhook,
     /// What reads packages.
     Reader,
+    /// What asks other builders how they are.
+    Peers,
 }
 
 impl Role {
@@ -42,6 +44,7 @@ impl Role {
             Self::Web => c"gbsup: web",
             Self::Webhook => c"gbsup: webhook",
             Self::Reader => c"gbsup: reader",
+            Self::Peers => c"gbsup: peers",
         }
     }
 

@@ -13,9 +13,11 @@ Examples:
   gbsup status
   gbsup status --watch
   gbsup status --json | jq -r .headline
+  gbsup status --all
 
 --watch redraws the page on a terminal. Piped it prints the headline whenever it changes;
-with --json the whole status, one object per line.")]
+with --json the whole status, one object per line. --all shows the builders of http.peers beside
+this one, each as it answers now; piped, the columns are separated by tabs.")]
 pub struct StatusArgs {
     /// Print JSON
     #[arg(long)]
@@ -23,6 +25,9 @@ pub struct StatusArgs {
     /// Go on until interrupted
     #[arg(short, long)]
     pub watch: bool,
+    /// Show the other builders as well
+    #[arg(short, long, conflicts_with = "watch")]
+    pub all: bool,
 }
 
 /// `gbsup top`

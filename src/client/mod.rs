@@ -12,6 +12,7 @@ use crate::cli::{Cli, ConfigArgs, ConfigVerb, Exit, PauseArgs, ReleasesArgs, Ver
 use crate::config;
 use crate::model::request::Request;
 use crate::model::status::Mode;
+use crate::peers;
 use answer::{asked, print, request, sentence};
 use socket::Supervisor;
 
@@ -23,6 +24,7 @@ mod client_config;
 mod clients;
 mod compare;
 mod error;
+mod farm;
 mod fingerprint;
 mod key;
 mod logs;
@@ -79,6 +81,9 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         }
         Verb::Examine => {
             examine::run().map(|()| Exit::Done).map_err(|error| Error::Failed(error.to_string()))
+        }
+        Verb::Peers { own, peers } => {
+            peers::run(&peers, own).map(|()| Exit::Done).map_err(|error| Error::Failed(error.to_string()))
         }
         Verb::Webhook { timeout } => webhook::run(Duration::from_secs(timeout)),
         Verb::Config(ConfigVerb::Check(args)) => config_check(&args),

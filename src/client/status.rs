@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::{json, print};
 use super::error::{DEADLINE, Error};
+use super::farm;
 use super::socket::{Seen, Supervisor, Watch};
 use super::terminal::{self, Screen};
 use crate::cli::{Exit, StatusArgs};
@@ -23,6 +24,9 @@ pub(super) fn run(supervisor: &Supervisor, args: StatusArgs) -> Result<Exit, Err
         };
     }
     let status = supervisor.status(DEADLINE)?;
+    if args.all {
+        return farm::all(&status, args.json);
+    }
     if args.json {
         return print(json(&status)?);
     }

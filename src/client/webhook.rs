@@ -5,14 +5,13 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use http::Uri;
-use rustls::crypto::ring;
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Error as Trouble};
 
 use super::error::Error;
 use crate::cli::Exit;
 use crate::procs::Role;
 use crate::render::message::Request;
+use crate::requests::{self, sentence};
 use crate::sys;
 
 /// How often a request may be sent on to another place. A message is not: on its way it would lose its body.
@@ -32,18 +31,9 @@ pub(super) fn run(timeout: Duration) -> Result<Exit, Error> {
 
 /// Sends it. An error names no more of the URL than its host.
 fn send(request: &Request, timeout: Duration) -> Result<(), String> {
-    // Whoever was first has installed the same.
-    let _ = ring::default_provider().install_default();
-    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     let redirects = if request.body.is_some() { 0 } else { REDIRECTS };
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(timeout))
-        .max_redirects(redirects)
-        .max_redirects_will_error(true)
-        .tls_config(tls)
-        .user_agent(format!("gbsup/{}", crate::VERSION))
-        .build()
-        .into();
+    let agent: Agent =
+        requests::config(timeout).max_redirects(redirects).max_redirects_will_error(true).build().into();
     let answer = match &request.body {
         Some(body) => agent.post(&request.url).content_type("application/json").send(body),
         None => agent.get(&request.url).call(),
@@ -54,26 +44,6 @@ fn send(request: &Request, timeout: Duration) -> Result<(), String> {
         Ok(answer) if answer.status().is_redirection() => Err(sentence(&Trouble::RedirectFailed, host)),
         Ok(_) => Ok(()),
         Err(trouble) => Err(sentence(&trouble, host)),
-    }
-}
-
-fn sentence(trouble: &Trouble, host: &str) -> String {
-    match trouble {
-        Trouble::StatusCode(code) => format!("{host} answered with HTTP status {code}"),
-        Trouble::TooManyRedirects | Trouble::RedirectFailed => {
-            format!("{host} sends it on to another place; configure the URL of that")
-        }
-        Trouble::Timeout(_) => format!("{host} did not answer in time"),
-        Trouble::HostNotFound => format!("the host {host} is not known"),
-        Trouble::Rustls(error) => format!("no secure connection to {host}: {error}"),
-        // What TLS finds wrong in what it reads comes as this.
-        Trouble::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-            format!("no secure connection to {host}: {error}")
-        }
-        Trouble::Io(error) => format!("{host} cannot be reached: {error}"),
-        Trouble::InvalidProxyUrl => "the proxy in the environment is no URL".to_owned(),
-        Trouble::Protocol(_) => format!("{host} did not answer in HTTP"),
-        _ => format!("the request to {host} failed"),
     }
 }
 

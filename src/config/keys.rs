@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use super::build::{self, Jobs, LoadAverage};
-use super::http;
+use super::http::{self, Peer};
 use super::notify::{self, News, Posted, Url};
 use super::publish::{self, Publisher, SignKey, Tree};
 use super::rebuild::{self, FollowUp, Linked};
@@ -204,6 +204,8 @@ keys! {
         max_pages: u16 = 512, one(values::number::<_, 0, 65_535>);
         /// Whether everybody who reaches the server may read the logs of builds and steps.
         logs: bool = false, one(values::boolean);
+        /// Other builders, which are shown beside this one.
+        peers: Vec<Peer> = Vec::new(), distinct(http::PEERS, http::peer);
     }
     /// Who is told what.
     notify: struct Notify {

@@ -23,7 +23,7 @@ mod values;
 
 pub use build::{Jobs, LoadAverage};
 pub use check::check;
-pub use http::location;
+pub use http::{Peer, location};
 pub use keys::{
     Build, Config, Cycle, Format, Http, Level, Log, Notify, OnFailure, Prune, Publish, Rebuild, Remedy, Stop,
     Sync, Volume,

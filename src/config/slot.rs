@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::problem::{Place, Problem};
-use super::values::{self, Read};
+use super::values::{self, Read, Shown};
 
 /// What is being read: spans of a file, of which there are the name and where its lines end, or a variable, of which there are
 /// the name and the text.
@@ -104,6 +104,23 @@ impl Slot<'_> {
             }
         }
         *field = list;
+    }
+
+    /// A list of so many at most, in which nothing stands twice.
+    pub(super) fn distinct<T: PartialEq + Shown>(
+        &mut self,
+        most: usize,
+        read: fn(&DeValue) -> Read<T>,
+        field: &mut Vec<T>,
+    ) {
+        self.list(read, field);
+        let twice = (1..field.len()).find(|n| field[..*n].contains(&field[*n])).map(|n| field[n].shown());
+        if let Some(twice) = twice {
+            self.report(&self.value.span(), format!("{twice} is there twice"));
+        }
+        if field.len() > most {
+            self.report(&self.value.span(), format!("expected {most} at most, found {}", field.len()));
+        }
     }
 
     /// A list with something in it; `what` is it.

@@ -409,3 +409,25 @@ fn what_no_person_wrote_is_refused() {
     let told = "gbsup.toml: is longer than 1048576 bytes, so it is no configuration of gbsup";
     assert_eq!(problems.to_string(), told);
 }
+
+#[test]
+fn peers_are_places_and_none_is_there_twice() {
+    let text = "[http]\npeers = [\"desktop:8080\", \"http://me:secret@a\", \"http://a/x\", \"http://A:80\", \"http://a:80/\"]\n";
+    assert_eq!(
+        problems(text),
+        [
+            "f:2: [http] peers: expected a URL such as \"http://desktop:8080\": it does not begin with http:// or https://",
+            "f:2: [http] peers: expected a URL such as \"http://desktop:8080\": a name or a password before the host is not sent",
+            "f:2: [http] peers: expected a URL such as \"http://desktop:8080\": the pages of a builder are at the root, without a path",
+            "f:2: [http] peers: \"http://a:80\" is there twice",
+        ]
+    );
+    let peers = env(&[("GBSUP_HTTP_PEERS", "http://a:8080 http://tasks.builder:8080")]).unwrap().http.peers;
+    assert_eq!(
+        peers.iter().map(Peer::url).collect::<Vec<_>>(),
+        ["http://a:8080", "http://tasks.builder:8080"]
+    );
+    let many: Vec<_> = (0..65).map(|n| format!("http://b{n}")).collect();
+    let said = env(&[("GBSUP_HTTP_PEERS", &many.join(" "))]).unwrap_err();
+    assert_eq!(said, ["GBSUP_HTTP_PEERS: [http] peers: expected 64 at most, found 65"]);
+}

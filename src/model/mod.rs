@@ -10,6 +10,7 @@ pub mod client;
 pub mod estimates;
 pub(crate) mod event;
 pub mod failure;
+pub mod farm;
 pub mod fingerprint;
 pub mod job;
 pub mod known;

@@ -9,6 +9,7 @@ use crate::model::status::{
 };
 use crate::portage::output::plan::Totals;
 
+mod farm;
 mod history;
 mod known;
 pub(super) mod pages;

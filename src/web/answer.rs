@@ -195,7 +195,7 @@ impl Asked<'_> {
             let release: Release = serde_json::from_str(&text)?;
             let changes = self.site.tree.beginning(&format!("{id}/CHANGES"), LONGEST_CHANGES).ok();
             let page = html::release(&release, self.site.tree.before(id), changes.as_deref(), entries);
-            io::Result::Ok(html::document(&page, &self.site.name))
+            io::Result::Ok(html::document(&page, self.site.frame()))
         });
         match page {
             Ok(page) => reply::body(self.headers, page, HTML),
@@ -205,7 +205,7 @@ impl Asked<'_> {
     }
 
     fn html(&self, page: &Page) -> Response<Answer> {
-        reply::body(self.headers, html::document(page, &self.site.name), HTML)
+        reply::body(self.headers, html::document(page, self.site.frame()), HTML)
     }
 
     fn file(&self, opened: &Arc<Opened>, kind: &'static str, keep: &'static str) -> Response<Answer> {

@@ -24,6 +24,11 @@ const BEAT: Duration = Duration::from_secs(15);
 pub(super) trait Events: Send + 'static {
     /// What is new for it; nothing when nothing is.
     fn next(&mut self, known: &Known) -> Option<Bytes>;
+
+    /// How long it may be silent before it is asked again, and sends a sign of life if there is still nothing.
+    fn beat(&self) -> Duration {
+        BEAT
+    }
 }
 
 /// An event of this type with these lines of data, as it is sent.
@@ -77,7 +82,7 @@ async fn feed(mut newest: watch::Receiver<Arc<Known>>, mut events: impl Events, 
         tokio::select! {
             changed = newest.changed() => if changed.is_err() { return },
             () = out.closed() => return,
-            () = sleep(BEAT) => silent = true,
+            () = sleep(events.beat()) => silent = true,
         }
     }
 }

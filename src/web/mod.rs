@@ -23,6 +23,7 @@ mod client;
 mod conditional;
 mod crowd;
 mod extract;
+mod farm;
 mod kept;
 mod known;
 mod live;
@@ -97,6 +98,9 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
     let tree = Tree::open(&directory, &config.http.url).map_err(|error| of_directory(&directory, &error))?;
     let told = options.told.then(known::socket).transpose();
     let told = told.map_err(|error| format!("standard input tells nothing: {error}"))?;
+    // Before this process gives up what it takes to start another.
+    let port = listener.local_addr().map(|address| address.port()).ok();
+    let asker = farm::start(&config.http.peers, port);
     let (connections, pages) = (config.http.max_connections, config.http.max_pages);
     sys::give_way(NICENESS);
     let logs = logs(config);
@@ -125,7 +129,8 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
         let address = listener.local_addr().map_err(no_loop)?;
         info!("serving {} on http://{address}/binpkgs/", directory.display());
         let volume = config.volume.path.display().to_string();
-        let site = |tree, news| Site::new(config.notify.name.clone(), volume, tree, news, logs);
+        let farm = asker.listened_to().map_err(no_loop)?;
+        let site = |tree, news| Site::new(config.notify.name.clone(), volume, tree, news, farm, logs);
         let (newest, news) = if told.is_some() { News::told() } else { News::none() };
         let listens = async {
             match told {

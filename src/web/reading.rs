@@ -94,7 +94,7 @@ impl Asked<'_> {
         let below = self.path.strip_prefix(BELOW).unwrap_or_default();
         if below.is_empty() {
             let page = self.site.look(Timestamp::now(), html::log_list);
-            return reply::body(self.headers, html::document(&page, &self.site.name), HTML);
+            return reply::body(self.headers, html::document(&page, self.site.frame()), HTML);
         }
         let path = match path::below(below) {
             Ok(place) if !place.slash => place.path,
@@ -167,7 +167,7 @@ impl Asked<'_> {
             written,
         };
         let page = html::log(&log, &self.site.name);
-        let mut response = reply::body(self.headers, html::document(&page, &self.site.name), HTML);
+        let mut response = reply::body(self.headers, html::document(&page, self.site.frame()), HTML);
         reply::set(&mut response, header::VARY, "Accept");
         Ok(response)
     }

@@ -18,6 +18,8 @@ pub(super) enum View {
     Packages,
     /// One of them.
     Package,
+    /// Several builders in a table.
+    Farm,
     /// How all pages look.
     Style,
     /// What keeps an open page up to date.
@@ -32,6 +34,7 @@ pub(super) enum View {
     Events,
     /// How the release fits each client.
     Clients,
+    FarmJson,
     CyclesJson,
     CycleJson(u64),
     PackagesJson,
@@ -48,6 +51,13 @@ pub(super) enum View {
     Slash,
 }
 
+impl View {
+    /// Whether it shows other builders, so that they are asked before it is made.
+    pub(super) fn is_of_several(self) -> bool {
+        matches!(self, Self::Farm | Self::FarmJson)
+    }
+}
+
 /// Each view that has a path of its own.
 const VIEWS: &[(&str, View)] = &[
     ("/", View::Now),
@@ -55,6 +65,7 @@ const VIEWS: &[(&str, View)] = &[
     ("/cycles/", View::Cycles),
     ("/packages/", View::Packages),
     ("/releases/", View::Releases),
+    ("/farm", View::Farm),
     ("/style.css", View::Style),
     ("/page.js", View::Script),
     ("/log.js", View::LogScript),
@@ -62,6 +73,7 @@ const VIEWS: &[(&str, View)] = &[
     ("/api/v1/status", View::Status),
     ("/api/v1/events", View::Events),
     ("/api/v1/clients", View::Clients),
+    ("/api/v1/farm", View::FarmJson),
     ("/api/v1/cycles", View::CyclesJson),
     ("/api/v1/packages", View::PackagesJson),
     ("/api/v1/releases", View::ReleasesJson),
@@ -145,6 +157,8 @@ mod tests {
             ("", None),
             ("/api/v1/status", Some(View::Status)),
             ("/api/v1/status/", None),
+            ("/farm", Some(View::Farm)),
+            ("/api/v1/farm", Some(View::FarmJson)),
             ("/binpkgs/", None),
             ("/packages/", Some(View::Packages)),
             ("/packages", Some(View::Slash)),

@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 use super::answer::answer;
 use super::body::Outgoing;
 use super::crowd::{Crowd, Place};
+use super::routes::{self, View};
 use super::stream::Stream;
 use super::upload;
 use super::views::Site;
@@ -90,22 +91,20 @@ async fn connection(socket: TcpStream, from: SocketAddr, site: Arc<Site>, limits
     let _slower = socket.set_nodelay(true);
     let outgoing = Outgoing::default();
     let stream = Stream::new(socket, outgoing.clone(), limits.stall, Arc::clone(&place.meter));
+    let place = Arc::new(place);
     let service = service_fn(move |request| {
-        // Only of git anything is taken but the head of a request.
-        let response = match upload::asked_of(&request) {
-            Some(repository) => Err((repository, Arc::clone(&site), request)),
-            None => Ok(answer(&site, &place, &request, &outgoing)),
-        };
-        if response.is_err() {
-            place.sends(false);
-        }
+        let (site, place, outgoing) = (Arc::clone(&site), Arc::clone(&place), outgoing.clone());
         async move {
-            Ok::<_, Infallible>(match response {
-                Ok(response) => response,
-                Err((repository, site, request)) => {
-                    upload::answer(site, &repository, request, limits.request).await
-                }
-            })
+            // Only of git anything is taken but the head of a request.
+            if let Some(repository) = upload::asked_of(&request) {
+                place.sends(false);
+                return Ok::<_, Infallible>(upload::answer(site, &repository, request, limits.request).await);
+            }
+            if routes::find(request.uri().path()).is_some_and(View::is_of_several) {
+                place.sends(true);
+                site.farm.is_fresh().await;
+            }
+            Ok(answer(&site, &place, &request, &outgoing))
         }
     });
     let served = http1::Builder::new()

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use super::accept::choose;
 use super::body::Answer;
 use super::crowd::Place;
+use super::farm::Farm;
 use super::known::{Known, News};
 use super::live::{self, Events, event};
 use super::logs::Logs;
@@ -21,14 +23,18 @@ use super::reply::{HTML, body, missing, moved, set, text};
 use super::routes::View;
 use super::shelf::Shelf;
 use super::tree::Tree;
+use crate::model;
+use crate::model::farm::Member;
 use crate::model::records::CycleRow;
 use crate::model::release::{Id, Labels, Listed, Release, Told};
 use crate::model::status::Status;
-use crate::render::html::{self, Builder, Page};
+use crate::render::html::{self, Builder, Frame, Page};
 use crate::render::{self, Look, api, atom, metrics};
 
 pub(super) const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
+/// Others that were asked have answered after so long, or are away.
+const ANSWERED: Duration = Duration::from_secs(3);
 /// Bytes of a `CHANGES` that are looked at for its first line.
 const FIRST_LINE: u64 = 4096;
 
@@ -39,6 +45,8 @@ pub(super) struct Site {
     pub(super) name: String,
     pub(super) tree: Tree,
     pub(super) news: News,
+    /// The other builders.
+    pub(super) farm: Farm,
     /// Where logs are read from; absent when nobody may.
     pub(super) logs: Option<Logs>,
     /// The volume, as paths of the container have it.
@@ -52,17 +60,37 @@ pub(super) struct Site {
 
 impl Site {
     /// Of a builder with this name, whose volume has the releases.
-    pub(super) fn new(name: String, volume: String, tree: Tree, news: News, logs: Option<Logs>) -> Self {
+    pub(super) fn new(
+        name: String,
+        volume: String,
+        tree: Tree,
+        news: News,
+        farm: Farm,
+        logs: Option<Logs>,
+    ) -> Self {
         Self {
             name,
             tree,
             news,
+            farm,
             logs,
             volume,
             shelf: Shelf::default(),
             painted: Mutex::default(),
             told: Mutex::default(),
         }
+    }
+
+    /// What all of its pages have in common.
+    pub(super) fn frame(&self) -> Frame<'_> {
+        Frame { name: &self.name, farm: self.farm.is_one() }
+    }
+
+    /// This builder and the others.
+    fn all(&self, now: Timestamp) -> model::farm::Farm {
+        let own = (!self.news.is_alone())
+            .then(|| self.look(now, |builder| Member::own(builder.name, builder.status)));
+        self.farm.all(own)
     }
 
     /// Calls `make` with what is known of the builder now.
@@ -173,6 +201,9 @@ impl Asked<'_> {
                 Some(page) => self.page(&page),
                 None => missing("No such cycle is known."),
             },
+            View::Farm if self.site.farm.is_one() => self.page(&html::farm(&self.site.all(now), now)),
+            View::FarmJson if self.site.farm.is_one() => body(self.headers, json(&self.site.all(now)), JSON),
+            View::Farm | View::FarmJson => missing("No other builder is configured here (http.peers)."),
             View::Releases => self.page(&html::releases(&self.site.releases())),
             View::Style => body(self.headers, html::STYLE, "text/css; charset=utf-8"),
             View::Script => body(self.headers, html::SCRIPT, "text/javascript; charset=utf-8"),
@@ -212,7 +243,7 @@ impl Asked<'_> {
     }
 
     pub(super) fn page(&self, page: &Page) -> Response<Answer> {
-        body(self.headers, html::document(page, &self.site.name), HTML)
+        body(self.headers, html::document(page, self.site.frame()), HTML)
     }
 
     fn now(&self, now: Timestamp) -> Response<Answer> {
@@ -249,7 +280,8 @@ impl Asked<'_> {
     }
 
     fn events(&self) -> Response<Answer> {
-        if self.site.news.is_alone() {
+        let of_several = self.query == "farm" && self.site.farm.is_one();
+        if self.site.news.is_alone() && !of_several {
             return self.nobody();
         }
         if self.head {
@@ -259,6 +291,7 @@ impl Asked<'_> {
             return live::full();
         }
         match self.query {
+            "farm" if of_several => live::follow(&self.site.news, Table::of(self.site)),
             "page" => live::follow(&self.site.news, Pages::of(self.site)),
             _ => live::follow(&self.site.news, Statuses::default()),
         }
@@ -332,5 +365,37 @@ impl Events for Pages {
         });
         self.sent = Some(new);
         event
+    }
+}
+
+/// Sends the table of several builders when it has changed, and has them asked as long as somebody looks.
+#[derive(Debug)]
+struct Table {
+    site: Arc<Site>,
+    sent: Option<String>,
+}
+
+impl Table {
+    fn of(site: &Arc<Site>) -> Self {
+        Self { site: Arc::clone(site), sent: None }
+    }
+}
+
+impl Events for Table {
+    fn next(&mut self, _: &Known) -> Option<Bytes> {
+        self.site.farm.ask();
+        let now = Timestamp::now();
+        let page = html::farm(&self.site.all(now), now);
+        let parts: Vec<_> = page.parts.into_iter().map(|(id, part)| (id, part.into_string())).collect();
+        let parts = parts.iter().map(|(id, part)| (*id, part.as_str())).collect();
+        let change = Change { title: &page.title, tone: page.tone.name(), key: &page.key, parts };
+        let new = serde_json::to_string(&change).unwrap_or_default();
+        let event = (self.sent.as_ref() != Some(&new)).then(|| event("page", &new));
+        self.sent = Some(new);
+        event
+    }
+
+    fn beat(&self) -> Duration {
+        ANSWERED
     }
 }

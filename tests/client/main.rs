@@ -5,12 +5,16 @@ mod ends;
 mod fake;
 mod logs;
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fake::{Answer, Builder, failure, paused, reply, status};
 use gbsup::config::Config;
 use gbsup::decide::step::step;
 use gbsup::model::failure::Class;
+use gbsup::model::farm::Farm;
 use gbsup::model::rebuilds::{Proof, Stale};
 use gbsup::model::records::{Outcome, PackageOutcome, Record};
 use gbsup::model::request::{PauseMode, Reply, Request};
@@ -131,7 +135,7 @@ fn answers_of_another_version_are_called_so() {
     use std::io::{BufRead, BufReader, Write};
     let builder = Builder::empty();
     let listener = std::os::unix::net::UnixListener::bind(builder.socket()).unwrap();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             BufReader::new(&stream).read_line(&mut String::new()).unwrap();
@@ -430,4 +434,43 @@ fn before_the_first_release_all_verbs_say_the_same() {
     let (code, out, _) = builder.run("publish --once");
     assert!(code == 0 && out.starts_with("nothing to publish yet"), "{out}");
     assert!(builder.run("publish --once --json").1.contains("\"current\": null"));
+}
+
+#[test]
+fn others_are_shown_beside_this_builder() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let other = serde_json::to_string(&paused(Why::Failure, Vec::new())).unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            drop(BufReader::new(&stream).lines().map_while(Result::ok).find(String::is_empty));
+            drop(write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{other}", other.len()));
+        }
+    });
+    let builder = Builder::with(status(Mode::Waiting, WAITING));
+    let peers = format!("{url} http://no-such-host.invalid");
+    let run = |line: &str| {
+        let mut command = builder.command(line);
+        let ran = command.env("GBSUP_HTTP_PEERS", &peers).env("GBSUP_NOTIFY_NAME", "here").output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (ran.status.code().unwrap(), text(ran.stdout), text(ran.stderr))
+    };
+    let (code, out, err) = run("status --all");
+    assert_eq!((code, err.as_str()), (0, ""));
+    let lines: Vec<Vec<&str>> = out.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!([lines[0][0], lines[0][1]], ["here", "waiting"], "{out}");
+    assert_eq!([lines[1][0], lines[1][1]], [url.strip_prefix("http://").unwrap(), "paused"], "{out}");
+    assert_eq!(
+        [lines[2][0], lines[2][1], lines[2][9]],
+        ["no-such-host.invalid", "away", "away: the host no-such-host.invalid is not known"],
+        "{out}"
+    );
+    let (code, out, _) = run("status --all --json");
+    let farm: Farm = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, farm.builders.len(), farm.builders[0].url.as_deref()), (0, 3, None));
+    assert_eq!(farm.builders[1].status.as_ref().unwrap().headline, paused(Why::Failure, Vec::new()).headline);
+    // Without others it is there alone.
+    assert_eq!(builder.run("status --all").1.lines().count(), 1);
+    assert_eq!(builder.run("status --all --watch").0, 2);
 }

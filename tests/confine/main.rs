@@ -1,6 +1,6 @@
 //! What the server's process could still do after it has given up its rights, tried by code that wants to: in a process
 //! of its own, once with everything given up, and once as the user it was, with nothing but landlock to hold it. It has the
-//! socket by which the supervisor tells how the builder is, as the server has.
+//! socket by which the supervisor tells how the builder is, as the server has. The same of what asks other builders, by its own way.
 //!
 //! Without libtest, since landlock holds only the thread that asks for it and those that it starts.
 
@@ -14,7 +14,7 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio, id};
 
-use gbsup::confine::{Held, confine, holds_files, landlock};
+use gbsup::confine::{Held, asks, confine, holds_files, landlock};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::signal::kill;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("probe") => {
-            for done in probe(&arguments[2], Path::new(&arguments[3]), &arguments[4]) {
+            for done in probe(&arguments[2], Path::new(&arguments[3]), &arguments[4], &arguments[5]) {
                 println!("{done}");
             }
             ExitCode::SUCCESS
@@ -68,12 +68,14 @@ fn check() -> ExitCode {
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
+    let beside = TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = beside.local_addr().unwrap().to_string();
     let _abstract = UnixListener::bind_addr(&abstract_address(id())).unwrap();
     let _control = UnixListener::bind(root.join("control.sock")).unwrap();
     fs::set_permissions(root.join("control.sock"), fs::Permissions::from_mode(0o600)).unwrap();
 
     let mut wrong = 0;
-    for way in ["landlock", "everything", "everything and logs"] {
+    for way in ["landlock", "everything", "everything and logs", "asks"] {
         let (mut tells, told) = UnixStream::pair().unwrap();
         tells.shutdown(Shutdown::Read).unwrap();
         tells.write_all(b"told").unwrap();
@@ -81,6 +83,7 @@ fn check() -> ExitCode {
             .args(["probe", way])
             .arg(root)
             .arg(&address)
+            .arg(&other)
             .stdin(OwnedFd::from(told))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -99,6 +102,9 @@ fn check() -> ExitCode {
             let logs = &logs[..if geteuid().is_root() { 3 } else { 2 }];
             expected.splice(2..2, logs.iter().copied());
         }
+        if way == "asks" {
+            expected = vec!["hear what the supervisor tells", "read /etc/hosts", "connect to a server"];
+        }
         if ran.status.success() && done.lines().eq(expected.iter().copied()) {
             println!("test {way} ... ok");
         } else {
@@ -115,13 +121,14 @@ fn abstract_address(pid: u32) -> SocketAddr {
 }
 
 /// Gives up its rights and tells what it can still do.
-fn probe(way: &str, volume: &Path, address: &str) -> Vec<String> {
+fn probe(way: &str, volume: &Path, address: &str, other: &str) -> Vec<String> {
     let releases = File::open(volume.join("releases")).unwrap();
     let logs = ["log", "steps"].map(|name| File::open(volume.join(name)).unwrap());
     let logs = [logs[0].as_fd(), logs[1].as_fd()];
     let held = match way {
         "landlock" => landlock(&[releases.as_fd()]).unwrap(),
         "everything" => confine(releases.as_fd(), &[], 64).unwrap(),
+        "asks" => asks(&[port_of(address)], &[]).unwrap(),
         _ => confine(releases.as_fd(), &logs, 64).unwrap(),
     };
     assert!(holds_files());
@@ -157,6 +164,7 @@ fn probe(way: &str, volume: &Path, address: &str) -> Vec<String> {
         ("read state/key", in_volume("state/key")),
         ("read ../state/key from releases", below("../state/key")),
         ("list the volume", fs::read_dir(volume).is_ok()),
+        ("read /etc/hosts", read("/etc/hosts")),
         ("read /etc/shadow", read("/etc/shadow")),
         ("read /etc/passwd", read("/etc/passwd")),
         ("read its own environment", read("/proc/self/environ")),
@@ -175,6 +183,7 @@ fn probe(way: &str, volume: &Path, address: &str) -> Vec<String> {
         ("run a program", Command::new("/bin/true").status().is_ok()),
         ("run itself", Command::new("/proc/self/exe").status().is_ok()),
         ("connect to a server", TcpStream::connect(address).is_ok()),
+        ("connect to another server", TcpStream::connect(other).is_ok()),
         ("listen elsewhere", TcpListener::bind("127.0.0.1:0").is_ok()),
         (
             "reach a socket of another process",
@@ -194,6 +203,10 @@ fn hand_over(to: &UnixStream, file: BorrowedFd<'_>) -> bool {
     let files = [file.as_raw_fd()];
     let (bytes, with) = ([IoSlice::new(b"x")], [ControlMessage::ScmRights(&files)]);
     sendmsg::<()>(to.as_raw_fd(), &bytes, &with, MsgFlags::MSG_NOSIGNAL, None).is_ok()
+}
+
+fn port_of(address: &str) -> u16 {
+    address.rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
 fn parent_id() -> u32 {

@@ -15,6 +15,7 @@ mod damage;
 mod drift;
 mod engine;
 mod failure;
+mod farm;
 mod flags;
 mod forecast;
 mod gnupg;

@@ -207,6 +207,43 @@ fn the_first_page_fits_reads_and_follows() {
     assert_eq!(browser.eval(loaded), "");
 }
 
+#[test]
+fn several_builders_fit_and_are_followed() {
+    let mut others: Vec<_> = (0..3).map(|_| Server::of_builder(&[])).collect();
+    for (other, status) in others.iter_mut().zip([paused(), waiting(), hostile()]) {
+        other.tell(&told(&status));
+        other.until(&status.headline[..8]);
+    }
+    // Nobody listens at the discard port.
+    let peers: Vec<_> = others.iter().map(|other| format!("http://{}", other.address)).collect();
+    let peers = format!("{} http://127.0.0.1:9", peers.join(" "));
+    let mut server =
+        Server::of_builder(&[("GBSUP_HTTP_PEERS", &peers), ("GBSUP_NOTIFY_NAME", "workstation")]);
+    server.tell(&told(&building(11)));
+    server.until("running: ");
+    let url = format!("http://{}/farm", server.address);
+    let mut browser = Browser::open();
+    for (scheme, widths) in [("light", &[320, 400, 1400, 3840][..]), ("dark", &[400, 1400])] {
+        for width in widths.iter().copied() {
+            browser.look(scheme, width);
+            browser.visit(&url);
+            let overflow =
+                browser.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+            assert_eq!(overflow, 0, "at {width}: it scrolls sideways");
+            assert_eq!(browser.eval("document.querySelectorAll('tbody tr').length"), 5);
+            browser.shoot(&format!("farm-{scheme}-{width}"));
+        }
+    }
+    assert_ne!(browser.eval("document.title"), "evil");
+    // What happens here is on the page as it happens, and what happens elsewhere soon after.
+    browser.eval("window.opened = 'by a person'");
+    server.tell(&told(&waiting()));
+    others[0].tell(&told(&building(12)));
+    let arrived = "new Promise(done => { const states = () => [...document.querySelectorAll('tbody .state')].map(one => one.innerText).join(); \
+                   const look = () => states().startsWith('waiting,running') ? done(window.opened) : requestAnimationFrame(look); look(); })";
+    assert_eq!(browser.eval(arrived), "by a person");
+}
+
 /// The same pause when one package more was built by hand.
 fn paused_later() -> gbsup::model::status::Status {
     let mut status = paused();

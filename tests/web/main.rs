@@ -5,6 +5,7 @@ mod browser;
 mod browser_log;
 mod builder;
 mod content;
+mod farm;
 mod limits;
 mod live;
 mod logs;

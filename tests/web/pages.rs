@@ -62,6 +62,8 @@ fn each_page_is_there_with_its_head() {
         "/cycles/118/",
         "/plan/x",
         "/api/v1/",
+        "/api/v1/farm",
+        "/farm",
         "/api/v2/status",
         "/feed/",
         "/favicon.ico",

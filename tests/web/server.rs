@@ -86,10 +86,18 @@ impl Server {
         self.child.wait().unwrap().code()
     }
 
+    /// With these arguments alone.
+    pub(crate) fn listening(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::at(args, variables, Stdio::null(), None)
+    }
+
     fn begin(args: &[&str], variables: &[(&str, &str)], stdin: Stdio, tells: Option<UnixStream>) -> Self {
+        Self::at(&[&["--listen", "127.0.0.1:0"], args].concat(), variables, stdin, tells)
+    }
+
+    fn at(args: &[&str], variables: &[(&str, &str)], stdin: Stdio, tells: Option<UnixStream>) -> Self {
         let volume = volume();
         let mut child = command(volume.path())
-            .args(["--listen", "127.0.0.1:0"])
             .args(args)
             .envs(variables.iter().copied())
             .stdin(stdin)

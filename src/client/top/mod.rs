@@ -34,7 +34,7 @@ pub(super) fn run(supervisor: &Supervisor, args: TopArgs) -> Result<Exit, Error>
     let term = env::var("TERM").unwrap_or_default();
     if let Some(why) = undrawable(&term, io::stdin().is_terminal(), io::stdout().is_terminal()) {
         let _ = writeln!(io::stderr(), "gbsup: {why}; this is: gbsup status --watch");
-        return status::run(supervisor, StatusArgs { json: false, watch: true });
+        return status::run(supervisor, StatusArgs { json: false, watch: true, all: false });
     }
     keeper::run()
 }

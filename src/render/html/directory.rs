@@ -36,12 +36,12 @@ pub fn directory(path: &str, entries: &[(String, Option<u64>)]) -> Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::html::document;
+    use crate::render::html::{Frame, document};
 
     #[test]
     fn nothing_that_a_name_says_becomes_markup() {
         let entries = [("<script>\"&'".to_owned(), Some(1)), ("a b%?#:+/".to_owned(), None)];
-        let page = document(&directory("<x>", &entries), "<y>");
+        let page = document(&directory("<x>", &entries), Frame { name: "<y>", farm: false });
         assert!(!page.contains("<script>") && !page.contains("<x>") && !page.contains("<y>"), "{page}");
         assert!(page.contains("href=\"./%3Cscript%3E%22%26%27\">&lt;script&gt;&quot;&amp;'</a>"), "{page}");
         assert!(page.contains("href=\"./a%20b%25%3F%23%3A+/\""), "{page}");

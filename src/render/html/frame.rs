@@ -14,9 +14,21 @@ const MENU: &[(&str, &str)] = &[
     ("/releases/", "Releases"),
 ];
 
-/// A page as it is sent, of the builder with this name.
+/// The same of several builders.
+const FARM: (&str, &str) = ("/farm", "Farm");
+
+/// What all pages of a builder have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// Whether it knows of others.
+    pub farm: bool,
+}
+
+/// A page as it is sent.
 #[must_use]
-pub fn document(page: &Page, name: &str) -> String {
+pub fn document(page: &Page, frame: Frame<'_>) -> String {
     let document: Markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -37,9 +49,9 @@ pub fn document(page: &Page, name: &str) -> String {
             body data-tone=(page.tone.name()) data-live=[page.live] data-key=(page.key) {
                 a.skip href="#main" { "To the page" }
                 header {
-                    a.name href="/" { (text(name)) }
+                    a.name href="/" { (text(frame.name)) }
                     nav aria-label="Pages" {
-                        @for (path, word) in MENU {
+                        @for (path, word) in MENU.iter().chain(frame.farm.then_some(&FARM)) {
                             a href=(path) aria-current=[(*path == page.below).then_some("page")] { (word) }
                         }
                     }

@@ -8,10 +8,10 @@ use crate::model::status::{ClientInfo, RepositoryInfo, Skipped, StillFailing};
 use crate::model::told::Left;
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::plan::{Action, Reason};
-use crate::render::html::{self, Builder, Page};
+use crate::render::html::{self, Builder, Frame, Page};
 
 /// The elements that structure the body, with their names, and the text in them.
-fn outline(document: &str) -> String {
+pub(super) fn outline(document: &str) -> String {
     let body = document.split_once("<main").map_or(document, |(_, body)| body);
     let body = body.split_once("</main>").map_or(body, |(body, _)| body);
     let mut depth: usize = 0;
@@ -53,9 +53,13 @@ fn outline(document: &str) -> String {
     outline.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n")
 }
 
+pub(super) fn named(name: &str) -> Frame<'_> {
+    Frame { name, farm: false }
+}
+
 fn shown(status: &Status, left: &[Left], cycles: &[&CycleRow]) -> String {
     let builder = Builder { name: "builder", status: Some(status), left, cycles, logs: None };
-    html::document(&html::now(builder, status.now), "builder")
+    html::document(&html::now(builder, status.now), named("builder"))
 }
 
 fn cpv(name: &str) -> Cpv {
@@ -191,7 +195,7 @@ fn degraded() {
 #[test]
 fn nobody_tells() {
     let builder = Builder { name: "builder", status: None, left: &[], cycles: &[], logs: None };
-    assert_snapshot!(outline(&html::document(&html::now(builder, at(0)), "builder")));
+    assert_snapshot!(outline(&html::document(&html::now(builder, at(0)), named("builder"))));
 }
 
 #[test]
@@ -202,7 +206,7 @@ fn a_cycle_and_how_it_differs() {
     let cycles = [&newer, &older];
     let builder = Builder { name: "builder", status: None, left: &[], cycles: &cycles, logs: None };
     let page = html::cycle(builder, 3, at(0)).unwrap();
-    assert_snapshot!(outline(&html::document(&page, "builder")));
+    assert_snapshot!(outline(&html::document(&page, named("builder"))));
     assert!(html::cycle(builder, 4, at(0)).is_none());
 }
 
@@ -221,7 +225,7 @@ fn the_first_word_is_that_of_everybody() {
 fn what_is_silent_is_said_to_be() {
     let status = building();
     let builder = Builder { name: "b", status: Some(&status), left: &[], cycles: &[], logs: None };
-    let page = html::document(&html::now(builder, at(-1)), "b");
+    let page = html::document(&html::now(builder, at(-1)), named("b"));
     assert!(page.contains("The supervisor was last heard 1 min ago"), "{page}");
 }
 
@@ -294,7 +298,7 @@ fn words_of_others_are_words() {
         html::cycle(builder, 1, at(0)).unwrap(),
     ];
     for page in pages {
-        let page = html::document(&page, "<b>");
+        let page = html::document(&page, named("<b>"));
         assert_eq!(page.matches("<script").count(), 1, "{page}");
         assert!(!page.contains("<img") && !page.contains("<b>"), "{page}");
         assert!(!page.contains('\u{1b}') && !page.contains('\u{202e}'), "{page}");

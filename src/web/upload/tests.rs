@@ -9,6 +9,7 @@ use std::thread;
 use super::*;
 use crate::binhost::trees::{Store, gather, references, tidy, write_commit, write_step};
 use crate::portage::files::gpkg::sign::tests::Nobody;
+use crate::web::farm;
 use crate::web::known::News;
 use crate::web::server::{Limits, serve};
 
@@ -38,7 +39,8 @@ impl Builder {
                 let minute = Duration::from_mins(1);
                 let limits = Limits { connections: 8, pages: 8, request: minute, stall: minute };
                 let (_newest, news) = News::none();
-                serve(listener, Site::new("b".into(), "/v".into(), tree, news, None), limits).await;
+                let farm = farm::start(&[], None).listened_to().unwrap();
+                serve(listener, Site::new("b".into(), "/v".into(), tree, news, farm, None), limits).await;
             });
         });
         let builder = Self { place, url, offered: Vec::new() };

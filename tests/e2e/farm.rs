@@ -1,0 +1,85 @@
+//! Several builders that find each other by one name.
+
+use serde_json::Value;
+
+use crate::support::{Builder, Recipe, docker};
+
+/// A network of containers, in which names are looked up as in a swarm.
+struct Network(String);
+
+impl Network {
+    fn make() -> Self {
+        let name = format!("gbsup-e2e-farm-{}", std::process::id());
+        docker(&["network", "create", "--label", "gbsup.test", &name]).ok();
+        Self(name)
+    }
+
+    /// In it, under the name that all have, and told of it.
+    fn join(&self, recipe: Recipe, name: &str) -> Recipe {
+        recipe
+            .args(&["--network", &self.0, "--network-alias", "builders"])
+            .env("GBSUP_HTTP_PEERS", "http://builders:8080")
+            .env("GBSUP_NOTIFY_NAME", name)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        docker(&["network", "rm", &self.0]);
+    }
+}
+
+/// What one is told of all, once this is so.
+fn until(ask: impl Fn() -> String, is_so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    for _ in 0..600 {
+        let mut farm: Value = serde_json::from_str(&ask()).expect("JSON");
+        let Value::Array(builders) = farm["builders"].take() else { panic!("{farm}") };
+        if is_so(&builders) {
+            return builders;
+        }
+    }
+    panic!("{}", ask());
+}
+
+fn by_command(builder: &Builder) -> impl Fn() -> String {
+    || builder.gbsup(&["status", "--all", "--json"]).ok()
+}
+
+fn by_page(builder: &Builder) -> impl Fn() -> String {
+    || {
+        let ask = "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /api/v1/farm HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3";
+        let answer = builder.sh(ask);
+        answer.split_once("\r\n\r\n").expect("an answer").1.to_owned()
+    }
+}
+
+#[test]
+fn builders_find_each_other_by_one_name() {
+    let network = Network::make();
+    let mut first = network.join(Recipe::settled(&["test-quick/t1"]), "first").start();
+    first.wait_waiting();
+    // It has the volume of the first, and cannot have it.
+    let mut second = network.join(Recipe::beside(&first), "second").start();
+    second.wait_paused();
+
+    for (builder, state, other) in [(&first, "waiting", "paused"), (&second, "paused", "waiting")] {
+        let both = |all: &[Value]| all.len() == 2 && all[1]["status"].is_object() && all[1]["away"].is_null();
+        for all in [until(by_command(builder), both), until(by_page(builder), both)] {
+            assert_eq!(
+                (&all[0]["status"]["state"], &all[1]["status"]["state"]),
+                (&state.into(), &other.into())
+            );
+        }
+    }
+    assert_eq!(first.sh("pgrep -cf '^gbsup: peers'"), "1\n");
+
+    // The second goes, and with it its address.
+    second.stop();
+    let gone = |all: &[Value]| all.len() == 2 && all[1]["away"].is_object();
+    let all = until(by_page(&first), gone);
+    assert_eq!(all[1]["status"]["state"], "paused");
+    until(by_page(&first), |all| all[1]["away"]["why"] == "builders does not lead to it any more");
+    // Who asks for the first time has nobody to miss.
+    until(by_command(&first), |all| all.len() == 1);
+    first.assert_tidy();
+}
