@@ -79,9 +79,13 @@ fn rehearsed(volume: &Path, client: Client) -> Result<Client, Error> {
     else {
         return Ok(client);
     };
-    clients::keep(volume, &client.name, &fit).map_err(|error| {
+    let kept = clients::keep(volume, &client, &fit).map_err(|error| {
         Error::Failed(format!("what was found of {} cannot be kept: {error}", client.name))
     })?;
+    if !kept {
+        let words = format!("{} was removed or replaced meanwhile; see: gbsup clients", client.name);
+        return Err(Error::Failed(words));
+    }
     Ok(Client { fit: Some(fit), ..client })
 }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::model::client::{Compiled, Fit, Flags, Line, Name};
+use crate::model::client::{Client, Compiled, Fit, Flags, Line, Name};
 use crate::model::release::Id;
 use crate::model::state::{Phase, State, Volume};
 use crate::model::status::in_words;
@@ -60,25 +61,51 @@ pub fn is_worse(before: &Fit, now: &Fit) -> bool {
     before.problem.is_none() && now.compile.iter().any(|one| !known.contains(one.package.cp()))
 }
 
-/// What of the clients is to be found out now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rehearsal {
-    /// How this release fits each of them that was not rehearsed with it.
-    Of(Id),
-    /// Nothing is, and what is under way is to stop: a step is at work, or nothing is offered.
-    NotNow,
+/// A release that is to be rehearsed as each client, and when each of them was added: another one of the same name is another client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) release: Id,
+    clients: Vec<(Name, Timestamp)>,
 }
 
-/// Looks at the state. Nothing that was asked for waits for a rehearsal.
-pub(crate) fn wanted(state: &State) -> Rehearsal {
+/// What is to be rehearsed now; nothing while a step is at work, or nothing is offered. Nothing that was asked for waits for a rehearsal.
+pub(crate) fn wanted(state: &State) -> Option<Wanted> {
     let rests = matches!(state.durable.phase, Phase::Waiting(_) | Phase::Paused(_))
         && state.live.volume == Volume::Ours
         && state.live.job.is_none()
         && !state.live.stopping;
-    match &state.durable.release {
-        Some(release) if rests => Rehearsal::Of(release.id),
-        _ => Rehearsal::NotNow,
+    let release = state.durable.release.as_ref().filter(|_| rests)?.id;
+    let clients = state.live.clients.iter().map(|client| (client.name.clone(), client.added));
+    Some(Wanted { release, clients: clients.collect() })
+}
+
+/// What to do about rehearsals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Course {
+    /// Nothing: all is known, or the one that is at work is to go on.
+    AsItIs,
+    /// One is to begin.
+    Begin,
+    /// The one that is at work is to end, before it is through.
+    Stop,
+}
+
+/// What to do when this is wanted, one with that is at work, and the last one that came to its end began with the third. A client that
+/// was added or replaced meanwhile makes it another one, which follows: what is found of the others until then counts.
+pub(crate) fn course(wanted: Option<&Wanted>, running: Option<&Wanted>, done: Option<&Wanted>) -> Course {
+    match (wanted, running) {
+        (None, Some(_)) => Course::Stop,
+        (Some(wanted), Some(running)) if wanted.release != running.release => Course::Stop,
+        (Some(wanted), None) if done != Some(wanted) => Course::Begin,
+        _ => Course::AsItIs,
     }
+}
+
+/// What was said of clients, without what is of one that was removed or replaced meanwhile.
+pub(crate) fn of_those_known(said: Vec<(Client, String)>, known: &[Client]) -> Vec<String> {
+    let is_known =
+        |of: &Client| known.iter().any(|client| client.name == of.name && client.added == of.added);
+    said.into_iter().filter(|(of, _)| is_known(of)).map(|(_, line)| line).collect()
 }
 
 /// The line in which the resolver's process answers.
@@ -219,8 +246,6 @@ pub(crate) fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     fn fit(compile: &str) -> Fit {
@@ -337,20 +362,66 @@ mod tests {
         let mut state = State::new(crate::config::Config::default(), now);
         state.live.volume = Volume::Ours;
         state.durable.phase = Phase::Waiting(None);
-        assert_eq!(wanted(&state), Rehearsal::NotNow, "nothing is offered");
-        let id: Id = "2026-11-28.1".parse().unwrap();
+        assert_eq!(wanted(&state), None, "nothing is offered");
+        let release: Id = "2026-11-28.1".parse().unwrap();
         state.durable.release = Some(crate::model::release::Current {
-            id,
+            id: release,
             packages: 1,
             published: Timestamp::UNIX_EPOCH,
             again: None,
         });
-        assert_eq!(wanted(&state), Rehearsal::Of(id));
+        assert_eq!(wanted(&state), Some(Wanted { release, clients: Vec::new() }));
         state.durable.phase = Phase::Running(crate::model::Step::Sync);
-        assert_eq!(wanted(&state), Rehearsal::NotNow);
+        assert_eq!(wanted(&state), None);
         state.durable.phase = Phase::Waiting(None);
         state.live.stopping = true;
-        assert_eq!(wanted(&state), Rehearsal::NotNow);
+        assert_eq!(wanted(&state), None);
+    }
+
+    /// The n-th client of a name.
+    fn client(name: &str, n: i64) -> Client {
+        Client { name: name.parse().unwrap(), added: Timestamp::from_second(n).unwrap(), fit: None }
+    }
+
+    fn of(release: &str, clients: &[Client]) -> Wanted {
+        let clients = clients.iter().map(|client| (client.name.clone(), client.added)).collect();
+        Wanted { release: release.parse().unwrap(), clients }
+    }
+
+    #[test]
+    fn whoever_comes_while_others_are_rehearsed_is_rehearsed_afterwards() {
+        let (one, two) = ("2026-11-28.1", "2026-11-28.2");
+        let (laptop, desk) = (client("laptop", 1), client("desk", 2));
+        let begun = of(one, std::slice::from_ref(&laptop));
+        let (added, replaced) = (of(one, &[desk, laptop.clone()]), of(one, &[client("laptop", 3)]));
+        let (removed, gone_back) = (of(one, &[]), of(two, &[laptop]));
+        for (wanted, running, done, expected) in [
+            (Some(&begun), None, None, Course::Begin),
+            (Some(&begun), Some(&begun), None, Course::AsItIs),
+            (Some(&begun), None, Some(&begun), Course::AsItIs),
+            // Those that it has begun with come to their end, and whoever came meanwhile follows.
+            (Some(&added), Some(&begun), None, Course::AsItIs),
+            (Some(&added), None, Some(&begun), Course::Begin),
+            (Some(&replaced), Some(&begun), None, Course::AsItIs),
+            (Some(&replaced), None, Some(&begun), Course::Begin),
+            (Some(&removed), Some(&begun), None, Course::AsItIs),
+            // Nobody is offered what it is about any more.
+            (Some(&gone_back), Some(&begun), None, Course::Stop),
+            (Some(&gone_back), None, Some(&begun), Course::Begin),
+            (None, Some(&begun), None, Course::Stop),
+            (None, None, Some(&begun), Course::AsItIs),
+        ] {
+            let found = course(wanted, running, done);
+            assert_eq!(found, expected, "{wanted:?} {running:?} {done:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_of_a_client_that_is_no_more() {
+        let said =
+            [client("gone", 1), client("laptop", 1), client("desk", 1)].map(|of| (of, "worse".to_owned()));
+        let known = [client("desk", 1), client("laptop", 2), client("new", 1)];
+        assert_eq!(of_those_known(said.into(), &known), ["worse"]);
     }
 
     #[test]

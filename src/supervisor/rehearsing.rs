@@ -6,16 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{debug, info, warn};
 
 use crate::binhost::release::tell_of_clients;
 use crate::config::Config;
-use crate::decide::clients::{self as decide, Rehearsal};
+use crate::decide::clients::{self as decide, Course, Wanted};
 use crate::host::clients::{LIMIT, rehearse};
 use crate::host::process::Handle;
-use crate::model::client::{Client, Name};
+use crate::model::client::Client;
 use crate::model::release::Id;
 use crate::model::state::State;
 use crate::model::{Event, Force};
@@ -28,9 +27,6 @@ pub(super) struct Rehearsing {
     /// With what the last one that came to its end began.
     done: Option<Wanted>,
 }
-
-/// A release, and the clients as they are known.
-type Wanted = (Id, Vec<(Name, Timestamp)>);
 
 struct Running {
     wanted: Wanted,
@@ -79,23 +75,19 @@ impl Rehearsing {
             self.done = if stopped { None } else { Some(running.wanted.clone()) };
             self.running = None;
         }
-        let wanted = match decide::wanted(state) {
-            Rehearsal::Of(release) => release,
-            Rehearsal::NotNow => {
-                if let Some(running) = &self.running {
-                    running.stage.stop();
-                }
-                return;
-            }
-        };
-        let known = state.live.clients.iter().map(|client| (client.name.clone(), client.added));
-        let wanted = (wanted, known.collect());
-        if self.running.is_some() || self.done.as_ref() == Some(&wanted) {
-            return;
+        let wanted = decide::wanted(state);
+        let running = self.running.as_ref();
+        match decide::course(wanted.as_ref(), running.map(|running| &running.wanted), self.done.as_ref()) {
+            Course::AsItIs => {}
+            Course::Stop => running.iter().for_each(|running| running.stage.stop()),
+            Course::Begin => self.running = wanted.and_then(|wanted| self.begin(wanted, state, events)),
         }
+    }
+
+    fn begin(&mut self, wanted: Wanted, state: &State, events: &UnboundedSender<Event>) -> Option<Running> {
         let new = Arc::new(Stage::default());
         let (config, events, shared) = (state.live.config.clone(), events.clone(), Arc::clone(&new));
-        let release = wanted.0;
+        let release = wanted.release;
         let started = thread::Builder::new().name("clients".into()).spawn(move || {
             let told = all(&config, release, &shared);
             shared.is_over.store(true, Ordering::Release);
@@ -103,10 +95,11 @@ impl Rehearsing {
             drop(events.send(told));
         });
         match started {
-            Ok(_) => self.running = Some(Running { wanted, stage: new }),
+            Ok(_) => Some(Running { wanted, stage: new }),
             Err(problem) => {
                 warn!("no release is rehearsed as its clients: no thread could be started: {problem}");
                 self.done = Some(wanted);
+                None
             }
         }
     }
@@ -121,21 +114,20 @@ fn all(config: &Config, release: Id, stage: &Stage) -> Event {
         let Some(fit) = rehearse(config, volume, &client.name, release, &handle, LIMIT) else { break };
         let line = decide::sentence(&client.name, &fit);
         info!("release {release}, {line}");
-        // It may have been removed or replaced meanwhile.
-        if clients::one(volume, client.name.clone()).map(|now| now.added) != Some(client.added) {
-            continue;
+        match clients::keep(volume, &client, &fit) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(problem) => debug!("how release {release} fits {} cannot be kept: {problem}", client.name),
         }
         if client.fit.as_ref().is_some_and(|before| decide::is_worse(before, &fit)) {
-            worse.push(line);
-        }
-        if let Err(problem) = clients::keep(volume, &client.name, &fit) {
-            debug!("how release {release} fits {} cannot be kept: {problem}", client.name);
+            worse.push((client, line));
         }
     }
     let clients = clients::all(volume);
     if let Err(problem) = tell_of_clients(volume, release, &clients) {
         debug!("what clients would do with release {release} is not in its CHANGES: {problem}");
     }
+    let worse = decide::of_those_known(worse, &clients);
     Event::Rehearsed { clients: Arc::new(clients), worse }
 }
 
@@ -170,6 +162,7 @@ impl LastRead {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::client::Name;
 
     #[test]
     fn what_is_as_it_was_is_not_read_again() {

@@ -6,7 +6,8 @@
 //!   clients/laptop/wants.json      the packages that it wants with flags of its own, by all releases since it was added
 //! ```
 //!
-//! Each is a file that is replaced as a whole. All of it is root's alone: a configuration is the business of its owner.
+//! Each is a file that is replaced as a whole. All of it is root's alone: a configuration is the business of its owner. Who is known is
+//! changed by one at a time (`state/clients.lock`), so that nothing is kept of a client that was removed or replaced while it was rehearsed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::replace;
+use super::{Locked, replace};
 use crate::decide::clients as decide;
 use crate::model::client::{Client, Fit, Flags, Name};
 use crate::portage::files::capture::{self, LONGEST};
@@ -27,9 +28,17 @@ const CLIENTS: &str = "clients";
 const CAPTURE: &str = "capture.tar";
 const FIT: &str = "fit.json";
 const WANTS: &str = "wants.json";
+/// Held by whoever changes any of it.
+const LOCK: &str = "state/clients.lock";
 
 fn place(volume: &Path, name: &Name) -> PathBuf {
     volume.join(CLIENTS).join(name.to_string())
+}
+
+fn lock(volume: &Path) -> io::Result<Locked> {
+    let path = volume.join(LOCK);
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    Locked::wait(File::options().write(true).create(true).truncate(false).open(path)?)
 }
 
 /// Those that there are, by name. What else is in the directory is nobody.
@@ -75,6 +84,7 @@ fn fit(place: &Path) -> Option<Fit> {
 /// Keeps a capture, in the place of the one of that name; whether there was one. `bytes` are what
 /// [`capture::read`] took. At any instant there is one or the other, and nothing is known of how a release fits it.
 pub(crate) fn add(volume: &Path, name: &Name, bytes: &[u8]) -> io::Result<bool> {
+    let _alone = lock(volume)?;
     let place = place(volume, name);
     let mut private = DirBuilder::new();
     private.mode(0o700).recursive(true).create(&place)?;
@@ -110,14 +120,20 @@ pub(crate) fn capture(volume: &Path, name: &Name) -> io::Result<capture::Capture
     capture::read(&bytes).map_err(|refused| io::Error::new(io::ErrorKind::InvalidData, refused.to_string()))
 }
 
-/// Writes down how a release fits a client, as long as that is there, and what it wants by that.
-pub(crate) fn keep(volume: &Path, name: &Name, fit: &Fit) -> io::Result<()> {
+/// Writes down how a release fits a client, and what it wants by that; whether it is still the one that was rehearsed.
+pub(crate) fn keep(volume: &Path, client: &Client, fit: &Fit) -> io::Result<bool> {
+    let _alone = lock(volume)?;
+    let name = &client.name;
+    if one(volume, name.clone()).is_none_or(|now| now.added != client.added) {
+        return Ok(false);
+    }
     let before = wants(volume, name);
     let now = decide::wants(before.clone(), fit);
     if now != before {
         replace(&place(volume, name).join(WANTS), &now)?;
     }
-    replace(&place(volume, name).join(FIT), fit)
+    replace(&place(volume, name).join(FIT), fit)?;
+    Ok(true)
 }
 
 /// What a client wants built with flags of its own, by `category/name`.
@@ -128,6 +144,7 @@ pub(crate) fn wants(volume: &Path, name: &Name) -> BTreeMap<String, Flags> {
 
 /// Forgets a client; whether there was one. It is gone as a whole or not at all: what a kill leaves has no name.
 pub(crate) fn remove(volume: &Path, name: &Name) -> io::Result<bool> {
+    let _alone = lock(volume)?;
     let gone = volume.join(CLIENTS).join(format!(".old-{name}"));
     match fs::remove_dir_all(&gone) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -167,15 +184,20 @@ mod tests {
             drift: Vec::new(),
             problem: None,
         };
-        keep(volume, &name, &fit).unwrap();
+        let first = one(volume, name.clone()).unwrap();
+        assert!(keep(volume, &first, &fit).unwrap());
         fs::write(volume.join("clients/stray"), "").unwrap();
         fs::create_dir(volume.join("clients/.old-x")).unwrap();
         let [client] = all(volume).try_into().unwrap();
-        assert_eq!((client.name, client.fit), (name.clone(), Some(fit)));
+        assert_eq!((client.name, client.fit.as_ref()), (name.clone(), Some(&fit)));
         assert!(add(volume, &name, b"second").unwrap());
         assert_eq!(fs::read(volume.join("clients/laptop/capture.tar")).unwrap(), b"second");
-        assert_eq!(one(volume, name.clone()).unwrap().fit, None);
+        // What is found of the first one now is not true of the second one, and of one that is gone nothing is.
+        assert!(!keep(volume, &first, &fit).unwrap());
+        let second = one(volume, name.clone()).unwrap();
+        assert_eq!(second.fit, None);
         assert!(capture(volume, &name).is_err());
         assert!(remove(volume, &name).unwrap() && all(volume).is_empty());
+        assert!(!keep(volume, &second, &fit).unwrap() && !volume.join("clients/laptop").exists());
     }
 }
