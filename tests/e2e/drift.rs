@@ -10,8 +10,7 @@ use crate::support::{Builder, Client, Recipe};
 
 /// Writes down what people are told.
 const TELLS: &str = "#!/bin/sh\necho \"$GBSUP_KIND: $GBSUP_TITLE\" >>/run/told\n";
-const CONFIG: &str =
-    "[notify]\ncommand = [\"/usr/local/bin/tells\"]\ncooldown = \"0s\"\nevents = [\"drift\"]\n";
+const CONFIG: &str = "[notify]\ncommand = [\"/usr/local/bin/tells\"]\ncooldown = \"0s\"\nevents = [\"drift\"]\n[publish]\ntrees = [\"pocket\"]\n";
 const FLAGS: &str = "EAPI=8\n\ninherit test-control\n\nDESCRIPTION=\"With flags\"\nSLOT=\"0\"\nKEYWORDS=\"amd64\"\nIUSE=\"+colour sound\"\n\n\
                      src_install() {\n\ttest_file\n}\n";
 

@@ -116,6 +116,11 @@ def tree_cause(pkg, offered, places):
     return Cause("offer", "the same tree", "it is not offered")
 
 
+def follows(settings, repository):
+    """Nor is it behind what the builder offers."""
+    return False
+
+
 def of_the_client(kind, name):
     """A fact of the client as it was captured; None without one."""
     facts = [fact for fact in MACHINE.get("facts") or [] if isinstance(fact, dict)]

@@ -142,6 +142,15 @@ def origin(place):
     return git(place, "config", "remote.origin.url").stdout.decode(errors="replace").strip()
 
 
+def follows(settings, repository):
+    """Whether a repository is synced from the builder here."""
+    try:
+        place = settings.repositories[repository].location
+    except KeyError:
+        return False
+    return (origin(place) or "").endswith("/tree/%s.git" % repository)
+
+
 def is_signed(place, commit="HEAD"):
     """Whether a commit of a clone is signed with the builder's key, where it signs."""
     import subprocess
@@ -263,6 +272,16 @@ def as_directory(made):
         made.append("directory")
 
 
+def not_here(package, release):
+    """What to do about a program that is lacking. Setup has Portage use the builder's packages before it comes to the trees."""
+    from portage.versions import cpv_getkey
+
+    cpvs = [offered.get("cpv") for offered in release.get("packages") or [] if isinstance(offered, dict)]
+    is_offered = any(isinstance(cpv, str) and cpv_getkey(cpv) == package for cpv in cpvs)
+    where = "the builder offers it" if is_offered else "the builder does not offer it, so it is compiled"
+    return "which is not here: emerge %s (%s), and run this again." % (package, where)
+
+
 def setup_trees():
     """Has Portage sync from the builder what it offers with its release."""
     import shlex
@@ -283,12 +302,12 @@ def setup_trees():
     if not trees:
         raise Refused("The builder offers no repositories with its release (publish.trees).")
     if not shutil.which("git"):
-        raise Refused("Portage syncs these repositories with git, which is not here: emerge dev-vcs/git, and run this again.")
+        raise Refused("Portage syncs these repositories with git, " + not_here("dev-vcs/git", release))
     if KEY:
         try:
             import gemato.openpgp  # noqa: F401
         except ImportError:
-            raise Refused("Portage verifies these repositories with gemato, which is not here: emerge app-portage/gemato, and run this again.")
+            raise Refused("Portage verifies these repositories with gemato, " + not_here("app-portage/gemato", release))
     base = trees_url()
     known = portage.settings.repositories
     made = made_for_trees()
