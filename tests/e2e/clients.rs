@@ -1,16 +1,10 @@
-//! `client.sh` on clients of every kind: what it does to them, and that it takes all of it back.
+//! `client.sh check` and `capture` on clients, and what a builder makes of that.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::support::{Builder, Client, Ran, Recipe};
-
-const URL: &str = "http://127.0.0.1:8080/binpkgs";
-/// Everything that Portage is configured by, down to the modes of files; of a key ring what it has.
-const STATE: &str = "cd /etc/portage && find . /root/dotfile -path ./gnupg -prune -o -printf '%p %y %m %U:%G %l\\n' -type f \
-                     -exec sha256sum {} + 2>/dev/null | sort; if [ -d gnupg ]; then gpg --homedir gnupg --list-keys; \
-                     gpg --homedir gnupg --export-ownertrust | grep -v '^#'; fi";
 
 /// The script as the server offers it.
 pub(crate) fn offered(client: &Client) -> String {
@@ -23,224 +17,17 @@ pub(crate) fn run(client: &Client, script: &str, verb: &str) -> Ran {
     client.try_sh(&format!("cd /tmp && sh /root/client.sh {verb} 2>&1"))
 }
 
-#[test]
-fn what_setup_does_is_taken_back() {
-    let mut builder = Recipe::new(&["test-quick/t1"]).env("GBSUP_PUBLISH_SIGN_KEY", "").start();
-    builder.gbsup(&["pause"]).ok();
-    let client = Client::of(&builder);
-    let before = client.sh(STATE);
-
-    // Before there is a release: the builder makes the key that it will sign with, the server does not know of it.
-    let script = builder.gbsup(&["client-config", "--url", "http://127.0.0.1:8080"]).ok();
-    let said = run(&client, &script, "setup").exited(0);
-    assert!(said.contains("\ntrusts the key ") || said.starts_with("trusts the key "), "{said}");
-    assert!(said.contains("\nadded a block to /etc/portage/make.conf\n"), "{said}");
-    assert!(said.contains(&format!("{URL} answers, and nothing is published there yet.\n")), "{said}");
-    let undone = run(&client, &script, "undo").exited(0);
-    assert!(undone.contains("removed the block of setup from /etc/portage/make.conf\n"), "{undone}");
-    assert_eq!(client.sh(STATE), before, "{undone}");
-    assert_eq!(run(&client, &script, "undo").exited(0), "There is nothing of setup here.\n");
-    let unknown = offered(&client);
-    let said = run(&client, &unknown, "setup").exited(0);
-    assert!(!said.contains("trusts the key"), "{said}");
-    assert_eq!(client.sh("grep ^verify /etc/portage/binrepos.conf/gbsup.conf"), "verify-signature = true\n");
-    builder.gbsup(&["resume"]).ok();
-    builder.wait_waiting();
-    let said = run(&client, &unknown, "setup").exited(0);
-    assert!(said.contains("The packages are signed with the key ") && said.contains("fetch it"), "{said}");
-    client.sh("echo test-quick/t1 >/var/lib/portage/world");
-    let judged = run(&client, &unknown, "check").exited(5);
-    assert!(judged.contains("The packages are signed with the key "), "Portage would refuse them: {judged}");
-    let script = offered(&client);
-    assert!(run(&client, &script, "setup").exited(0).contains("trusts the key "));
-    let installed =
-        client.sh("emerge --quiet --getbinpkgonly --oneshot test-quick/t1 2>&1 && cat /var/log/emerge.log");
-    assert!(installed.contains(") Merging Binary (test-quick/t1-1"), "{installed}");
-    client.sh("emerge --unmerge --quiet test-quick/t1");
-    run(&client, &script, "undo").exited(0);
-    assert_eq!(client.sh(STATE), before);
-
-    // What people have: files in the place of directories, no end of the last line, links, own keys, other servers.
-    client.sh(
-        "cd /etc/portage && printf '[other]\\nsync-uri = https://me:secret@other.example/x' >binrepos.conf && chmod 600 binrepos.conf && \
-         printf 'PORTAGE_NICENESS=\"5\"' >>make.conf && mv make.conf /root/dotfile && ln -s /root/dotfile make.conf && \
-         mkdir -m 700 gnupg && gpg --homedir gnupg --batch --quiet --pinentry-mode loopback --passphrase '' \
-         --quick-generate-key mine ed25519 sign never 2>/dev/null && gpgconf --homedir /etc/portage/gnupg --kill all",
-    );
-    let before = client.sh(STATE);
-    assert!(before.contains("uid ") && before.contains("/root/dotfile f "), "{before}");
-    let said = run(&client, &script, "setup").exited(0);
-    assert!(said.contains("There are packages of other as well (https://other.example/x)."), "{said}");
-    assert_eq!(client.sh("tail -n 1 /root/dotfile; portageq envvar PORTAGE_NICENESS"), "# gbsup ends\n5\n");
-    assert_eq!(
-        client.sh("head -n 3 /etc/portage/binrepos.conf").lines().nth(2),
-        Some("# gbsup begins (the line above had no end)")
-    );
-    let installed =
-        client.sh("emerge --quiet --getbinpkgonly --oneshot test-quick/t1 2>&1 && cat /var/log/emerge.log");
-    assert_eq!(installed.matches(") Merging Binary (test-quick/t1-1").count(), 2, "{installed}");
-    assert_two_servers_are_told_apart(&client);
-    client.sh("emerge --unmerge --quiet test-quick/t1");
-    run(&client, &script, "undo").exited(0);
-    assert_eq!(client.sh(STATE), before);
-
-    // What is half there is nobody's to guess at.
-    client.sh("printf '\\n# gbsup begins\\n' >>/root/dotfile");
-    let refused = run(&client, &script, "setup").exited(1);
-    assert!(refused.contains("put that right by hand"), "{refused}");
-    assert_refused_on(&builder, &script);
-    builder.look_away();
-    builder.assert_tidy();
-}
-
-/// Another server with the same packages, built later: what is said of it is what Portage does.
-fn assert_two_servers_are_told_apart(client: &Client) {
-    client.sh(
-        "mkdir /srv/other && cp /var/cache/edb/binhost/127.0.0.1/binpkgs/Packages /srv/other && \
-         sed -i 's/^BUILD_TIME: .*/BUILD_TIME: 4000000000/' /srv/other/Packages && cp /etc/portage/binrepos.conf /root/binrepos && \
-         sed -i 's|^sync-uri = https.*|sync-uri = file:///srv/other\\npriority = 1\\nverify-signature = false|' /root/dotfile /etc/portage/binrepos.conf",
-    );
-    let fetched =
-        || client.try_sh("rm -rf /var/cache/binhost; emerge --fetchonly --oneshot test-quick/t1 2>&1").out;
-    let said = fetched();
-    assert!(said.contains("File not found: /srv/other/test-quick/t1/t1-1-1.gpkg.tar"), "{said}");
-    client.sh("sed -i 's|^priority = 1$|getbinpkg-exclude = */*|' /etc/portage/binrepos.conf");
-    let said = fetched();
-    let there = client.sh("find /var/cache/binhost/gbsup -name 't1-1-1.gpkg.tar*'");
-    assert!(!said.contains("/srv/other/test-quick") && !there.is_empty(), "{said}");
-    client.sh("cat /root/binrepos >/etc/portage/binrepos.conf");
-}
-
-/// A builder's own configuration has a file of the name that setup would write.
-fn assert_refused_on(builder: &Builder, script: &str) {
-    let before = builder.sh("cat /etc/portage/make.conf/zz-gbsup.conf");
-    builder.sh(&format!("cat >/tmp/client.sh <<'END OF SCRIPT'\n{script}END OF SCRIPT"));
-    let refused = builder.exec(&["sh", "/tmp/client.sh", "setup"]).exited(1);
-    assert!(refused.starts_with("This is a builder itself"), "{refused}");
-    assert_eq!(builder.sh("rm /tmp/client.sh; cat /etc/portage/make.conf/zz-gbsup.conf"), before);
-}
-
 /// A package with flags, in the tree of the builder and of its clients; a newer version is for whoever accepts it.
-const FLAGS: [(&str, &str); 2] = [("1", "amd64"), ("2", "~amd64")];
+pub(crate) const FLAGS: [(&str, &str); 2] = [("1", "amd64"), ("2", "~amd64")];
 
-fn flags(keywords: &str) -> String {
+pub(crate) fn flags(keywords: &str) -> String {
     format!(
         "EAPI=8\n\ninherit test-control\n\nDESCRIPTION=\"With flags\"\nSLOT=\"0\"\nKEYWORDS=\"{keywords}\"\nIUSE=\"+colour sound\"\n\n\
          src_install() {{\n\ttest_file\n}}\n"
     )
 }
 
-/// A client of one kind: how it became so, and what it compiles for which reason by which line.
-struct Kind {
-    name: &'static str,
-    made: &'static str,
-    compiles: &'static [(&'static str, &'static str, Option<&'static str>)],
-}
-
-const KINDS: &[Kind] = &[
-    Kind { name: "the same", made: "", compiles: &[] },
-    Kind {
-        name: "a flag off for all",
-        made: "cd /etc/portage && printf '# mine\\nUSE=\"sound-extra\\n  -colour\"\\n' | cat - make.conf >new && mv new make.conf",
-        compiles: &[("test-quick/flags-1", "USE -colour", Some("make.conf:3"))],
-    },
-    Kind {
-        name: "a flag for one package",
-        made: "cd /etc/portage && mkdir package.use && printf '*/* foo\\n\\ntest-quick/flags sound # mine\\n' >package.use/own",
-        compiles: &[("test-quick/flags-1", "USE sound", Some("package.use/own:3"))],
-    },
-    Kind {
-        name: "a file in the place of a directory",
-        made: "cd /etc/portage && echo '>=test-quick/flags-1 -colour sound' >package.use",
-        compiles: &[("test-quick/flags-1", "USE sound -colour", Some("package.use:1"))],
-    },
-    Kind {
-        name: "a flag by a file for one package",
-        made: "cd /etc/portage && mkdir env && echo 'USE=\"sound\"' >env/loud && echo 'test-quick/flags loud' >package.env",
-        compiles: &[("test-quick/flags-1", "USE sound", Some("env/loud:1"))],
-    },
-    Kind {
-        name: "~arch for one package",
-        made: "cd /etc/portage && mkdir package.accept_keywords && echo test-quick/flags >package.accept_keywords/own",
-        compiles: &[(
-            "test-quick/flags-2",
-            "~amd64 is only accepted here",
-            Some("package.accept_keywords/own:1"),
-        )],
-    },
-    Kind {
-        name: "another world",
-        made: "echo test-quick/t7 >>/var/lib/portage/world",
-        compiles: &[("test-quick/t7-1", "only in the world of this machine", Some("world:3"))],
-    },
-    Kind {
-        name: "another profile",
-        made: "cd /etc/portage && mkdir profile.d && mv make.profile base && mkdir make.profile && \
-               echo ../base >make.profile/parent && echo 'USE=\"-colour\"' >make.profile/make.defaults && echo 8 >make.profile/eapi",
-        compiles: &[("test-quick/flags-1", "USE -colour", None)],
-    },
-    Kind {
-        name: "a newer tree",
-        made: "cd /var/db/repos/pocket && cp test-quick/t1/t1-1.ebuild test-quick/t1/t1-2.ebuild && git add test-quick/t1 && \
-               GIT_COMMITTER_DATE=\"@$(($(git log -1 --format=%ct) + 180000)) +0000\" git -c user.name=x -c user.email=x@x commit --quiet --message=x",
-        compiles: &[("test-quick/t1-2", "only t1-1 is offered", None)],
-    },
-    Kind {
-        name: "a mask",
-        made: "cd /var/db/repos/pocket/test-quick/t1 && cp t1-1.ebuild t1-0.ebuild && mkdir /etc/portage/package.mask && \
-               printf '# broken\\n>=test-quick/t1-1\\n' >/etc/portage/package.mask/own",
-        compiles: &[(
-            "test-quick/t1-0",
-            "only t1-1 is offered, which is not accepted here",
-            Some("package.mask/own:2"),
-        )],
-    },
-    Kind {
-        name: "a repository of its own",
-        made: "mkdir -p /root/own/profiles /root/own/metadata /root/own/test-own/x && cd /root/own && echo own >profiles/repo_name && \
-               echo test-own >profiles/categories && printf 'masters = pocket\\nuse-manifests = false\\n' >metadata/layout.conf && \
-               cp /var/db/repos/pocket/test-quick/t8/t8-1.ebuild test-own/x/x-1.ebuild && \
-               printf '[own]\\nlocation = /root/own\\n' >>/etc/portage/repos.conf && echo test-own/x >>/var/lib/portage/world && chmod 755 /root",
-        compiles: &[("test-own/x-1", "the repository own is only here", None)],
-    },
-    Kind {
-        name: "patches of its own",
-        made: "mkdir -p /etc/portage/patches/test-quick/t1 && echo >/etc/portage/patches/test-quick/t1/x.patch",
-        compiles: &[("test-quick/t1-1", "patched here", Some("patches/test-quick/t1/x.patch"))],
-    },
-    Kind {
-        name: "options",
-        made: "echo 'EMERGE_DEFAULT_OPTS=\"${EMERGE_DEFAULT_OPTS} --ask --quiet --usepkg-exclude test-quick/t1\"' >>/etc/portage/make.conf",
-        compiles: &[("test-quick/t1-1", "excluded by --usepkg-exclude", None)],
-    },
-    Kind {
-        name: "no answer",
-        made: "sed -i s/8080/8079/ /etc/portage/binrepos.conf/gbsup.conf",
-        compiles: &[
-            ("test-quick/t1-1", "the builder does not answer", None),
-            ("test-quick/flags-1", "the builder does not answer", None),
-        ],
-    },
-];
-
-/// What the newest emerge of a client did, by its log: what it compiled, and what it installed as it was offered.
-fn done(client: &Client) -> (BTreeSet<String>, BTreeSet<String>) {
-    let log = client.sh("cat /var/log/emerge.log 2>/dev/null || :");
-    let named = |what: &str| {
-        let lines = log
-            .lines()
-            .filter_map(move |line| line.split_once(what)?.1.split("::").next().map(str::to_owned));
-        lines.collect::<BTreeSet<_>>()
-    };
-    (named(") Compiling/Merging ("), named(") Merging Binary ("))
-}
-
-fn names(of: &Value, list: &str) -> BTreeSet<String> {
-    let name = |entry: &Value| entry["package"].as_str().or(entry.as_str()).expect("a package").to_owned();
-    of[list].as_array().expect("a list").iter().map(name).collect()
-}
-
-fn client_with_flags(builder: &Builder, older: bool) -> Client {
+pub(crate) fn client_with_flags(builder: &Builder, older: bool) -> Client {
     let client = if older { Client::older(builder) } else { Client::of(builder) };
     for (version, keywords) in FLAGS {
         let text = flags(keywords);
@@ -252,8 +39,17 @@ fn client_with_flags(builder: &Builder, older: bool) -> Client {
     client
 }
 
-/// Kinds by what is nowhere but on the client, so that a builder cannot know of it: a tree, a repository, a network.
-const UNKNOWABLE: [&str; 4] = ["a newer tree", "a mask", "a repository of its own", "no answer"];
+/// What the newest emerge of a client did, by its log: what it compiled, and what it installed as it was offered.
+pub(crate) fn done(client: &Client) -> (BTreeSet<String>, BTreeSet<String>) {
+    let log = client.sh("cat /var/log/emerge.log 2>/dev/null || :");
+    let named = |what: &str| {
+        let lines = log
+            .lines()
+            .filter_map(move |line| line.split_once(what)?.1.split("::").next().map(str::to_owned));
+        lines.collect::<BTreeSet<_>>()
+    };
+    (named(") Compiling/Merging ("), named(") Merging Binary ("))
+}
 
 /// What the builder says of a client that is added by its capture.
 pub(crate) fn rehearsed(builder: &str, client: &Client, name: &str) -> Value {
@@ -272,100 +68,6 @@ pub(crate) fn add(builder: &str, client: &Client, name: &str, more: &[&str]) -> 
     let ran = crate::support::docker(&[&on_builder, more].concat());
     crate::support::docker(&["exec", builder, "rm", &format!("/tmp/{name}.tar")]).ok();
     ran
-}
-
-/// The builder's verdict is that of `check`, package for package, with the same reasons by the same lines.
-fn assert_known(builder: &str, client: &Client, kind: &Kind, verdict: &Value) {
-    let name = client.name();
-    let fit = &rehearsed(builder, client, name)["fit"];
-    assert_eq!(fit["problem"], Value::Null, "{}: {fit}", kind.name);
-    let told = |of: &Value| {
-        let compile = of["compile"].as_array().unwrap_or_else(|| panic!("{}: {of}", kind.name));
-        let one = |one: &Value| ["package", "why", "place", "seconds"].map(|key| one[key].to_string());
-        compile.iter().map(one).collect::<BTreeSet<_>>()
-    };
-    assert_eq!(told(fit), told(verdict), "{}: {fit} {verdict}", kind.name);
-    assert_eq!(fit["binary"], verdict["binary"], "{}: {fit} {verdict}", kind.name);
-    crate::support::docker(&["exec", builder, "gbsup", "clients", "remove", name]).ok();
-}
-
-/// The verdict of `check` is what emerge then does, package for package; and so is that of the builder, which runs Portage as
-/// the client.
-fn assert_judged(builder: &str, client: &Client, script: &str, kind: &Kind) {
-    run(client, script, "setup").exited(0);
-    client.sh(kind.made);
-    let before = client.sh(STATE);
-    let text = client.try_sh("sh /root/client.sh check");
-    let printed = client.try_sh("sh /root/client.sh check --json");
-    let code = match kind.compiles {
-        _ if kind.name == "no answer" => 3,
-        [] => 0,
-        _ => 5,
-    };
-    assert_eq!((printed.code, text.code), (code, code), "{}: {printed:?} {text:?}", kind.name);
-    assert_eq!(client.sh(STATE), before, "it changes nothing");
-    let verdict: Value = serde_json::from_str(&printed.out).expect("JSON");
-    let told: BTreeSet<_> =
-        verdict["compile"].as_array().expect("a list").iter().map(Value::to_string).collect();
-    for (package, why, place) in kind.compiles {
-        let expected = serde_json::json!({ "package": package, "why": why, "place": place, "seconds": null });
-        let seconds = |told: &str| {
-            let mut told: Value = serde_json::from_str(told).expect("JSON");
-            told["seconds"] = Value::Null;
-            told
-        };
-        assert!(told.iter().any(|told| seconds(told) == expected), "{}: {expected} in {told:?}", kind.name);
-        let named = if kind.name == "no answer" { "would compile all 2 packages" } else { package };
-        assert!(text.out.contains(named), "{}: {}", kind.name, text.out);
-    }
-    if code == 0 {
-        assert!(
-            text.out.contains(" fits 127.0.0.1 (release ") && text.out.lines().count() == 1,
-            "{}",
-            text.out
-        );
-    }
-    assert_eq!(verdict["binary"], names(&verdict, "install").len(), "{verdict}");
-    if !UNKNOWABLE.contains(&kind.name) {
-        assert_known(builder, client, kind, &verdict);
-    }
-
-    client.sh("emerge --update --deep --changed-use --getbinpkg --ask=n @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }");
-    let (compiled, binary) = done(client);
-    assert_eq!(compiled, names(&verdict, "compile"), "{}: {verdict}", kind.name);
-    assert_eq!(binary, names(&verdict, "install"), "{}: {verdict}", kind.name);
-    let expected: BTreeSet<_> = kind.compiles.iter().map(|(package, ..)| (*package).to_owned()).collect();
-    assert_eq!(compiled, expected, "{}", kind.name);
-    let after = client.try_sh("sh /root/client.sh check");
-    assert_eq!(after.code, if code == 3 { 3 } else { 0 }, "{}: {after:?}", kind.name);
-}
-
-#[test]
-fn the_verdict_is_what_emerge_then_does() {
-    let mut recipe = Recipe::new(&["test-quick/t1", "test-quick/flags"]);
-    for (version, keywords) in FLAGS {
-        recipe = recipe.in_tree(&format!("test-quick/flags/flags-{version}.ebuild"), &flags(keywords));
-    }
-    let mut builder = recipe.start();
-    builder.wait_waiting();
-    builder.look_away();
-    let script = offered(&client_with_flags(&builder, false));
-    let kinds = KINDS.iter().map(|kind| (kind, client_with_flags(&builder, false)));
-    // Portage was another one once.
-    let older = KINDS.iter().filter(|kind| ["a flag off for all", "no answer"].contains(&kind.name));
-    let older = older.map(|kind| (kind, client_with_flags(&builder, true)));
-    let all: Vec<_> = kinds.chain(older).collect();
-    std::thread::scope(|scope| {
-        for some in all.chunks(all.len().div_ceil(2)) {
-            let (builder, script) = (builder.name(), &script);
-            scope.spawn(move || {
-                for (kind, client) in some {
-                    assert_judged(builder, client, script, kind);
-                }
-            });
-        }
-    });
-    builder.assert_tidy();
 }
 
 #[test]
@@ -553,6 +255,8 @@ fn a_machine_is_told_what_it_lacks() {
     );
     assert!(judged.out.contains("/root/mine here, there pocket:default"), "{judged:?}");
     assert!(judged.out.ends_with("would install 1 binary package and compile nothing.\n"), "{judged:?}");
+    client.sh("emerge --update --deep --changed-use --getbinpkg --ask=n @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }");
+    assert_eq!(done(&client), (BTreeSet::new(), BTreeSet::from(["test-quick/t1-1".to_owned()])));
     builder.assert_tidy();
 }
 
@@ -640,5 +344,58 @@ fn who_has_other_flags_gets_a_build_of_its_own() {
     builder.look_away();
     until_rehearsed(&mut builder);
     assert_both(&builder, "3");
+    builder.assert_tidy();
+}
+
+#[test]
+fn a_volume_from_a_backup_reaches_clients_that_saw_later_releases() {
+    let mut builder = Builder::settled(&["test-quick/t1"]);
+    builder.wait_waiting();
+    let client = Client::of(&builder);
+    client.sh("echo test-quick/t1 >/var/lib/portage/world");
+    run(&client, &offered(&client), "setup").exited(0);
+    let update = "emerge --update --getbinpkg --ask=n @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }; ls /var/db/pkg/test-quick";
+    assert_eq!(client.sh(update), "t1-1\n");
+    let place = tempfile::tempdir().expect("a directory");
+    let (backup, volume) = (place.path().join("backup.tar"), builder.on_volume(""));
+    let tar = |how: &str| {
+        let args =
+            [how, "--file", &backup.display().to_string(), "--directory", &volume.display().to_string()];
+        let all: &[&str] = if how == "--create" { &["."] } else { &[] };
+        assert_eq!(crate::support::command("tar", &[&args, all].concat(), None, &[]).code, 0);
+    };
+    tar("--create");
+    let before = builder.release();
+    builder.tree(&["bump", "test-quick/t1", "1", "2", ""]);
+    client.sh("cd /var/db/repos/pocket/test-quick/t1 && mv t1-1.ebuild t1-2.ebuild");
+    builder.gbsup(&["sync", "--wait"]).ok();
+    builder.wait_waiting();
+    let lost = builder.release();
+    assert_eq!(client.sh(update), "t1-2\n");
+
+    assert_eq!(builder.stop().1, 0);
+    crate::support::command("find", &[&volume.display().to_string(), "-mindepth", "1", "-delete"], None, &[])
+        .ok();
+    tar("--extract");
+    builder.start();
+    builder.wait_waiting();
+    builder.look_away();
+    assert_eq!(builder.release(), before);
+    // It has the network of the builder, which is another one now.
+    crate::support::docker(&["restart", "--time", "0", client.name()]).ok();
+    let judged = client.try_sh("sh /root/client.sh check").exited(5);
+    assert!(judged.contains("an index that is newer than what the builder offers"), "{judged}");
+    builder.gbsup(&["sync", "--wait"]).ok();
+    builder.wait_waiting();
+    builder.look_away();
+    assert!(builder.release() > lost, "{} {lost}", builder.release());
+    let said = format!("clients had been offered {lost}, which is not on this volume any more");
+    assert!(builder.logs().contains(&said), "{}", builder.logs());
+    // What it installs is the build of now, whose size and hashes the index of then does not have.
+    client.sh("emerge --unmerge --quiet test-quick/t1 && echo test-quick/t1 >/var/lib/portage/world");
+    assert_eq!(client.sh(update), "t1-2\n");
+    assert_eq!(done(&client).0, BTreeSet::new(), "it compiled something");
+    let judged = client.try_sh("sh /root/client.sh check").exited(0);
+    assert!(judged.contains(" fits 127.0.0.1 (release "), "{judged}");
     builder.assert_tidy();
 }

@@ -7,8 +7,10 @@
 HEEDED = (
     "--backtrack --binpkg-changed-deps --binpkg-respect-use --changed-deps --changed-slot --changed-use --complete-graph --deep"
     " --dynamic-deps --exclude --ignore-built-slot-operator-deps --implicit-system-deps --newuse --rebuilt-binaries --usepkg-exclude"
-    " --useoldpkg-atoms --with-bdeps --with-bdeps-auto --with-test-deps"
+    " --useoldpkg-atoms --usepkgonly --with-bdeps --with-bdeps-auto --with-test-deps"
 ).split()
+# What some of them are called in short. Packages of the builder are at hand here, and come from no server.
+SHORT = {"D": "--deep", "G": "--usepkgonly", "K": "--usepkgonly", "N": "--newuse", "U": "--changed-use"}
 # Versions of which nobody has asked the ebuild yet; a program would have to be started for it.
 UNREAD = set()
 # So many are told at a time.
@@ -85,17 +87,22 @@ MACHINE = {}
 
 
 def options():
-    """What emerge is asked on the client, and those of its own options that are heeded."""
-    asked = ["--pretend", "--update", "--deep", "--changed-use", "--usepkg"]
+    """What emerge is asked on the client, behind those of its own options that are heeded: what is typed wins over what is configured."""
     words = [str(word) for word in MACHINE.get("emerge_default_opts") or []]
+    own = []
     for at, word in enumerate(words):
+        if word[:1] == "-" and word[1:].isalpha():
+            own += [SHORT[letter] for letter in word[1:] if letter in SHORT]
+            continue
         name, equals, value = word.partition("=")
+        if name == "--getbinpkgonly":
+            name = "--usepkgonly"
         if name not in HEEDED:
             continue
-        asked.append(word)
+        own.append(name + equals + value)
         if not equals and at + 1 < len(words) and not words[at + 1].startswith("-"):
-            asked.append(words[at + 1])
-    return asked + ["@world"]
+            own.append(words[at + 1])
+    return own + ["--pretend", "--update", "--deep", "--changed-use", "--usepkg", "@world"]
 
 
 def cpu_flags():
