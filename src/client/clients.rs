@@ -15,6 +15,7 @@ use crate::config::{self, Config};
 use crate::decide::clients::sentence;
 use crate::host::clients::{LIMIT, rehearse};
 use crate::host::process::Handle;
+use crate::host::trees::Trees;
 use crate::model::client::{Client, Name};
 use crate::model::release::Id;
 use crate::portage::files::capture::{self, LONGEST};
@@ -75,8 +76,9 @@ fn add(volume: &Path, name: &Name, file: &Path, as_json: bool) -> Result<Exit, E
 /// The client with how the release on offer fits it, which is on the volume from then on. Before the first release nothing is known.
 fn rehearsed(volume: &Path, client: Client) -> Result<Client, Error> {
     let Some(release) = Releases::on(volume).current() else { return Ok(client) };
-    let Some(fit) = rehearse(&config::load()?, volume, &client.name, release, &Handle::default(), LIMIT)
-    else {
+    let (config, trees) = (config::load()?, Trees::of(volume));
+    let handle = Handle::default();
+    let Some(fit) = rehearse(&config, (volume, &trees), &client.name, release, &handle, LIMIT) else {
         return Ok(client);
     };
     let kept = clients::keep(volume, &client, &fit).map_err(|error| {
@@ -92,12 +94,13 @@ fn rehearsed(volume: &Path, client: Client) -> Result<Client, Error> {
 /// What each client would do with a release, a line each; for whoever is about to go back to it, and does not want to wait long.
 pub(super) fn beforehand(volume: &Path, release: Id, config: &Config) -> Vec<String> {
     let until = Instant::now() + HASTE;
+    let trees = Trees::of(volume);
     let rehearse = |client: Client| {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Some(format!("{}: not rehearsed, the others took too long", client.name));
         }
-        let fit = rehearse(config, volume, &client.name, release, &Handle::default(), left)?;
+        let fit = rehearse(config, (volume, &trees), &client.name, release, &Handle::default(), left)?;
         Some(sentence(&client.name, &fit))
     };
     clients::all(volume).into_iter().filter_map(rehearse).collect()

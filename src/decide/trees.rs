@@ -72,6 +72,17 @@ fn is_public(uri: &str) -> Result<(), &'static str> {
     if public { Ok(()) } else { Err(NOT_PUBLIC) }
 }
 
+/// The repositories of these names that a release has otherwise than the builder has them, each with its tree. `newest` is the newest
+/// release that a cycle made, which has them as the builder does.
+pub(crate) fn gone_back(release: &Release, newest: &Release, names: &[String]) -> BTreeMap<String, String> {
+    let tree = |of: &Release, name: &str| of.trees.get(name).map(|tree| tree.tree.clone());
+    let gone_back = |name: &String| {
+        let then = tree(release, name).filter(|then| tree(newest, name).as_ref() != Some(then))?;
+        Some((name.clone(), then))
+    };
+    names.iter().filter_map(gone_back).collect()
+}
+
 /// What becomes of a repository in the next release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -193,6 +204,17 @@ mod tests {
             release.trees.insert((*name).into(), tree);
         }
         release
+    }
+
+    #[test]
+    fn what_went_back_is_of_other_files() {
+        let newest = release(None, &[("a", "c2", "t2", 2), ("b", "d2", "u1", 2)]);
+        let older = release(None, &[("a", "c1", "t1", 1), ("b", "d1", "u1", 1), ("gone", "e1", "v1", 1)]);
+        let names = ["a", "b", "gone", "other"].map(str::to_owned);
+        let found = [("a".to_owned(), "t1".to_owned()), ("gone".to_owned(), "v1".to_owned())].into();
+        assert_eq!(gone_back(&older, &newest, &names), found);
+        assert_eq!(gone_back(&older, &newest, &names[1..2]), BTreeMap::new());
+        assert_eq!(gone_back(&newest, &newest, &names), BTreeMap::new());
     }
 
     #[test]

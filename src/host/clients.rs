@@ -27,6 +27,7 @@ use jiff::Timestamp;
 use nix::unistd::execvp;
 
 use super::process::{Handle, Launch, Sink, ask_here};
+use super::trees::{PLACE, Trees, cache_of};
 use crate::binhost::release::Releases;
 use crate::config::Config;
 use crate::confine::{self, filter};
@@ -42,8 +43,6 @@ use crate::portage::files::repository;
 use crate::render::client_config::rehearsal;
 use crate::volume::clients;
 
-/// Where the directories of the children are.
-const PLACE: &str = "/run/gbsup/clients";
 /// So long Portage may take for one client where nobody waits for it: ten times what 2000 packages take on a slow machine.
 pub(crate) const LIMIT: Duration = Duration::from_mins(10);
 /// So often the ebuilds are asked that have no cache.
@@ -79,7 +78,7 @@ const SYSTEM: &[&str] = &[
 /// How a release fits a client, which Portage may take so long to say. Nothing when it was told to stop.
 pub(crate) fn rehearse(
     config: &Config,
-    volume: &Path,
+    (volume, old): (&Path, &Trees<'_>),
     name: &Name,
     release: Id,
     handle: &Handle,
@@ -87,10 +86,11 @@ pub(crate) fn rehearse(
 ) -> Option<Fit> {
     let said = clients::capture(volume, name)
         .map_err(|error| Unknown::Because(format!("its capture cannot be read: {error}")))
-        .and_then(|capture| Ok(Stage::set(config, volume, &capture, release)?))
+        .and_then(|capture| Ok(Stage::set(config, (volume, old), &capture, release, handle)?))
         .and_then(|stage| stage.play(handle, limit));
     let (binary, compile, drift, problem) = match said {
         Ok(said) => decide::understood(said),
+        Err(_) if handle.stopped() => return None,
         Err(Unknown::Stopped) => return None,
         Err(Unknown::Because(problem)) => (0, Vec::new(), Vec::new(), Some(decide::short(&problem))),
     };
@@ -120,6 +120,8 @@ struct Stage<'a> {
     release: PathBuf,
     /// What `portageq repos_config` says, without how the repositories are synced.
     repositories: String,
+    /// Some of them are not where the builder has them.
+    are_moved: bool,
     trees: Vec<PathBuf>,
 }
 
@@ -130,13 +132,24 @@ impl Drop for Stage<'_> {
 }
 
 impl<'a> Stage<'a> {
-    fn set(config: &'a Config, volume: &Path, capture: &Capture, release: Id) -> Result<Self, String> {
+    fn set(
+        config: &'a Config,
+        (volume, old): (&Path, &Trees<'_>),
+        capture: &Capture,
+        release: Id,
+        handle: &Handle,
+    ) -> Result<Self, String> {
         let more = config.build.environment.as_slice();
         let text = ask_here(more, &command::repositories()).unwrap_or_default();
-        let trees = repository::by_name(&text);
+        let mut trees = repository::by_name(&text);
         if trees.is_empty() {
             return Err("there is no Portage here that knows a repository".to_owned());
         }
+        tidy();
+        let follows: Vec<String> =
+            capture.machine.follows.iter().filter(|name| trees.contains_key(*name)).cloned().collect();
+        let elsewhere = old.elsewhere(release, &follows, handle)?;
+        trees.extend(elsewhere.clone());
         let profile = match capture.machine.profile.split_once(':') {
             Some((name, path)) => trees.get(name).map(|tree| tree.join("profiles").join(path)),
             None => None,
@@ -148,17 +161,12 @@ impl<'a> Stage<'a> {
                 capture.machine.profile
             ));
         }
-        let secret = |line: &&str| !line.trim_start().starts_with("sync-");
-        let repositories = String::from_utf8_lossy(&text)
-            .lines()
-            .filter(secret)
-            .map(|line| line.to_owned() + "\n")
-            .collect();
         let stage = Self {
             more,
             place: Path::new(PLACE).join(format!("{}-{}", process::id(), number())),
             release: Releases::on(volume).place(release),
-            repositories,
+            repositories: repository::moved(&text, &elsewhere),
+            are_moved: !elsewhere.is_empty(),
             trees: trees.into_values().collect(),
         };
         stage
@@ -170,7 +178,6 @@ impl<'a> Stage<'a> {
     /// Lays out what the child reads and where it writes.
     fn furnish(&self, capture: &Capture, profile: Option<&Path>) -> io::Result<()> {
         DirBuilder::new().mode(0o711).recursive(true).create(PLACE)?;
-        tidy();
         DirBuilder::new().mode(0o700).create(&self.place)?;
         lay_out(&self.place, capture, profile)?;
         let index = self.place.join("binpkgs");
@@ -196,7 +203,8 @@ impl<'a> Stage<'a> {
                 return Ok(said);
             }
             rounds += 1;
-            let (command, input) = command::read_ebuilds(&said.unread);
+            let repositories = Some(self.repositories.as_str()).filter(|_| self.are_moved);
+            let (command, input) = command::read_ebuilds(&said.unread, repositories);
             let mut nowhere = Text::default();
             Launch { input: &input, ..Launch::new(handle, Inherits::Portage(self.more)) }
                 .run(&command, &mut nowhere);
@@ -233,11 +241,13 @@ impl<'a> Stage<'a> {
 
 /// Removes what processes left that were killed.
 fn tidy() {
-    for entry in fs::read_dir(PLACE).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.split('-').next()?.parse::<u32>().ok());
-        if pid.is_none_or(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
-            drop(fs::remove_dir_all(entry.path()));
+    for place in [PathBuf::from(PLACE), cache_of(Path::new(PLACE))] {
+        for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let pid = name.to_str().and_then(|name| name.split('-').next()?.parse::<u32>().ok());
+            if pid.is_none_or(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+                drop(fs::remove_dir_all(entry.path()));
+            }
         }
     }
 }

@@ -17,4 +17,5 @@ pub(crate) mod places;
 pub(crate) mod process;
 pub(crate) mod prune;
 pub(crate) mod rehearse;
+pub(crate) mod trees;
 pub(crate) mod unusable;

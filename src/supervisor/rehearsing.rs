@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::decide::clients::{self as decide, Course, Wanted};
 use crate::host::clients::{LIMIT, rehearse};
 use crate::host::process::Handle;
+use crate::host::trees::Trees;
 use crate::model::client::Client;
 use crate::model::release::Id;
 use crate::model::state::State;
@@ -108,10 +109,13 @@ impl Rehearsing {
 /// Rehearses a release as each client that was not rehearsed with it, until it is told to stop.
 fn all(config: &Config, release: Id, stage: &Stage) -> Event {
     let volume: &Path = &config.volume.path;
+    let trees = Trees::of(volume);
     let mut worse = Vec::new();
     for client in clients::all(volume).into_iter().filter(|client| client.is_due(release)) {
         let Some(handle) = stage.next() else { break };
-        let Some(fit) = rehearse(config, volume, &client.name, release, &handle, LIMIT) else { break };
+        let Some(fit) = rehearse(config, (volume, &trees), &client.name, release, &handle, LIMIT) else {
+            break;
+        };
         let line = decide::sentence(&client.name, &fit);
         info!("release {release}, {line}");
         match clients::keep(volume, &client, &fit) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gbsup::model::release::{Release, Tree};
 
+use crate::clients::add;
 use crate::support::{Builder, Client, Recipe};
 
 const REPOSITORY: &str = "/var/db/repos/pocket";
@@ -114,10 +115,22 @@ fn tree_and_packages_switch_together_and_go_back_together() {
     assert_eq!(client.sh(update), "t1-2\n");
     assert!(client.sh("cat /var/log/emerge.log").contains(") Merging Binary (test-quick/t1-2"));
 
-    // Back, and both at once.
-    builder.gbsup(&["rollback"]).ok();
+    // Back, and both at once. What that means for it is told beforehand, by the tree of then, and afterwards.
+    let known = add(builder.name(), &client, "laptop", &[]).exited(0);
+    assert!(known.ends_with("laptop: 0 from the release, nothing to compile\n"), "{known}");
+    let back = builder.gbsup(&["rollback"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    assert!(back.err.contains(", laptop: 1 from the release, nothing to compile\n"), "{back:?}");
     let back = tree(&builder);
     assert_eq!((&back.tree, back.depth), (&first.tree, 3));
+    let now = release(&builder).id.to_string();
+    let status =
+        builder.wait_for("it is rehearsed", |status| status.clients[0].release.as_ref() == Some(&now));
+    assert_eq!(status.clients[0].text, "laptop: 1 from the release, nothing to compile");
+    assert_eq!(
+        builder.sh("ls -A /run/gbsup/clients; find /var/cache/edb/dep/run -type f 2>/dev/null | head; :"),
+        ""
+    );
     sync(&client);
     assert_has(&client, &back);
     assert!(client.try_sh(&format!("ls {REPOSITORY}/test-quick/t1/t1-2.ebuild")).code != 0);

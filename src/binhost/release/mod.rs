@@ -48,6 +48,7 @@ pub use labels::{label, labels};
 pub(crate) use ledger::was_offered;
 pub use publish::{Facts, publish, roll_back, running};
 pub use tidy::{Retired, expired, remove, sweep};
+pub(crate) use trees::lay_out_tree;
 pub use trees::{bytes_between, snapshot};
 
 /// What is in the directory of a release besides packages.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Error, Releases};
 use crate::binhost::trees::{
-    Store, gather, references, step as bytes_of_step, tidy as tidy_store, write_commit, write_step,
+    Store, checkout, gather, references, step as bytes_of_step, tidy as tidy_store, write_commit, write_step,
 };
 use crate::decide::trees::{Next, differs, next};
 use crate::git::{Commit, Id as Object};
@@ -33,6 +33,22 @@ pub fn snapshot(
         Ok(tree) => Snapshot::Tree(tree.to_string()),
         Err(error) => Snapshot::Unwritten(error.to_string()),
     })
+}
+
+/// Brings a repository of a release back as files, into a directory that is not there yet.
+///
+/// # Errors
+/// Why it cannot be, in words.
+pub(crate) fn lay_out_tree(
+    volume: &Path,
+    name: &str,
+    tree: &str,
+    to: &Path,
+    stopped: impl FnMut() -> bool,
+) -> Result<(), String> {
+    let tree = tree.parse().map_err(|_| "its name is none".to_owned())?;
+    let store = Store::of(&Releases::on(volume).directory(), name);
+    checkout(&store, tree, to, stopped).map_err(|error| error.to_string())
 }
 
 /// How many bytes a client is sent that has the first of two trees of a repository; nothing when one of them is not there.

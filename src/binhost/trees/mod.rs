@@ -13,6 +13,7 @@
 //! rename that switches releases. git itself is not needed: what clients get is written here ([`git`](crate::git)), byte for byte what is in
 //! the repository, whatever its `.gitignore` and `.gitattributes` say.
 
+mod checkout;
 mod commit;
 mod fold;
 mod gather;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 
 use crate::git::Id;
 
+pub(crate) use checkout::checkout;
 pub(crate) use commit::{references, write_commit};
 pub(crate) use fold::tidy;
 pub(crate) use gather::gather;

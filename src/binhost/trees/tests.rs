@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::git::Commit;
+use crate::git::{Commit, Kind};
 use crate::portage::files::gpkg::sign::tests::Nobody;
 
 /// A repository, and a volume.
@@ -106,7 +106,7 @@ fn every_file_is_taken_as_it_is() {
     ];
     assert_eq!(names, expected);
     let blob = listed.lines().find(|line| line.ends_with("x.patch")).unwrap();
-    assert!(blob.contains(&Id::of(crate::git::Kind::Blob, b"+\r\n\xff\0").to_string()), "{blob}");
+    assert!(blob.contains(&Id::of(Kind::Blob, b"+\r\n\xff\0").to_string()), "{blob}");
     assert_eq!(
         place.ask(&["show", "main:a/link"]).unwrap(),
         "/etc/passwd",
@@ -214,4 +214,37 @@ fn a_release_says_which_commit_it_has() {
     // Nobody signs, and somebody should: then there is no commit.
     let commit = Commit { tree: place.gather().unwrap(), parent: None, time: 0, message: "x" };
     assert!(write_commit(&place.store(), &commit, Some(&Nobody)).is_err());
+}
+
+#[test]
+fn a_tree_comes_back_as_files() {
+    let place = Place::new();
+    place.write("a/b/b-1.ebuild", "EAPI=8\n");
+    place.write("a/b/files/run", "#!/bin/sh\n");
+    let run = place.repository().join("a/b/files/run");
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
+    symlink("b-1.ebuild", place.repository().join("a/b/link")).unwrap();
+    let first = place.gather().unwrap();
+    fs::remove_dir_all(place.repository().join("a")).unwrap();
+    place.write("a/b/b-2.ebuild", "EAPI=8\n");
+    place.gather().unwrap();
+
+    let to = place.0.path().join("old");
+    checkout(&place.store(), first, &to, || false).unwrap();
+    let read = |path: &str| fs::read_to_string(to.join(path)).unwrap();
+    assert_eq!((read("profiles/repo_name"), read("a/b/b-1.ebuild")), ("own\n".into(), "EAPI=8\n".into()));
+    assert_eq!(fs::read_link(to.join("a/b/link")).unwrap(), Path::new("b-1.ebuild"));
+    let mode = |path: &str| fs::metadata(to.join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("a/b/files/run"), mode("a/b")), (0o755, 0o755));
+    assert!(!to.join("a/b/b-2.ebuild").exists());
+
+    // Into nothing that is there; and nothing of what is lost, or once it was told to stop.
+    let again = |to: &str, tree, stopped: bool| {
+        checkout(&place.store(), tree, &place.0.path().join(to), || stopped)
+            .map_err(|error| error.to_string())
+    };
+    assert!(again("old", first, false).is_err());
+    assert_eq!(again("stopped", first, true).unwrap_err(), "it was stopped");
+    let lost = Id::of(Kind::Tree, b"");
+    assert_eq!(again("lost", lost, false).unwrap_err(), format!("the object {lost} is not there any more"));
 }

@@ -80,8 +80,9 @@ pub(crate) fn resolver(program: &str) -> Vec<String> {
 }
 
 /// Has Portage ask these ebuilds (`category/name-version::repository`) what they depend on, and keep that. With it, what it reads on
-/// standard input: of what is no such name, nothing.
-pub(crate) fn read_ebuilds(names: &[String]) -> (Command, Vec<u8>) {
+/// standard input: of what is no such name, nothing. `repositories` is what `portageq repos_config` would print, where these are others
+/// than are configured.
+pub(crate) fn read_ebuilds(names: &[String], repositories: Option<&str>) -> (Command, Vec<u8>) {
     let is_one = |name: &&String| {
         name.split_once("::").is_some_and(|(cpv, repository)| {
             Cpv::parse(cpv.as_bytes()).is_some() && is_name(repository, b"_-")
@@ -90,6 +91,9 @@ pub(crate) fn read_ebuilds(names: &[String]) -> (Command, Vec<u8>) {
     let input: Vec<&str> = names.iter().filter(is_one).map(String::as_str).collect();
     let mut command = plain(&["sh", "-c", &find("\"$python\" -I -B -c \"$GBSUP_READ\"")]);
     set(&mut command.env, "GBSUP_READ", READ.to_owned());
+    if let Some(repositories) = repositories {
+        set(&mut command.env, "PORTAGE_REPOSITORIES", repositories.to_owned());
+    }
     (command, input.join("\n").into_bytes())
 }
 
@@ -113,7 +117,7 @@ mod tests {
     fn only_names_are_asked_for() {
         let names = ["a/b-1::x", "a/b-1", "../../x-1::x", "a/b-1::../x", "a/b-1::x;id", "c/d-2::y-z"]
             .map(str::to_owned);
-        let (command, input) = read_ebuilds(&names);
+        let (command, input) = read_ebuilds(&names, None);
         assert_eq!(String::from_utf8_lossy(&input), "a/b-1::x\nc/d-2::y-z");
         assert_eq!(command.argv[0], "sh");
     }

@@ -195,6 +195,9 @@ pub struct Machine {
     /// `REPOSITORY:PATH`, or a path for one of its own.
     #[serde(default)]
     pub profile: String,
+    /// The repositories that it syncs from the builder.
+    #[serde(default)]
+    pub follows: Vec<String>,
     /// What emerge is always told there.
     #[serde(default)]
     pub emerge_default_opts: Vec<String>,

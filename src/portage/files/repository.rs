@@ -98,6 +98,25 @@ pub(crate) fn by_name(text: &[u8]) -> BTreeMap<String, PathBuf> {
     sections(text).collect()
 }
 
+/// What `portageq repos_config /` printed, without how repositories are synced, which is a secret in places, and with these of them
+/// elsewhere.
+pub(crate) fn moved(text: &[u8], elsewhere: &BTreeMap<String, PathBuf>) -> String {
+    let text = String::from_utf8_lossy(text);
+    let (mut name, mut moved) = ("", String::new());
+    for line in text.lines() {
+        if let Some(section) = line.strip_prefix('[').and_then(|line| line.trim_end().strip_suffix(']')) {
+            name = section;
+        }
+        let key = line.split('=').next().unwrap_or_default().trim();
+        match elsewhere.get(name).filter(|_| key == "location") {
+            _ if key.starts_with("sync-") => {}
+            Some(place) => moved = moved + "location = " + &place.display().to_string() + "\n",
+            None => moved = moved + line + "\n",
+        }
+    }
+    moved
+}
+
 fn sections(text: &[u8]) -> impl Iterator<Item = (String, PathBuf)> {
     let text = String::from_utf8_lossy(text);
     let mut found = Vec::new();
@@ -145,6 +164,16 @@ mod tests {
         assert_eq!(
             named,
             [("local".into(), "/srv/local".into()), ("pocket".into(), "/var/db/repos/pocket".into())]
+        );
+    }
+
+    #[test]
+    fn a_repository_is_somewhere_else() {
+        let text = b"[DEFAULT]\nlocation = /x\n\n[a]\nlocation = /a\nsync-uri = https://me:secret@b\npriority = 1\n[b]\nlocation = /b\n";
+        let elsewhere = [("a".to_owned(), PathBuf::from("/old/a")), ("c".to_owned(), "/old/c".into())].into();
+        assert_eq!(
+            moved(text, &elsewhere),
+            "[DEFAULT]\nlocation = /x\n\n[a]\nlocation = /old/a\npriority = 1\n[b]\nlocation = /b\n"
         );
     }
 

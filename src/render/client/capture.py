@@ -195,6 +195,7 @@ def this_machine():
         "machine": platform.machine(),
         "cpu": sorted(cpu.group(1).split()) if cpu else [],
         "profile": profile_of(portage.settings),
+        "follows": [repo.name for repo in portage.settings.repositories if follows(portage.settings, repo.name)],
         "emerge_default_opts": options,
         "facts": facts(),
     }

@@ -146,6 +146,9 @@ def what_differs(offered, settings):
         else:
             yield "%s: it has %s, the builder has %s" % (cause.what, cause.here, cause.there)
     for repo in settings.repositories:
+        # The tree of the release comes to it with the packages.
+        if repo.name in (MACHINE.get("follows") or []):
+            continue
         here, there = of_the_client("repository", repo.name), offered.revisions(repo.name)
         if here and there and here not in there:
             here, there = of_the_client("repository-time", repo.name), offered.fact("repository-time", repo.name).get("value")
