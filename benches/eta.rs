@@ -1,10 +1,11 @@
 //! What scripts/bench-eta measures: gbsup's reading of emerge.log, and a log of years to read.
 //!
 //! ```text
-//! eta estimate LOG JOBS <LIST      seconds that the packages of the list take; LOG.index is a package index
-//! eta write LOG LINES JOBS         such a log, and LOG.index, both made up
-//! eta runs LOG LINES JOBS DIR N    the same, and the last N runs as tasks: DIR/I.log and .index up to the
-//!                                  run, DIR/I.list what it merges, DIR/I.took the seconds it took
+//! eta estimate VOLUME JOBS <LIST      seconds that the packages of the list take
+//! eta again VOLUME JOBS ROUNDS        milliseconds that the estimates take once the log was read, without a process around
+//! eta write VOLUME LINES JOBS         a volume with such a log, and its package index, both made up
+//! eta runs VOLUME LINES JOBS DIR N    the same, and the last N runs as tasks: the volume DIR/I as it was before the
+//!                                     run, DIR/I.list what it merges, DIR/I.took the seconds it took
 //! ```
 //!
 //! A made-up run works as Portage does: as many builds at a time as there are jobs, each merged as soon as
@@ -14,13 +15,15 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
+use std::hint::black_box;
 use std::io::{self, Read};
+use std::path::Path;
+use std::time::Instant;
 
 use gbsup::decide::eta::Task;
 use gbsup::model::estimates::Estimates;
-use gbsup::portage::files::durations::Durations;
-use gbsup::portage::files::index;
 use gbsup::portage::names::cpv::Cpv;
+use gbsup::volume::emerge_log;
 
 const PACKAGES: u64 = 700;
 /// One package of so many belongs to the system.
@@ -30,25 +33,20 @@ const WEEK: u64 = 7 * 86_400;
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["estimate", log, jobs] => estimate(log, jobs.parse()?),
-        ["write", log, lines, jobs] => History::new(jobs.parse()?).write(log, lines.parse()?),
-        ["runs", log, lines, jobs, dir, n] => {
+        ["estimate", volume, jobs] => estimate(volume, jobs.parse()?),
+        ["again", volume, jobs, rounds] => again(Path::new(volume), jobs.parse()?, rounds.parse()?),
+        ["write", volume, lines, jobs] => History::new(jobs.parse()?).write(volume, lines.parse()?),
+        ["runs", volume, lines, jobs, dir, n] => {
             let mut history = History::new(jobs.parse()?);
-            history.write(log, lines.parse()?)?;
+            history.write(volume, lines.parse()?)?;
             (0..n.parse()?).try_for_each(|number: u32| history.task(dir, number))
         }
         _ => Err("see the top of benches/eta.rs".into()),
     }
 }
 
-fn estimate(log: &str, jobs: u32) -> Result<(), Box<dyn Error>> {
-    let mut durations = Durations::default();
-    durations.read_index(&index::binaries(&fs::read(format!("{log}.index")).unwrap_or_default()));
-    // In pieces, as the supervisor does.
-    let (mut file, mut piece) = (fs::File::open(log)?, vec![0; 256 << 10]);
-    while let length @ 1.. = file.read(&mut piece)? {
-        durations.read(&piece[..length]);
-    }
+fn estimate(volume: &str, jobs: u32) -> Result<(), Box<dyn Error>> {
+    let durations = emerge_log::durations(Path::new(volume));
     let mut list = String::new();
     io::stdin().read_to_string(&mut list)?;
     let packages: Vec<(Cpv, bool)> = list
@@ -61,6 +59,21 @@ fn estimate(log: &str, jobs: u32) -> Result<(), Box<dyn Error>> {
     let rest = packages.iter().map(|(package, binary)| Task { package, binary: *binary });
     let eta = Estimates::new(&durations, jobs).eta([], rest).ok_or("nothing is known")?;
     println!("{} {} {}", eta.likely, eta.low, eta.high);
+    Ok(())
+}
+
+/// The median of some rounds.
+fn again(volume: &Path, jobs: u32, rounds: usize) -> Result<(), Box<dyn Error>> {
+    let time = |_| {
+        let began = Instant::now();
+        black_box(Estimates::new(&emerge_log::learn(volume), jobs));
+        began.elapsed()
+    };
+    // The first one may have had to read it all.
+    let mut times: Vec<_> = (0..=rounds).map(time).skip(1).collect();
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).ok_or("no rounds")?;
+    println!("{:.3}", median.as_secs_f64() * 1000.0);
     Ok(())
 }
 
@@ -88,21 +101,28 @@ impl History {
         Self { jobs, time: 1_500_000_000, random: 0x9e37_79b9_7f4a_7c15, log, index, lines: 0 }
     }
 
-    fn write(&mut self, log: &str, lines: usize) -> Result<(), Box<dyn Error>> {
+    fn write(&mut self, volume: &str, lines: usize) -> Result<(), Box<dyn Error>> {
         while self.lines < lines {
             let builds = self.choose();
             self.run(&builds);
             self.time += WEEK;
         }
-        fs::write(log, &self.log)?;
-        Ok(fs::write(format!("{log}.index"), &self.index)?)
+        self.keep(Path::new(volume))
+    }
+
+    /// Writes it where a volume has it.
+    fn keep(&self, volume: &Path) -> Result<(), Box<dyn Error>> {
+        for directory in ["log", "binpkgs", "state"] {
+            fs::create_dir_all(volume.join(directory))?;
+        }
+        fs::write(volume.join("log/emerge.log"), &self.log)?;
+        Ok(fs::write(volume.join("binpkgs/Packages"), &self.index)?)
     }
 
     /// The next run, as something to predict.
     fn task(&mut self, dir: &str, number: u32) -> Result<(), Box<dyn Error>> {
         let place = |what: &str| format!("{dir}/{number}.{what}");
-        fs::write(place("log"), &self.log)?;
-        fs::write(place("log.index"), &self.index)?;
+        self.keep(&Path::new(dir).join(number.to_string()))?;
         let builds = self.choose();
         let list = builds.iter().fold(String::new(), |mut list, build| {
             let kind = if build.binary { "binary" } else { "ebuild" };

@@ -7,8 +7,9 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use gbsup::config;
+use gbsup::portage::files::built::Built;
 use gbsup::portage::files::durations::Durations;
-use gbsup::portage::files::index::{self, Binary, Index};
+use gbsup::portage::files::index::{Binary, Index};
 use gbsup::portage::files::repository::Repositories;
 use gbsup::portage::files::settings::values;
 use gbsup::portage::files::{log, vdb, xpak};
@@ -183,8 +184,7 @@ const READERS: &[(&str, Make)] = &[
         });
         Box::new(move || {
             let mut durations = Durations::default();
-            durations.read_index(&index::binaries(built.as_bytes()));
-            durations.read(log.as_bytes());
+            durations.read(log.as_bytes(), &Built::by(|| built.clone().into()));
             black_box(durations);
         })
     }),
@@ -192,7 +192,7 @@ const READERS: &[(&str, Make)] = &[
         let text = lines(n, |number| format!("{number}:  >>> emerge (1 of 1) a/b-1 to /"));
         Box::new(move || {
             let mut reader = log::Reader::default();
-            text.as_bytes().chunks(1).for_each(|byte| drop(black_box(reader.feed(byte))));
+            text.as_bytes().chunks(1).for_each(|byte| reader.feed(byte, |entry| _ = black_box(entry)));
         })
     }),
     ("a build log", |n| {

@@ -19,6 +19,7 @@ use gbsup::model::request::{PauseMode, Request};
 use gbsup::model::state::State;
 use gbsup::model::status::{Eta, Status};
 use gbsup::model::{Action, Asker, Claimed, Event, JobId, Now, Report, Step};
+use gbsup::portage::files::built::Built;
 use gbsup::portage::files::durations::Durations;
 use gbsup::portage::names::cpv::Cpv;
 use gbsup::portage::output::scanner::{How, Listed, Progress};
@@ -154,7 +155,7 @@ fn known(builds: &[(&str, u64)], jobs: u32) -> Event {
         let _ = writeln!(log, "{}:  *** terminating.", 1000 + seconds);
     }
     let mut durations = Durations::default();
-    durations.read(log.as_bytes());
+    durations.read(log.as_bytes(), &Built::unknown());
     Event::Estimates(Arc::new(Estimates::new(&durations, jobs)))
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use gbsup::portage::files::built::Built;
 use gbsup::portage::files::durations::Durations;
 
 /// What is shorter tells nothing of how fast a machine is, in seconds.
@@ -31,7 +32,7 @@ pub(crate) fn read(bytes: &[u8]) -> Source {
         return table;
     }
     let mut durations = Durations::default();
-    durations.read(bytes);
+    durations.read(bytes, &Built::unknown());
     let middle =
         |name: &str| Some((name.to_owned(), median(durations.of(name, false).map(f64::from).collect())?));
     durations.names().filter_map(middle).collect()

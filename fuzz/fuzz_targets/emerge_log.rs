@@ -3,14 +3,14 @@
 
 use libfuzzer_sys::fuzz_target;
 
+use gbsup::portage::files::built::Built;
 use gbsup::portage::files::durations::Durations;
-use gbsup::portage::files::index;
 
 fuzz_target!(|data: &[u8]| {
     let mut durations = Durations::default();
-    durations.read_index(&index::binaries(data));
+    let built = Built::by(|| data.to_vec());
     for piece in data.chunks(1 + data.len() / 3) {
-        durations.read(piece);
+        durations.read(piece, &built);
     }
     let names: Vec<String> = durations.names().map(str::to_owned).collect();
     for name in names {

@@ -83,6 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::portage::files::built::Built;
     use crate::portage::files::durations::Durations;
 
     fn cpv(name: &str) -> Cpv {
@@ -98,7 +99,7 @@ mod tests {
             let text = format!(
                 "{time}:  >>> emerge (1 of 1) {name} to /\n{end}:  ::: completed emerge (1 of 1) {name} to /\n"
             );
-            durations.read(text.as_bytes());
+            durations.read(text.as_bytes(), &Built::unknown());
             time = end;
         }
         Estimates::new(&durations, jobs)

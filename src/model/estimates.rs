@@ -1,7 +1,7 @@
 //! How long a package takes, from what earlier builds of it took: the median of its last durations with the quartiles as
 //! its range.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::portage::files::durations::Durations;
 use crate::portage::names::cpv::Cpv;
@@ -75,13 +75,13 @@ pub struct Estimates {
 /// What is known of packages built from source, or of binary packages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Estimated {
-    packages: BTreeMap<String, Estimate>,
+    packages: HashMap<String, Estimate>,
     typical: Option<Estimate>,
 }
 
 impl Estimated {
     fn of(durations: &Durations, binary: bool) -> Self {
-        let packages: BTreeMap<String, Estimate> = durations
+        let packages: HashMap<String, Estimate> = durations
             .names()
             .filter_map(|name| {
                 let last = durations.of(name, binary).map(u64::from).collect();

@@ -241,6 +241,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::portage::files::built::Built;
     use crate::portage::files::durations::Durations;
     use crate::portage::files::index;
     use crate::portage::output::plan::Reader;
@@ -287,6 +288,7 @@ mod tests {
         durations.read(
             b"100:  >>> emerge (1 of 1) test-quick/t1-1 to /\n\
               160:  ::: completed emerge (1 of 1) test-quick/t1-1 to /\n",
+            &Built::unknown(),
         );
         Estimates::new(&durations, 1)
     }

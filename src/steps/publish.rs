@@ -79,7 +79,7 @@ impl Task {
         } else {
             self.note("clients are offered all of it already")?;
         }
-        let estimates = Estimates::new(&emerge_log::durations(&self.volume), 1);
+        let estimates = Estimates::new(&emerge_log::learn(&self.volume), 1);
         let took = |offered: &Offered| {
             Some((offered.cpv.cp().to_owned(), estimates.of(&offered.cpv, false)?.likely))
         };

@@ -392,7 +392,7 @@ impl Renewal<'_> {
 }
 
 fn estimates(volume: &Path, jobs: u32) -> Event {
-    Event::Estimates(Arc::new(Estimates::new(&emerge_log::durations(volume), jobs)))
+    Event::Estimates(Arc::new(Estimates::new(&emerge_log::learn(volume), jobs)))
 }
 
 impl<R: FnMut(&[u8]) + Send> Sink for Output<'_, R> {

@@ -1,7 +1,7 @@
 //! What is mounted where the packages go, and how a file is written there.
 
 pub(crate) mod clients;
-pub(crate) mod emerge_log;
+pub mod emerge_log;
 pub(crate) mod flags;
 pub mod foreign;
 pub mod history;

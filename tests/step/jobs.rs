@@ -10,6 +10,7 @@ use gbsup::model::prune::Pruned;
 use gbsup::model::rebuilds::{Change, Proof, Stale};
 use gbsup::model::release::{Current, Published};
 use gbsup::model::{Report, Step, Work};
+use gbsup::portage::files::built::Built;
 use gbsup::portage::files::durations::Durations;
 use gbsup::portage::names::cpv::{Cpv, excludes};
 use gbsup::portage::output::plan::{Plan, Reader};
@@ -182,7 +183,7 @@ pub(crate) fn estimates(seconds: u32) -> Estimates {
         9 + seconds
     );
     let mut durations = Durations::default();
-    durations.read(log.as_bytes());
+    durations.read(log.as_bytes(), &Built::unknown());
     Estimates::new(&durations, 2)
 }
 

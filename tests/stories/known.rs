@@ -10,6 +10,7 @@ use gbsup::model::skip::ToSkip;
 use gbsup::model::state::Durable;
 use gbsup::model::status::Mode;
 use gbsup::model::{Event, Exit, Ran, Report, Step, Work};
+use gbsup::portage::files::built::Built;
 use gbsup::portage::files::durations::Durations;
 use gbsup::portage::output::plan::Plan;
 use gbsup::portage::output::scanner::{How, Progress};
@@ -25,7 +26,7 @@ fn took(builds: &[(&str, u64)]) -> Event {
         let log = format!(
             "1000:  >>> emerge (1 of 1) {package} to /\n{end}:  ::: completed emerge (1 of 1) {package} to /\n{end}:  *** terminating.\n"
         );
-        durations.read(log.as_bytes());
+        durations.read(log.as_bytes(), &Built::unknown());
     }
     Event::Estimates(Arc::new(Estimates::new(&durations, 1)))
 }

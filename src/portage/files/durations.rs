@@ -11,11 +11,15 @@
 //! as long as they are many and the exact ones few: an old build whose binary package is gone may have been
 //! slow as well as late, and one fast build is no proof against all of them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt::Write as _;
+use std::num::ParseIntError;
 
-use super::index::Binary;
+use serde::{Deserialize, Serialize};
+
+use super::built::Built;
 use super::log::{Event, LogLine, Reader};
-use crate::portage::names::cpv::Cpv;
+use crate::portage::names::cpv::CpvRef;
 
 /// How many durations of a package, and how many runs, are remembered: the last ones.
 const KEPT: usize = 10;
@@ -30,25 +34,27 @@ const MAX_NAMES: usize = 40_000;
 /// How many packages may be open at the same time; a damaged log never closes them.
 const MAX_OPEN: usize = 1024;
 
-/// What a log of years says about durations. Reading goes on where it ended.
-#[derive(Clone, Debug, Default)]
+/// What a log of years says about durations. Reading goes on where it ended, also in another process, which is told of the lines whose end was
+/// not there yet once more.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Durations {
+    #[serde(skip)]
     reader: Reader,
-    /// When each build of a package ended.
-    built: BTreeMap<Cpv, BTreeSet<i64>>,
-    packages: BTreeMap<String, Kinds>,
+    packages: HashMap<String, Kinds>,
     run: Run,
     runs: BTreeMap<u32, VecDeque<Measured>>,
 }
 
-/// The last durations of one package, the newest last.
-#[derive(Clone, Debug, Default)]
+/// The last durations of one package, the newest last. Written down as `61 58~ 63/2`: what may have waited is marked, and binary packages
+/// follow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 struct Kinds {
     source: VecDeque<Took>,
     binary: VecDeque<Took>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Took {
     seconds: u32,
     /// It may have waited for its merge meanwhile.
@@ -57,14 +63,14 @@ struct Took {
 
 /// The run of emerge that is being read, from its start or its last keep-going pass. Times are
 /// seconds since 1970.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Run {
     /// How many packages it builds at the same time.
     jobs: u32,
     /// The time of the last line.
     last: i64,
     /// Begun and not yet completed.
-    open: BTreeMap<Cpv, Open>,
+    open: BTreeMap<String, Open>,
     completed: usize,
     measured: Measured,
     /// When the first of the merges began that follow each other without a pause, and when the last of them did something.
@@ -84,7 +90,7 @@ impl Default for Run {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Open {
     began: i64,
     merging: Option<Merging>,
@@ -92,7 +98,7 @@ struct Open {
 }
 
 /// A merge that has begun.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Merging {
     began: i64,
     /// When its queue began to move: nothing was built any more, so it was built itself by then.
@@ -102,7 +108,7 @@ struct Merging {
 }
 
 /// What a run showed about working in parallel, in seconds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Measured {
     /// The durations of its packages, added up.
     work: u64,
@@ -111,18 +117,11 @@ struct Measured {
 }
 
 impl Durations {
-    /// Takes the package index (see [`index`](super::index)), which has to come before the log.
-    pub fn read_index(&mut self, index: &[Binary]) {
-        for binary in index {
-            self.built.entry(binary.cpv.clone()).or_default().extend(binary.built);
-        }
-    }
-
-    /// Takes the next bytes of the log.
-    pub fn read(&mut self, bytes: &[u8]) {
-        for entry in self.reader.feed(bytes) {
-            self.entry(&entry);
-        }
+    /// Takes the next bytes of the log. What they complete is judged by the ends of builds that are known now.
+    pub fn read(&mut self, bytes: &[u8], built: &Built<'_>) {
+        let mut reader = std::mem::take(&mut self.reader);
+        reader.feed(bytes, |entry| self.entry(entry, built));
+        self.reader = reader;
     }
 
     /// The last durations of a package, in seconds, in the order of the log. `name` is
@@ -150,9 +149,9 @@ impl Durations {
         (work * 1000).checked_div(busy)
     }
 
-    fn entry(&mut self, entry: &LogLine) {
+    fn entry(&mut self, entry: LogLine<'_>, built: &Built<'_>) {
         self.run.advance(entry.time);
-        match &entry.event {
+        match entry.event {
             Event::Started => {
                 self.end_run();
                 self.run.jobs = 1;
@@ -161,19 +160,19 @@ impl Durations {
             Event::Command(command) => self.run.jobs = jobs(command),
             Event::Start { package, .. } => self.run.begin(package, entry.time),
             Event::Merging { package, binary } => {
-                self.run.merge(package, entry.time, *binary);
+                self.run.merge(package, entry.time, binary);
             }
-            Event::Completed { package, .. } => self.complete(package, entry.time),
+            Event::Completed { package, .. } => self.complete(package, entry.time, built),
             _ => {}
         }
     }
 
-    fn complete(&mut self, package: &Cpv, ended: i64) {
-        let Some(open) = self.run.open.remove(package) else { return };
+    fn complete(&mut self, package: CpvRef<'_>, ended: i64, built: &Built<'_>) {
+        let Some(open) = self.run.open.remove(package.as_str()) else { return };
         if let Some((_, last)) = &mut self.run.queue {
             *last = ended;
         }
-        let waited = self.waited(package, open);
+        let waited = self.waited(package, open, built);
         // That much is sure in any case.
         let queued = || open.merging.map_or(0, |merging| merging.began - merging.queue);
         let seconds = u32::try_from(ended - open.began - waited.unwrap_or_else(queued));
@@ -181,19 +180,15 @@ impl Durations {
         let took = Took { seconds, waited: waited.is_none() };
         self.run.completed += 1;
         self.run.measured.work += u64::from(seconds);
-        if !self.packages.contains_key(package.cp()) {
-            if self.packages.len() >= MAX_NAMES {
-                return;
-            }
-            self.packages.insert(package.cp().to_owned(), Kinds::default());
-        }
         if let Some(kinds) = self.packages.get_mut(package.cp()) {
             keep(kinds.get_mut(open.binary), took);
+        } else if self.packages.len() < MAX_NAMES {
+            keep(self.packages.entry(package.cp().to_owned()).or_default().get_mut(open.binary), took);
         }
     }
 
     /// The seconds from the end of the build to the begin of the merge, where they are known.
-    fn waited(&self, package: &Cpv, open: Open) -> Option<i64> {
+    fn waited(&self, package: CpvRef<'_>, open: Open, built: &Built<'_>) -> Option<i64> {
         // Alone there is nothing to wait for.
         if self.run.jobs == 1 {
             return Some(0);
@@ -203,8 +198,7 @@ impl Durations {
         if open.binary {
             return Some(merging.began - open.began);
         }
-        let ends = self.built.get(package).filter(|_| open.began <= merging.began);
-        match ends.and_then(|ends| ends.range(open.began..=merging.began).next_back()) {
+        match built.last(package.as_str(), open.began..=merging.began) {
             Some(end) => Some(merging.began - end),
             None => merging.alone.then_some(0),
         }
@@ -232,6 +226,39 @@ impl Kinds {
     }
 }
 
+impl From<Kinds> for String {
+    fn from(kinds: Kinds) -> Self {
+        let mut text = Self::new();
+        for (before, kind) in [("", &kinds.source), ("/", &kinds.binary)] {
+            text += before;
+            for (n, took) in kind.iter().enumerate() {
+                let (blank, mark) = (if n > 0 { " " } else { "" }, if took.waited { "~" } else { "" });
+                let _ = write!(text, "{blank}{}{mark}", took.seconds);
+            }
+        }
+        text
+    }
+}
+
+impl TryFrom<String> for Kinds {
+    type Error = ParseIntError;
+
+    fn try_from(text: String) -> Result<Self, ParseIntError> {
+        let (source, binary) = text.split_once('/').unwrap_or((&text, ""));
+        let took = |word: &str| {
+            let seconds = word.strip_suffix('~').unwrap_or(word);
+            Ok(Took { seconds: seconds.parse()?, waited: seconds.len() < word.len() })
+        };
+        let read = |text: &str| {
+            let mut last = VecDeque::with_capacity(KEPT);
+            text.split_ascii_whitespace()
+                .try_for_each(|word| took(word).map(|took| keep(&mut last, took)))?;
+            Ok(last)
+        };
+        Ok(Self { source: read(source)?, binary: read(binary)? })
+    }
+}
+
 impl Run {
     fn advance(&mut self, time: i64) {
         if !self.open.is_empty() {
@@ -247,39 +274,40 @@ impl Run {
         self.last = time;
     }
 
-    fn merge(&mut self, package: &Cpv, time: i64, binary: bool) {
+    fn merge(&mut self, package: CpvRef<'_>, time: i64, binary: bool) {
         let follows = |&(_, last): &(i64, i64)| time.saturating_sub(last) <= BREATH;
         let queue = self.queue.filter(follows).map_or(time, |(began, _)| began);
         self.queue = Some((queue, time));
         let alone = self.open.len() == 1 && queue == time;
-        if let Some(open) = self.open.get_mut(package) {
+        if let Some(open) = self.open.get_mut(package.as_str()) {
             open.merging = Some(Merging { began: time, queue, alone });
             open.binary = binary;
         }
     }
 
-    fn begin(&mut self, package: &Cpv, time: i64) {
+    fn begin(&mut self, package: CpvRef<'_>, time: i64) {
         // As long as a queue moves, nothing begins (`_emerge/Scheduler.py:_schedule_tasks_imp`).
         self.queue = None;
         if self.open.len() < MAX_OPEN {
-            self.open.insert(package.clone(), Open { began: time, merging: None, binary: false });
+            self.open.insert(package.as_str().to_owned(), Open { began: time, merging: None, binary: false });
         }
     }
 }
 
 /// How many packages a command line builds at the same time: `emerge --update --jobs=4 @world`.
 /// `--jobs` alone, and 0, set no limit.
-fn jobs(command: &str) -> u32 {
-    let given = command.split(' ').rev().find_map(|word| word.strip_prefix("--jobs"));
-    match given.map(|value| value.strip_prefix('=').unwrap_or_default().parse()) {
+fn jobs(command: &[u8]) -> u32 {
+    let given = command.rsplit(|&byte| byte == b' ').find_map(|word| word.strip_prefix(b"--jobs"));
+    let number = |value: &[u8]| std::str::from_utf8(value.strip_prefix(b"=")?).ok()?.parse().ok();
+    match given.map(number) {
         None => 1,
-        Some(Ok(jobs)) if jobs > 0 => jobs,
+        Some(Some(jobs)) if jobs > 0 => jobs,
         Some(_) => u32::MAX,
     }
 }
 
 fn keep<T>(last: &mut VecDeque<T>, newest: T) {
-    if last.len() == KEPT {
+    if last.len() >= KEPT {
         last.pop_front();
     }
     last.push_back(newest);

@@ -1,12 +1,16 @@
-use std::fmt::Write as _;
-
 use super::*;
-use crate::portage::files::index::binaries;
+
+impl Durations {
+    /// Takes the next bytes of a log whose binary packages are gone.
+    fn read_alone(&mut self, bytes: &[u8]) {
+        self.read(bytes, &Built::unknown());
+    }
+}
 
 /// The durations of one package after reading a log, from source and from binary packages.
 fn took(log: &str, name: &str) -> (Vec<u32>, Vec<u32>) {
     let mut durations = Durations::default();
-    durations.read(log.as_bytes());
+    durations.read_alone(log.as_bytes());
     (durations.of(name, false).collect(), durations.of(name, true).collect())
 }
 
@@ -103,10 +107,9 @@ fn waiting_for_the_merge_is_no_work_where_the_end_of_the_build_is_known() {
         ("\0\n", [203, 203, 100, 100], 2956),
     ] {
         let mut read = Durations::default();
-        read.read_index(&binaries(index.as_bytes()));
-        read.read(WAITING.as_bytes());
-        let all: Vec<u32> = read.names().flat_map(|name| read.of(name, false)).collect();
-        assert_eq!(all, durations);
+        read.read(WAITING.as_bytes(), &Built::by(|| index.into()));
+        let all = ["a/a", "a/b", "a/c", "a/d"].map(|name| read.of(name, false).collect::<Vec<_>>());
+        assert_eq!(all, durations.map(|seconds| vec![seconds]));
         assert_eq!(read.at_once(2), Some(at_once));
         assert_eq!(read.at_once(3), None);
     }
@@ -115,17 +118,17 @@ fn waiting_for_the_merge_is_no_work_where_the_end_of_the_build_is_known() {
 #[test]
 fn what_may_have_waited_counts_only_where_there_is_nothing_better() {
     let mut read = Durations::default();
-    read.read(WAITING.as_bytes());
+    read.read_alone(WAITING.as_bytes());
     assert_eq!(read.of("a/a", false).collect::<Vec<_>>(), [203]);
     // The next time it is built alone.
-    read.read(
+    read.read_alone(
         b"2000: Started emerge on: x\n2000:  *** emerge a/a\n2000:  >>> emerge (1 of 1) a/a-2 to /\n\
           2090:  ::: completed emerge (1 of 1) a/a-2 to /\n",
     );
     assert_eq!(read.of("a/a", false).collect::<Vec<_>>(), [90]);
     assert_eq!(read.of("a/b", false).collect::<Vec<_>>(), [203]);
     // A binary package that waited.
-    read.read(
+    read.read_alone(
         b"3000: Started emerge on: x\n3000:  *** emerge --jobs=2 a/a\n3000:  >>> emerge (1 of 1) a/a-2 to /\n\
           3500:  === (1 of 1) Merging Binary (a/a-2::/p)\n3502:  ::: completed emerge (1 of 1) a/a-2 to /\n",
     );
@@ -153,9 +156,9 @@ fn one_fast_build_is_no_proof_against_many_slow_ones() {
         let index = exact.iter().fold(String::from("VERSION: 0\n"), |index, &n| {
             index + &format!("\nCPV: a/a-{n}\nBUILD_TIME: {}\n", 10_000 * (n + 1) + TOOK[n] as usize)
         });
-        read.read_index(&binaries(index.as_bytes()));
+        let built = Built::by(|| index.into_bytes());
         for (n, (seconds, start)) in TOOK.into_iter().zip((10_000..).step_by(10_000)).enumerate() {
-            read.read(beside(start, n, seconds, 100).as_bytes());
+            read.read(beside(start, n, seconds, 100).as_bytes(), &built);
         }
         (read.of("a/a", false).collect::<Vec<_>>(), read.of("a/b", false).collect::<Vec<_>>())
     };
@@ -170,14 +173,14 @@ fn one_fast_build_is_no_proof_against_many_slow_ones() {
 fn what_merges_while_nothing_else_is_in_work_did_not_wait() {
     let mut read = Durations::default();
     for (version, start) in (1..10).zip((10_000..).step_by(10_000)) {
-        read.read(beside(start, version, 60, 4 * u32::try_from(version).unwrap()).as_bytes());
+        read.read_alone(beside(start, version, 60, 4 * u32::try_from(version).unwrap()).as_bytes());
     }
     // What follows within a breath may have been built before the other one was merged.
     let exact = read.packages["a/b"].source.iter().filter(|took| !took.waited).map(|took| took.seconds);
     assert_eq!(exact.collect::<Vec<_>>(), [68, 72, 76, 80, 84, 88, 92, 96]);
     assert!(read.packages["a/a"].source.iter().all(|took| took.waited));
     // The other one failed, and stood in the way until then.
-    read.read(
+    read.read_alone(
         b"900000: Started emerge on: x\n900000:  *** emerge --jobs=2 @world\n\
           900000:  >>> emerge (1 of 2) a/c-1 to /\n900000:  >>> emerge (2 of 2) a/d-1 to /\n\
           900500:  === (1 of 2) Merging (a/c-1::/r)\n900500:  ::: completed emerge (1 of 2) a/c-1 to /\n\
@@ -206,7 +209,7 @@ fn how_much_is_done_at_a_time_is_measured() {
         ("--jobs=3", 3, None),
     ] {
         let mut durations = Durations::default();
-        durations.read(run(options).as_bytes());
+        durations.read_alone(run(options).as_bytes());
         assert_eq!(durations.at_once(jobs), at_once, "{options}");
     }
 }
@@ -257,7 +260,7 @@ fn a_log_of_years_is_read_to_its_last_line() {
         time += 3600;
     }
     let mut durations = Durations::default();
-    log.chunks(65_536).for_each(|piece| durations.read(piece));
+    log.chunks(65_536).for_each(|piece| durations.read_alone(piece));
     assert_eq!(truth.len(), 900);
     for (name, seconds) in &truth {
         assert!(durations.of(name, false).eq(seconds.iter().copied()), "{name}");
@@ -268,14 +271,14 @@ fn a_log_of_years_is_read_to_its_last_line() {
 fn a_log_of_nothing_but_starts_stays_small() {
     let mut durations = Durations::default();
     for n in 0..100_000_u32 {
-        durations.read(format!("{n}:  >>> emerge (1 of 1) a/b-{n} to /\n").as_bytes());
+        durations.read_alone(format!("{n}:  >>> emerge (1 of 1) a/b-{n} to /\n").as_bytes());
     }
     assert_eq!(durations.run.open.len(), MAX_OPEN);
     for n in 0..50_000_u32 {
         let text = format!(
             "{n}: Started emerge on: x\n{n}:  >>> emerge (1 of 1) a/n{n}-1 to /\n{n}:  ::: completed emerge (1 of 1) a/n{n}-1 to /\n"
         );
-        durations.read(text.as_bytes());
+        durations.read_alone(text.as_bytes());
     }
     assert_eq!(durations.packages.len(), MAX_NAMES);
 }
@@ -284,7 +287,7 @@ fn a_log_of_nothing_but_starts_stays_small() {
 #[test]
 fn a_real_log() {
     let mut durations = Durations::default();
-    durations.read(include_bytes!("../../../tests/captured/emerge.log"));
+    durations.read_alone(include_bytes!("../../../tests/captured/emerge.log"));
     let names: Vec<&str> = durations.names().collect();
     assert!(names.contains(&"sys-libs/zlib") && !names.contains(&"test-fail/broken"), "{names:?}");
     assert!(!names.contains(&"test-fail/broken-postinst"), "{names:?}");

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::log::{Event, line};
-use crate::portage::names::cpv::Cpv;
 
 /// The last so many bytes of a log, from the begin of a run of emerge on. Before them stand the lines of the last merge of each
 /// package that they have none of, from source and from a binary package, so that it is still known how long it takes.
@@ -45,20 +44,20 @@ type Merge = (String, bool);
 
 /// The lines of the last merge of each package, and which line of the log the last of them is.
 fn merges(log: &[u8]) -> BTreeMap<Merge, (usize, Vec<&[u8]>)> {
-    let mut open: BTreeMap<Cpv, (bool, Vec<&[u8]>)> = BTreeMap::new();
+    let mut open: BTreeMap<&str, (bool, Vec<&[u8]>)> = BTreeMap::new();
     let mut last = BTreeMap::new();
     for (at, text) in log.split(|byte| *byte == b'\n').enumerate() {
         match line(text).map(|entry| entry.event) {
             Some(Event::Started) => open.clear(),
-            Some(Event::Start { package, .. }) => drop(open.insert(package, (false, vec![text]))),
+            Some(Event::Start { package, .. }) => drop(open.insert(package.as_str(), (false, vec![text]))),
             Some(Event::Merging { package, binary }) => {
-                if let Some((from_binary, lines)) = open.get_mut(&package) {
+                if let Some((from_binary, lines)) = open.get_mut(package.as_str()) {
                     *from_binary = binary;
                     lines.push(text);
                 }
             }
             Some(Event::Completed { package, .. }) => {
-                if let Some((binary, mut lines)) = open.remove(&package) {
+                if let Some((binary, mut lines)) = open.remove(package.as_str()) {
                     lines.push(text);
                     last.insert((package.cp().to_owned(), binary), (at, lines));
                 }
@@ -72,6 +71,7 @@ fn merges(log: &[u8]) -> BTreeMap<Merge, (usize, Vec<&[u8]>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::portage::files::built::Built;
     use crate::portage::files::durations::Durations;
 
     /// A run that merges one package, which takes so many seconds.
@@ -86,7 +86,7 @@ mod tests {
 
     fn known(log: &[u8], name: &str) -> Vec<u32> {
         let mut durations = Durations::default();
-        durations.read(log);
+        durations.read(log, &Built::unknown());
         durations.of(name, false).collect()
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod attention;
 pub(crate) mod binpkg;
+pub mod built;
 pub mod capture;
 pub mod durations;
 pub(crate) mod elf;

@@ -27,10 +27,18 @@ pub struct Cpv {
 #[error("`{0}` is not category/package-version")]
 pub struct NotACpv(pub String);
 
-impl Cpv {
-    /// Takes `category/pf` apart; `None` when it is not one, so that a damaged line is skipped.
+/// The same in somebody else's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpvRef<'a> {
+    text: &'a str,
+    slash: usize,
+    dash: usize,
+}
+
+impl<'a> CpvRef<'a> {
+    /// See [`Cpv::parse`].
     #[must_use]
-    pub fn parse(text: &[u8]) -> Option<Self> {
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let slash = text.find('/')?;
         let (category, pf) = (&text[..slash], &text[slash + 1..]);
@@ -41,10 +49,31 @@ impl Cpv {
         let pn = &pf[..dash];
         // A name does not end in something like a version: `t1-1-1` is a binary package of `t1-1`.
         let second_version = pn.rsplit_once('-').is_some_and(|(_, end)| is_version(end));
-        if !is_name(pn, b"+_-") || second_version {
+        if pn.contains('.') || second_version {
             return None;
         }
-        Some(Self { text: text.to_owned(), slash, dash: slash + 1 + dash })
+        Some(Self { text, slash, dash: slash + 1 + dash })
+    }
+
+    /// `category/package-version`.
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        self.text
+    }
+
+    /// `category/package`.
+    #[must_use]
+    pub fn cp(self) -> &'a str {
+        &self.text[..self.dash]
+    }
+}
+
+impl Cpv {
+    /// Takes `category/pf` apart; `None` when it is not one, so that a damaged line is skipped.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let CpvRef { text, slash, dash } = CpvRef::parse(text)?;
+        Some(Self { text: text.to_owned(), slash, dash })
     }
 
     /// The same for a name that may end in the number of a build, as binary packages have it:
@@ -139,7 +168,8 @@ pub(crate) fn version_start(pf: &str) -> Option<usize> {
     if pf.len() > LONGEST {
         return None;
     }
-    pf.match_indices('-').map(|(at, _)| at).find(|&at| at > 0 && is_version(&pf[at + 1..]))
+    let dash = |&at: &usize| at > 0 && pf.as_bytes()[at] == b'-' && is_version(&pf[at + 1..]);
+    (0..pf.len()).find(dash)
 }
 
 /// Whether a text is `category/name`, without a version.
@@ -149,28 +179,44 @@ pub(crate) fn is_cp(text: &str) -> bool {
     })
 }
 
-/// Whether the text is a version: `1.2.3b_rc1_p2-r3`.
+/// Whether the text is a version: `1.2.3b_rc1_p2-r3`. It is read from left to right, once: every name that Portage logs is asked for.
 pub(crate) fn is_version(text: &str) -> bool {
-    let (text, revision) = match text.rsplit_once("-r") {
-        Some((text, revision)) => (text, Some(revision)),
-        None => (text, None),
+    let number = |text: &mut &[u8]| {
+        let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *text = &text[length..];
+        length > 0
     };
-    if revision.is_some_and(|r| !is_number(r)) {
+    let mut rest = text.as_bytes();
+    if !number(&mut rest) {
         return false;
     }
-    let mut parts = text.split('_');
-    let Some(numbers) = parts.next() else { return false };
-    let numbers = numbers.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(numbers);
-    numbers.split('.').all(is_number)
-        && parts.all(|suffix| {
-            let name = suffix.trim_end_matches(|c: char| c.is_ascii_digit());
-            matches!(name, "alpha" | "beta" | "pre" | "rc" | "p")
-        })
+    while let [b'.', after @ ..] = rest {
+        rest = after;
+        if !number(&mut rest) {
+            return false;
+        }
+    }
+    if let [b'a'..=b'z', after @ ..] = rest {
+        rest = after;
+    }
+    while let [b'_', after @ ..] = rest {
+        let suffix = SUFFIXES.iter().find_map(|suffix| after.strip_prefix(*suffix));
+        let Some(after) = suffix else { return false };
+        rest = after;
+        number(&mut rest);
+    }
+    match rest {
+        [] => true,
+        [b'-', b'r', revision @ ..] => {
+            rest = revision;
+            number(&mut rest) && rest.is_empty()
+        }
+        _ => false,
+    }
 }
 
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
-}
+/// What may follow the numbers of a version, `pre` before the `p` that it begins with.
+const SUFFIXES: [&[u8]; 5] = [b"alpha", b"beta", b"pre", b"rc", b"p"];
 
 impl Cpv {
     /// Whether it is a live ebuild by the convention of its version: `9999`, `1.9999`, `99999999`.
@@ -361,6 +407,39 @@ mod tests {
             assert_eq!(got, parts, "{text}");
         }
         assert_eq!(Cpv::parse(b"a/b\xff-1"), None);
+    }
+
+    /// By splitting, as the specification describes it (PMS 3.2).
+    fn is_version_in_parts(text: &str) -> bool {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let (text, revision) = match text.rsplit_once("-r") {
+            Some((text, revision)) => (text, Some(revision)),
+            None => (text, None),
+        };
+        let mut parts = text.split('_');
+        let numbers = parts.next().unwrap_or_default();
+        let numbers = numbers.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(numbers);
+        revision.is_none_or(is_number)
+            && numbers.split('.').all(is_number)
+            && parts.all(|suffix| {
+                let name = suffix.trim_end_matches(|c: char| c.is_ascii_digit());
+                matches!(name, "alpha" | "beta" | "pre" | "rc" | "p")
+            })
+    }
+
+    #[test]
+    fn every_short_text_is_a_version_or_none() {
+        const PIECES: [&str; 9] = ["1", "20", ".", "_", "-r", "p", "pre", "b", "alpha"];
+        let mut texts = vec![String::new()];
+        let mut versions = 0;
+        for _ in 0..5 {
+            texts = texts.iter().flat_map(|text| PIECES.map(|piece| format!("{text}{piece}"))).collect();
+            for text in &texts {
+                assert_eq!(is_version(text), is_version_in_parts(text), "{text}");
+                versions += u32::from(is_version(text));
+            }
+        }
+        assert!(versions > 300, "{versions}");
     }
 
     #[test]
