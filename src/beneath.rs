@@ -7,6 +7,7 @@
 
 mod empty;
 mod look;
+mod near;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -21,11 +22,12 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, linkat, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 
 use empty::empty;
 pub(crate) use look::look;
 use look::{DEPTH, look_within, names, refused};
+pub(crate) use near::Near;
 
 /// Links of root in the place of the directory itself that are followed one after the other.
 const LINKS: usize = 8;
@@ -210,24 +212,18 @@ impl Beneath {
         digest(look_within(self.directory.as_fd(), path.as_ref(), flags)?.into())
     }
 
-    /// Gives a regular file below it a second name, which is in a place of ours.
-    pub(crate) fn link_to(&self, path: impl AsRef<Path>, to: &Path) -> io::Result<()> {
-        let (parent, name) = self.parent(path.as_ref())?;
-        linkat(&parent, name, AT_FDCWD, to, AtFlags::empty())?;
-        Self::ours(to)
-    }
-
     /// Moves a regular file below it to a place of ours, on the same file system.
     pub(crate) fn move_to(&self, path: impl AsRef<Path>, to: &Path) -> io::Result<()> {
         let (parent, name) = self.parent(path.as_ref())?;
         renameat(&parent, name, AT_FDCWD, to)?;
-        Self::ours(to)
+        Self::ours(to).map(drop)
     }
 
     /// Nobody can change any more what came to a place of ours, so it can be told now what it is.
-    fn ours(to: &Path) -> io::Result<()> {
-        if std::fs::symlink_metadata(to)?.is_file() {
-            return Ok(());
+    fn ours(to: &Path) -> io::Result<Metadata> {
+        let meta = std::fs::symlink_metadata(to)?;
+        if meta.is_file() {
+            return Ok(meta);
         }
         std::fs::remove_file(to)?;
         Err(refused("is not a regular file"))

@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::sync::Arc;
 
 use nix::sys::stat::mknod;
 use nix::unistd::mkfifo;
@@ -147,12 +148,13 @@ fn a_directory_that_is_made_is_no_link() {
 #[test]
 fn what_gets_a_second_name_or_moves_is_a_file() {
     let (place, theirs) = planted();
+    let (theirs, mut near) = (Arc::new(theirs), Near::default());
     let to = place.path().join("new");
     for name in ["link.log", "pipe.log", "directory/secret.log", "../ours/secret.log"] {
-        assert!(theirs.link_to(name, &to).is_err(), "{name}");
+        assert!(near.link_to(&theirs, Path::new(name), &to).is_err(), "{name}");
         assert!(fs::symlink_metadata(&to).is_err(), "nothing of {name} is left");
     }
-    theirs.link_to("plain.log", &to).unwrap();
+    near.link_to(&theirs, Path::new("plain.log"), &to).unwrap();
     assert_eq!(fs::read(&to).unwrap(), b"plain");
     fs::remove_file(&to).unwrap();
     assert!(theirs.move_to("link.log", &to).is_err());

@@ -158,7 +158,8 @@ pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exi
     let volume = supervisor.volume().0;
     let file = volume.join(offer::FILE);
     let missing = |what: &str| Error::Failed(format!("{}: {what}", file.display()));
-    let before = Releases::on(&volume).offered();
+    // Only programs ask for it.
+    let before = if args.json { Releases::on(&volume).offered() } else { None };
     let Some(offer) = offer::read(&volume).map_err(|error| missing(&error.to_string()))? else {
         // A publisher on a timer is often there before the first cycle is done.
         return print(if args.json {

@@ -158,8 +158,11 @@ const LEDGER: &str = "state/releases.json";
 impl Releases {
     /// Whether clients are offered what becomes of this offer, signed by the key of this fingerprint, or by none.
     pub(crate) fn offers(&self, offer: &Offer, signed: Option<&str>) -> bool {
-        self.whole().is_some_and(|release| release.is_of(offer) && release.signed.as_deref() == signed)
+        let Some(release) = self.current().and_then(|id| self.read(id).ok()) else { return false };
+        release.is_of(offer)
+            && release.signed.as_deref() == signed
             && read(self).0.lost(self.current()).is_none()
+            && self.check(&release).is_ok()
     }
 
     /// Held by whoever changes releases, or what they are signed with. Waits until nobody else does.

@@ -224,12 +224,6 @@ impl Releases {
         self.linked("current")
     }
 
-    /// That one, whole; nothing when it is not, so that another takes its place.
-    fn whole(&self) -> Option<Release> {
-        let release = self.read(self.current()?).ok()?;
-        self.check(&release).is_ok().then_some(release)
-    }
-
     /// The fingerprint of the key by which that one is signed, if it is; when it cannot be read, the newest one that
     /// can.
     #[must_use]
@@ -270,12 +264,16 @@ impl Releases {
             }
             read => read.at(&path)?,
         };
-        // Why a package is held back may be a word of a newer version; which packages there are is never guessed.
-        let read = match kept::read::<Release>(&text, foreign::in_release) {
-            Ok(Reading { value, foreign, .. }) if foreign.iter().all(|at| at.starts_with("held.why")) => {
-                Ok(value)
-            }
-            _ => serde_json::from_slice(&text),
+        // As a rule all of it is understood. Why a package is held back may be a word of a newer version; which packages there are
+        // is never guessed.
+        let read = match serde_json::from_slice::<Release>(&text) {
+            Err(error) => match kept::read(&text, foreign::in_release) {
+                Ok(Reading { value, foreign, .. }) if foreign.iter().all(|at| at.starts_with("held.why")) => {
+                    Ok(value)
+                }
+                _ => Err(error),
+            },
+            read => read,
         };
         let format = match &read {
             Ok(release) => Ok(Format { schema: release.schema }),

@@ -1,10 +1,11 @@
 //! Publishes an offer, or what an older release offered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::ledger::Publisher;
 use super::stage::{self, Need, Part};
 use super::{At, Error, FINGERPRINT, LINK, NEW, PACKAGES, Releases, sign, trees};
-use crate::beneath::Beneath;
+use crate::beneath::{self, Beneath, Kind, Near};
 use crate::binhost::signing::Signatory;
 use crate::binhost::verify;
 use crate::decide::trees::{Next, apart, differs, next};
@@ -83,13 +84,12 @@ pub fn publish<S: Signer + Sync>(
     let mut publisher = Publisher::new(&Releases::on(volume))?;
     publisher.releases.check_links()?;
     publisher.sweep(now)?;
-    let before = publisher.releases.whole();
+    let before = publisher.releases.current().and_then(|id| publisher.releases.read(id).ok());
     let path = pkgdir.join(PACKAGES);
     let Index { header, packages, .. } = verify::read_index(pkgdir).at(&path)?;
     let signed = signatory.map(|signatory| signatory.fingerprint.clone());
     let parts =
         parts(&publisher.releases, pkgdir, packages, offer, facts, before.as_ref(), signed.as_deref())?;
-    let entries: Vec<Entry> = parts.iter().map(|part| part.entry.clone()).collect();
     if let Some(signatory) = signatory {
         sign::keep_key(&publisher.releases, signatory)?;
     }
@@ -99,8 +99,12 @@ pub fn publish<S: Signer + Sync>(
     if lost.is_some() {
         next = apart(next);
     }
+    let entries: Vec<&Entry> = parts.iter().map(|part| &part.entry).collect();
     let same = |before: &&Release| {
-        lost.is_none() && before.offers(&entries, &offer.held, signed.as_deref()) && !differs(before, &next)
+        lost.is_none()
+            && before.offers(&entries, &offer.held, signed.as_deref())
+            && !differs(before, &next)
+            && publisher.releases.check(before).is_ok()
     };
     if let Some(before) = before.as_ref().filter(same) {
         // Somebody may have let it live longer.
@@ -205,12 +209,12 @@ pub fn roll_back<S: Signer + Sync>(
     let path = place.join(PACKAGES);
     let index = verify::read_index(&place).at(&path)?;
     let mut packages = by_path(index.packages);
-    let files = beneath(&place)?;
+    let files = open(&place)?;
     let part = |entry: &Entry| {
         let missing = || Error::Incomplete { id, path: entry.path.clone(), what: "is not in its index" };
         let package = packages.remove(&entry.path).ok_or_else(missing)?;
         let need = if signs_anew && entry.path.ends_with(SIGNABLE) { Need::Signing } else { Need::Nothing };
-        Ok(Part { entry: entry.clone(), package, place: Arc::clone(&files), need })
+        Ok(Part { entry: entry.clone(), package, place: Arc::clone(&files), need, time: None })
     };
     let parts = target.packages.iter().map(part).collect::<Result<Vec<_>, Error>>()?;
     let again = Some(target.again.unwrap_or(id));
@@ -249,16 +253,16 @@ fn published(release: &Release, new: bool, changes: String, trees: Vec<String>) 
     Published { current, new, changes, held, kernel, opaque, running: running(), trees }
 }
 
-fn beneath(directory: &Path) -> Result<Arc<Beneath>, Error> {
+fn open(directory: &Path) -> Result<Arc<Beneath>, Error> {
     Beneath::open(directory).at(directory).map(Arc::new)
 }
 
-fn by_path(packages: Vec<Package>) -> BTreeMap<String, Package> {
-    packages.into_iter().map(|package| (package.file().path, package)).collect()
+fn by_path(packages: Vec<Package>) -> HashMap<String, Package> {
+    packages.into_iter().map(|package| (package.path().into_owned(), package)).collect()
 }
 
 /// The packages of the offer, each with what the index says of it. What the release before has of them is taken from
-/// there.
+/// there, and nothing but that it is there and as it was is asked for; all that is not is looked up in PKGDIR.
 fn parts(
     releases: &Releases,
     pkgdir: &Path,
@@ -269,33 +273,29 @@ fn parts(
     signed: Option<&str>,
 ) -> Result<Vec<Part>, Error> {
     let mut packages = by_path(packages);
-    let known: BTreeMap<(&str, &str), &Entry> = before
-        .iter()
-        .filter(|before| before.signed.as_deref() == signed)
-        .flat_map(|before| &before.packages)
-        .map(|entry| ((entry.path.as_str(), entry.source()), entry))
-        .collect();
-    let place = beneath(pkgdir)?;
-    let mut there = None;
+    let before = before.filter(|before| before.signed.as_deref() == signed);
+    let known: HashMap<&str, &Entry> =
+        before.iter().flat_map(|before| &before.packages).map(|entry| (entry.path.as_str(), entry)).collect();
+    let place = open(pkgdir)?;
+    let there = before.and_then(|before| open(&releases.place(before.id)).ok());
+    let mut near = Near::default();
     let part = |offered: &Offered| {
         let changed = |what| Error::Changed { path: offered.path.clone(), what };
         let package =
             packages.remove(&offered.path).ok_or_else(|| changed("the index does not name it any more"))?;
-        let file = place.linked(&offered.path).and_then(|file| file.metadata());
-        let meta = file.at(&pkgdir.join(&offered.path))?;
-        if meta.len() != offered.size {
-            return Err(changed("its size is another one"));
-        }
         let seconds = facts.seconds.get(offered.cpv.cp()).copied();
-        let untouched = package.get("MTIME").parse().is_ok_and(|time: i64| time == meta.mtime());
-        let earlier = known.get(&(offered.path.as_str(), offered.sha1.as_str())).filter(|_| untouched);
-        if let (Some(earlier), Some(before)) = (earlier, before) {
-            let place = match &there {
-                Some(place) => Arc::clone(place),
-                None => Arc::clone(there.insert(beneath(&releases.place(before.id))?)),
-            };
+        let earlier = known.get(offered.path.as_str()).filter(|earlier| earlier.source() == offered.sha1);
+        if let (Some(earlier), Some(there)) = (earlier, &there)
+            && let Ok(file) = near.entry(there, Path::new(&earlier.path))
+            && let Some(time) = untouched(earlier, &package, &file)
+        {
             let entry = Entry { seconds, beside: offered.beside.clone(), ..(*earlier).clone() };
-            return Ok(Part { entry, package, place, need: Need::Nothing });
+            let place = Arc::clone(there);
+            return Ok(Part { entry, package, place, need: Need::Nothing, time: Some(time) });
+        }
+        let file = place.linked(&offered.path).and_then(|file| file.metadata());
+        if file.at(&pkgdir.join(&offered.path))?.len() != offered.size {
+            return Err(changed("its size is another one"));
         }
         let entry = Entry {
             cpv: offered.cpv.clone(),
@@ -315,9 +315,21 @@ fn parts(
         };
         let need =
             if signed.is_some() && entry.path.ends_with(SIGNABLE) { Need::Signing } else { Need::Reading };
-        Ok(Part { entry, package, place: Arc::clone(&place), need })
+        Ok(Part { entry, package, place: Arc::clone(&place), need, time: None })
     };
     offer.packages.iter().map(part).collect()
+}
+
+/// The time of a file of the release before, in seconds since 1970, if it is what was put there. One that is no copy is PKGDIR's file as
+/// well, of which the index says when it was written.
+fn untouched(earlier: &Entry, package: &Package, file: &beneath::Entry) -> Option<i64> {
+    let since = file.modified.duration_since(UNIX_EPOCH).ok()?;
+    let time = i64::try_from(since.as_secs()).ok()?;
+    let is_copy = earlier.unsigned.is_some();
+    let is_it = file.kind == Kind::File
+        && file.size == earlier.size
+        && (is_copy || package.get("MTIME").parse() == Ok(time));
+    is_it.then_some(time)
 }
 
 impl Publisher {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha512};
 
 use super::{At, CHANGES, Error, FINGERPRINT, PACKAGES, PACKAGES_GZ, RELEASE};
-use crate::beneath::Beneath;
+use crate::beneath::{Beneath, Near};
 use crate::binhost::examine::Examiner;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::release::{Entry, IndexFile, Release};
@@ -30,6 +30,9 @@ pub(super) struct Part {
     pub(super) place: Arc<Beneath>,
     /// What has to be done with it.
     pub(super) need: Need,
+    /// When its file was written, in seconds since 1970, where that is known and the file is one of a release: it is ours, and was
+    /// looked at.
+    pub(super) time: Option<i64>,
 }
 
 /// How a package gets into a release.
@@ -53,7 +56,7 @@ pub(super) fn packages(
 ) -> Result<(), Error> {
     make(directory)?;
     let mut examiner = Examiner::default();
-    let mut made = PathBuf::new();
+    let (mut made, mut near) = (PathBuf::new(), Near::default());
     for part in parts {
         if stopped() {
             return Err(Error::Stopped);
@@ -63,23 +66,22 @@ pub(super) fn packages(
             make(parent)?;
             parent.clone_into(&mut made);
         }
-        if part.need != Need::Signed {
-            part.place(&to).at(&to)?;
-        }
+        let time = match part.need {
+            Need::Signed => fs::metadata(&to).map(|meta| meta.mtime()),
+            Need::Nothing | Need::Reading | Need::Signing => part.place(&mut near, &to),
+        };
+        let time = time.at(&to)?;
         if part.need == Need::Reading {
             read(part, &to)?;
             look_into(&mut part.entry, &to, &mut examiner);
         }
-        let time = fs::metadata(&to).at(&to)?.mtime();
         let Part { entry, package, .. } = part;
-        for (key, value) in [
-            ("SIZE", entry.size.to_string()),
-            ("MD5", entry.md5.clone()),
-            ("SHA1", entry.sha1.clone()),
-            ("MTIME", time.to_string()),
-        ] {
-            package.block.set(key, &value);
-        }
+        package.block.set_all(&[
+            ("SIZE", &entry.size.to_string()),
+            ("MD5", &entry.md5),
+            ("SHA1", &entry.sha1),
+            ("MTIME", &time.to_string()),
+        ]);
     }
     Ok(())
 }
@@ -95,12 +97,17 @@ impl Part {
         self.place.linked(&self.entry.path).at(&self.place.path().join(&self.entry.path))
     }
 
-    /// A file in two places: as one file where that goes. A format that Portage changes in place when a package
+    /// A file in two places: as one file where that goes; its time, in seconds since 1970. A format that Portage changes in place when a package
     /// moves (`portage/dbapi/bintree.py:update_ents` does with xpak) is copied, and so is what a file system refuses to link.
-    fn place(&self, to: &Path) -> io::Result<()> {
+    fn place(&self, near: &mut Near, to: &Path) -> io::Result<i64> {
         use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
         if to.extension().is_some_and(|format| format == "tar") {
-            match self.place.link_to(&self.entry.path, to) {
+            let path = Path::new(&self.entry.path);
+            let linked = match self.time {
+                Some(time) => near.link(&self.place, path, to).map(|()| time),
+                None => near.link_to(&self.place, path, to).map(|meta| meta.mtime()),
+            };
+            match linked {
                 Err(error)
                     if [CrossesDevices, PermissionDenied, TooManyLinks, Unsupported]
                         .contains(&error.kind()) => {}
@@ -112,7 +119,8 @@ impl Part {
         io::copy(&mut from, &mut copy)?;
         let meta = from.metadata()?;
         copy.set_permissions(meta.permissions())?;
-        copy.set_modified(meta.modified()?)
+        copy.set_modified(meta.modified()?)?;
+        Ok(meta.mtime())
     }
 }
 

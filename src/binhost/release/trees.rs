@@ -82,10 +82,9 @@ pub(super) fn again(
 impl Releases {
     /// Whether the release on offer has exactly these repositories.
     pub(crate) fn has(&self, snapshots: &BTreeMap<String, Snapshot>) -> bool {
-        let current = self.whole();
-        current.is_some_and(|current| {
-            !differs(&current, &next(Some(&current), snapshots, current.signed.as_deref()))
-        })
+        let Some(current) = self.current().and_then(|id| self.read(id).ok()) else { return false };
+        !differs(&current, &next(Some(&current), snapshots, current.signed.as_deref()))
+            && self.check(&current).is_ok()
     }
 }
 

@@ -1,7 +1,7 @@
 //! How two releases differ.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -76,14 +76,19 @@ impl Diff {
             held: to.held.clone(),
             ..Self::default()
         };
-        let (mut there, here) = (from.map(by_slot).unwrap_or_default(), by_slot(to));
-        for (slot, after) in here {
+        // Nearly all is the same as before, as a rule, so that only the rest is put in order.
+        let mut there: HashMap<_, _> = from.iter().flat_map(|from| by_slot(from)).collect();
+        let mut different = Vec::new();
+        for (slot, after) in by_slot(to) {
             match there.remove(&slot) {
+                Some(before) if before.source() == after.source() => diff.unchanged += 1,
+                before => different.push((slot, before, after)),
+            }
+        }
+        different.sort_unstable_by_key(|(slot, ..)| *slot);
+        for (slot, before, after) in different {
+            match before {
                 None => diff.added.push(Change::new(slot, None, Some(after))),
-                Some(before) if before.source() == after.source() => {
-                    diff.unchanged += 1;
-                    continue;
-                }
                 Some(before) => {
                     let change = Change::new(slot, Some(before), Some(after));
                     match version::compare(after.cpv.version(), before.cpv.version()) {
@@ -95,8 +100,8 @@ impl Diff {
             }
             diff.download = diff.download.saturating_add(after.size);
         }
-        diff.removed =
-            there.into_iter().map(|(slot, before)| Change::new(slot, Some(before), None)).collect();
+        let gone: BTreeMap<_, _> = there.into_iter().collect();
+        diff.removed = gone.into_iter().map(|(slot, before)| Change::new(slot, Some(before), None)).collect();
         diff
     }
 
@@ -131,13 +136,11 @@ fn fixes(from: Option<&Release>, to: &Release) -> Vec<Advisory> {
 }
 
 /// Packages by name, slot, and the flags by which a build is other than the common one; a release has one of each.
-fn by_slot<'a>(release: &'a Release) -> BTreeMap<(&'a str, &'a str, &'a str), &'a Entry> {
-    let flags = |entry: &'a Entry| entry.beside.as_deref().unwrap_or_default();
-    release
-        .packages
-        .iter()
-        .map(|entry| ((entry.cpv.cp(), entry.slot.as_str(), flags(entry)), entry))
-        .collect()
+fn by_slot(release: &Release) -> impl Iterator<Item = ((&str, &str, &str), &Entry)> {
+    release.packages.iter().map(|entry| {
+        let flags = entry.beside.as_deref().unwrap_or_default();
+        ((entry.cpv.cp(), entry.slot.as_str(), flags), entry)
+    })
 }
 
 impl Change {

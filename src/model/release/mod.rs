@@ -83,7 +83,7 @@ impl Release {
 
     /// Whether it offers the same packages, signed with the same key, and holds back the same, as one made of these
     /// would.
-    pub(crate) fn offers(&self, packages: &[Entry], held: &[Held], signed: Option<&str>) -> bool {
+    pub(crate) fn offers(&self, packages: &[&Entry], held: &[Held], signed: Option<&str>) -> bool {
         let same =
             |ours: &Entry, theirs: &Entry| ours.path == theirs.path && ours.source() == theirs.source();
         self.packages.len() == packages.len()

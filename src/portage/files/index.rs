@@ -3,6 +3,7 @@
 //! Source: `portage/getbinpkg.py:PackageIndex`. Blocks of `KEY: value` lines, separated by blank lines;
 //! the first is about the whole index, each of the others about one package.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -68,21 +69,27 @@ impl Block {
     /// # Panics
     /// When key or value has more than one line, which would be another index.
     pub(crate) fn set(&mut self, key: &str, value: &str) {
-        assert!(!key.contains([':', '\n']) && !value.contains('\n'), "{key}: {value:?} is not one line");
-        let mut text = String::with_capacity(self.0.len() + key.len() + value.len() + 3);
-        let mut new = Some(value);
+        self.set_all(&[(key, value)]);
+    }
+
+    /// The same for several, each of another key.
+    pub(crate) fn set_all(&mut self, values: &[(&str, &str)]) {
+        let mut length = self.0.len();
+        for (key, value) in values {
+            assert!(!key.contains([':', '\n']) && !value.contains('\n'), "{key}: {value:?} is not one line");
+            length += key.len() + value.len() + 3;
+        }
+        let mut text = String::with_capacity(length);
+        let mut new = values.to_vec();
         for line in self.0.lines() {
-            let is_it = line.split(':').next() == Some(key);
-            match new.filter(|_| is_it) {
-                Some(value) => {
-                    new = None;
-                    push_line(&mut text, &format!("{key}: {value}"));
-                }
+            let key = line.split(':').next();
+            match new.iter().position(|(name, _)| Some(*name) == key) {
+                Some(at) => push_value(&mut text, new.remove(at)),
                 None => push_line(&mut text, line),
             }
         }
-        if let Some(value) = new {
-            push_line(&mut text, &format!("{key}: {value}"));
+        for value in new {
+            push_value(&mut text, value);
         }
         self.0 = text;
     }
@@ -106,6 +113,12 @@ fn push_line(text: &mut String, line: &str) {
         text.push('\n');
     }
     text.push_str(line);
+}
+
+fn push_value(text: &mut String, (key, value): (&str, &str)) {
+    push_line(text, key);
+    text.push_str(": ");
+    text.push_str(value);
 }
 
 impl fmt::Display for Block {
@@ -156,12 +169,17 @@ impl Package {
         self.get("BUILD_ID").parse().ok()
     }
 
+    /// See [`File::path`].
+    pub(crate) fn path(&self) -> Cow<'_, str> {
+        self.block.get("PATH").map_or_else(|| format!("{}.tbz2", self.cpv).into(), Into::into)
+    }
+
     /// The file it is in.
     #[must_use]
     pub fn file(&self) -> File {
         let value = |key| self.block.get(key).map(str::to_owned);
         File {
-            path: value("PATH").unwrap_or_else(|| format!("{}.tbz2", self.cpv)),
+            path: self.path().into_owned(),
             size: self.get("SIZE").parse().ok(),
             md5: value("MD5"),
             sha1: value("SHA1"),
@@ -307,6 +325,9 @@ mod tests {
         header.set("PACKAGES", "4");
         header.set("URI", "a:b");
         header.set("TTL", "60");
+        let mut at_once = Block::new("PACKAGES: 3\nURI:\nVERSION: 0");
+        at_once.set_all(&[("TTL", "60"), ("URI", "a:b"), ("PACKAGES", "4")]);
+        assert_eq!(at_once, header);
         assert_eq!(header.to_string(), "PACKAGES: 4\nURI: a:b\nVERSION: 0\nTTL: 60");
         header.set("GENTOO_MIRRORS", "http://me:secret@a http://b");
         header.conceal();

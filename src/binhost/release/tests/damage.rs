@@ -1,6 +1,11 @@
 //! Releases that are not what a publisher left: by a bad disk, a copied volume, another version, or by hand.
 
+use std::time::Duration;
+
 use super::*;
+
+/// So that the time of a file is another one, in whole seconds.
+const LATER: Duration = Duration::from_hours(1);
 
 /// What a `release.json` may be, and what is said of it.
 const PAPERS: &[(&str, &str)] = &[
@@ -74,6 +79,50 @@ fn one_without_an_index_is_replaced() {
     fs::remove_file(paper(&place, id)).unwrap();
     let error = place.roll_back(Some(&id.to_string())).unwrap_err().to_string();
     assert_eq!(error, format!("release {id} is not complete: release.json is not there"));
+}
+
+/// What happens to the file of a package in a release, of which PKGDIR has one of its own or the same.
+type Damage = fn(&Path, &Path);
+
+#[test]
+fn a_package_that_the_release_before_has_not_as_it_was_comes_from_pkgdir() {
+    let gone: Damage = |file, _| fs::remove_file(file).unwrap();
+    let short: Damage = |file, _| {
+        fs::remove_file(file).unwrap();
+        fs::write(file, "on").unwrap();
+    };
+    let other: Damage = |file, _| {
+        fs::remove_file(file).unwrap();
+        fs::write(file, "eno").unwrap();
+        let later = fs::metadata(file.parent().unwrap()).unwrap().modified().unwrap() + LATER;
+        fs::File::options().write(true).open(file).unwrap().set_modified(later).unwrap();
+    };
+    let only_there: Damage = |_, built| fs::remove_file(built).unwrap();
+    for (what, damage) in [("gone", gone), ("short", short), ("other", other), ("only there", only_there)] {
+        let mut place = Place::new();
+        place.add("a-1", 1, "one");
+        place.add("b-1", 1, "bee");
+        let id = place.publish().unwrap().current.id;
+        place.add("c-1", 1, "sea");
+        let path = &place.offer.packages[0].path;
+        damage(&place.releases().place(id).join(path), &place.pkgdir().join(path));
+        assert_eq!(place.publish().unwrap().changes, "1 added", "{what}");
+        assert_eq!(place.sound().packages.len(), 3, "{what}");
+    }
+}
+
+#[test]
+fn a_file_that_was_written_to_in_its_place_is_found() {
+    let mut place = Place::new();
+    place.add("a-1", 1, "one");
+    place.publish().unwrap();
+    place.add("b-1", 1, "bee");
+    let file = place.pkgdir().join(&place.offer.packages[0].path);
+    let later = fs::metadata(&file).unwrap().modified().unwrap() + LATER;
+    fs::write(&file, "eno").unwrap();
+    fs::File::options().write(true).open(&file).unwrap().set_modified(later).unwrap();
+    let error = place.publish().unwrap_err().to_string();
+    assert!(error.ends_with("its SHA1 is another one"), "{error}");
 }
 
 #[test]
