@@ -344,6 +344,18 @@ fn who_has_other_flags_gets_a_build_of_its_own() {
     builder.look_away();
     until_rehearsed(&mut builder);
     assert_both(&builder, "3");
+
+    // Who takes whatever binary package there is takes the one with its own flags, though the other one is newer.
+    common.sh(
+        "emerge --unmerge --quiet test-quick/flags && echo test-quick/flags >>/var/lib/portage/world && \
+         echo 'EMERGE_DEFAULT_OPTS=\"${EMERGE_DEFAULT_OPTS} -G\"' >>/etc/portage/make.conf",
+    );
+    let verdict = common.try_sh("sh /root/client.sh check --json").exited(0);
+    let verdict: Value = serde_json::from_str(&verdict).expect("JSON");
+    assert_eq!(verdict["install"], serde_json::json!(["test-quick/flags-3"]));
+    common.sh("emerge --update --deep --changed-use --getbinpkg --ask=n @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }");
+    assert_eq!(flags_there(|script| common.sh(script)), "flags-3 colour");
+    assert!(done(&common).0.is_empty(), "it compiled something");
     builder.assert_tidy();
 }
 
