@@ -24,6 +24,7 @@ pub mod portage;
 mod procs;
 pub mod render;
 mod requests;
+pub mod signals;
 mod steps;
 pub mod supervisor;
 pub mod sys;

@@ -22,6 +22,8 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::signals::{LAST_SIGNAL, SignalSet, bit};
+
 /// Finds out whether so many threads can be made besides those that there are, for libraries that panic where they
 /// cannot. They have ended when this returns.
 ///
@@ -71,9 +73,6 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(
     Ok((message.bytes, received))
 }
 
-/// The highest signal number of Linux, real-time signals included.
-pub(crate) const LAST_SIGNAL: i32 = 64;
-
 /// What a child gets of its own besides a clean signal state; see [`isolate`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Child {
@@ -118,77 +117,6 @@ pub(crate) fn isolate(command: &mut Command, child: Child) {
     unsafe { command.pre_exec(prepare) };
 }
 
-/// Signal numbers, one bit each.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct SignalSet(u64);
-
-impl SignalSet {
-    /// No signal.
-    pub(crate) const EMPTY: SignalSet = SignalSet(0);
-    /// The real-time signals, 32 and 33 among them, which the C library keeps to itself.
-    pub const REAL_TIME: SignalSet = SignalSet(!0 << 31);
-
-    /// The set of `signals`; numbers outside 1 to 64 are left out.
-    pub(crate) const fn of(signals: &[i32]) -> SignalSet {
-        let mut set = SignalSet::EMPTY;
-        let mut rest = signals;
-        while let [signal, tail @ ..] = rest {
-            set = set.with(*signal);
-            rest = tail;
-        }
-        set
-    }
-
-    /// The set in the hexadecimal form of `/proc/PID/status`, such as `SigCgt`.
-    #[must_use]
-    pub fn from_hex(text: &str) -> Option<SignalSet> {
-        u64::from_str_radix(text.trim(), 16).ok().map(SignalSet)
-    }
-
-    /// This set and `signal`.
-    pub(crate) const fn with(self, signal: i32) -> SignalSet {
-        SignalSet(self.0 | bit(signal))
-    }
-
-    /// This set without `signal`.
-    pub(crate) const fn without(self, signal: i32) -> SignalSet {
-        SignalSet(self.0 & !bit(signal))
-    }
-
-    /// What is in either set.
-    #[must_use]
-    pub const fn union(self, other: SignalSet) -> SignalSet {
-        SignalSet(self.0 | other.0)
-    }
-
-    /// What is in this set and not in the other.
-    pub(crate) const fn minus(self, other: SignalSet) -> SignalSet {
-        SignalSet(self.0 & !other.0)
-    }
-
-    /// Whether `signal` is in the set.
-    #[must_use]
-    pub const fn contains(self, signal: i32) -> bool {
-        self.0 & bit(signal) != 0
-    }
-
-    /// Whether no signal is in the set.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The signals in the set, lowest number first.
-    pub fn iter(self) -> impl Iterator<Item = i32> {
-        (1..=LAST_SIGNAL).filter(move |signal| self.contains(*signal))
-    }
-}
-
-/// The bit of `signal`, 0 for what is no signal number.
-const fn bit(signal: i32) -> u64 {
-    if signal >= 1 && signal <= LAST_SIGNAL { 1 << (signal - 1) } else { 0 }
-}
-
 /// What the handler has seen and [`Signals::take`] has not.
 static SEEN: AtomicU64 = AtomicU64::new(0);
 /// The end of the pipe that the handler writes to; -1 before there is one.
@@ -226,7 +154,7 @@ impl Signals {
         // one after them writes a new byte.
         let mut bytes = [0; 16];
         let _ = nix::unistd::read(&self.read, &mut bytes);
-        SignalSet(SEEN.swap(0, Ordering::SeqCst))
+        SignalSet::from_bits(SEEN.swap(0, Ordering::SeqCst))
     }
 }
 

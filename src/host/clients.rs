@@ -26,7 +26,8 @@ use std::{process, thread};
 use jiff::Timestamp;
 use nix::unistd::execvp;
 
-use super::process::{Handle, Launch, Sink, ask_here};
+use super::output::Sink;
+use super::process::{Handle, Launch, ask_here};
 use super::trees::{PLACE, Trees, cache_of};
 use crate::binhost::release::Releases;
 use crate::config::Config;

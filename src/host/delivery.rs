@@ -11,7 +11,8 @@ use std::{io, thread};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 
-use super::process::{Handle, Launch, NOBODY, Sink};
+use super::output::Sink;
+use super::process::{Handle, Launch, NOBODY};
 use crate::config::Notify;
 use crate::model::notice::{Note, Way};
 use crate::model::status::{Status, in_words};

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 
-use super::process::{Capture, Handle, Launch};
+use super::output::Capture;
+use super::process::{Handle, Launch};
 use crate::config::Config;
 use crate::portage::command::{self, Inherits};
 use crate::portage::output::facts::{self, Fact};

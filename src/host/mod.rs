@@ -13,6 +13,7 @@ pub(crate) mod inputs;
 pub(crate) mod installed;
 pub(crate) mod live;
 pub(crate) mod locks;
+pub(crate) mod output;
 pub(crate) mod places;
 pub(crate) mod process;
 pub(crate) mod prune;

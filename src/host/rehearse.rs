@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::build::{binaries, options, own_features};
-use super::process::{Capture, Handle, Launch, Sink};
+use super::output::{Capture, Sink};
+use super::process::{Handle, Launch};
 use super::{configuration, facts, places};
 use crate::config::Config;
 use crate::decide::{classify, remedy};

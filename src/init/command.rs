@@ -10,7 +10,8 @@ use nix::libc;
 use super::common::{ENDING, exit_code, prepare, rehearse, sleep};
 use super::say::say;
 use super::sweep::sweep;
-use crate::sys::{self, Child, SignalSet, Signals, Waited, isolate};
+use crate::signals::SignalSet;
+use crate::sys::{self, Child, Signals, Waited, isolate};
 
 /// The command was not found.
 const NOT_FOUND: u8 = 127;

@@ -8,7 +8,8 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::config::Config;
-use crate::sys::{self, SignalSet, Signals};
+use crate::signals::SignalSet;
+use crate::sys::{self, Signals};
 
 /// The configuration. Read when it is needed and not before, so that an init that has nothing to do
 /// stays small. With problems in it, which are the supervisor's to report, the defaults count.

@@ -17,7 +17,8 @@ use super::say::say;
 use super::sweep::{HURRY, sweep};
 use super::watch::{Doubt, Next, Stands, Watch};
 use crate::procs::{self, Process};
-use crate::sys::{self, Child, SignalSet, Signals, Waited, isolate};
+use crate::signals::SignalSet;
+use crate::sys::{self, Child, Signals, Waited, isolate};
 
 /// The signals that mean something to the supervisor, and to it only: SIGUSR1 would drop an emerge
 /// into its debugger.

@@ -144,8 +144,12 @@ pub struct Pause {
 }
 
 /// A cycle.
+///
+/// It is one flat object in `state.json`, where each field is understood or not by itself ([`crate::volume::kept`]). So it is flat here as
+/// well, and only its order tells what belongs together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycle {
+    // --- Which one it is, and where it goes on.
     /// Counted from 1 on the volume.
     pub id: u64,
     /// When it began.
@@ -158,12 +162,12 @@ pub struct Cycle {
     pub goal: Option<Step>,
     /// Atoms that an operator asked to leave out.
     pub exclude: Vec<String>,
+    /// It has ended.
+    pub over: bool,
+
+    // --- How far it is.
     /// What it merged, as `category/name-version`.
     pub merged: Vec<String>,
-    /// Installed, but with a failed postinst: Portage counts them as done and would not come back
-    /// to them, so they are merged again when the build is resumed.
-    #[serde(default)]
-    pub merge_again: Vec<String>,
     /// What was counted so far; failures only of jobs that are over.
     pub tally: Tally,
     /// How many packages it sets out to merge in all, those that are merged already among them:
@@ -175,16 +179,11 @@ pub struct Cycle {
     /// pauses nor the time between a kill and the last package before it.
     #[serde(default)]
     pub worked: u64,
-    /// What its build did not build although it is wanted, one sentence each: Portage passes that
-    /// over without failing.
+    /// How many bytes were freed because no space was left.
     #[serde(default)]
-    pub passed_over: Vec<String>,
-    /// What it leaves out because it is known to fail.
-    #[serde(default)]
-    pub narrowing: Narrowing,
-    /// See [`super::Ran::toolchain`]; that of its newest command.
-    #[serde(default)]
-    pub toolchain: String,
+    pub freed: u64,
+
+    // --- What it does about what fails.
     /// The remedy at work.
     pub remedy: Option<Remedy>,
     /// What was built again in this cycle, until a person took over.
@@ -193,29 +192,40 @@ pub struct Cycle {
     pub circles: u32,
     /// What was done about them.
     pub untangled: Vec<Untangled>,
-    /// How many bytes were freed because no space was left.
+    /// What it leaves out because it is known to fail.
     #[serde(default)]
-    pub freed: u64,
-    /// What it met that had changed since the last cycle that was done.
+    pub narrowing: Narrowing,
+    /// Installed, but with a failed postinst: Portage counts them as done and would not come back
+    /// to them, so they are merged again when the build is resumed.
+    #[serde(default)]
+    pub merge_again: Vec<String>,
+    /// What its audit step builds anew now, and what it has built so.
+    #[serde(default)]
+    pub mending: Mending,
+
+    // --- What it came upon.
+    /// See [`super::Ran::toolchain`]; that of its newest command.
+    #[serde(default)]
+    pub toolchain: String,
+    /// What had changed since the last cycle that was done.
     #[serde(default)]
     pub changes: Vec<Change>,
     /// What its rebuild step rebuilt, or set out to.
     #[serde(default)]
     pub stale: Vec<Stale>,
-    /// What its audit step builds anew now, and what it has built so.
+    /// What its build did not build although it is wanted, one sentence each: Portage passes that
+    /// over without failing.
     #[serde(default)]
-    pub mending: Mending,
-    /// What is held back from clients, one sentence each.
-    #[serde(default)]
-    pub held: Vec<String>,
+    pub passed_over: Vec<String>,
     /// What its build left untried.
     #[serde(default)]
     pub rest: Option<Leftover>,
     /// What failed in its build, and is told as soon as the rest is built and published.
     #[serde(default)]
     pub owed: Vec<Failure>,
-    /// It has ended.
-    pub over: bool,
+    /// What is held back from clients, one sentence each.
+    #[serde(default)]
+    pub held: Vec<String>,
 }
 
 /// What an audit builds anew.

@@ -10,7 +10,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::{self, Config, Http};
 use crate::host::console::Console;
-use crate::host::process::{Ended, Handle, Launch, Sink};
+use crate::host::output::Sink;
+use crate::host::process::{Ended, Handle, Launch};
 use crate::model::{Event, Exit, Force};
 use crate::portage::command::{Command, Inherits};
 use crate::render::clean;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use gbsup::sys::SignalSet;
+use gbsup::signals::SignalSet;
 use nix::libc;
 use tempfile::TempDir;
 

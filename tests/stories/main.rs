@@ -5,6 +5,7 @@ mod common;
 
 mod audit;
 mod cycle;
+mod delivery;
 mod known;
 mod major;
 mod notices;
@@ -18,4 +19,5 @@ mod stall;
 mod story;
 mod syncs;
 mod telling;
+mod untried;
 mod versions;

@@ -9,7 +9,8 @@ use super::source::{self, Source};
 /// Each room, from the ground up, and what it imports.
 const ROOMS: &[(&str, &str)] = &[
     ("words", ""),
-    ("sys", ""),
+    ("signals", ""),
+    ("sys", "signals"),
     ("watch", "sys"),
     ("procs", "sys"),
     ("beneath", "sys"),
@@ -32,7 +33,7 @@ const ROOMS: &[(&str, &str)] = &[
         "beneath binhost children config decide host logging model portage procs render steps sys volume watch",
     ),
     ("peers", "children config confine model portage procs requests sys"),
-    ("init", "children config model portage procs sys volume"),
+    ("init", "children config model portage procs signals sys volume"),
     ("web", "beneath config confine decide git logging model peers portage procs render sys"),
     ("cli", "config model portage"),
     (
