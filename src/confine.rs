@@ -52,13 +52,13 @@ const BOUNDS: [(Resource, u64); 5] = [
     (Resource::RLIMIT_NPROC, 512),
 ];
 
-/// The group of the build logs, which Portage lets nobody else read (acct-group/portage).
-const LOGS: u32 = 250;
+/// The group that Portage lets read its build logs, and nobody else (acct-group/portage).
+const PORTAGE: u32 = 250;
 
 /// What the kernel holds it to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// Nothing but the releases, and the logs where they are served, can be opened, and no connection be made.
+    /// Nothing but the releases, and the logs and sources where they are served, can be opened, and no connection be made.
     Fully,
     /// As far as this kernel, which is an older one, knows how.
     Partly,
@@ -66,13 +66,13 @@ pub enum Held {
     ByUserOnly,
 }
 
-/// Gives up everything but reading below `releases`, and below each of `logs`, for which it takes the group that may read
-/// them. Before any thread is started, since it is for this one and those that it starts.
+/// Gives up everything but reading below `releases`, and below each of `lent`, directories of Portage's, for which it takes the
+/// group that may read them. Before any thread is started, since it is for this one and those that it starts.
 ///
 /// # Errors
 /// When something could have been given up and was not: then nobody must be answered.
-pub fn confine(releases: impl AsFd, logs: &[BorrowedFd<'_>], files: u64) -> io::Result<Held> {
-    give_up(Some(releases.as_fd()), logs, files)
+pub fn confine(releases: impl AsFd, lent: &[BorrowedFd<'_>], files: u64) -> io::Result<Held> {
+    give_up(Some(releases.as_fd()), lent, files)
 }
 
 /// Gives up even that, for a process that is handed what it needs.
@@ -84,23 +84,23 @@ pub(crate) fn alone(files: u64) -> io::Result<Held> {
 }
 
 /// Whether the kernel can keep a process from changing files that its groups may change, cutting them short among that (Linux 6.2).
-/// Only then may the server have the group of the logs.
+/// Only then may the server have Portage's group.
 #[must_use]
 pub fn holds_files() -> bool {
     let whole = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     whole.handle_access(AccessFs::from_all(ABI::V3)).and_then(Ruleset::create).is_ok()
 }
 
-fn give_up(releases: Option<BorrowedFd<'_>>, logs: &[BorrowedFd<'_>], files: u64) -> io::Result<Held> {
+fn give_up(releases: Option<BorrowedFd<'_>>, lent: &[BorrowedFd<'_>], files: u64) -> io::Result<Held> {
     limit(files)?;
     if geteuid().is_root() {
-        let groups: &[Gid] = if logs.is_empty() { &[] } else { &[Gid::from_raw(LOGS)] };
+        let groups: &[Gid] = if lent.is_empty() { &[] } else { &[Gid::from_raw(PORTAGE)] };
         drop_root(USER, groups)?;
     }
     nix::sys::prctl::set_no_new_privs()?;
     // Neither is its memory read through /proc by others of its user, nor written to a file when it dies.
     nix::sys::prctl::set_dumpable(false)?;
-    let places: Vec<_> = releases.into_iter().chain(logs.iter().copied()).collect();
+    let places: Vec<_> = releases.into_iter().chain(lent.iter().copied()).collect();
     restrict(&places).map_err(io::Error::other)
 }
 

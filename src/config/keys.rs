@@ -204,6 +204,8 @@ keys! {
         max_pages: u16 = 512, one(values::number::<_, 0, 65_535>);
         /// Whether everybody who reaches the server may read the logs of builds and steps.
         logs: bool = false, one(values::boolean);
+        /// Whether everybody who reaches the server may fetch the source archives that are on the volume.
+        distfiles: bool = false, one(values::boolean);
         /// Other builders, which are shown beside this one.
         peers: Vec<Peer> = Vec::new(), distinct(http::PEERS, http::peer);
     }

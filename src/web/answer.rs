@@ -15,6 +15,7 @@ use super::reading;
 use super::reply::{self, CURRENT, HTML, failed, missing, moved, set, text};
 use super::routes;
 use super::send::send;
+use super::sources;
 use super::tree::{Found, Opened, PACKAGES, PACKAGES_GZ};
 use super::upload;
 use super::views::{self, Site};
@@ -83,6 +84,7 @@ impl Asked<'_> {
                 Some(id) => self.place(id, &place, true, path),
                 None => missing("Nothing is published yet."),
             },
+            Ok(Target::Source(name)) => self.source(&name),
             Ok(Target::Tree(path)) => self.tree(&path),
             Ok(Target::Fixed(id, place)) => self.place(id, &place, false, path),
             Err(Refused::NotFound) => missing("There is no such file."),
@@ -111,6 +113,23 @@ impl Asked<'_> {
             Ok(opened) => self.file(&Arc::new(opened), "application/pgp-keys", CURRENT),
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing("The packages are not signed."),
             Err(error) => failed(&error, "gbsup.asc"),
+        }
+    }
+
+    /// A source archive, or the layout of the mirror that this server is then.
+    fn source(&self, name: &str) -> Response<Answer> {
+        let Some(sources) = &self.site.sources else {
+            return missing("Source archives are not served here: http.distfiles is false.");
+        };
+        if name == sources::LAYOUT.0 {
+            return reply::body(self.headers, sources::LAYOUT.1, "text/plain; charset=utf-8");
+        }
+        match sources.file(name) {
+            Ok(opened) => self.file(&Arc::new(opened), "application/octet-stream", CURRENT),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                missing("There is no such source archive.")
+            }
+            Err(error) => failed(&error, name),
         }
     }
 

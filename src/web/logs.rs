@@ -3,11 +3,11 @@
 //! `log/` belongs to Portage's user, so nothing in it is trusted: [`Beneath`] follows no link, opens regular files alone and
 //! waits for no pipe.
 
-use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
+use super::lent::{place, shown};
 use super::tree::Opened;
 use crate::beneath::{Beneath, Kind};
 use crate::model::work::STEPS;
@@ -22,16 +22,9 @@ pub(super) struct Logs {
 }
 
 impl Logs {
-    /// Opens them. What is not there yet is made, for preflight to give it its owner.
+    /// Opens them.
     pub(super) fn open(volume: &Path) -> io::Result<Self> {
-        let open = |name| {
-            let path = volume.join(name);
-            Beneath::open(&path).or_else(|_| {
-                drop(fs::create_dir(&path));
-                Beneath::open(&path)
-            })
-        };
-        Ok(Self { packages: open("log")?, steps: open(STEPS)? })
+        Ok(Self { packages: place(&volume.join("log"))?, steps: place(&volume.join(STEPS))? })
     }
 
     /// For whoever confines this process to them.
@@ -48,14 +41,7 @@ impl Logs {
             Some(step) => self.steps.file(step),
             None => self.packages.file(path),
         };
-        let hidden = |error: &io::Error| {
-            // What is refused here exists for nobody; what the kernel refuses is told.
-            let ours = error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none();
-            ours || matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory)
-        };
-        Opened::new(
-            file.map_err(|error| if hidden(&error) { io::ErrorKind::NotFound.into() } else { error })?,
-        )
+        shown(file)
     }
 
     /// The newest log of this version of a package.
@@ -74,6 +60,7 @@ impl Logs {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use nix::sys::stat::Mode as FileMode;

@@ -12,6 +12,7 @@
 //!   /client.sh           what a client runs (`gbsup client-config`), with the address that it asked by
 //!   /healthz             whether it answers
 //!   /logs/...            logs of builds and steps, where `http.logs` is on
+//!   /distfiles/NAME      source archives, for `GENTOO_MIRRORS`, where `http.distfiles` is on
 //!   everything else      what is shown of the builder: `views` has the table
 //! ```
 
@@ -26,6 +27,7 @@ mod extract;
 mod farm;
 mod kept;
 mod known;
+mod lent;
 mod live;
 mod logs;
 mod path;
@@ -35,6 +37,7 @@ mod routes;
 mod send;
 mod server;
 mod shelf;
+mod sources;
 mod stream;
 mod tree;
 mod upload;
@@ -56,13 +59,15 @@ use nix::unistd::getppid;
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::confine::{Held, confine, holds_files};
+use crate::confine::{Held, confine};
 use crate::logging;
 use crate::procs::Role;
 use crate::sys;
 use known::News;
+use lent::lent;
 use logs::Logs;
 use server::Limits;
+use sources::Sources;
 use tree::Tree;
 use views::Site;
 
@@ -103,11 +108,16 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
     let asker = farm::start(&config.http.peers, port);
     let (connections, pages) = (config.http.max_connections, config.http.max_pages);
     sys::give_way(NICENESS);
-    let logs = logs(config);
-    let directories = match &logs {
-        Ok(Some(logs)) => logs.directories().to_vec(),
-        Ok(None) | Err(_) => Vec::new(),
-    };
+    let volume = &config.volume.path;
+    let logs = lent(config.http.logs, || Logs::open(volume));
+    let sources = lent(config.http.distfiles, || Sources::open(volume));
+    let mut directories = Vec::new();
+    if let Ok(Some(logs)) = &logs {
+        directories.extend(logs.directories());
+    }
+    if let Ok(Some(sources)) = &sources {
+        directories.push(sources.directory());
+    }
     // A package besides its connection; a page that follows a log has the log besides.
     let files = u64::from(crowd::LINE) + 2 * u64::from(connections) + 2 * u64::from(pages) + DESCRIPTORS;
     let held = confine(tree.directory(), &directories, files)
@@ -121,6 +131,10 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
         warn!("no logs are served: {why}");
         None
     });
+    let sources = sources.unwrap_or_else(|why| {
+        warn!("no source archives are served: {why}");
+        None
+    });
     let limits =
         Limits { connections, pages, request: options.request_timeout, stall: options.stall_timeout };
     let runtime = runtime().enable_all().build().map_err(no_loop)?;
@@ -128,9 +142,9 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(no_loop)?;
         let address = listener.local_addr().map_err(no_loop)?;
         info!("serving {} on http://{address}/binpkgs/", directory.display());
-        let volume = config.volume.path.display().to_string();
+        let volume = volume.display().to_string();
         let farm = asker.listened_to().map_err(no_loop)?;
-        let site = |tree, news| Site::new(config.notify.name.clone(), volume, tree, news, farm, logs);
+        let site = |tree, news| Site::new(config.notify.name.clone(), volume, tree, news, farm, logs, sources);
         let (newest, news) = if told.is_some() { News::told() } else { News::none() };
         let listens = async {
             match told {
@@ -143,20 +157,6 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
             why = listens => Err(why),
         }
     })
-}
-
-/// The directories of the logs, where anybody may read them; why nobody can although that is wanted.
-fn logs(config: &Config) -> Result<Option<Logs>, String> {
-    if !config.http.logs {
-        return Ok(None);
-    }
-    if !holds_files() {
-        return Err("only with Linux 6.2 or later, and landlock, can the server be kept from changing them"
-            .to_owned());
-    }
-    Logs::open(&config.volume.path)
-        .map(Some)
-        .map_err(|error| format!("their directories cannot be opened: {error}"))
 }
 
 /// A thread for each CPU, where they can be made: a runtime of several does not expect that they cannot.

@@ -19,6 +19,8 @@ pub(super) enum Target {
     Key,
     /// `/binpkgs/...`: something of the release that is offered.
     Current(Place),
+    /// `/distfiles/NAME`: a source archive, or what says where they lie.
+    Source(String),
     /// `/tree/NAME.git/...`: something of an ebuild repository, as a path below the releases.
     Tree(String),
     /// `/releases/ID/...`: something of this one.
@@ -72,6 +74,10 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
     let (top, below) = rest.split_once('/').ok_or(Refused::NotFound)?;
     match top {
         "binpkgs" => Ok(Target::Current(place(below)?)),
+        "distfiles" => match place(below)? {
+            Place { path, slash: false } if !path.contains('/') => Ok(Target::Source(path)),
+            _ => Err(Refused::NotFound),
+        },
         "tree" => Ok(Target::Tree(format!("tree/{}", repository(below)?))),
         "releases" => match below.split_once('/') {
             Some((id, below)) => Ok(Target::Fixed(id.parse().map_err(|_| Refused::NotFound)?, place(below)?)),
@@ -81,7 +87,8 @@ pub(super) fn read(path: &str) -> Result<Target, Refused> {
         // By any name the same: clients know builders by host and path and not by port.
         top if is_plain(top) && below == "client.sh" => Ok(Target::Client(Some(top.to_owned()))),
         top if is_plain(top)
-            && (below == "binpkgs" || below.starts_with("binpkgs/") || below.starts_with("tree/")) =>
+            && (below == "binpkgs"
+                || ["binpkgs/", "tree/", "distfiles/"].iter().any(|at| below.starts_with(at))) =>
         {
             read(&format!("/{below}"))
         }
@@ -147,6 +154,13 @@ mod tests {
             ("/healthz", Ok(Target::Health)),
             ("/client.sh", Ok(Target::Client(None))),
             ("/laptop-2.x/client.sh", Ok(Target::Client(Some("laptop-2.x".into())))),
+            ("/distfiles/layout.conf", Ok(Target::Source("layout.conf".into()))),
+            ("/distfiles/a%2B1.tar.gz", Ok(Target::Source("a+1.tar.gz".into()))),
+            ("/distfiles/", Err(Refused::NotFound)),
+            ("/distfiles", Err(Refused::NotFound)),
+            ("/distfiles/a/b", Err(Refused::NotFound)),
+            ("/distfiles/.a.portage_lockfile", Err(Refused::NotFound)),
+            ("/distfiles/..%2Fsecret", Err(Refused::Malformed)),
             ("/laptop/binpkgs", Ok(Target::Slash)),
             ("/laptop/binpkgs/Packages", current("Packages", false)),
             ("/laptop/binpkgs/gbsup.asc", Ok(Target::Key)),

@@ -22,6 +22,7 @@ use super::logs::Logs;
 use super::reply::{HTML, body, missing, moved, set, text};
 use super::routes::View;
 use super::shelf::Shelf;
+use super::sources::Sources;
 use super::tree::Tree;
 use crate::model;
 use crate::model::farm::Member;
@@ -49,6 +50,8 @@ pub(super) struct Site {
     pub(super) farm: Farm,
     /// Where logs are read from; absent when nobody may.
     pub(super) logs: Option<Logs>,
+    /// Where source archives are read from; absent when nobody may.
+    pub(super) sources: Option<Sources>,
     /// The volume, as paths of the container have it.
     volume: String,
     /// What the releases have in them.
@@ -67,6 +70,7 @@ impl Site {
         news: News,
         farm: Farm,
         logs: Option<Logs>,
+        sources: Option<Sources>,
     ) -> Self {
         Self {
             name,
@@ -74,6 +78,7 @@ impl Site {
             news,
             farm,
             logs,
+            sources,
             volume,
             shelf: Shelf::default(),
             painted: Mutex::default(),

@@ -96,6 +96,17 @@ fn a_client_needs_what_is_printed_and_the_server_comes_back() {
         listen(&builder, &format!("127.0.0.1:{port}"));
     }
     builder.sh("until (exec 3<>/dev/tcp/127.0.0.1/8084) 2>/dev/null; do sleep 0.05; done");
+    // Clients fetch sources from there where it says so.
+    builder.sh("echo 'known to the Manifest only' | gzip -n >/var/lib/gbsup/distfiles/notfound-1.tar.gz");
+    let fetch = "GENTOO_MIRRORS=http://127.0.0.1:8084 ebuild /var/db/repos/pocket/test-fail/notfound/notfound-1.ebuild fetch 2>&1";
+    let refused = client.try_sh(fetch);
+    assert!(refused.code != 0, "{refused:?}");
+    builder.sh("printf '[http]\\nlisten = \"127.0.0.1:8084\"\\ndistfiles = true\\n' >/etc/gbsup/gbsup.toml");
+    builder.signal("HUP");
+    client.sh("until wget -q -O - http://127.0.0.1:8084/distfiles/layout.conf; do sleep 0.05; done");
+    let fetched = client.sh(fetch);
+    assert!(fetched.contains("http://127.0.0.1:8084/distfiles/notfound-1.tar.gz"), "{fetched}");
+    assert!(!fetched.contains("Couldn't download"), "{fetched}");
     listen(&builder, "");
     builder.sh("while pgrep -f '^gbsup: web' >/dev/null; do sleep 0.05; done");
     builder.assert_tidy();

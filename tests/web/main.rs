@@ -14,3 +14,4 @@ mod packages;
 mod pages;
 mod prometheus;
 mod server;
+mod sources;

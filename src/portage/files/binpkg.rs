@@ -10,7 +10,7 @@ use crate::portage::names::cpv::Cpv;
 pub(crate) const ENDINGS: &[&str] = &[".gpkg.tar", ".xpak", ".tbz2"];
 /// Portage renames a file whose digest is wrong: this follows, and eight characters
 /// (`portage/package/ebuild/fetch.py:_checksum_failure_temp_file`).
-const WRONG_DIGEST: &str = "._checksum_failure_.";
+pub(crate) const WRONG_DIGEST: &str = "._checksum_failure_.";
 
 /// The package of which this is a binary package, by its path below PKGDIR; also when Portage found its
 /// digest wrong.

@@ -40,7 +40,8 @@ impl Builder {
                 let limits = Limits { connections: 8, pages: 8, request: minute, stall: minute };
                 let (_newest, news) = News::none();
                 let farm = farm::start(&[], None).listened_to().unwrap();
-                serve(listener, Site::new("b".into(), "/v".into(), tree, news, farm, None), limits).await;
+                serve(listener, Site::new("b".into(), "/v".into(), tree, news, farm, None, None), limits)
+                    .await;
             });
         });
         let builder = Self { place, url, offered: Vec::new() };
