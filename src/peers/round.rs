@@ -26,12 +26,14 @@ pub(super) struct Rounds {
     own: Option<u16>,
     /// Names that are still being looked up: the C library has a patience of its own.
     looked_up: Arc<Mutex<BTreeSet<usize>>>,
+    /// How many are being asked.
+    taken: Arc<AtomicUsize>,
 }
 
 impl Rounds {
     /// Nobody was asked yet.
     pub(super) fn new(peers: &[Peer], own: Option<u16>) -> Self {
-        Self { peers: peers.to_vec(), own, looked_up: Arc::default() }
+        Self { peers: peers.to_vec(), own, looked_up: Arc::default(), taken: Arc::default() }
     }
 
     /// Asks all of them, and tells what comes as it comes.
@@ -78,6 +80,7 @@ impl Rounds {
     /// Begins to look one up, and then to ask whoever is there.
     fn begin(&self, number: usize, out: &Sender<Heard>) -> Result<(), String> {
         let (peer, own, out) = (self.peers[number].clone(), self.own, out.clone());
+        let taken = Arc::clone(&self.taken);
         let looked_up = Arc::clone(&self.looked_up);
         if !looked_up.lock().unwrap_or_else(PoisonError::into_inner).insert(number) {
             return Err(format!("the address of {} is still being looked for", peer.host()));
@@ -87,7 +90,7 @@ impl Rounds {
             let found = addresses(&peer);
             looked_up.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
             match found {
-                Ok(found) => each(number, &peer, found, own, &out),
+                Ok(found) => each(number, &peer, found, own, &taken, &out),
                 Err(why) => drop(out.send(Heard::Lost { peer: number, why })),
             }
         });
@@ -99,14 +102,21 @@ impl Rounds {
 }
 
 /// Asks those at these addresses, a thread each.
-fn each(number: usize, peer: &Peer, found: Vec<SocketAddr>, own: Option<u16>, out: &Sender<Heard>) {
+fn each(
+    number: usize,
+    peer: &Peer,
+    found: Vec<SocketAddr>,
+    own: Option<u16>,
+    taken: &Arc<AtomicUsize>,
+    out: &Sender<Heard>,
+) {
     let others: Vec<_> = found.into_iter().filter(|address| !is_own(*address, own)).collect();
     let addresses = others.iter().map(ToString::to_string).collect();
     drop(out.send(Heard::Found { peer: number, addresses }));
     for address in others {
         let (peer, said) = (peer.clone(), out.clone());
         let said_by = move |answer| Heard::Said { peer: number, address: address.to_string(), answer };
-        let Some(turn) = Turn::take() else {
+        let Some(turn) = Turn::take(taken) else {
             drop(out.send(said_by(Err(format!("{MOST} builders are asked at a time, and no more")))));
             continue;
         };
@@ -158,20 +168,18 @@ fn is_own(address: SocketAddr, own: Option<u16>) -> bool {
 }
 
 /// A place among those that ask at the same time.
-struct Turn;
-
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
+struct Turn(Arc<AtomicUsize>);
 
 impl Turn {
-    fn take() -> Option<Self> {
-        let before = TAKEN.fetch_add(1, Ordering::Relaxed);
-        let turn = Self;
+    fn take(taken: &Arc<AtomicUsize>) -> Option<Self> {
+        let before = taken.fetch_add(1, Ordering::Relaxed);
+        let turn = Self(Arc::clone(taken));
         (before < MOST).then_some(turn)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        TAKEN.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
