@@ -2,7 +2,7 @@
 //! itself.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -37,6 +37,9 @@ struct Shown<'a, P> {
     /// A circular dependency that the builder would break by itself; no plan is known then.
     #[serde(skip_serializing_if = "Option::is_none")]
     circle: Option<&'a str>,
+    /// What a person should know of the configuration.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    told: &'a [String],
 }
 
 fn shown<'a, P>(whole: &'a P, plan: &'a Plan, estimates: &Estimates) -> Shown<'a, P> {
@@ -49,6 +52,7 @@ fn shown<'a, P>(whole: &'a P, plan: &'a Plan, estimates: &Estimates) -> Shown<'a
         estimates: plan.packages.iter().filter_map(estimate).collect(),
         eta: estimates.of_plan(plan),
         circle: None,
+        told: &[],
     }
 }
 
@@ -91,8 +95,17 @@ fn now(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
     };
     let plan: &Plan = &rehearsal.plan;
     let estimates = estimates(&supervisor.volume().0);
+    if !as_json {
+        for sentence in &rehearsal.told {
+            let _ = writeln!(io::stderr(), "note: {}", render::clean(sentence));
+        }
+    }
     print(if as_json {
-        json(&Shown { circle: rehearsal.circle.as_deref(), ..shown(plan, plan, &estimates) })?
+        json(&Shown {
+            told: &rehearsal.told,
+            circle: rehearsal.circle.as_deref(),
+            ..shown(plan, plan, &estimates)
+        })?
     } else if let Some(circle) = &rehearsal.circle {
         sentence(circle)
     } else {

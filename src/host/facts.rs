@@ -42,10 +42,16 @@ pub(crate) fn forget_missing_logs(volume: &Path, evidence: &mut Evidence) {
     }
 }
 
-/// Portage's settings for packages (portage(5)) may be directories of files or one file each.
+/// Portage's settings (portage(5)) may be directories of files or one file each: those that are one file.
 pub(crate) fn single_files() -> Vec<String> {
-    let names =
-        ["package.accept_keywords", "package.env", "package.license", "package.unmask", "package.use"];
+    let names = [
+        "bashrc",
+        "package.accept_keywords",
+        "package.env",
+        "package.license",
+        "package.unmask",
+        "package.use",
+    ];
     let single = names.iter().filter(|name| Path::new("/etc/portage").join(name).is_file());
     single.map(|name| (*name).to_owned()).collect()
 }

@@ -7,12 +7,13 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::build::{binaries, options, own_features};
+use super::configuration::{self, Checked, profile};
 use super::output::{Capture, Sink};
 use super::process::{Handle, Launch};
-use super::{configuration, facts, places};
+use super::{facts, places};
 use crate::config::Config;
 use crate::decide::{classify, remedy};
-use crate::model::failure::{Class, Failure};
+use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::job::Job;
 use crate::model::machine::Machine;
 use crate::model::{Exit, JobId, Ran, Report, Work};
@@ -32,6 +33,8 @@ pub(crate) struct Rehearsal {
     pub plan: Plan,
     /// What it would not build although it is wanted, one sentence each.
     pub passed_over: Vec<String>,
+    /// What a person should know of the configuration, one sentence each.
+    pub told: Vec<String>,
     /// A circular dependency that the builder would break by itself, in one sentence. There is no plan then:
     /// Portage makes none as long as it is there.
     pub circle: Option<String>,
@@ -45,11 +48,20 @@ pub(crate) fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
     let more = config.build.environment.clone();
     let mut rehearsing = Rehearsing { more, log, scanner: Scanner::new(), reader: Reader::new() };
     let host = rehearsing.host();
-    let repositories = repository::configured(&rehearsing.ask(&command::repositories()));
-    let tree_is_there = repositories.is_none_or(|repositories| places::missing(&repositories).is_empty());
-    let settings = configuration::check(config, tree_is_there, |command| Ok(rehearsing.ask(command)))
-        .map_err(|failure| vec![Failure { log: Some(LOG.to_owned()), ..*failure }])?
-        .settings;
+    let answer = rehearsing.ask(&command::repositories());
+    let repositories = repository::configured(&answer);
+    let tree_is_there =
+        repositories.as_ref().is_none_or(|repositories| places::missing(repositories).is_empty());
+    let logged = |failure: Trouble| vec![Failure { log: Some(LOG.to_owned()), ..*failure }];
+    let Checked { settings, told, .. } =
+        configuration::check(config, tree_is_there, &mut |command| Ok(rehearsing.ask(command)))
+            .map_err(logged)?;
+    if repositories.is_none() {
+        return Err(logged(configuration::repositories::none(&answer)));
+    }
+    if tree_is_there {
+        profile::check(&settings).map_err(logged)?;
+    }
     let options = options(config, &[]);
     let command = command::plan(&host, &options);
     let ended = launch(&config.build.environment, &command, &mut rehearsing);
@@ -73,13 +85,14 @@ pub(crate) fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
     let plan = reader.finish(&binaries(&settings));
     let report = Report::Planned { ran: Box::new(ran), plan: plan.clone(), offered: BTreeMap::new() };
     if went_well {
-        return Ok(Rehearsal { plan, passed_over: classify::passed_over(&report, false), circle: None });
+        let passed_over = classify::passed_over(&report, false);
+        return Ok(Rehearsal { plan, passed_over, told, circle: None });
     }
     if let Some(text) = remedy::circle(&report).filter(|_| config.remedy.circular) {
         let circle =
             remedy::ahead(&circle(&text, || rehearsing.ask(&command::circle(None, &host, &options)), &host));
         if circle.is_some() {
-            return Ok(Rehearsal { plan: Plan::default(), passed_over: Vec::new(), circle });
+            return Ok(Rehearsal { plan: Plan::default(), passed_over: Vec::new(), told, circle });
         }
     }
     let work = Work::Plan { exclude: Vec::new(), skips: Vec::new() };

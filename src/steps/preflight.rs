@@ -8,13 +8,12 @@ use std::{fs, io};
 use super::task::Task;
 use super::{attention, publish, repair};
 use crate::beneath::{Beneath, PORTAGE_ID};
-use crate::decide::classify::PROFILE_COMMANDS;
-use crate::host::configuration::{self, Checked};
+use crate::host::configuration::{self, Checked, profile};
 use crate::host::{engine, places};
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::work::STEPS;
 use crate::portage::command::shell_word;
-use crate::portage::files::settings::{self, ProfileEntry, Settings};
+use crate::portage::files::settings::Settings;
 use crate::steps::task;
 use crate::volume::{self, step_logs};
 
@@ -37,8 +36,8 @@ const DIRECTORIES: &[(&str, u32, u32, u32, bool)] = &[
 /// Where elog's messages are, in `log`: like that, so that nobody takes away what is another's. Portage only ever adds to the mode.
 const ELOG: &str = "elog";
 
-/// Checks and repairs; returns one sentence for each repair, and the names of the repositories that are not there. A
-/// tree that is missing is a reason to sync: the profile leads into it, so it is not looked at before. `failed` are
+/// Checks and repairs; returns one sentence for each repair, and the names of the repositories that are not there, or not whole: a
+/// tree that is missing is a reason to sync, and the profile leads into it. `failed` are
 /// packages whose `pkg_postinst` is known to fail.
 pub(crate) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Vec<String>), Trouble> {
     directories(&task.volume)?;
@@ -50,21 +49,23 @@ pub(crate) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Ve
     // A person may have changed anything meanwhile.
     task.forget_settings();
     let repositories = task::repositories(task)?;
-    let missing = repositories.as_ref().map(places::missing).unwrap_or_default();
+    let mut missing = repositories.as_ref().map(places::missing).unwrap_or_default();
     // What the engine withholds looks like a wrong setting to whoever does not know.
     rights(None)?;
     let settings = configure(task, missing.is_empty())?;
-    if repositories.is_none() {
-        return Err(no_repositories(&task.repos_config()?));
-    }
+    let Some(repositories) = repositories else {
+        return Err(configuration::repositories::none(&task.repos_config()?));
+    };
     rights(Some(&settings.tmpdir))?;
     elsewhere(task, &settings);
     attention::look(task, &settings);
-    let mut repairs = repair::run(task, &settings, repositories.as_ref(), failed)?;
+    let mut repairs = repair::run(task, &settings, Some(&repositories), failed)?;
     repairs.extend(moved.into_iter().chain(unblocked));
     repairs.extend(publish::sweep(task)?);
-    if missing.is_empty() {
-        profile(&settings)?;
+    if missing.is_empty()
+        && let Err(failure) = profile::check(&settings)
+    {
+        missing.push(profile::mended_by(&repositories, &settings).ok_or(failure)?);
     }
     task.host()?;
     Ok((repairs, missing))
@@ -145,54 +146,13 @@ fn elsewhere(task: &mut Task, settings: &Settings) {
     task.warn("pkgdir", (!task.is_offered(settings)).then_some(text));
 }
 
-/// Portage answers also when no repository is there. A file where one belongs is too much for it.
-fn no_repositories(answer: &[u8]) -> Trouble {
-    let answer = String::from_utf8_lossy(answer);
-    let lines: Vec<&str> = answer.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = lines.last().copied().unwrap_or("it says nothing");
-    let quoted = last.split('\'').find(|part| part.starts_with('/')).map(Path::new);
-    let in_the_way = quoted.and_then(|path| path.ancestors().find(|path| path.is_file()));
-    let (message, suggestions) = match in_the_way {
-        Some(file) => {
-            let path = file.display().to_string();
-            let aside = shell_word(&format!("{path}.aside"));
-            let message = format!("{path} is no directory, and a repository belongs there (repos.conf)");
-            let path = shell_word(&path);
-            (message, vec![format!("ls -la {path}"), format!("mv -T {path} {aside}")])
-        }
-        None => (
-            format!("Portage does not say which repositories there are: {last}"),
-            vec!["portageq repos_config /".to_owned()],
-        ),
-    };
-    let evidence = lines[lines.len().saturating_sub(5)..].iter().map(|line| (*line).to_owned()).collect();
-    Box::new(Failure { evidence, suggestions, ..Failure::new(Class::Config, message) })
-}
-
-/// A profile that leads nowhere makes every command of Portage fail with many words.
-pub(crate) fn profile(settings: &Settings) -> Result<(), Trouble> {
-    let path = Path::new("/etc/portage/make.profile");
-    let target = fs::read_link(path).unwrap_or_default();
-    let entry = match path.symlink_metadata() {
-        Err(_) => ProfileEntry::Missing,
-        Ok(meta) if meta.is_symlink() => {
-            ProfileEntry::Link { target: &target, leads_to_directory: path.is_dir() }
-        }
-        Ok(meta) if meta.is_dir() => ProfileEntry::Directory,
-        Ok(_) => ProfileEntry::Other,
-    };
-    settings::check_profile(entry, settings).map_err(|problem| {
-        let suggestions = PROFILE_COMMANDS.map(str::to_owned).to_vec();
-        Box::new(Failure { suggestions, ..Failure::new(Class::ProfileInvalid, problem.to_string()) })
-    })
-}
-
 /// Everything that Portage is told, before anything is synced or built: whoever repairs something while the builder
 /// is paused comes by here again.
 fn configure(task: &mut Task, tree_is_there: bool) -> Result<Settings, Trouble> {
     let config = task.config.clone();
-    let checked =
-        configuration::check(&config, tree_is_there, |command| task.capture(command).map(|(_, text)| text));
+    let checked = configuration::check(&config, tree_is_there, &mut |command| {
+        task.capture(command).map(|(_, text)| text)
+    });
     let Checked { settings, told, portage } = checked.map_err(|failure| task.logged(*failure))?;
     task.warn("settings", (!told.is_empty()).then(|| told.join("; ")));
     task.know(&settings);

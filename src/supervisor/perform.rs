@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::Config;
 use crate::decide::classify;
+use crate::host::configuration::profile;
 use crate::host::console::Console;
 use crate::host::places;
 use crate::host::process::Handle;
@@ -126,7 +127,7 @@ impl Task {
 
     fn self_update(&mut self) -> Result<Report, Trouble> {
         let settings = self.settings()?;
-        preflight::profile(&settings)?;
+        profile::check(&settings)?;
         attention::look(self, &settings);
         let installed = self.portage_installed()?;
         let available = self.portage_available()?;

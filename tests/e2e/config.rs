@@ -131,6 +131,109 @@ fn what_portage_cannot_read_is_named_before_anything_is_synced_or_built() {
     builder.assert_tidy();
 }
 
+/// What is wrong, what `gbsup plan --now` ends with, and what it says. Portage ends with 0 for most of these, and says nothing of some.
+const FAULTS: &[(&str, i32, &str)] = &[
+    (
+        "mkdir repos.conf.d && mv repos.conf repos.conf.d/a && mv repos.conf.d repos.conf && echo '[x' >repos.conf/b",
+        1,
+        "/etc/portage/repos.conf/b, line 1: Error while reading repo config file: File contains no section headers",
+    ),
+    (
+        "rm repos.conf",
+        1,
+        "there is no ebuild repository, and so nothing to build: /etc/portage/repos.conf is not there",
+    ),
+    (
+        "printf '[empty]\n' >>repos.conf",
+        1,
+        "line 9: Section 'empty' in repos.conf is missing location attribute",
+    ),
+    ("mkdir categories", 1, "Is a directory: '/etc/portage/categories'"),
+    (
+        "ln -sfn /nope make.profile",
+        1,
+        "the profile is gone: /etc/portage/make.profile points to /nope, which is not there",
+    ),
+    (
+        "echo 99 >$P/profiles/default/eapi",
+        1,
+        "Portage cannot read the profile: Profile contains unsupported EAPI '99'",
+    ),
+    (
+        "echo . >$P/profiles/default/parent",
+        1,
+        "/var/db/repos/pocket/profiles/default/parent leads back to a profile that leads to it",
+    ),
+    (
+        "echo PKGDIR=here >make.conf/zzz",
+        1,
+        "/etc/portage/make.conf/zzz, line 1: PKGDIR is here, and it has to begin with a slash",
+    ),
+    ("echo MAKEOPTS=-j8, >make.conf/zzz", 1, "/etc/portage/make.conf/zzz, line 1: MAKEOPTS has -j8,"),
+    (
+        "echo DISTDIR=/etc/hosts >make.conf/zzz",
+        1,
+        "DISTDIR is /etc/hosts, which is not a directory (/etc/portage/make.conf/zzz, line 1)",
+    ),
+    ("rm $P/profiles/categories", 5, "its category is listed neither in profiles/categories of a repository"),
+    ("echo default/new >$P/profiles/default/deprecated", 0, "note: the profile is deprecated"),
+    (
+        "echo 'test-quick/t5 a,b' >package.use",
+        0,
+        "note: /etc/portage/package.use, line 1: a,b is not a USE flag and does nothing",
+    ),
+    (
+        "echo 'test-quick/t5 ~~amd64' >package.accept_keywords",
+        0,
+        "line 1: ~~amd64 is not a keyword and does nothing",
+    ),
+    (
+        "printf '[x]\nfilename = /nope\n' >sets.conf",
+        0,
+        "sets.conf, line 2: /nope is not there, so a set is empty",
+    ),
+    (
+        "mkdir -p /srv/o/profiles && echo o >/srv/o/profiles/repo_name && printf '[o]\nlocation = /srv/o\n' >>repos.conf",
+        0,
+        "note: Repository 'o' is missing masters attribute",
+    ),
+    ("ln -s /nope binrepos.conf", 0, "test-quick/t5-1"),
+];
+
+#[test]
+fn each_fault_of_the_configuration_stops_or_is_told() {
+    let builder = Builder::settled(&["test-quick/t4"]);
+    builder.set_world(&["test-quick/t5"]);
+    builder.sh("cp -a /etc/portage /root/etc; cp -a /var/db/repos/pocket /root/tree");
+    for (fault, code, words) in FAULTS {
+        builder.sh(&format!("P=/var/db/repos/pocket; cd /etc/portage; {fault}"));
+        let ran = builder.gbsup(&["plan", "--now"]);
+        let said = format!("{}{}", ran.out, ran.err);
+        assert!(ran.code == *code && said.contains(words), "{fault}: {} {said}", ran.code);
+        builder.sh(
+            "rm -r /etc/portage /var/db/repos/pocket; cp -a /root/etc /etc/portage; cp -a /root/tree /var/db/repos/pocket",
+        );
+    }
+    builder.remove();
+}
+
+#[test]
+fn a_profile_that_the_tree_broke_is_repaired_by_the_tree() {
+    let mut builder = Builder::settled(&["test-quick/t4"]);
+    builder
+        .sh("cd /srv/tree && echo ../nope >profiles/default/parent && git add -A && git commit -qm broken");
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(2);
+    let failure = only(&builder.wait_paused());
+    assert_eq!(failure.class, Class::ProfileInvalid);
+    assert!(failure.message.contains("/profiles/nope' not found"), "{failure:#?}");
+    assert_eq!(failure.suggestions[0], "cat /var/db/repos/pocket/profiles/default/parent");
+    builder.sh("cd /srv/tree && git revert --no-edit HEAD >/dev/null");
+    builder.resume();
+    builder.wait_waiting();
+    builder.assert_tidy();
+}
+
 /// Portage's own source has every line by which its troubles are known. What is put together from pieces was captured
 /// in a real run instead.
 #[test]

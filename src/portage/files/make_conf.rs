@@ -7,6 +7,7 @@
 use super::makeopts;
 use super::settings::Settings;
 use crate::portage::command::shell_quote;
+use crate::portage::output::complaints;
 
 /// What is done about a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +95,8 @@ pub(crate) fn judge(settings: &Settings, machine: &Machine) -> Vec<Finding> {
         jobs(settings, machine),
         fetch(settings, machine),
         work_directories(settings),
+        relative(settings),
+        flags(settings),
         has(settings, "stricter").then(|| {
             tell("FEATURES", "stricter makes a package fail for what others only warn of".to_owned())
         }),
@@ -172,6 +175,10 @@ fn masks(settings: &Settings, variable: &'static str) -> Option<Finding> {
 
 fn jobs(settings: &Settings, machine: &Machine) -> Option<Finding> {
     let makeopts = settings.makeopts.trim();
+    if let Some(word) = makeopts::broken(makeopts) {
+        let words = format!("MAKEOPTS has {word}, which is not a number of jobs: whatever calls make fails");
+        return Some(Finding { deed: Deed::Stop, ..tell("MAKEOPTS", words) });
+    }
     let many = match makeopts::jobs(makeopts) {
         Some(jobs) => jobs > machine.cpus.saturating_mul(MOST_JOBS),
         None => makeopts.split_whitespace().any(|word| matches!(word, "-j" | "--jobs")),
@@ -202,6 +209,27 @@ fn work_directories(settings: &Settings) -> Option<Finding> {
     let words =
         format!("{kept} keeps what is left of each build in {}, until the disk is full", place.display());
     Some(tell("FEATURES", words))
+}
+
+/// Portage takes such a path from wherever it is called.
+fn relative(settings: &Settings) -> Option<Finding> {
+    let places = [
+        ("PORTAGE_TMPDIR", Some(&settings.tmpdir)),
+        ("PKGDIR", Some(&settings.pkgdir)),
+        ("DISTDIR", Some(&settings.distdir)),
+        ("PORTAGE_LOGDIR", settings.logdir.as_ref()),
+        ("EMERGE_LOG_DIR", Some(&settings.emerge_log_dir)),
+    ];
+    let mut set = places.into_iter().filter_map(|(name, path)| Some((name, path?)));
+    let (variable, path) = set.find(|(_, path)| path.is_relative())?;
+    let words = format!("{variable} is {}, and it has to begin with a slash", path.display());
+    Some(Finding { deed: Deed::Stop, ..tell(variable, words) })
+}
+
+/// Portage passes over in silence what no flag can be called.
+fn flags(settings: &Settings) -> Option<Finding> {
+    let word = settings.others.get("USE")?.split_whitespace().find(|word| !complaints::is_flag(word))?;
+    Some(tell("USE", format!("USE has {word}, which is not a USE flag and does nothing")))
 }
 
 fn has(settings: &Settings, feature: &str) -> bool {
@@ -254,6 +282,10 @@ mod tests {
             ("INSTALL_MASK='*.la'\n", Deed::Tell, "takes away *.la"),
             ("PKG_INSTALL_MASK='/usr/lib64/cmake/*'\n", Deed::Tell, "PKG_INSTALL_MASK takes away"),
             ("MAKEOPTS='-j'\n", Deed::Tell, "MAKEOPTS is -j, on 4 processors"),
+            ("MAKEOPTS='-j8,'\n", Deed::Stop, "MAKEOPTS has -j8,"),
+            ("PORTAGE_TMPDIR=tmp\n", Deed::Stop, "PORTAGE_TMPDIR is tmp, and it has to begin with a slash"),
+            ("PORTAGE_LOGDIR=log\n", Deed::Stop, "PORTAGE_LOGDIR is log"),
+            ("USE='amd64 foo,bar'\n", Deed::Tell, "USE has foo,bar, which is not a USE flag"),
             ("MAKEOPTS='-j64'\n", Deed::Tell, "MAKEOPTS is -j64"),
             ("FETCHCOMMAND='aria2c -d x'\n", Deed::Tell, "aria2c, which is not installed"),
             ("FEATURES='noclean'\n", Deed::Tell, "until the disk is full"),

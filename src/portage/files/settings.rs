@@ -47,6 +47,7 @@ const PLACES: &[&str] = &[
     "PORTAGE_LOGDIR",
     "PORTAGE_TMPDIR",
     "PORT_LOGDIR",
+    "USE",
 ];
 
 /// Those of [`PLACES`] that are kept as they are, also when they are empty.
@@ -57,6 +58,7 @@ const OTHERS: &[&str] = &[
     "INSTALL_MASK",
     "PKG_INSTALL_MASK",
     "PORTAGE_BZIP2_COMMAND",
+    "USE",
 ];
 
 /// Where Portage keeps things, and how it works.
@@ -87,6 +89,8 @@ pub(crate) struct Settings {
     pub chost: String,
     /// `ARCH`; empty when the profile is invalid.
     pub arch: String,
+    /// What Portage has against the profile, in its own words, where it cannot read it.
+    pub profile: Option<String>,
     /// What to build for: the words of each variable that is set and has any, such as `PYTHON_TARGETS`.
     pub targets: BTreeMap<String, BTreeSet<String>>,
 }
@@ -117,6 +121,7 @@ impl Settings {
             others,
             chost: take("CHOST").unwrap_or_default(),
             arch: take("ARCH").unwrap_or_default(),
+            profile: None,
             targets,
         }
     }
@@ -200,6 +205,9 @@ pub(crate) enum ProfileProblem {
     /// A file.
     #[error("/etc/portage/make.profile is neither a link nor a directory")]
     NotALink,
+    /// Portage cannot read some file of it; its words.
+    #[error("Portage cannot read the profile: {0}")]
+    Unreadable(String),
     /// A directory without what makes it a profile.
     #[error("the profile is incomplete: it does not set ARCH")]
     NoArch,
@@ -210,17 +218,27 @@ pub(crate) enum ProfileProblem {
 /// # Errors
 /// [`ProfileProblem`] when emerge would say that the profile is invalid.
 pub(crate) fn check_profile(entry: ProfileEntry, settings: &Settings) -> Result<(), ProfileProblem> {
-    match entry {
-        ProfileEntry::Missing => Err(ProfileProblem::Missing),
-        ProfileEntry::Other => Err(ProfileProblem::NotALink),
-        ProfileEntry::Link { target, leads_to_directory: false } => {
+    match (entry, &settings.profile) {
+        (ProfileEntry::Missing, _) => Err(ProfileProblem::Missing),
+        (ProfileEntry::Other, _) => Err(ProfileProblem::NotALink),
+        (ProfileEntry::Link { target, leads_to_directory: false }, _) => {
             Err(ProfileProblem::Dangling(target.to_path_buf()))
         }
-        ProfileEntry::Link { .. } | ProfileEntry::Directory if settings.arch.is_empty() => {
+        (ProfileEntry::Link { .. } | ProfileEntry::Directory, Some(words)) => {
+            let words = words.split_once("ParseError: ").map_or(words.as_str(), |(_, words)| words);
+            Err(ProfileProblem::Unreadable(words.to_owned()))
+        }
+        (ProfileEntry::Link { .. } | ProfileEntry::Directory, None) if settings.arch.is_empty() => {
             Err(ProfileProblem::NoArch)
         }
-        ProfileEntry::Link { .. } | ProfileEntry::Directory => Ok(()),
+        (ProfileEntry::Link { .. } | ProfileEntry::Directory, None) => Ok(()),
     }
+}
+
+/// The file in which Portage found what it has against the profile; it comes last in its words.
+pub(crate) fn blamed(settings: &Settings) -> Option<PathBuf> {
+    let path = settings.profile.as_ref()?.rsplit('\'').nth(1)?;
+    path.starts_with('/').then(|| PathBuf::from(path))
 }
 
 #[cfg(test)]
@@ -272,6 +290,9 @@ mod tests {
     fn profiles() {
         let good = Settings::parse(b"ARCH=amd64\n");
         let bad = Settings::parse(b"");
+        let words = "Unable to parse profile: '/p': ParseError: Parent '/r/nope' not found: '/r/p/parent'";
+        let unread = Settings { profile: Some(words.to_owned()), ..bad.clone() };
+        assert_eq!((blamed(&unread), blamed(&bad)), (Some(PathBuf::from("/r/p/parent")), None));
         let link = |leads_to_directory| ProfileEntry::Link { target: Path::new("../p"), leads_to_directory };
         for (entry, settings, want) in [
             (
@@ -286,6 +307,11 @@ mod tests {
             ),
             (ProfileEntry::Other, &bad, Some("/etc/portage/make.profile is neither a link nor a directory")),
             (link(true), &bad, Some("the profile is incomplete: it does not set ARCH")),
+            (
+                link(true),
+                &unread,
+                Some("Portage cannot read the profile: Parent '/r/nope' not found: '/r/p/parent'"),
+            ),
             (link(true), &good, None),
             (ProfileEntry::Directory, &good, None),
         ] {
