@@ -103,7 +103,11 @@ impl Eta {
         };
         let words = |seconds| in_words(Duration::from_secs(seconds));
         let (low, high) = (words(self.low), words(self.high));
-        let range = if self.high < 60 || low == high { String::new() } else { format!(" ({low} to {high})") };
+        let range = match self.low {
+            _ if self.high.saturating_sub(self.low) < 60 || low == high => String::new(),
+            0 => format!(" (at most {high})"),
+            _ => format!(" ({low} to {high})"),
+        };
         let unknown = match self.unknown {
             0 => String::new(),
             1 => ", 1 package never built here".to_owned(),
@@ -114,7 +118,7 @@ impl Eta {
 }
 
 /// A package in work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobInfo {
     /// `category/name-version`.
     pub package: String,
@@ -126,6 +130,17 @@ pub struct JobInfo {
     pub estimate: Option<u64>,
     /// Taken from a binpkg.
     pub binary: bool,
+}
+
+impl JobInfo {
+    /// `3 min of about 10 min`
+    pub(crate) fn time(&self) -> String {
+        let elapsed = in_words(Duration::from_secs(self.elapsed));
+        match self.estimate {
+            Some(estimate @ 1..) => format!("{elapsed} of about {}", in_words(Duration::from_secs(estimate))),
+            _ => elapsed,
+        }
+    }
 }
 
 /// Who holds the builder.
@@ -393,12 +408,40 @@ mod tests {
                 Some("less than a minute"),
                 "less than a minute (10 s to 2 min), 1 package never built here",
             ),
+            ((0, 70, 200, 0), 9, Some("about 1 min"), "about 1 min (at most 3 min)"),
             ((60, 70, 80, 13), 16, None, "time unknown, 13 of 16 never built here"),
             ((60, 70, 80, 8), 16, Some("about 1 min"), "about 1 min, 8 packages never built here"),
         ] {
             let eta = Eta { low, likely, high, unknown };
             assert_eq!((eta.in_short(packages).as_deref(), eta.in_full(packages).as_str()), (short, full));
         }
+    }
+
+    /// Whatever the numbers are, no range has two ends that read the same, and none has an end of nothing.
+    #[test]
+    fn no_range_says_nothing() {
+        let times =
+            [0, 1, 29, 59, 60, 61, 119, 120, 3599, 3600, 3661, 7199, 86_399, 86_400, 90_000, 1_000_000];
+        for (low, likely, high) in times.iter().flat_map(|low| {
+            let not_below = |of: u64| times.iter().copied().filter(move |time| *time >= of);
+            not_below(*low).flat_map(move |likely| not_below(likely).map(move |high| (*low, likely, high)))
+        }) {
+            for unknown in 0..=4 {
+                let said = Eta { low, likely, high, unknown }.in_full(4);
+                let ends =
+                    said.split_once('(').and_then(|(_, rest)| rest.split_once(')')?.0.split_once(" to "));
+                assert!(ends.is_none_or(|(low, high)| low != high), "{said}");
+                let nothing =
+                    said.split(['(', ')', ',']).any(|part| part.trim() == "0 s" || part.starts_with("0 s "));
+                assert!(!nothing && !said.contains("about 0"), "{said}");
+                assert_eq!(said.starts_with("time unknown"), unknown > 2, "{said}");
+            }
+        }
+        let job = |estimate| JobInfo { elapsed: 0, estimate, ..JobInfo::default() };
+        assert_eq!(
+            [Some(0), None, Some(90)].map(|estimate| job(estimate).time()),
+            ["0 s", "0 s", "0 s of about 1 min"]
+        );
     }
 
     #[test]

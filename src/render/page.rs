@@ -1,7 +1,5 @@
 //! `gbsup status`: everything that matters about the builder on one page.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::layout::{Layout, Look, Span, columns, pad, plain, styled};
@@ -10,7 +8,7 @@ use super::style::{BAD, CAREFUL, GOOD, LABEL, STRONG, ago, instruction, since_th
 use super::{clean, count, headline, known, reason, size, state_style};
 use crate::model::bounds::cut;
 use crate::model::failure::Failure;
-use crate::model::status::{JobInfo, Mode, Progress, Status, in_words};
+use crate::model::status::{JobInfo, Mode, Progress, Status};
 
 /// How many failures the page shows before it refers to `gbsup failures`.
 const SHOWN_FAILURES: usize = 5;
@@ -174,11 +172,7 @@ fn jobs(page: &mut Layout, jobs: &[JobInfo]) {
     let aligned = page.columns().is_some_and(|columns| names + phases + 24 <= columns);
     for (index, job) in jobs.iter().enumerate() {
         let label = if index == 0 { "now" } else { "" };
-        let elapsed = in_words(Duration::from_secs(job.elapsed));
-        let time = match job.estimate {
-            Some(estimate) => format!("{elapsed} of about {}", in_words(Duration::from_secs(estimate))),
-            None => elapsed,
-        };
+        let time = job.time();
         let spans = if aligned {
             vec![
                 styled(STRONG, pad(&name(job), names)),

@@ -140,12 +140,8 @@ fn packages(verb: &str, before: &str, live: &Live, progress: Progress, now: Now)
     let position = (progress.done + progress.failed + 1).min(progress.total);
     let mut sentence = format!("{verb} {position} of {}", progress.total);
     let jobs = jobs(live, now);
-    let words = |seconds| in_words(Duration::from_secs(seconds));
     if let Some(oldest) = jobs.first() {
-        let elapsed = words(oldest.elapsed);
-        let estimate = oldest.estimate.map(|estimate| format!(" of about {}", words(estimate)));
-        let estimate = estimate.unwrap_or_default();
-        sentence += &format!(", {} ({}, {elapsed}{estimate})", oldest.package, oldest.phase);
+        sentence += &format!(", {} ({}, {})", oldest.package, oldest.phase, oldest.time());
         if jobs.len() > 1 {
             sentence += &format!(" and {} more", jobs.len() - 1);
         }

@@ -114,10 +114,7 @@ fn jobs(status: &Status, look: Look, width: usize) -> Vec<Line> {
     let phases: Vec<String> = status.jobs.iter().map(phase).collect();
     let (wide, phase_wide) = (widest(names.iter()), widest(phases.iter()));
     let line = |((job, name), phase): ((&JobInfo, &String), &String)| {
-        let time = match job.estimate {
-            Some(estimate) => format!("{} of about {}", words(job.elapsed), words(estimate)),
-            None => words(job.elapsed),
-        };
+        let time = job.time();
         let mut spans =
             vec![styled(STRONG, pad(name, wide)), plain(format!("  {}  ", pad(phase, phase_wide)))];
         if width >= ROOMY && wide + phase_wide + BAR + 30 < width {
