@@ -399,6 +399,90 @@ fn nothing_is_guessed() {
     assert_eq!((failure.log.as_deref(), failure.suggestions.len()), (Some(STEP_LOG), 1));
 }
 
+/// What Portage 3.0.83 said over a repository without `profiles/categories`.
+#[test]
+fn a_category_that_nobody_lists_is_told() {
+    let text = b"\n!!! 'test-none/a' has a category that is not listed in /etc/portage/categories\n\
+        !!! Problems have been detected with your world file\n!!! Please run emaint --check world\n\n\
+        !!! Ebuilds for the following packages are either all\n!!! masked or don't exist:\ntest-none/a test-none/gone\n\n";
+    let report = Report::Ran(Box::new(Ran { evidence: scan(text), ..ran("good") }));
+    let told = classify::passed_over(&report, false);
+    let unlisted = "not built, because its category is listed neither in profiles/categories of a repository nor in \
+                    /etc/portage/categories: test-none/a (see";
+    assert!(
+        told.len() == 2 && told[0].starts_with(unlisted) && told[1].contains("the tree: test-none/gone (see"),
+        "{told:#?}"
+    );
+    let text = b"\n!!! 'test-none/a' has a category that is not listed in /etc/portage/categories\n\n\
+        emerge: there are no ebuilds to satisfy \">=test-none/a-1:0\".\n\
+        (dependency required by \"test-quick/x-1::pocket\" [ebuild])\n";
+    let failure = only(Ran { evidence: scan(text), ..ran("no-such-package") });
+    assert!(failure.message.starts_with("its category is listed neither"), "{failure:#?}");
+}
+
+/// What Portage 3.0.83 said of an ebuild that inherits an eclass that is nowhere, and nothing of why it is passed over.
+#[test]
+fn an_ebuild_that_cannot_be_read_is_told() {
+    let text = b"Calculating dependencies ...\nMessages for package test-quick/ec-1::pocket:\n\
+        \x20* ERROR: test-quick/ec-1::pocket failed (depend phase):\n *   nope.eclass could not be found by inherit()\n * \n\
+        \x20* Call stack:\n *     ebuild.sh, line 282:  Called die\n done!\n\n\
+        !!! Ebuilds for the following packages are either all\n!!! masked or don't exist:\ntest-quick/ec\n\n";
+    let report = Report::Ran(Box::new(Ran { evidence: scan(text), ..ran("good") }));
+    assert_eq!(
+        classify::passed_over(&report, false),
+        [
+            "not built, because its ebuild cannot be read (nope.eclass could not be found by inherit()): test-quick/ec \
+          (see: emerge --pretend --verbose test-quick/ec)"
+        ]
+    );
+}
+
+/// What Portage 3.0.83 said where /etc/portage/bashrc dies or exits.
+#[test]
+fn what_ran_before_the_ebuild_is_named() {
+    let text = b">>> Emerging (1 of 1) test-quick/t4-1::pocket\n>>> Failed to emerge test-quick/t4-1\n\n\
+        \x20* Messages for package test-quick/t4-1:\n\n";
+    for (single_files, words) in
+        [(vec!["bashrc".to_owned()], "/etc/portage/bashrc"), (Vec::new(), "without a word of the ebuild")]
+    {
+        let failure = only(Ran { evidence: scan(text), single_files, ..ran("no-such-package") });
+        assert!(failure.class == Class::Unknown && failure.message.contains(words), "{failure:#?}");
+    }
+}
+
+/// Portage names a log that it has deleted; the one that is there is named instead. Its words are evidence where the log says nothing.
+#[test]
+fn the_evidence_names_a_log_that_is_there() {
+    let failure = only(Ran { logs: BTreeMap::new(), ..ran("pretend-failure-jobs") });
+    let named: Vec<_> =
+        failure.evidence.iter().filter(|line| line.contains("The complete build log")).collect();
+    let log = failure.log.as_deref().unwrap();
+    assert!(named.iter().all(|line| line.ends_with(&format!("is located at '{log}'."))), "{failure:#?}");
+    assert!(!named.is_empty() && log.starts_with("/var/lib/gbsup/log/"), "{failure:#?}");
+}
+
+/// A version of nines is no version: whoever lets it in should know.
+#[test]
+fn a_live_ebuild_is_called_live() {
+    let text = b"\n!!! All ebuilds that could satisfy \"app-misc/x\" have been masked.\n\
+        !!! One of the following masked packages is required to complete your request:\n\
+        - app-misc/x-9999::pocket (masked by: missing keyword)\n\n\
+        (dependency required by \"app-misc/y-1::pocket\" [ebuild])\n";
+    let failure = only(Ran { evidence: scan(text), ..ran("no-such-package") });
+    let words = "; app-misc/x-9999 is live: it is built from whatever its authors committed last, and never the same twice";
+    assert!(failure.message.ends_with(words), "{failure:#?}");
+    assert!(failure.suggestions[0].contains("=app-misc/x-9999 **"), "{failure:#?}");
+}
+
+/// An exception of the system names what has to be looked at.
+#[test]
+fn a_file_that_portage_cannot_read_is_looked_at() {
+    let text = b"Traceback (most recent call last):\n  File \"/x.py\", line 48, in y\n\
+        IsADirectoryError: [Errno 21] Is a directory: '/var/lib/portage/world'\n";
+    let failure = only(Ran { evidence: scan(text), ..ran("no-such-package") });
+    assert_eq!(failure.suggestions[0], "ls -ld /var/lib/portage/world");
+}
+
 /// Gone without failing: a warning, not a failure.
 #[test]
 fn a_world_atom_that_is_gone_is_told() {

@@ -122,18 +122,26 @@ fn helpers_that_say_only_that_they_failed() {
     }
 }
 
+/// The second is what Portage 3.0.83 prints where the ebuild has nothing to ask for.
 #[test]
 fn what_a_person_has_to_download() {
-    let log = "!!! a/b-1 has fetch restriction turned on.\n\
-               !!! This probably means that this ebuild's files must be downloaded\n\
-               !!! manually.  See the comments in the ebuild for more information.\n\n\
-               \x20* Please download b-1.tar.gz from https://example.com/ and place it in /var/cache/distfiles\n\
-               \x20* Fetch failed for 'a/b-1', Log file:\n *  '/l/x.log'\n";
-    let failure = failure(">>> Failed to emerge a/b-1, Log file:\n>>>  '/l/x.log'\n", log);
-    assert_eq!(
-        failure.message,
-        "a person has to download what it is built from: Please download b-1.tar.gz from https://example.com/ and place it in \
-         /var/cache/distfiles"
-    );
-    assert_eq!((failure.class, failure.may_pass), (Class::Fetch, false));
+    let place = "Please download b-1.tar.gz from https://example.com/ and place it in /var/cache/distfiles";
+    let head = " * Package:    a/b-1:0\n * Repository: x\n * USE:        \n * FEATURES:   preserve-libs\n";
+    for (asked, words) in [
+        (format!(" * {place}\n"), place),
+        (
+            format!("{head} * The following files cannot be fetched for b:\n *    b-1.tar.gz\n"),
+            "The following files cannot be fetched for b: b-1.tar.gz",
+        ),
+    ] {
+        let log = format!(
+            "!!! a/b-1 has fetch restriction turned on.\n\
+             !!! This probably means that this ebuild's files must be downloaded\n\
+             !!! manually.  See the comments in the ebuild for more information.\n\n\
+             {asked} * Fetch failed for 'a/b-1', Log file:\n *  '/l/x.log'\n"
+        );
+        let failure = failure(">>> Failed to emerge a/b-1, Log file:\n>>>  '/l/x.log'\n", &log);
+        assert_eq!(failure.message, format!("a person has to download what it is built from: {words}"));
+        assert_eq!((failure.class, failure.may_pass), (Class::Fetch, false));
+    }
 }

@@ -4,6 +4,7 @@ mod package;
 mod parts;
 mod resolver;
 mod stalled;
+mod unseen;
 
 use crate::model::failure::{Class, Failure};
 use crate::model::job::Job;
@@ -62,23 +63,38 @@ pub fn passed_over(report: &Report, left_out: bool) -> Vec<String> {
     let (Report::Ran(ran) | Report::Planned { ran, .. }) = report else { return Vec::new() };
     let excluded = ran.evidence.problems.iter().any(|problem| advice::is_left_out(&problem.lines));
     let sentence = |problem: &Problem| match (problem.kind, &problem.subject) {
-        (ProblemKind::WorldAtomGone, Some(atoms)) => Some(format!(
-            "not built, because it is masked or gone from the tree{or}: {} (see: emerge --pretend --verbose {atoms})",
-            brief(atoms)
-        )),
+        (ProblemKind::WorldAtomGone, Some(atoms)) => {
+            let mut by_reason: Vec<(String, Vec<&str>)> = Vec::new();
+            for atom in atoms.split_whitespace() {
+                let reason = unseen::why(ran, atom)
+                    .unwrap_or_else(|| format!("it is masked or gone from the tree{or}"));
+                match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+                    Some((_, atoms)) => atoms.push(atom),
+                    None => by_reason.push((reason, vec![atom])),
+                }
+            }
+            let sentence = |(reason, atoms): (String, Vec<&str>)| {
+                let atoms = atoms.join(" ");
+                format!(
+                    "not built, because {reason}: {} (see: emerge --pretend --verbose {atoms})",
+                    brief(&atoms)
+                )
+            };
+            by_reason.into_iter().map(sentence).collect()
+        }
         // It is told what waits for that.
-        (ProblemKind::Skipped, _) if excluded => None,
-        (ProblemKind::Skipped, Some(package)) => Some(format!(
+        (ProblemKind::Skipped, _) if excluded => Vec::new(),
+        (ProblemKind::Skipped, Some(package)) => vec![format!(
             "an update was skipped because of its dependencies: {package} (see: less {})",
             ran.log
-        )),
-        (ProblemKind::Skipped, None) => Some(format!(
+        )],
+        (ProblemKind::Skipped, None) => vec![format!(
             "updates were skipped because of a dependency conflict (see: less {})",
             shell_word(&ran.log)
-        )),
-        _ => None,
+        )],
+        _ => Vec::new(),
     };
-    ran.evidence.problems.iter().filter_map(sentence).collect()
+    ran.evidence.problems.iter().flat_map(sentence).collect()
 }
 
 fn sync_failure(ran: &Ran, synced: &Synced) -> Failure {

@@ -10,7 +10,7 @@ use crate::model::machine::{Machine, Place, Purpose};
 use crate::portage::command::shell_word;
 use crate::portage::output::advice;
 use crate::portage::output::buildlog::BuildLog;
-use crate::portage::output::die::Die;
+use crate::portage::output::die::{COMPLETE_LOG, Die, TEMPORARY, find};
 use crate::portage::output::fetch::Trouble;
 use crate::portage::output::markers::ProblemKind;
 use crate::portage::output::problem::Problem;
@@ -39,8 +39,22 @@ pub(super) fn failure(failed: &FailedPackage, ran: &Ran) -> Failure {
     }
     let path = failed.log.as_ref().or(case.die.and_then(|die| die.log.as_ref()));
     failure.log = Some(path.map_or_else(|| ran.log.clone(), |path| path.display().to_string()));
+    if let Some(log) = &failure.log {
+        failure.evidence.iter_mut().for_each(|line| name_the_log(line, log));
+    }
     failure.package = Some(package);
     failure
+}
+
+/// Puts the log that is there in the place of one that Portage has deleted.
+fn name_the_log(line: &mut String, log: &str) {
+    let Some(at) = find(line.as_bytes(), COMPLETE_LOG) else { return };
+    let path = &line.as_bytes()[at + COMPLETE_LOG.len()..];
+    if path.strip_suffix(b"'.").is_some_and(|path| path.ends_with(TEMPORARY)) {
+        line.truncate(at + COMPLETE_LOG.len());
+        line.push_str(log);
+        line.push_str("'.");
+    }
 }
 
 /// What emerge printed about a package whose own log says nothing; what it printed about others is no evidence.
@@ -322,7 +336,17 @@ impl Case<'_> {
         told(Class::Compile, phase(problem), message, words(problem), vec![self.build()])
     }
 
+    /// Nothing is said where what ran before the ebuild ended it (`bashrc` in portage(5)).
     fn unknown(&self) -> Failure {
+        if self.failed.how == How::Build
+            && self.failed.log.is_none()
+            && self.ran.single_files.iter().any(|file| file == BASHRC)
+        {
+            let message =
+                "the build failed without a word, and /etc/portage/bashrc runs before each of its phases";
+            let suggestions = vec!["less /etc/portage/bashrc".to_owned(), self.build()];
+            return told(Class::Unknown, None, message, Vec::new(), suggestions);
+        }
         let message = match &self.failed.how {
             How::Build => "the build failed without a word of the ebuild",
             How::Install => "its files could not be copied to the system",
@@ -348,6 +372,9 @@ fn passes_on(words: &str) -> bool {
             .any(|word| low.contains(word))
 }
 
+/// Portage's own name for it among its settings.
+const BASHRC: &str = "bashrc";
+
 /// What `die` says when it is given nothing to say.
 const NO_WORDS: &str = "(no error message)";
 
@@ -365,15 +392,18 @@ fn words(problem: &Problem) -> Vec<String> {
     meant.take(EXPLANATION).cloned().collect()
 }
 
-/// What `pkg_nofetch` asks for.
-fn asked(problem: &Problem) -> Option<&str> {
-    problem
-        .lines
-        .iter()
-        .find_map(|line| line.strip_prefix(" * "))
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
+/// What `pkg_nofetch` asks for; a line that announces others with the first of them.
+fn asked(problem: &Problem) -> Option<String> {
+    let lines = problem.lines.iter().filter_map(|line| line.strip_prefix(" * ")).map(str::trim);
+    let mut lines =
+        lines.filter(|line| !line.is_empty() && !HEADER.iter().any(|name| line.starts_with(name)));
+    let first = lines.next()?;
+    let announced = lines.next().filter(|_| first.ends_with(':'));
+    Some(announced.map_or_else(|| first.to_owned(), |announced| format!("{first} {announced}")))
 }
+
+/// What Portage writes at the head of a log (`bin/phase-functions.sh`).
+const HEADER: &[&str] = &["Package: ", "Repository: ", "Maintainer: ", "Upstream: ", "USE:", "FEATURES:"];
 
 /// The phase that Portage says was killed or went away: ` * The ebuild phase 'compile' has ...`.
 fn phase(problem: &Problem) -> Option<&str> {

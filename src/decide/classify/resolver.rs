@@ -2,12 +2,15 @@
 //! what it proposes as commands.
 
 use super::parts::{self, EXPLANATION, PROFILE_COMMANDS, brief, last, out_of_memory};
+use super::unseen;
 use crate::model::Ran;
 use crate::model::failure::{Class, Failure};
 use crate::model::machine::{Machine, Place};
+use crate::portage::command::shell_quote;
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::advice::{self, Mask};
 use crate::portage::output::circular;
+use crate::portage::output::complaints;
 use crate::portage::output::markers::ProblemKind;
 use crate::portage::output::problem::Problem;
 
@@ -21,7 +24,7 @@ pub(super) fn failure(problem: &Problem, ran: &Ran) -> Failure {
         ProblemKind::SlotConflict => slot_conflict(problem),
         ProblemKind::Blocker => blocker(problem),
         ProblemKind::Masked => masked(problem, ran),
-        ProblemKind::Missing => missing(problem),
+        ProblemKind::Missing => missing(problem, ran),
         ProblemKind::UseChange => use_change(problem, ran),
         ProblemKind::RequiredUse => required_use(problem, ran),
         ProblemKind::Autounmask => autounmask(problem, ran),
@@ -136,14 +139,18 @@ fn undescribed<'a>(package: &Cpv, ran: &'a Ran) -> Option<&'a Problem> {
     ran.evidence.problems.iter().find(is_of_it)
 }
 
-fn missing(problem: &Problem) -> Failure {
+fn missing(problem: &Problem, ran: &Ran) -> Failure {
     let parents = advice::required_by(&problem.lines);
     let suggestions = match parents.last() {
         // The last one is what the world itself asks for.
         Some(wanted) => vec![parts::skip([wanted])],
         None => vec![parts::look_at(problem.subject.as_deref().unwrap_or_default())],
     };
-    let message = format!("nothing in the repositories satisfies it{}", needed(problem));
+    let why = match problem.subject.as_deref() {
+        Some(atom) if unseen::is_unlisted(ran, atom) => unseen::UNLISTED,
+        _ => "nothing in the repositories satisfies it",
+    };
+    let message = format!("{why}{}", needed(problem));
     told(Class::MissingPackage, message, suggestions)
 }
 
@@ -278,15 +285,17 @@ fn plain(problem: &Problem, ran: &Ran) -> Failure {
         _ => (Class::Unknown, vec![ran.command.clone()]),
     };
     if problem.is_traceback() {
-        // The exception is all that Portage says of a defect of its own.
+        // The exception is all that Portage says of a defect of its own, or of a file that is none.
         let exception = problem.subject.as_deref().unwrap_or("an exception");
+        let look = complaints::of_system(exception).map(|file| format!("ls -ld {}", shell_quote(file)));
+        let suggestions = look.into_iter().chain(suggestions).collect();
         return told(class, format!("{} died of {exception}", ran.program), suggestions);
     }
     told(class, words(problem), suggestions)
 }
 
 /// A file of a repository that is not what the Manifest of its package says.
-fn not_as_described(problem: &Problem) -> Failure {
+pub(super) fn not_as_described(problem: &Problem) -> Failure {
     let file = problem.subject.as_deref().filter(|file| file.starts_with('/'));
     let message = match file.filter(|file| !words(problem).contains(file)) {
         Some(file) => format!("{file} is not what its Manifest says"),

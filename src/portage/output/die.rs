@@ -22,6 +22,12 @@ pub struct Die {
     pub log: Option<PathBuf>,
 }
 
+/// What Portage says of the log, before its path in quotes.
+pub(crate) const COMPLETE_LOG: &[u8] = b"The complete build log is located at '";
+/// How such a path ends where it is that of a file for `pkg_pretend` alone, which Portage adds to the log of the package and
+/// deletes (`_emerge/Scheduler.py:_run_pkg_pretend`).
+pub(crate) const TEMPORARY: &[u8] = b".pretend.log";
+
 /// Longest message kept, in lines.
 const MAX_LINES: usize = 40;
 
@@ -64,9 +70,11 @@ impl DieReader {
             if self.message.len() < MAX_LINES {
                 self.message.push(String::from_utf8_lossy(text.trim_ascii()).into_owned());
             }
-        } else if let Some(path) = text.strip_prefix(b"The complete build log is located at '") {
+        } else if let Some(path) = text.strip_prefix(COMPLETE_LOG) {
             let path = path.strip_suffix(b"'.").unwrap_or(path);
-            self.die.log = Some(PathBuf::from(OsStr::from_bytes(path)));
+            if !path.ends_with(TEMPORARY) {
+                self.die.log = Some(PathBuf::from(OsStr::from_bytes(path)));
+            }
         }
         true
     }

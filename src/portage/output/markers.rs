@@ -76,6 +76,8 @@ pub(crate) const MARKERS: &[Marker] = &[
     marker(K::Autounmask, "The following ", " are necessary to proceed:", S::Word, Span::Text),
     marker(K::WorldAtomGone, "!!! Problems have been detected with your world file", "", S::None, Span::Text),
     marker(K::WorldAtomGone, "!!! Ebuilds for the following packages are either all", "", S::NextLine, Span::Text),
+    // portage/dbapi/dep_expand.py and others, by way of portage/versions.py.
+    marker(K::Category, "!!! '", "' has a category that is not listed in ", S::Between(b'\''), Span::Line),
     marker(K::Skipped, "!!! The following update", "been skipped", S::NextLine, Span::Text),
     marker(K::Skipped, "WARNING: One or more updates/rebuilds have been skipped", "", S::None, Span::Text),
     // _emerge/actions.py: missing_sets_warning, run_action, action_build; _emerge/main.py; argparse.
@@ -177,6 +179,8 @@ pub enum ProblemKind {
     Autounmask,
     /// An atom of the world file for which the tree has nothing any more. Not fatal.
     WorldAtomGone,
+    /// A package whose category no repository lists, so that Portage does not see it. Not fatal.
+    Category,
     /// Updates left out because of a conflict. Not fatal.
     Skipped,
     /// A file could not be downloaded.
@@ -222,6 +226,6 @@ pub enum ProblemKind {
 impl ProblemKind {
     /// Whether emerge carries on as if nothing had happened.
     pub(crate) fn is_notice(self) -> bool {
-        matches!(self, Self::WorldAtomGone | Self::Skipped | Self::LowSpace | Self::Manifest)
+        matches!(self, Self::WorldAtomGone | Self::Category | Self::Skipped | Self::LowSpace | Self::Manifest)
     }
 }
