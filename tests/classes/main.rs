@@ -437,6 +437,25 @@ fn an_ebuild_that_cannot_be_read_is_told() {
     );
 }
 
+/// What Portage 3.0.83 said of an ebuild that its Manifest does not have; there is no log of the package.
+#[test]
+fn an_ebuild_that_is_not_in_its_manifest_is_named() {
+    let text = b">>> Verifying ebuild manifests\n\
+        !!! A file is not listed in the Manifest: '/var/db/repos/pocket/test-quick/t4/t4-1.ebuild'\n\
+        >>> Emerging (1 of 2) test-quick/t4-1::pocket\n\
+        !!! A file is not listed in the Manifest: '/var/db/repos/pocket/test-quick/t4/t4-1.ebuild'\n\
+        >>> Failed to emerge test-quick/t4-1\n>>> Emerging (2 of 2) test-quick/t5-1::pocket\n\
+        >>> Failed to emerge test-quick/t5-1\n";
+    let failures = failures(Ran { evidence: scan(text), ..ran("no-such-package") });
+    let classes: Vec<_> = failures.iter().map(|failure| failure.class).collect();
+    assert_eq!(classes, [Class::Verify, Class::Unknown], "{failures:#?}");
+    assert!(failures[0].message.starts_with("A file is not listed in the Manifest: '/var"), "{failures:#?}");
+    assert!(
+        failures[0].suggestions[1].ends_with("t4-1.ebuild manifest  # if you wrote it yourself"),
+        "{failures:#?}"
+    );
+}
+
 /// What Portage 3.0.83 said where /etc/portage/bashrc dies or exits.
 #[test]
 fn what_ran_before_the_ebuild_is_named() {

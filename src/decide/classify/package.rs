@@ -4,6 +4,7 @@
 //! phase that was killed), then for the ebuild's last words. Only what is said nowhere is unknown.
 
 use super::parts::{self, EXPLANATION};
+use super::resolver;
 use crate::model::Ran;
 use crate::model::failure::{Class, Failure};
 use crate::model::machine::{Machine, Place, Purpose};
@@ -21,9 +22,10 @@ pub(super) fn failure(failed: &FailedPackage, ran: &Ran) -> Failure {
     let package = failed.package.to_string();
     let none = BuildLog::default();
     let log = ran.logs.get(&package).unwrap_or(&none);
-    // elog repeats at the end of the run what stands in the log.
-    let repeated =
-        ran.evidence.problems.iter().filter(|problem| problem.package.as_ref() == Some(&failed.package));
+    // elog repeats at the end of the run what stands in the log; what is wrong with the ebuild itself stands in no log.
+    let repeated = ran.evidence.problems.iter().filter(|problem| {
+        problem.package.as_ref() == Some(&failed.package) || is_of_directory(problem, failed.package.cp())
+    });
     let problems = log.problems.iter().chain(repeated).collect();
     let case = Case { failed, ran, log, problems, die: failed.die.as_ref().or(log.die.as_ref()) };
     let mut failure = case.failure();
@@ -182,6 +184,10 @@ impl Case<'_> {
             }
             ProblemKind::Binpkg => Some(self.damaged(problem)),
             ProblemKind::Unusable => Some(unusable(problem)),
+            ProblemKind::Verify if is_of_directory(problem, self.failed.package.cp()) => {
+                let failure = resolver::not_as_described(problem);
+                Some(Failure { evidence: words(problem), ..failure })
+            }
             ProblemKind::Verify => Some(self.not_as_described(problem)),
             ProblemKind::Fetch | ProblemKind::FetchRestricted => Some(self.not_fetched(problem)),
             ProblemKind::Collision => Some(self.collision(problem)),
@@ -356,6 +362,13 @@ impl Case<'_> {
         let phase = (self.failed.how == How::Postinst).then_some("postinst");
         told(Class::Unknown, phase, message, Vec::new(), vec![self.build()])
     }
+}
+
+/// Whether a file of the directory of a package is not what its Manifest says.
+fn is_of_directory(problem: &Problem, cp: &str) -> bool {
+    let directory = format!("/{cp}/");
+    let file = problem.subject.as_deref().filter(|_| problem.kind == ProblemKind::Verify);
+    file.is_some_and(|file| file.starts_with('/') && !is_binpkg(file) && file.contains(&directory))
 }
 
 /// The first line of an ebuild's last words, where it has any.
