@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::portage::files::index::{Block, Package};
-use crate::portage::files::vdb::{Installed, Soname, sonames};
+use crate::portage::files::vdb::{Installed, SonameRef, sonames};
 use crate::portage::names::atom::{Atom, Candidate};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::names::depend::{self, Need};
@@ -23,30 +23,33 @@ pub(crate) struct Instance<'a> {
     implicit: &'a BTreeSet<String>,
     /// What it needs; what cannot be read of it otherwise.
     pub(crate) needs: Result<Vec<Need>, String>,
-    pub(crate) requires: BTreeSet<Soname>,
-    pub(crate) provides: BTreeSet<Soname>,
+    /// Both are sorted.
+    pub(crate) requires: Vec<SonameRef<'a>>,
+    pub(crate) provides: Vec<SonameRef<'a>>,
 }
 
 impl<'a> Instance<'a> {
     pub(super) fn new(package: &'a Package, implicit: &'a BTreeSet<String>) -> Self {
-        let words = |key| {
-            let words = package.get(key).split_whitespace();
+        let [enabled, iuse, requires, provides] =
+            package.block.values(["USE", "IUSE", "REQUIRES", "PROVIDES"]);
+        let words = |text: &'a str| {
+            let words = text.split_whitespace();
             let mut words: Vec<&str> = words.map(|word| word.trim_start_matches(['+', '-'])).collect();
             words.sort_unstable();
             words
         };
-        let (flags, known) = (words("USE"), words("IUSE"));
+        let (flags, known) = (words(enabled), words(iuse));
         let has = |flag: &str| flags.binary_search(&flag).is_ok();
         let mut needs = Ok(Vec::new());
-        for key in AT_RUN_TIME {
-            match (&mut needs, depend::parse(package.get(key), has)) {
+        for text in package.block.values(AT_RUN_TIME) {
+            match (&mut needs, depend::parse(text, has)) {
                 (Ok(all), Ok(more)) => all.extend(more),
                 (Ok(_), Err(problem)) => needs = Err(problem.to_string()),
                 (Err(_), _) => {}
             }
         }
         let slot = package.slot();
-        let (requires, provides) = (sonames(package.get("REQUIRES")), sonames(package.get("PROVIDES")));
+        let (requires, provides) = (sonames(requires), sonames(provides));
         Self { package, slot, flags, known, implicit, needs, requires, provides }
     }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::instance::{Instance, Slot};
 use crate::model::offer::Broken;
-use crate::portage::files::vdb::{Installed, Soname};
+use crate::portage::files::vdb::{Installed, SonameRef};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::names::depend;
 
@@ -66,10 +66,10 @@ pub fn outdated(linked: &[Linked], installed: &[Installed]) -> Vec<Broken> {
 
 /// Looks for them among the builds that are offered. Sorted.
 pub(super) fn linked(all: &[Instance], slots: &[Slot]) -> Vec<Linked> {
-    let mut providers: HashMap<&Soname, Vec<&Slot>> = HashMap::new();
+    let mut providers: HashMap<SonameRef, Vec<&Slot>> = HashMap::new();
     for slot in slots {
         for soname in slot.chosen().iter().flat_map(|n| &all[*n].provides) {
-            providers.entry(soname).or_default().push(slot);
+            providers.entry(*soname).or_default().push(slot);
         }
     }
     let mut found = Vec::new();

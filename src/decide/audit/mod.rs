@@ -23,7 +23,7 @@ use instance::{Instance, Slot, implicit};
 
 use crate::model::offer::{Broken, Held, NEEDS, NOT_OFFERED, Why};
 use crate::portage::files::index::{Index, Package};
-use crate::portage::files::vdb::{Installed, Soname};
+use crate::portage::files::vdb::{Installed, Soname, SonameRef};
 use crate::portage::names::atom::{Atom, Provided};
 use crate::portage::names::cpv::{self, Cpv};
 use crate::portage::names::version;
@@ -107,11 +107,11 @@ struct Choice<'a> {
     /// The slots of a `category/package`.
     by_cp: HashMap<&'a str, Vec<usize>>,
     /// The sonames that are offered, and by how many.
-    offered: HashMap<Soname, usize>,
+    offered: HashMap<SonameRef<'a>, usize>,
     /// Every soname that any build or installed package ever provided.
-    known: HashSet<Soname>,
+    known: HashSet<SonameRef<'a>>,
     /// The same without the versions, by architecture.
-    families: HashSet<(String, String)>,
+    families: HashSet<(&'a str, &'a str)>,
 }
 
 impl<'a> Choice<'a> {
@@ -147,18 +147,18 @@ impl<'a> Choice<'a> {
                     .then_with(|| (b.build_id(), b.built()).cmp(&(a.build_id(), a.built())))
             });
         }
-        let mut known: HashSet<Soname> = all.iter().flat_map(|one| one.provides.iter().cloned()).collect();
-        known.extend(facts.installed.iter().flat_map(|one| one.provides.iter().cloned()));
+        let mut known: HashSet<SonameRef> = all.iter().flat_map(|one| &one.provides).copied().collect();
+        known.extend(facts.installed.iter().flat_map(|one| &one.provides).map(Soname::by_ref));
         // What clients have anyway is as good as offered.
         let anyway = facts.installed.iter().filter(|one| facts.provided.iter().any(|p| p.is(&one.cpv)));
-        let mut offered: HashMap<Soname, usize> =
-            anyway.flat_map(|one| one.provides.iter().map(|soname| (soname.clone(), 1))).collect();
+        let mut offered: HashMap<SonameRef, usize> =
+            anyway.flat_map(|one| one.provides.iter().map(|soname| (soname.by_ref(), 1))).collect();
         for soname in slots.iter().flat_map(|slot| &all[slot.candidates[0]].provides) {
-            *offered.entry(soname.clone()).or_default() += 1;
+            *offered.entry(*soname).or_default() += 1;
         }
-        let family = |soname: &Soname| (soname.abi.clone(), soname.family().to_owned());
-        let families = known.iter().map(family).collect();
-        let there: HashSet<&Cpv> = all.iter().map(|one| &one.package.cpv).collect();
+        let families = known.iter().map(|soname| (soname.abi, soname.family())).collect();
+        let builds = all.iter().filter(|_| !facts.lost.is_empty());
+        let there: HashSet<&Cpv> = builds.map(|one| &one.package.cpv).collect();
         let is_lost = |one: &Installed| {
             !there.contains(&one.cpv) && !facts.provided.iter().any(|provided| provided.is(&one.cpv))
         };
@@ -169,7 +169,7 @@ impl<'a> Choice<'a> {
 
     /// Gives way until everything that is offered is right.
     fn settle(&mut self) {
-        let users = self.users();
+        let mut users = None;
         let mut doubtful: BTreeSet<usize> = (0..self.slots.len()).collect();
         while !doubtful.is_empty() {
             let is_wrong = |slot: &usize| {
@@ -178,6 +178,10 @@ impl<'a> Choice<'a> {
             };
             let wrong: Vec<(usize, usize)> = doubtful.iter().filter_map(is_wrong).collect();
             doubtful.clear();
+            if wrong.is_empty() {
+                break;
+            }
+            let users = users.get_or_insert_with(|| self.users());
             for (slot, old) in wrong {
                 self.slots[slot].at += 1;
                 let new = self.slots[slot].chosen();
@@ -187,7 +191,7 @@ impl<'a> Choice<'a> {
                     }
                 }
                 for soname in new.iter().flat_map(|new| &self.all[*new].provides) {
-                    *self.offered.entry(soname.clone()).or_default() += 1;
+                    *self.offered.entry(*soname).or_default() += 1;
                 }
                 doubtful.insert(slot);
                 doubtful.extend(users.of(&self.all[old]));
@@ -208,7 +212,7 @@ impl<'a> Choice<'a> {
                 let candidates = &self.slots[slot].candidates;
                 let Some(at) = candidates.iter().position(|n| self.wrong(*n).is_none()) else { continue };
                 for soname in &self.all[candidates[at]].provides {
-                    *self.offered.entry(soname.clone()).or_default() += 1;
+                    *self.offered.entry(*soname).or_default() += 1;
                 }
                 self.slots[slot].at = at;
                 again = true;
@@ -217,7 +221,7 @@ impl<'a> Choice<'a> {
     }
 
     /// Which slots have builds that may need another one.
-    fn users(&self) -> Users {
+    fn users(&self) -> Users<'a> {
         let mut users = Users { by_cp: HashMap::new(), by_soname: HashMap::new() };
         for (place, slot) in self.slots.iter().enumerate() {
             for instance in slot.candidates.iter().map(|n| &self.all[*n]) {
@@ -227,7 +231,7 @@ impl<'a> Choice<'a> {
                     });
                 }
                 for soname in &instance.requires {
-                    users.by_soname.entry(soname.clone()).or_default().insert(place);
+                    users.by_soname.entry(*soname).or_default().insert(place);
                 }
             }
         }
@@ -246,8 +250,10 @@ impl<'a> Choice<'a> {
     /// What is wrong with a build, by what is offered now.
     fn wrong(&self, n: usize) -> Option<Wrong> {
         let instance = &self.all[n];
-        let path = instance.package.file().path;
-        if let Some(what) = self.facts.damaged.get(&path) {
+        let damaged = self.facts.damaged;
+        if !damaged.is_empty()
+            && let Some(what) = damaged.get(&*instance.package.path())
+        {
             return Some((Why::File, what.clone()));
         }
         let needs = match &instance.needs {
@@ -267,16 +273,16 @@ impl<'a> Choice<'a> {
             });
         }
         // What no package ever provided belongs to the base of the system, or is not needed in earnest.
-        let is_there = |soname: &Soname| {
-            instance.provides.contains(soname) || self.offered.get(soname).is_some_and(|count| *count > 0)
+        let is_there = |soname: &SonameRef| {
+            instance.provides.binary_search(soname).is_ok()
+                || self.offered.get(soname).is_some_and(|count| *count > 0)
         };
-        let is_known = |soname: &Soname| {
-            let family = (soname.abi.clone(), soname.family().to_owned());
-            self.known.contains(soname) || self.families.contains(&family)
+        let is_known = |soname: &SonameRef| {
+            self.known.contains(soname) || self.families.contains(&(soname.abi, soname.family()))
         };
-        let is_lost = |soname: &&Soname| !is_there(soname) && is_known(soname);
+        let is_lost = |soname: &&SonameRef| !is_there(soname) && is_known(soname);
         instance.requires.iter().find(is_lost).map(|soname| {
-            (Why::Soname(soname.name.clone()), format!("links to {}, which nothing offers", soname.name))
+            (Why::Soname(soname.name.to_owned()), format!("links to {}, which nothing offers", soname.name))
         })
     }
 
@@ -404,14 +410,14 @@ fn together(mut all: Vec<Broken>) -> Vec<Broken> {
 }
 
 /// Which slots have builds that name a package or a soname.
-struct Users {
+struct Users<'a> {
     by_cp: HashMap<String, BTreeSet<usize>>,
-    by_soname: HashMap<Soname, BTreeSet<usize>>,
+    by_soname: HashMap<SonameRef<'a>, BTreeSet<usize>>,
 }
 
-impl Users {
+impl<'a> Users<'a> {
     /// The slots that may need this build.
-    fn of(&self, instance: &Instance) -> impl Iterator<Item = usize> {
+    fn of<'u>(&'u self, instance: &'u Instance<'a>) -> impl Iterator<Item = usize> {
         let by_cp = self.by_cp.get(instance.package.cpv.cp()).into_iter();
         let by_soname = instance.provides.iter().filter_map(|soname| self.by_soname.get(soname));
         by_cp.chain(by_soname).flatten().copied()

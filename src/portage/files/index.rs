@@ -61,7 +61,26 @@ impl Block {
     /// The value of a key; one without a value has an empty one.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.lines().find_map(|(name, value)| (name == key).then_some(value))
+        let mut rest = self.0.as_str();
+        loop {
+            let end = memchr::memchr(b'\n', rest.as_bytes());
+            let line = &rest[..end.unwrap_or(rest.len())];
+            if let Some(value) = line.strip_prefix(key).and_then(|value| value.strip_prefix(':')) {
+                return Some(value.trim());
+            }
+            rest = &rest[end? + 1..];
+        }
+    }
+
+    /// The values of several keys, all found at once; an empty text where there is none.
+    pub(crate) fn values<const N: usize>(&self, keys: [&str; N]) -> [&str; N] {
+        let mut found = [None; N];
+        for (name, value) in self.lines() {
+            if let Some(at) = keys.iter().position(|key| *key == name) {
+                found[at].get_or_insert(value);
+            }
+        }
+        found.map(Option::unwrap_or_default)
     }
 
     /// Gives a key another value, in the place of the old one, else at the end.
@@ -313,6 +332,11 @@ mod tests {
         let index = Index::parse(text.as_bytes());
         assert_eq!(index.to_string(), text);
         assert_eq!(index.header.get("PACKAGES"), Some("29"));
+        for package in &index.packages {
+            let keys: Vec<&str> = package.block.lines().map(|(key, _)| key).collect();
+            assert!(keys.iter().all(|key| package.get(key) == package.block.values([key, "X"])[0]));
+            assert_eq!(package.block.values(["SLO", "LOT", "T"]), [""; 3]);
+        }
         let lzop = index.packages.iter().find(|package| package.cpv.pn() == "lzop").expect("it is there");
         assert_eq!((lzop.slot(), lzop.build_id()), (("0", "0"), Some(1)));
         assert_eq!((lzop.get("RDEPEND"), lzop.get("PDEPEND")), ("dev-libs/lzo:0/2=", ""));

@@ -42,8 +42,8 @@ impl Installed {
             built: value("BUILD_TIME").trim().parse().ok(),
             bound: bound(&dependencies),
             plain: plain(&dependencies),
-            requires: sonames(&value("REQUIRES")),
-            provides: sonames(&value("PROVIDES")),
+            requires: owned(&value("REQUIRES")),
+            provides: owned(&value("PROVIDES")),
         })
     }
 
@@ -175,29 +175,53 @@ pub struct Soname {
 }
 
 impl Soname {
+    /// The same without a text of its own.
+    pub(crate) fn by_ref(&self) -> SonameRef<'_> {
+        SonameRef { abi: &self.abi, name: &self.name }
+    }
+
+    /// See there.
+    pub(crate) fn family(&self) -> &str {
+        self.by_ref().family()
+    }
+}
+
+/// The same in somebody else's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SonameRef<'a> {
+    pub(crate) abi: &'a str,
+    pub(crate) name: &'a str,
+}
+
+impl<'a> SonameRef<'a> {
     /// The name without its version, which stands after `.so` or, of some libraries, before it:
     /// `libperl.so.5.40`, `libbfd-2.43.so`.
-    pub(crate) fn family(&self) -> &str {
-        let stem = self.name.split(".so").next().unwrap_or(&self.name);
+    pub(crate) fn family(self) -> &'a str {
+        let stem = self.name.split(".so").next().unwrap_or(self.name);
         let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
         bare.strip_suffix('-').unwrap_or(stem)
     }
 }
 
-/// Reads REQUIRES or PROVIDES: `x86_32: liba.so.1 x86_64: liba.so.1 libb.so.2`.
-pub(crate) fn sonames(text: &str) -> BTreeSet<Soname> {
+/// Reads REQUIRES or PROVIDES: `x86_32: liba.so.1 x86_64: liba.so.1 libb.so.2`. In order, and each once.
+pub(crate) fn sonames(text: &str) -> Vec<SonameRef<'_>> {
     let mut abi = None;
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     for word in text.split_whitespace() {
         match (word.strip_suffix(':'), abi) {
             (Some(next), _) => abi = Some(next),
-            (None, Some(abi)) => {
-                found.insert(Soname { abi: abi.to_owned(), name: word.to_owned() });
-            }
+            (None, Some(abi)) => found.push(SonameRef { abi, name: word }),
             (None, None) => {}
         }
     }
+    found.sort_unstable();
+    found.dedup();
     found
+}
+
+fn owned(text: &str) -> BTreeSet<Soname> {
+    let owned = |soname: SonameRef| Soname { abi: soname.abi.to_owned(), name: soname.name.to_owned() };
+    sonames(text).into_iter().map(owned).collect()
 }
 
 /// Whether a package has files below a directory, by its CONTENTS: `obj PATH DIGEST TIME` and the like.
@@ -233,11 +257,10 @@ mod tests {
 
     #[test]
     fn libraries() {
-        let soname = |abi: &str, name: &str| Soname { abi: abi.to_owned(), name: name.to_owned() };
+        let soname = |abi, name| SonameRef { abi, name };
         assert_eq!(
-            sonames("lost x86_32: liba.so.1 x86_64: liba.so.1 libb.so\n"),
+            sonames("lost x86_64: libb.so x86_32: liba.so.1 x86_64: liba.so.1 libb.so\n"),
             [soname("x86_32", "liba.so.1"), soname("x86_64", "liba.so.1"), soname("x86_64", "libb.so")]
-                .into()
         );
         for (name, family) in [
             ("libperl.so.5.40", "libperl"),

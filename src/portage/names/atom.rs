@@ -6,10 +6,11 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Range;
 
 use serde::Serialize;
 
-use super::cpv::{Cpv, is_name, version_start};
+use super::cpv::{Cpv, CpvRef, is_name, version_start};
 use super::version;
 
 /// How the version of an atom is meant.
@@ -42,26 +43,45 @@ enum Asked {
     Same(bool),
 }
 
+/// A part of the text of an atom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
+    begin: u32,
+    end: u32,
+}
+
+impl Part {
+    /// Where a part of a text stands in it; nothing when the text is longer than anybody can mean.
+    fn of(text: &str, part: &str) -> Option<Self> {
+        let begin = part.as_ptr().addr() - text.as_ptr().addr();
+        Some(Self { begin: begin.try_into().ok()?, end: (begin + part.len()).try_into().ok()? })
+    }
+
+    fn range(self) -> Range<usize> {
+        self.begin as usize..self.end as usize
+    }
+}
+
 /// A flag of an atom.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FlagDependency {
-    name: String,
+    name: Part,
     asked: Asked,
     /// `(+)` or `(-)`: what a package is taken to have that does not know the flag.
     default: Option<bool>,
 }
 
-/// A package dependency.
+/// A package dependency: its text, and where its parts stand in it. An index has a hundred thousand of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Atom {
-    text: String,
+    text: Box<str>,
     blocks: bool,
-    cp: String,
-    version: Option<(Operator, String)>,
+    cp: Part,
+    version: Option<(Operator, Part)>,
     /// Slot and sub-slot, as far as they are fixed.
-    slot: Option<String>,
-    sub_slot: Option<String>,
-    flags: Vec<FlagDependency>,
+    slot: Option<Part>,
+    sub_slot: Option<Part>,
+    flags: Box<[FlagDependency]>,
 }
 
 /// A text that is not an atom.
@@ -93,15 +113,26 @@ impl Atom {
         let blocks = rest.len() < text.len();
         let (rest, flags) = match rest.split_once('[') {
             Some((rest, flags)) => {
-                (rest, flags.strip_suffix(']')?.split(',').map(FlagDependency::read).collect::<Option<_>>()?)
+                let flags = flags.strip_suffix(']')?.split(',').map(|flag| FlagDependency::read(text, flag));
+                (rest, flags.collect::<Option<_>>()?)
             }
-            None => (rest, Vec::new()),
+            None => (rest, Box::default()),
         };
         let rest = rest.split("::").next()?;
         let (name, slot) = rest.split_once(':').map_or((rest, None), |(name, slot)| (name, Some(slot)));
         let (slot, sub_slot) = read_slot(slot)?;
         let (cp, version) = read_name(name)?;
-        Some(Self { text: text.to_owned(), blocks, cp, version, slot, sub_slot, flags })
+        let part = |part: Option<&str>| part.map_or(Some(None), |part| Part::of(text, part).map(Some));
+        let version = match version {
+            Some((operator, version)) => Some((operator, Part::of(text, version)?)),
+            None => None,
+        };
+        let (slot, sub_slot, cp) = (part(slot)?, part(sub_slot)?, Part::of(text, cp)?);
+        Some(Self { text: text.into(), blocks, cp, version, slot, sub_slot, flags })
+    }
+
+    fn part(&self, part: Part) -> &str {
+        &self.text[part.range()]
     }
 
     /// Whether it says what must not be there.
@@ -113,12 +144,13 @@ impl Atom {
     /// `category/package`.
     #[must_use]
     pub fn cp(&self) -> &str {
-        &self.cp
+        self.part(self.cp)
     }
 
     /// Whether it means a version, with its revision; always when it names none.
     pub(crate) fn means_version(&self, version: &str) -> bool {
-        let Some((operator, own)) = &self.version else { return true };
+        let Some((operator, own)) = self.version else { return true };
+        let own = self.part(own);
         let order = || version::compare(version, own);
         match operator {
             Operator::Less => order() == Ordering::Less,
@@ -134,16 +166,19 @@ impl Atom {
 
     /// Whether it means this package, when one asks for it whose flags are these.
     pub fn means(&self, candidate: &impl Candidate, has: impl Fn(&str) -> bool) -> bool {
-        self.means_build(candidate.cpv(), candidate.slot())
-            && self.flags.iter().all(|flag| flag.is_as_asked(candidate.flag(&flag.name), &has))
+        let is_so = |flag: &FlagDependency| {
+            let name = self.part(flag.name);
+            flag.is_as_asked(candidate.flag(name), || has(name))
+        };
+        self.means_build(candidate.cpv(), candidate.slot()) && self.flags.iter().all(is_so)
     }
 
     /// Whether it means this version in this slot and sub-slot, whatever its flags.
     #[must_use]
     pub fn means_build(&self, cpv: &Cpv, (slot, sub_slot): (&str, &str)) -> bool {
-        cpv.cp() == self.cp
-            && self.slot.as_ref().is_none_or(|wanted| wanted == slot)
-            && self.sub_slot.as_ref().is_none_or(|wanted| wanted == sub_slot)
+        cpv.cp() == self.cp()
+            && self.slot.is_none_or(|wanted| self.part(wanted) == slot)
+            && self.sub_slot.is_none_or(|wanted| self.part(wanted) == sub_slot)
             && self.means_version(cpv.version())
     }
 }
@@ -156,7 +191,7 @@ impl fmt::Display for Atom {
 }
 
 /// Slot and sub-slot of what follows the `:`; the outer `None` when that is neither.
-fn read_slot(text: Option<&str>) -> Option<(Option<String>, Option<String>)> {
+fn read_slot(text: Option<&str>) -> Option<(Option<&str>, Option<&str>)> {
     let Some(text) = text else { return Some((None, None)) };
     let bare = text.strip_suffix(['=', '*']).unwrap_or(text);
     if bare.is_empty() {
@@ -164,11 +199,11 @@ fn read_slot(text: Option<&str>) -> Option<(Option<String>, Option<String>)> {
     }
     let (slot, sub_slot) = bare.split_once('/').map_or((bare, None), |(slot, sub)| (slot, Some(sub)));
     let named = |text: &str| is_name(text, b"+_.-");
-    (named(slot) && sub_slot.is_none_or(named)).then(|| (Some(slot.to_owned()), sub_slot.map(str::to_owned)))
+    (named(slot) && sub_slot.is_none_or(named)).then_some((Some(slot), sub_slot))
 }
 
 /// `category/package`, and the version where an operator says that there is one.
-fn read_name(text: &str) -> Option<(String, Option<(Operator, String)>)> {
+fn read_name(text: &str) -> Option<(&str, Option<(Operator, &str)>)> {
     const OPERATORS: [(&str, Operator); 6] = [
         ("<=", Operator::AtMost),
         (">=", Operator::AtLeast),
@@ -182,15 +217,15 @@ fn read_name(text: &str) -> Option<(String, Option<(Operator, String)>)> {
         let (category, package) = text.split_once('/')?;
         let is_one =
             is_name(category, b"+_.-") && is_name(package, b"+_-") && version_start(package).is_none();
-        return is_one.then(|| (text.to_owned(), None));
+        return is_one.then_some((text, None));
     };
     let (rest, operator) = match rest.strip_suffix('*') {
         Some(rest) if operator == Operator::Exactly => (rest, Operator::Begins),
         Some(_) => return None,
         None => (rest, operator),
     };
-    let cpv = Cpv::parse(rest.as_bytes())?;
-    Some((cpv.cp().to_owned(), Some((operator, cpv.version().to_owned()))))
+    let cpv = CpvRef::parse(rest.as_bytes())?;
+    Some((cpv.cp(), Some((operator, cpv.version()))))
 }
 
 /// `=...*`: as text, but only up to the end of a part: `1.2` does not begin `1.20`. Zeros before it do not count.
@@ -212,7 +247,8 @@ fn begins(version: &str, own: &str) -> bool {
 }
 
 impl FlagDependency {
-    fn read(text: &str) -> Option<Self> {
+    /// Reads one, which is a part of the text of an atom.
+    fn read(atom: &str, text: &str) -> Option<Self> {
         let (text, asked): (&str, fn(bool) -> Asked) = match text.strip_suffix('?') {
             Some(text) => (text, Asked::IfSo),
             None => match text.strip_suffix('=') {
@@ -230,17 +266,18 @@ impl FlagDependency {
             (_, Some(name)) => (name, Some(false)),
             (None, None) => (text, None),
         };
-        is_name(name, b"+_@-").then(|| Self { name: name.to_owned(), asked: asked(positive), default })
+        let name = Part::of(atom, name).filter(|_| is_name(name, b"+_@-"))?;
+        Some(Self { name, asked: asked(positive), default })
     }
 
     /// A flag that the package does not have and for which there is no default never is, even where its state
     /// would not matter.
-    fn is_as_asked(&self, state: Option<bool>, has: impl Fn(&str) -> bool) -> bool {
+    fn is_as_asked(self, state: Option<bool>, has: impl Fn() -> bool) -> bool {
         let Some(state) = state.or(self.default) else { return false };
         match self.asked {
             Asked::Is(wanted) => state == wanted,
-            Asked::IfSo(wanted) => has(&self.name) != wanted || state == wanted,
-            Asked::Same(same) => (has(&self.name) == state) == same,
+            Asked::IfSo(wanted) => has() != wanted || state == wanted,
+            Asked::Same(same) => (has() == state) == same,
         }
     }
 }
@@ -262,12 +299,12 @@ impl Provided {
             return Some(Self { cp: cpv.cp().to_owned(), version: Some(cpv.version().to_owned()) });
         }
         let atom = Atom::parse(text).ok()?;
-        (atom.text == atom.cp).then_some(Self { cp: atom.cp, version: None })
+        (&*atom.text == atom.cp()).then(|| Self { cp: atom.cp().to_owned(), version: None })
     }
 
     /// Whether it is what an atom means.
     pub(crate) fn satisfies(&self, atom: &Atom) -> bool {
-        atom.cp == self.cp && self.version.as_ref().is_none_or(|version| atom.means_version(version))
+        atom.cp() == self.cp && self.version.as_ref().is_none_or(|version| atom.means_version(version))
     }
 
     /// Whether it is this package.

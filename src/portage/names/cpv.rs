@@ -66,6 +66,11 @@ impl<'a> CpvRef<'a> {
     pub fn cp(self) -> &'a str {
         &self.text[..self.dash]
     }
+
+    /// `version`, with the revision.
+    pub(crate) fn version(self) -> &'a str {
+        &self.text[self.dash + 1..]
+    }
 }
 
 impl Cpv {
