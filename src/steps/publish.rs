@@ -94,7 +94,7 @@ impl Task {
 
     /// What the packages were built with.
     fn origin(&mut self) -> Result<Origin, Trouble> {
-        let (_, version) = self.capture(&command::version())?;
+        let version = self.portage_version()?;
         let version = String::from_utf8_lossy(&version).split_whitespace().last().map(str::to_owned);
         let open = if places::found("glsa-check") {
             let (exit, text) = self.capture(&command::advisories())?;

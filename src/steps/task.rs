@@ -59,6 +59,8 @@ pub(crate) struct Known {
     repositories: Option<(u64, Vec<u8>)>,
     /// The Portage that an update would install.
     portage: Option<(u64, Cpv)>,
+    /// What `portageq --version` printed, with the Portage that was installed then.
+    version: Option<(Cpv, Vec<u8>)>,
 }
 
 impl Task {
@@ -95,8 +97,7 @@ impl Task {
     }
 
     fn probe(&mut self) -> Result<Host, Trouble> {
-        let (_, text) = self.capture(&command::version())?;
-        let capabilities = Capabilities::read(&text);
+        let capabilities = Capabilities::read(&self.portage_version()?);
         // `unshare` is in util-linux, so it is as good as always there; without it nothing is known.
         let sandbox = match self.capture(&command::probe_namespaces()) {
             Ok((Exit::Code(0), _)) => Sandbox::Namespaces,
@@ -152,6 +153,18 @@ impl Task {
         // One that was killed while it was replaced. Which of them is the newest knows Portage.
         let (_, text) = self.capture(&command::portage_installed())?;
         Ok(command::visible(&text))
+    }
+
+    /// What Portage says of its version; asked again only when another one is installed.
+    pub(crate) fn portage_version(&mut self) -> Result<Vec<u8>, Trouble> {
+        let installed = self.portage_installed()?;
+        let known = self.known().version.clone();
+        if let Some((_, text)) = known.filter(|(known, _)| installed.as_ref() == Some(known)) {
+            return Ok(text);
+        }
+        let (_, text) = self.capture(&command::version())?;
+        self.known().version = installed.map(|installed| (installed, text.clone()));
+        Ok(text)
     }
 
     /// What Portage says of its repositories; asked again only when something changed.
