@@ -1,6 +1,10 @@
 //! How the time of each reader grows with what it reads, for `scripts/bench-readers`: a line `NAME MS MS MS` for n, 2n and 4n.
 //!
-//! The inputs are those that a reader with a search in a list, or with a step back, would take longest for.
+//! The inputs are those that a reader with a search in a list, or with a step back, would take longest for. The loop is among them, which reads
+//! a state of many failures.
+
+#[path = "readers/failures.rs"]
+mod failures;
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -195,6 +199,7 @@ const READERS: &[(&str, Make)] = &[
             text.as_bytes().chunks(1).for_each(|byte| reader.feed(byte, |entry| _ = black_box(entry)));
         })
     }),
+    ("the loop with failures", |n| Box::new(failures::events(n))),
     ("a build log", |n| {
         let text = lines(n, |number| {
             format!("a.c:{number}: error: x\n * ERROR: a/b-1::r failed (compile phase):\n *   no")

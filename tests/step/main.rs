@@ -2,7 +2,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod growth;
 mod jobs;
 
 use std::collections::BTreeSet;
@@ -23,7 +22,7 @@ use gbsup::model::notice::Way;
 use gbsup::model::request::{PauseMode, Reply, Request};
 use gbsup::model::skip::ToSkip;
 use gbsup::model::stall::Pulse;
-use gbsup::model::state::{CyclePlan, Durable, Pause, Phase, State, Volume};
+use gbsup::model::state::{CyclePlan, Durable, Phase, State, Volume};
 use gbsup::model::status::{Mode, Status, Why};
 use gbsup::model::{Action, Asker, Claimed, Event, JobId, Now, Report, Step, Work, known};
 
