@@ -51,7 +51,7 @@ quick: ## the tests that need no container
 	@scripts/test --quick
 test: ## every test
 	@scripts/test
-bench: ## the benchmark tables
+bench: ## the benchmark tables; COMPARE=FILE, figures of an earlier run
 	@scripts/bench
 fuzz: ## what a fuzzer finds in the readers, a minute each; needs a nightly compiler
 	@scripts/fuzz
