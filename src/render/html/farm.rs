@@ -24,10 +24,10 @@ pub fn farm(farm: &Farm, now: Timestamp) -> Page {
                 th.n scope="col" { "left" }
                 th.n scope="col" { "failed" }
                 th.n.wide scope="col" { "time left" }
-                th.wide scope="col" { "release" }
+                th.n.wide scope="col" { "release" }
                 th.n.wide scope="col" { "age" }
             } }
-            tbody { @for member in &farm.builders { (row(member, now)) } }
+            @for member in &farm.builders { (row(member, now)) }
         }
         p.sub { span { "The builders of " code { "http.peers" } ", asked while somebody looks." } }
     };
@@ -46,21 +46,27 @@ fn row(member: &Member, now: Timestamp) -> Markup {
     let cells = Cells::of(member, now);
     let away = absence(member, now);
     html! {
-        tr class=[away.is_some().then_some("gone")] data-tone=(tone(member).name()) {
-            th scope="row" {
-                a.host href=(member.url.as_deref().unwrap_or("/")) { (text(&member.name)) }
-                @if member.url.is_none() { span.dim { ", this one" } }
-                @if let Some(away) = &away { div.bad { (text(away)) } }
-                @if let Some(brief) = &member.status { div.why { (text(&headline(brief))) } }
+        tbody class=[away.is_some().then_some("gone")] data-tone=(tone(member).name()) {
+            tr {
+                th scope="row" {
+                    a.host href=(member.url.as_deref().unwrap_or("/")) { (text(&member.name)) }
+                    @if member.url.is_none() { span.dim { ", this one" } }
+                }
+                td { span.state { (cells.state) } }
+                td.wide { (text(&cells.step)) }
+                td.n { (cells.done) }
+                td.n { (cells.left) }
+                td.n { @if cells.failed == "0" { "0" } @else { span.bad { (cells.failed) } } }
+                td.n.wide { (cells.time) }
+                td.n.wide { (text(&cells.release)) }
+                td.n.wide { (cells.age) }
             }
-            td { span.state { (cells.state) } }
-            td.wide { (text(&cells.step)) }
-            td.n { (cells.done) }
-            td.n { (cells.left) }
-            td.n { @if cells.failed == "0" { "0" } @else { span.bad { (cells.failed) } } }
-            td.n.wide { (cells.time) }
-            td.wide { (text(&cells.release)) }
-            td.n.wide { (cells.age) }
+            @if away.is_some() || member.status.is_some() {
+                tr.note { td colspan="9" {
+                    @if let Some(away) = &away { div.bad { (text(away)) } }
+                    @if let Some(brief) = &member.status { div { (text(&headline(brief))) } }
+                } }
+            }
         }
     }
 }
