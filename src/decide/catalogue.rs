@@ -171,10 +171,16 @@ impl<'a> About<'a> {
 /// The last builds of a package, the newest first.
 fn builds<'a>(name: &str, cycles: &[&'a CycleRow]) -> Vec<Build<'a>> {
     let rows = cycles.iter().flat_map(|cycle| {
-        let of_it = cycle.packages.iter().rev().filter(|row| name_of(&row.package) == Some(name));
+        let of_it = cycle.packages.iter().rev().filter(|row| is_of(&row.package, name));
         of_it.map(|row| Build { cycle: cycle.id, row })
     });
     rows.take(BUILDS).collect()
+}
+
+/// Whether `category/name-version` has this name. Years have tens of thousands of builds, of which most are seen to be others before they are
+/// taken apart.
+fn is_of(package: &str, name: &str) -> bool {
+    package.strip_prefix(name).is_some_and(|rest| rest.starts_with('-')) && name_of(package) == Some(name)
 }
 
 /// `category/name` of `category/name-version`.
@@ -199,12 +205,27 @@ pub struct Item<'a> {
     pub failed: bool,
 }
 
+/// Whether the last build failed of each package that was built, by `category/name`.
+pub type Built = BTreeMap<String, bool>;
+
+/// That of these cycles, the newest first.
+#[must_use]
+pub fn built(cycles: &[&CycleRow]) -> Built {
+    let mut built = Built::new();
+    for row in cycles.iter().flat_map(|cycle| cycle.packages.iter().rev()) {
+        if let Some(name) = name_of(&row.package).filter(|name| !built.contains_key(*name)) {
+            built.insert(name.to_owned(), row.outcome == PackageOutcome::Failed);
+        }
+    }
+    built
+}
+
 /// Every package that is on offer or was built, by name, as far as each of these words is in its name or its description.
 #[must_use]
 pub fn items<'a>(
     offered: &'a Offered,
     current: Option<&'a Release>,
-    cycles: &[&'a CycleRow],
+    built: &'a Built,
     words: &str,
 ) -> Vec<Item<'a>> {
     let mut items: BTreeMap<&str, Item<'_>> = BTreeMap::new();
@@ -224,11 +245,8 @@ pub fn items<'a>(
             item.about = package.get("DESC");
         }
     }
-    let mut seen = BTreeSet::new();
-    for row in cycles.iter().flat_map(|cycle| cycle.packages.iter().rev()) {
-        if let Some(name) = name_of(&row.package).filter(|name| seen.insert(*name)) {
-            items.entry(name).or_default().failed = row.outcome == PackageOutcome::Failed;
-        }
+    for (name, failed) in built {
+        items.entry(name).or_default().failed = *failed;
     }
     let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
     let has = |item: &Item<'_>, word: &String| {
@@ -327,8 +345,9 @@ mod tests {
         assert_eq!(took, [(3, 900), (3, 40), (2, 10), (1, 20)]);
         assert_eq!(Spread::of(&about.builds), Some(Spread { low: 15, median: 20, high: 30 }));
         assert!(About::new("dev-libs/none", &offered, &[], &cycles).is_none());
+        let built = built(&cycles);
         let names = |words| {
-            items(&offered, None, &cycles, words)
+            items(&offered, None, &built, words)
                 .iter()
                 .map(|item| (item.name, item.failed))
                 .collect::<Vec<_>>()

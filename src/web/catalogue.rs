@@ -57,8 +57,9 @@ impl Asked<'_> {
         let site = self.site;
         let offered = site.shelf.offered(&site.tree);
         let current = offered.id.and_then(|id| site.shelf.release(&site.tree, id));
+        let built = site.shelf.built(&site.news.newest().cycles);
         self.builder(now, |builder| {
-            let items = items(&offered, current.as_deref(), builder.cycles, &words);
+            let items = items(&offered, current.as_deref(), &built, &words);
             make(builder, &items, &words)
         })
     }

@@ -5,7 +5,8 @@ use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::tree::{PACKAGES, Tree};
-use crate::decide::catalogue::Offered;
+use crate::decide::catalogue::{Built, Offered, built};
+use crate::model::records::CycleRow;
 use crate::model::release::{Id, Release};
 use crate::portage::files::index::Index;
 
@@ -14,11 +15,16 @@ const MOST: usize = 32;
 /// The most that is read of an index.
 const LONGEST: u64 = 64 << 20;
 
+/// Cycles as they were told, the newest first.
+type Cycles = Arc<[Arc<CycleRow>]>;
+
 /// The contents of releases.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     releases: Mutex<BTreeMap<Id, Arc<Release>>>,
     offered: Mutex<Arc<Offered>>,
+    /// Of which cycles, and what was built in them.
+    built: Mutex<(Cycles, Arc<Built>)>,
 }
 
 impl Shelf {
@@ -42,6 +48,16 @@ impl Shelf {
     pub(super) fn release(&self, tree: &Tree, id: Id) -> Option<Arc<Release>> {
         let kept = self.releases.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         kept.or_else(|| read_of(tree, id).map(Arc::new))
+    }
+
+    /// What was built in these cycles, looked through once for each change of them.
+    pub(super) fn built(&self, cycles: &Cycles) -> Arc<Built> {
+        let mut kept = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&kept.0, cycles) {
+            let rows: Vec<&CycleRow> = cycles.iter().map(AsRef::as_ref).collect();
+            *kept = (Arc::clone(cycles), Arc::new(built(&rows)));
+        }
+        Arc::clone(&kept.1)
     }
 
     /// The index on offer.
