@@ -1,5 +1,6 @@
 //! `gbsup serve` as a process, asked over TCP: no container, no Portage.
 
+mod accessible;
 mod attacks;
 mod browser;
 mod browser_log;
