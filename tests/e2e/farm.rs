@@ -58,8 +58,8 @@ fn builders_find_each_other_by_one_name() {
     let network = Network::make();
     let mut first = network.join(Recipe::settled(&["test-quick/t1"]), "first").start();
     first.wait_waiting();
-    // It has the volume of the first, and cannot have it.
-    let mut second = network.join(Recipe::beside(&first), "second").start();
+    // Nothing is mounted there, so it waits for a person.
+    let mut second = network.join(Recipe::beside(&first).no_volume(), "second").start();
     second.wait_paused();
 
     for (builder, state, other) in [(&first, "waiting", "paused"), (&second, "paused", "waiting")] {

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::support::Builder;
+use crate::serve::get;
+use crate::support::{Builder, Recipe};
 
 const POSTINST: &str =
     "s|^SLOT.*|&\\npkg_postinst() { ewarn \"Restart the reactor.\"; elog \"It is new.\"; }|";
@@ -53,4 +54,39 @@ fn the_log_of_a_failure_stays_and_the_words_of_ebuilds_are_kept() {
         "{entry:#}"
     );
     builder.gbsup(&["logs", "--elog", "--cycle", "7"]).exited(1);
+}
+
+#[test]
+fn the_page_leads_to_the_line_that_says_why() {
+    let mut builder =
+        Recipe::settled(&["test-quick/t1", "test-fail/broken"]).env("GBSUP_HTTP_LOGS", "true").start();
+    builder.wait_paused();
+    builder.sh(
+        "until exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && grep -q '?error#error' <&3; do sleep 0.05; done",
+    );
+    let page = get(&builder, "/", "text/html");
+    let link =
+        page.split("href=\"").filter_map(|rest| rest.split('"').next()).find(|link| link.contains("?error"));
+    let address = link.and_then(|link| link.strip_suffix("#error")).expect("a link to the log");
+    let address = &address.replace("%3A", ":");
+    assert!(address.starts_with("/logs/test-fail:broken-1:"), "{address}");
+    let log = get(&builder, address, "text/html");
+    let after = log.split("<span id=\"error\"></span>").nth(1).and_then(|rest| rest.lines().next());
+    assert!(
+        log.starts_with("HTTP/1.0 200") && after.is_some_and(|line| line.contains("undeclared")),
+        "{after:?}"
+    );
+    // The bytes are those of the file, which only its group may read.
+    let file = "/var/lib/gbsup/log/test-fail:broken-1:*.log";
+    assert_eq!(builder.sh(&format!("stat -c %a {file} | tail -n 1")), "660\n");
+    let raw = get(&builder, &address.replace("?error", ""), "text/plain");
+    assert_eq!(
+        raw.split_once("\r\n\r\n").expect("a body").1,
+        builder.sh(&format!("cat $(ls {file} | tail -n 1)"))
+    );
+    // Nothing else of the volume is there.
+    for path in ["/logs/../state/state.json", "/logs/state/state.json", "/logs/emerge.log/x"] {
+        assert!(!get(&builder, path, "*/*").starts_with("HTTP/1.0 200"), "{path}");
+    }
+    builder.assert_tidy();
 }

@@ -141,7 +141,7 @@ fn an_address_in_use_is_told() {
 }
 
 /// Asks the server in the container, and prints what it answers.
-fn get(builder: &Builder, path: &str, accept: &str) -> String {
+pub(crate) fn get(builder: &Builder, path: &str, accept: &str) -> String {
     builder.sh(&format!(
         "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET {path} HTTP/1.0\\r\\nAccept: {accept}\\r\\n\\r\\n' >&3 && cat <&3"
     ))
