@@ -35,7 +35,8 @@ mod tests {
     fn nothing_of_ours_gets_through() {
         // Cargo sets some that no list has.
         assert!(env::vars().any(|(name, _)| name.starts_with("CARGO")));
-        for inherits in [Inherits::Nothing, Inherits::Network, Inherits::Portage(&[])] {
+        for inherits in [Inherits::Nothing, Inherits::Certificates, Inherits::Network, Inherits::Portage(&[])]
+        {
             let all = environment(inherits, [("GBSUP_KIND", "test"), ("PATH", "/own")]);
             assert!(all.keys().all(|name| !name.to_string_lossy().starts_with("CARGO")), "{all:?}");
             assert_eq!(all.get(&OsString::from("GBSUP_KIND")), Some(&"test".into()));

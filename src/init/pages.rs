@@ -47,7 +47,9 @@ fn start(status: &Status) -> io::Result<Option<Pages>> {
     tells.write_all(&line)?;
     let mut command = Command::new("/proc/self/exe");
     command.args(["serve", "--told", "--parent", &std::process::id().to_string()]);
-    command.env_clear().envs(children::environment(Inherits::Nothing, config::server(&config, &config.http)));
+    command
+        .env_clear()
+        .envs(children::environment(Inherits::Certificates, config::server(&config, &config.http)));
     command.stdin(OwnedFd::from(told)).stdout(Stdio::null());
     isolate(&mut command, Child { session: true, oom_score_adj: Some(OOM_SCORE_ADJ), ..Child::default() });
     // Init reaps whatever has ended.

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Peer;
 use crate::model::farm::Heard;
-use crate::portage::command::Inherits;
+use crate::portage::command::{CERTIFICATES, Inherits};
 use crate::procs::Role;
 use crate::{children, confine, sys};
 use round::Rounds;
@@ -31,8 +31,6 @@ pub(crate) use round::PATIENCE;
 
 /// From the beginning of one round to that of the next, whoever asks for it.
 const GAP: Duration = Duration::from_secs(1);
-/// Certificates that the environment names.
-const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// Starts the child that asks these, and does not ask itself where it listens on the port `own`. It asks for each byte that is written to
 /// the socket, tells by that what it hears, and ends when that is closed.
@@ -47,7 +45,7 @@ pub(crate) fn start(peers: &[Peer], own: Option<u16>) -> io::Result<(Child, Unix
         command.args(["--own", &port.to_string()]);
     }
     command.args(peers.iter().map(Peer::url));
-    command.env_clear().envs(children::environment(Inherits::Network, [("", ""); 0]));
+    command.env_clear().envs(children::environment(Inherits::Certificates, [("", ""); 0]));
     command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null());
     sys::isolate(&mut command, sys::Child::default());
     Ok((command.spawn()?, ours))

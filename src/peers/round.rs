@@ -20,10 +20,14 @@ const MOST: usize = 128;
 /// Bytes of the stack of a thread that asks.
 const STACK: usize = 512 << 10;
 
+/// Finds the addresses of a peer.
+type LookUp = fn(&Peer) -> Result<Vec<SocketAddr>, String>;
+
 /// Whoever asks, and what is left of the last time.
 pub(super) struct Rounds {
     peers: Vec<Peer>,
     own: Option<u16>,
+    look_up: LookUp,
     /// Names that are still being looked up: the C library has a patience of its own.
     looked_up: Arc<Mutex<BTreeSet<usize>>>,
     /// How many are being asked.
@@ -33,7 +37,8 @@ pub(super) struct Rounds {
 impl Rounds {
     /// Nobody was asked yet.
     pub(super) fn new(peers: &[Peer], own: Option<u16>) -> Self {
-        Self { peers: peers.to_vec(), own, looked_up: Arc::default(), taken: Arc::default() }
+        let (peers, taken) = (peers.to_vec(), Arc::default());
+        Self { peers, own, look_up: addresses, looked_up: Arc::default(), taken }
     }
 
     /// Asks all of them, and tells what comes as it comes.
@@ -80,14 +85,14 @@ impl Rounds {
     /// Begins to look one up, and then to ask whoever is there.
     fn begin(&self, number: usize, out: &Sender<Heard>) -> Result<(), String> {
         let (peer, own, out) = (self.peers[number].clone(), self.own, out.clone());
+        let (look_up, looked_up) = (self.look_up, Arc::clone(&self.looked_up));
         let taken = Arc::clone(&self.taken);
-        let looked_up = Arc::clone(&self.looked_up);
         if !looked_up.lock().unwrap_or_else(PoisonError::into_inner).insert(number) {
             return Err(format!("the address of {} is still being looked for", peer.host()));
         }
         let ends = Arc::clone(&looked_up);
         let begun = small_thread(move || {
-            let found = addresses(&peer);
+            let found = look_up(&peer);
             looked_up.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
             match found {
                 Ok(found) => each(number, &peer, found, own, &taken, &out),
@@ -181,5 +186,51 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_nobody_answers_for_holds_up_no_other() {
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let peers = ["http://silent".to_owned(), format!("http://{nobody}")];
+        let look_up: LookUp = |peer| match peer.host() {
+            "silent" => loop {
+                thread::park();
+            },
+            _ => addresses(peer),
+        };
+        let peers: Vec<_> = peers.iter().map(|url| Peer::parse(url).unwrap()).collect();
+        let mut rounds = Rounds { look_up, ..Rounds::new(&peers, None) };
+        let mut round = || {
+            let mut heard = Vec::new();
+            rounds.ask(&mut |new| heard.push(new.clone()));
+            heard
+        };
+        let refused = "127.0.0.1 cannot be reached: Connection refused (os error 111)";
+        let other = [
+            Heard::Found { peer: 1, addresses: vec![nobody.to_string()] },
+            Heard::Said { peer: 1, address: nobody.to_string(), answer: Err(refused.into()) },
+        ];
+        let lost = |why: &str| Heard::Lost { peer: 0, why: why.into() };
+        let late = lost("the address of silent was not found in time");
+        assert_eq!(round(), [&[Heard::Begun][..], &other, &[late, Heard::Done]].concat());
+        // No further thread waits for it.
+        let still = lost("the address of silent is still being looked for");
+        assert_eq!(round(), [&[Heard::Begun, still][..], &other, &[Heard::Done]].concat());
+    }
+
+    #[test]
+    fn whoever_finds_itself_asks_nobody() {
+        let own = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = own.local_addr().unwrap();
+        assert!(is_own(address, Some(address.port())));
+        assert!(!is_own(address, Some(address.port().wrapping_add(1))) && !is_own(address, None));
+        assert!(!is_own("192.0.2.1:80".parse().unwrap(), Some(80)));
     }
 }

@@ -45,7 +45,8 @@ impl Serving {
             let mut said = Said { console, last: String::new() };
             let ended = match told {
                 Ok((stdin, _line)) => {
-                    let launch = Launch { stdin: Some(stdin), ..Launch::new(&handle, Inherits::Nothing) };
+                    let launch =
+                        Launch { stdin: Some(stdin), ..Launch::new(&handle, Inherits::Certificates) };
                     launch.run(&command, &mut said)
                 }
                 Err(problem) => Ended { exit: Exit::NotStarted(problem.to_string()), log_error: None },

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{Backlog, listen};
 use nix::unistd::{Pid, geteuid};
 use serde_json::Value;
 
@@ -64,6 +67,18 @@ fn pretender(answer: Vec<u8>, keeps: bool) -> String {
         }
     });
     url
+}
+
+/// Where a connection is neither taken nor refused, since as many wait there as may. Those are kept.
+fn deaf() -> (String, TcpListener, Vec<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listen(&listener, Backlog::new(0).unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut wait = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        wait.push(stream);
+    }
+    (format!("http://{address}"), listener, wait)
 }
 
 fn ok(body: &str) -> Vec<u8> {
@@ -147,7 +162,12 @@ fn what_only_pretends_to_be_a_builder_is_shown_as_what_it_is() {
     let newer = "{\"schema\":2,\"state\":\"dreaming\"}";
     let evil = serde_json::to_string(&crate::builder::hostile()).unwrap();
     let no_builder = "what answers there is no builder: it sends no status";
+    let (deaf, _listener, _waits) = deaf();
+    // It does not speak TLS.
+    let plain = pretender(b"HTTP/1.1 400 this is no TLS\r\n\r\n".into(), false).replace("http:", "https:");
     let cases = [
+        (deaf, "127.0.0.1 did not answer in time"),
+        (plain, "no secure connection to 127.0.0.1: received corrupt message of type InvalidContentType"),
         (pretender(ok("<html>"), false), no_builder),
         (pretender(ok(&"[".repeat(500_000)), false), no_builder),
         (pretender(ok(&huge), false), "what answers there is no builder: it sends more than 1024 KiB"),
@@ -261,4 +281,56 @@ fn a_server_without_a_builder_shows_the_others() {
     });
     assert_eq!(farm["builders"].as_array().unwrap().len(), 1, "{farm:#}");
     drop(TcpStream::connect(&server.address));
+}
+
+/// A server of OpenSSL's that answers with one file, until this is dropped.
+struct Secure(Child);
+
+impl Drop for Secure {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn a_builder_behind_tls_is_verified() {
+    let place = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().unwrap();
+    let script = "exec >/dev/null 2>&1; set -e; curve='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+        openssl req -x509 $curve -keyout ca.key -out ca.pem -subj /CN=house -days 2
+        openssl req $curve -keyout key -out request -subj /CN=desktop
+        echo subjectAltName=IP:127.80.80.81 >names
+        openssl x509 -req -in request -CA ca.pem -CAkey ca.key -CAcreateserial -out cert -days 2 -extfile names
+        mkdir -p api/v1 && chmod 644 ca.pem";
+    let made = Command::new("sh").args(["-c", script]).current_dir(place.path()).status().unwrap();
+    assert!(made.success(), "this test needs openssl: apt-get install openssl");
+    let status = serde_json::to_string(&waiting()).unwrap();
+    fs::write(place.path().join("api/v1/status"), ok(&status)).unwrap();
+    // An address of its own, so that no connection of another test is given the port meanwhile.
+    let free = TcpListener::bind("127.80.80.81:0").unwrap().local_addr().unwrap();
+    let served = Command::new("openssl")
+        .args(["s_server", "-quiet", "-HTTP", "-cert", "cert", "-key", "key", "-accept", &free.to_string()])
+        .current_dir(place.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let _served = Secure(served.unwrap());
+    let begun = Instant::now();
+    while TcpStream::connect(free).is_err() {
+        assert!(begun.elapsed() < PATIENCE, "openssl does not begin");
+        thread::yield_now();
+    }
+    let url = format!("https://{free}");
+    let authority = place.path().join("ca.pem").display().to_string();
+    let knowing = Server::with(&[], &[("GBSUP_HTTP_PEERS", &url), ("SSL_CERT_FILE", &authority)]);
+    let farm = until(&knowing, |farm| farm["builders"][0]["status"].is_object());
+    assert_eq!(
+        (&farm["builders"][0]["url"], &farm["builders"][0]["status"]["state"]),
+        (&url.as_str().into(), &"waiting".into())
+    );
+    let strange = Server::with(&[], &[("GBSUP_HTTP_PEERS", &url)]);
+    let farm = until(&strange, |farm| farm["builders"][0]["away"].is_object());
+    let why = farm["builders"][0]["away"]["why"].as_str().unwrap();
+    assert!(why.starts_with("no secure connection to 127.80.80.81: invalid peer certificate"), "{why}");
 }

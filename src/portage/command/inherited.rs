@@ -12,6 +12,8 @@ use crate::portage::output::conceal::concealed;
 pub(crate) enum Inherits<'a> {
     /// Nothing but what every program needs: where programs are, the home, the language, the time zone.
     Nothing,
+    /// What a program needs that only verifies others: where authorities are, besides. No proxy, which may have a password.
+    Certificates,
     /// What a program needs that talks to others: the proxies and where authorities are, besides.
     Network,
     /// What Portage documents, and these names of `build.environment`, besides.
@@ -20,6 +22,9 @@ pub(crate) enum Inherits<'a> {
 
 /// What every program gets; and `LC_*`.
 const ALWAYS: &[&str] = &["PATH", "HOME", "TERM", "LANG", "LANGUAGE", "LOCPATH", "TZ"];
+
+/// Where authorities are, for those who look by the rules of OpenSSL.
+pub(crate) const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// What programs that talk to others look at, in either case.
 const NETWORK: &str = "\
@@ -87,6 +92,7 @@ impl Inherits<'_> {
         let always = ALWAYS.contains(&name) || name.starts_with("LC_");
         match self {
             Self::Nothing => always,
+            Self::Certificates => always || is_certificate(name),
             Self::Network => always || is_network(name),
             Self::Portage(more) => {
                 always || is_network(name) || is_portage(name) || more.iter().any(|wanted| wanted == name)
@@ -103,6 +109,10 @@ fn is_among(words: &str, name: &str) -> bool {
 /// A variable of gbsup, some of which hold secrets; also the mark of its jobs.
 fn is_ours(name: &str) -> bool {
     name.starts_with("GBSUP_")
+}
+
+fn is_certificate(name: &str) -> bool {
+    CERTIFICATES.contains(&name)
 }
 
 fn is_network(name: &str) -> bool {
@@ -199,6 +209,7 @@ mod tests {
             ("LC_TIME", true, true, true, true),
             ("https_proxy", false, true, true, true),
             ("NO_PROXY", false, true, true, true),
+            ("SSL_CERT_FILE", false, true, true, true),
             ("USE", false, false, true, true),
             ("VIDEO_CARDS", false, false, true, true),
             ("FETCHCOMMAND_SSH", false, false, true, true),
@@ -212,6 +223,7 @@ mod tests {
             ("", false, false, false, false),
         ] {
             assert_eq!(Inherits::Nothing.takes(name), nothing, "{name}");
+            assert_eq!(Inherits::Certificates.takes(name), nothing || name == "SSL_CERT_FILE", "{name}");
             assert_eq!(Inherits::Network.takes(name), network, "{name}");
             assert_eq!(Inherits::Portage(&[]).takes(name), portage, "{name}");
             assert_eq!(Inherits::Portage(&more).takes(name), named, "{name}");

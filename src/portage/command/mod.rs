@@ -18,7 +18,7 @@ use probe::Capabilities;
 
 pub(crate) use ask::*;
 pub(crate) use client::{read_ebuilds, rehearse, resolver};
-pub(crate) use inherited::{Inherits, is_name, left_out, published};
+pub(crate) use inherited::{CERTIFICATES, Inherits, is_name, left_out, published};
 pub(crate) use line::{Command, PATH, shell_quote, shell_word};
 pub(crate) use trial::{
     TRIAL, TRIAL_AGAIN, TRIAL_PKGDIR, TRIAL_ROOT, WORLD, WORLD_SETS, Wanted, lacks_what_the_profile_names,
