@@ -58,9 +58,11 @@ fn builders_find_each_other_by_one_name() {
     let network = Network::make();
     let mut first = network.join(Recipe::settled(&["test-quick/t1"]), "first").start();
     first.wait_waiting();
-    // Nothing is mounted there, so it waits for a person.
-    let mut second = network.join(Recipe::beside(&first).no_volume(), "second").start();
-    second.wait_paused();
+    let world = Recipe::beside(&first).no_volume().world(&["test-quick/t1"]);
+    let mut second = network.join(world, "second").start();
+    second.wait_waiting();
+    second.gbsup(&["pause"]).ok();
+    second.wait_paused_by_operator();
 
     for (builder, state, other) in [(&first, "waiting", "paused"), (&second, "paused", "waiting")] {
         let both = |all: &[Value]| all.len() == 2 && all[1]["status"].is_object() && all[1]["away"].is_null();
