@@ -241,8 +241,11 @@ impl Supervisor {
                 Came::Event(event) => self.take(event),
                 Came::Done(done) => self.done(done),
                 Came::Seen(sight) => match self.seen(sight) {
-                    // Whoever watches asks because of a change, and must not cause one.
-                    None => continue,
+                    // Whoever watches asks because of a change, and must not cause one. But a client may have been found.
+                    None => {
+                        self.rehearsing.look(&self.state, &self.events);
+                        continue;
+                    }
                     code => code,
                 },
                 Came::Slow => {
