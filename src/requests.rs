@@ -35,7 +35,7 @@ pub(crate) fn sentence(trouble: &Trouble, host: &str) -> String {
             format!("no secure connection to {host}: {error}")
         }
         Trouble::Io(error) => format!("{host} cannot be reached: {error}"),
-        Trouble::InvalidProxyUrl => "the proxy in the environment is no URL".to_owned(),
+        Trouble::InvalidProxyUrl => "the proxy in the environment is not a URL".to_owned(),
         Trouble::Protocol(_) => format!("{host} did not answer in HTTP"),
         _ => format!("the request to {host} failed"),
     }

@@ -43,7 +43,7 @@ fn guess(config: &Config) -> Result<String, Error> {
     let port = config.http.listen.map_or(PORT, |address| address.port());
     let name = gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     config::location(&format!("http://{name}:{port}"))
-        .map_err(|_| Error::Usage(format!("the host name {name:?} makes no URL; name one with --url")))
+        .map_err(|_| Error::Usage(format!("the host name {name:?} does not make a URL; give one with --url")))
 }
 
 /// How the release that is offered is signed; nothing before there is one.

@@ -58,7 +58,7 @@ fn known(volume: &Path, name: &Name) -> Result<Client, Error> {
 fn add(volume: &Path, name: &Name, file: &Path, as_json: bool) -> Result<Exit, Error> {
     let bytes = read(file)?;
     let capture = capture::read(&bytes).map_err(|refused| {
-        Error::Failed(format!("this is no capture of a client: {}", render::clean(&refused.to_string())))
+        Error::Failed(format!("this is not a capture of a client: {}", render::clean(&refused.to_string())))
     })?;
     if !volume.is_dir() {
         return Err(Error::Failed(format!("there is no volume at {}", volume.display())));

@@ -20,7 +20,7 @@ const LONGEST: usize = 400;
 #[must_use]
 pub fn sentence(name: &Name, fit: &Fit) -> String {
     if let Some(problem) = &fit.problem {
-        return format!("{name}: nobody knows, {problem}");
+        return format!("{name}: not known, {problem}");
     }
     let compiled = match fit.compile.len() {
         0 => return format!("{name}: {} from the release, nothing to compile", fit.binary),
@@ -282,7 +282,7 @@ mod tests {
             "laptop: 209 from the release, 1 compiled (dev-lang/zig: ~amd64 is only accepted here)"
         );
         let unknown = Fit { problem: Some("Portage finds no way".into()), ..fit("") };
-        assert_eq!(said(&unknown), "laptop: nobody knows, Portage finds no way");
+        assert_eq!(said(&unknown), "laptop: not known, Portage finds no way");
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(crate) fn circle(report: &Report) -> Option<Vec<String>> {
 fn in_vain(attempts: u32, mut failure: Failure) -> Failure {
     if attempts > 0 {
         let times = if attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
-        failure.evidence.push(format!("tried again {times}, in vain"));
+        failure.evidence.push(format!("tried again {times}, without success"));
     }
     failure
 }
@@ -130,7 +130,7 @@ pub(crate) fn given_up(mut failure: Failure, circle: &Circle, cycle: &Cycle) -> 
     for past in &cycle.untangled {
         let solution = &past.solution;
         failure.evidence.push(format!(
-            "tried in vain: {} with USE=\"{}\"",
+            "tried without success: {} with USE=\"{}\"",
             solution.package,
             solution.flags()
         ));

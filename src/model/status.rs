@@ -244,7 +244,7 @@ impl ClientInfo {
         let Self { name, release, binary, compiled, seconds, problem, text: _ } = self;
         let text = match (&release, &problem, compiled) {
             (None, ..) => format!("{name}: not rehearsed yet"),
-            (_, Some(_), _) => format!("{name}: nobody knows"),
+            (_, Some(_), _) => format!("{name}: not known"),
             (.., 0) => format!("{name}: {binary} from the release, nothing to compile"),
             (..) => format!("{name}: {binary} from the release, {compiled} compiled"),
         };

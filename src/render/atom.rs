@@ -50,7 +50,7 @@ pub fn failures(name: &str, cycles: &[&CycleRow]) -> String {
             title: format!("{} failed", package.package),
             updated: package.ended,
             path: format!("/cycles/{cycle}"),
-            text: package.message.clone().unwrap_or_else(|| "nobody knows why yet".to_owned()),
+            text: package.message.clone().unwrap_or_else(|| "the reason is not known yet".to_owned()),
         })
         .collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.updated));

@@ -126,7 +126,7 @@ fn beside(name: &Name, compile: &[Compiled]) -> String {
 /// What an update there does. Everybody reads that, and which packages it is about is the business of the client.
 fn in_numbers(fit: &Fit) -> String {
     match (&fit.problem, fit.compile.len()) {
-        (Some(_), _) => "nobody knows".to_owned(),
+        (Some(_), _) => "not known".to_owned(),
         (None, 0) => format!("{} from the release, nothing to compile", fit.binary),
         (None, compiled) => format!("{} from the release, {compiled} compiled", fit.binary),
     }
@@ -149,7 +149,7 @@ pub fn changes_with_clients(changes: &str, release: Id, clients: &[Client]) -> S
 #[must_use]
 pub fn client_added(name: &Name, capture: &Capture, replaced: bool) -> String {
     let packages = count(capture.installed.len(), "package");
-    let known = if replaced { "is known by this from now on" } else { "is known from now on" };
+    let known = if replaced { "is now known by this capture" } else { "is known from now on" };
     let profile = clean(&capture.machine.profile).into_owned();
     format!("{name} {known}: {packages} installed, profile {profile}\n")
 }

@@ -55,7 +55,7 @@ pub fn metrics(status: &Status, left: usize, cycles: &[&CycleRow]) -> String {
     });
     text.gauge(
         "gbsup_eta_seconds",
-        "Until the packages of this step are done; absent when nobody knows.",
+        "Until the packages of this step are done; absent while that is not known.",
         eta,
     );
     failures(&mut text, status);
@@ -86,7 +86,7 @@ fn cycle(text: &mut Text, status: &Status, cycles: &[&CycleRow]) {
     let ended = cycles.iter().find_map(|cycle| Some((cycle, cycle.ended?)));
     if let Some((cycle, ended)) = ended {
         let took = age(ended, cycle.started);
-        text.one("gbsup_last_cycle_duration_seconds", "What the last cycle took that has ended.", took);
+        text.one("gbsup_last_cycle_duration_seconds", "How long the last finished cycle took.", took);
         let outcomes = [Outcome::Done, Outcome::Failed, Outcome::Interrupted];
         let outcomes = outcomes
             .map(|outcome| ([("outcome", outcome.to_string())], truth(cycle.outcome == Some(outcome))));
@@ -94,7 +94,7 @@ fn cycle(text: &mut Text, status: &Status, cycles: &[&CycleRow]) {
     }
     let done = cycles.iter().find(|cycle| cycle.outcome == Some(Outcome::Done)).and_then(|cycle| cycle.ended);
     if let Some(done) = done {
-        text.one("gbsup_last_success_timestamp_seconds", "When a cycle was done last.", seconds(done));
+        text.one("gbsup_last_success_timestamp_seconds", "When a cycle was last finished.", seconds(done));
     }
 }
 
@@ -126,7 +126,7 @@ fn sync(text: &mut Text, status: &Status) {
     let repositories = || status.sync.repositories.iter();
     let last = repositories().filter_map(|one| Some(([("repository", one.name.as_str())], one.last?)));
     let times = last.clone().map(|(name, last)| (name, seconds(last)));
-    text.gauge("gbsup_sync_timestamp_seconds", "When a repository was synced last.", times);
+    text.gauge("gbsup_sync_timestamp_seconds", "When a repository was last synced.", times);
     let ages = last.map(|(name, last)| (name, age(status.now, last)));
     text.gauge("gbsup_sync_age_seconds", "How long ago that was.", ages);
     let failing = repositories().map(|one| ([("repository", one.name.as_str())], truth(one.error.is_some())));
@@ -148,11 +148,11 @@ fn clients(text: &mut Text, status: &Status) {
     let seconds = known().filter_map(|one| Some(([("client", name(one))], one.seconds? as f64)));
     text.gauge(
         "gbsup_client_compile_seconds",
-        "How long those take here that it would compile, as far as that is known.",
+        "How long the packages that it would compile take here, as far as that is known.",
         seconds,
     );
     let unknown = status.clients.iter().map(|one| ([("client", name(one))], truth(one.problem.is_some())));
-    text.gauge("gbsup_client_unknown", "1 for a client of which nobody knows that.", unknown);
+    text.gauge("gbsup_client_unknown", "1 for a client for which that is not known.", unknown);
 }
 
 fn truth(is: bool) -> f64 {

@@ -143,7 +143,7 @@ fn kernel(highest: &Demanding) -> String {
 fn opaque(opaque: &Opaque) -> String {
     let Opaque { package, why, count } = opaque;
     let more = if *count == 1 { String::new() } else { format!(" and {} more", count - 1) };
-    format!("\nNobody knows which kernel {package}{more} demands: {}.\n", clean(why))
+    format!("\nIt is not known which kernel {package}{more} demands: {}.\n", clean(why))
 }
 
 /// `2 upgraded, 1 rebuilt; 210 as before; 34 MiB to download`, and each of them.

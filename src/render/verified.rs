@@ -28,13 +28,13 @@ pub fn verified(verified: &Verified, pkgdir: &Path) -> String {
         text += "what is gone then is built again in the next cycle: gbsup sync\n";
     }
     if any(&[Kind::Unfit]) {
-        text += "what clients cannot read is not offered, and built anew in the next cycle: gbsup sync\n";
+        text += "what clients cannot read is not offered, and built again in the next cycle: gbsup sync\n";
     }
     if any(&[Kind::Key]) {
         text += "what a key has signed that has expired counts again as soon as the key is extended: gbsup sync says how\n";
     }
     if any(&[Kind::Signature]) {
-        text += "what cannot be trusted is built anew in the next cycle, unless Portage trusts its key by then: gbsup sync\n";
+        text += "what cannot be trusted is built again in the next cycle, unless Portage trusts its key by then: gbsup sync\n";
     }
     text
 }
@@ -118,7 +118,7 @@ mod tests {
         2 packages: something is wrong with one of them (2.0 KiB read)
           a/x/x-1-2.gpkg.tar cannot be trusted: it is signed by a key that is not known: 0123456789ABCDEF
         the signature of 1 binary package is not checked: there are no keys in /k
-        what cannot be trusted is built anew in the next cycle, unless Portage trusts its key by then: gbsup sync
+        what cannot be trusted is built again in the next cycle, unless Portage trusts its key by then: gbsup sync
         ");
     }
 }

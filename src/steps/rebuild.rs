@@ -178,7 +178,7 @@ fn without_ebuild(gone: &[Stale]) -> Option<String> {
     let all: Vec<String> = gone.iter().map(ToString::to_string).collect();
     (!all.is_empty()).then(|| {
         format!(
-            "there is no ebuild to build it anew from: {}; what nothing needs goes with: emerge --ask --depclean",
+            "there is no ebuild to rebuild it from: {}; what nothing needs is removed with: emerge --ask --depclean",
             all.join("; ")
         )
     })

@@ -270,10 +270,10 @@ fn index(
     }
     match task.capture(&command::fix_binhost(&own_features()))? {
         (Exit::Code(0), _) => {
-            done.push("the package index did not agree with the files: written anew".to_owned());
+            done.push("the package index did not agree with the files: rewritten".to_owned());
         }
         (_, text) => {
-            let message = "the package index does not agree with the files and cannot be written anew";
+            let message = "the package index does not agree with the files and cannot be rewritten";
             let text = String::from_utf8_lossy(&text).into_owned();
             let lines: Vec<_> = text.lines().map(str::to_owned).collect();
             let evidence = lines[lines.len().saturating_sub(LAST_LINES)..].to_vec();

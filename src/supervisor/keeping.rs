@@ -288,7 +288,7 @@ impl Keeper {
         if self.store.as_ref().is_none_or(Store::still_ours) {
             return Ok(false);
         }
-        warn!("the files of the volume are gone: it is taken anew");
+        warn!("the files of the volume are gone: it is taken again");
         self.history = None;
         let mut store = Store::take(&self.path, false)?.store;
         store.succeeds(self.store.take());

@@ -259,7 +259,7 @@ fn nothing_of_a_client_runs_on_the_builder() {
             "is a link, and a capture has files and directories alone",
         ),
         (cut[..cut.len() / 2].to_vec(), "copied to its end"),
-        (b"<html>".to_vec(), "this is no capture of a client: "),
+        (b"<html>".to_vec(), "this is not a capture of a client: "),
         (Vec::new(), "it is empty"),
     ] {
         let refused = add_bytes(&builder, "evil", &tar);

@@ -153,7 +153,7 @@ fn what_portage_signed_is_checked_as_portage_checks_it() {
 
     // Between the build and the audit somebody else signed it.
     assert_eq!(builder.compiled()[1..], ["test-quick/t4-1", "test-quick/t4-1"]);
-    let said = "built anew for the clients: test-quick/t4-1 cannot be trusted: it is signed by a key that is not known: ";
+    let said = "built again for the clients: test-quick/t4-1 cannot be trusted: it is signed by a key that is not known: ";
     assert!(builder.logs().contains(said));
     // A release without a key has it as Portage signed it.
     let signatures = builder.sh(&format!(

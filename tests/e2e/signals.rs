@@ -98,7 +98,7 @@ fn hup_takes_a_good_configuration_and_refuses_a_bad_one() {
 
     builder.sh("printf '[cycle]\\ninterval = \"soon\"\\n[bulid]\\n' >/etc/gbsup/gbsup.toml");
     builder.signal("HUP");
-    let refused = |status: &Status| status.warnings.iter().any(|warning| warning.contains("not in force"));
+    let refused = |status: &Status| status.warnings.iter().any(|warning| warning.contains("is not used"));
     let status = builder.wait_for("it refuses", refused);
     assert_eq!((status.state, hours(&status)), (Mode::Waiting, 10));
     let logs = builder.logs();

@@ -65,7 +65,7 @@ fn what_hangs_is_stopped_and_what_works_is_let_alone() {
         status.headline
     );
     let seen = failure.evidence.join("\n");
-    assert!(seen.contains("sleep infinity") && seen.contains("tried again once, in vain"), "{seen}");
+    assert!(seen.contains("sleep infinity") && seen.contains("tried again once, without success"), "{seen}");
     let log = builder.step_log(3, "build");
     assert!(
         log.contains("ebuild.sh compile") && log.contains("-> /var/lib/gbsup/log/test-slow:ever-1:"),

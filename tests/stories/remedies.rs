@@ -86,7 +86,7 @@ fn a_server_that_does_not_come_back_is_left_to_a_person() {
     story.end(unfetched(&[("a", true)]));
     story.expect(Mode::Paused, "app-misc/a-1 failed in fetch");
     let evidence = &story.status().pause.unwrap().failures[0].evidence;
-    assert_eq!(evidence.last().map(String::as_str), Some("tried again 3 times, in vain"));
+    assert_eq!(evidence.last().map(String::as_str), Some("tried again 3 times, without success"));
     // Somebody who says resume wants all of it again.
     story.ask(resume());
     story.through(Step::Plan);
@@ -257,7 +257,10 @@ fn a_circle_that_cannot_be_broken_is_named() {
         "packages need each other to be built: app-misc/a-1 needs app-misc/b-1 needs app-misc/a-1",
     );
     let evidence = &story.status().pause.unwrap().failures[0].evidence;
-    assert_eq!(evidence.last().map(String::as_str), Some("tried in vain: app-misc/b-1 with USE=\"-loop\""));
+    assert_eq!(
+        evidence.last().map(String::as_str),
+        Some("tried without success: app-misc/b-1 with USE=\"-loop\"")
+    );
 
     let mut story = Story::begin(|config| config.remedy.circular = false);
     story.through(Step::SelfUpdate);

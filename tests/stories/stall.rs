@@ -68,7 +68,7 @@ fn what_stalls_twice_is_left_to_a_person_with_what_it_was_doing() {
         [
             "7 (parent 1, S, -) sleep infinity",
             "the files they had open are listed in /v/log",
-            "tried again once, in vain"
+            "tried again once, without success"
         ]
     );
 

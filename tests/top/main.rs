@@ -199,7 +199,7 @@ fn keys_ask_before_they_do_what_the_verbs_do() {
     terminal.press("r");
     terminal.until_text("Resume? (y/n)");
     terminal.press("\u{1b}[200~y\u{1b}[201~");
-    terminal.until_text("pasted text is no answer");
+    terminal.until_text("pasted text is neither");
     assert_eq!(play.asked(), []);
     for (key, question, answer) in [
         ("p", "Pause after the packages", "pausing, it says"),
@@ -337,7 +337,7 @@ fn it_is_stopped_and_comes_back_as_the_shell_says() {
     let mut terminal = play.on(SMALL);
     terminal.until_text(AT_WORK);
     terminal.press("\u{1a}");
-    terminal.until_text("no shell is here");
+    terminal.until_text("there is no shell");
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn a_terminal_that_cannot_be_drawn_on_gets_the_status() {
     let (code, out, err) = builder.run("top");
     assert_eq!((code, out.as_str()), (3, "stopping: bye\n"));
     assert!(
-        err.starts_with("gbsup: standard output is no terminal; this is: gbsup status --watch\n"),
+        err.starts_with("gbsup: standard output is not a terminal; this is: gbsup status --watch\n"),
         "{err}"
     );
 }

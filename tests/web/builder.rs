@@ -75,7 +75,7 @@ fn clients() -> Vec<ClientInfo> {
     vec![
         client("desktop", Some(NEW), 0, None, None, "209 from the release, nothing to compile"),
         client("laptop", Some(NEW), 2, Some(11_400), None, "209 from the release, 2 compiled"),
-        client("media.lan", Some(NEW), 0, None, Some("gbsup clients media.lan says why"), "nobody knows"),
+        client("media.lan", Some(NEW), 0, None, Some("gbsup clients media.lan says why"), "not known"),
         client("new", None, 0, None, None, "not rehearsed yet"),
     ]
 }

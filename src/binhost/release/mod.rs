@@ -110,7 +110,7 @@ pub enum Error {
     /// Clients trust another key, which is not here.
     #[error(
         "release {id} is {signed}, and clients trust the key {trusted} now: they would refuse every package of it. Where that key \
-         is, it is signed anew; to offer it as it is: gbsup rollback {id} --unsigned"
+         is, it is signed again; to offer it as it is: gbsup rollback {id} --unsigned"
     )]
     Distrusted {
         /// Which.

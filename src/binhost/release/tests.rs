@@ -232,7 +232,7 @@ fn a_release_is_what_was_offered_and_stays_so() {
          held back\n\
          \x20 app-misc/c-1 is damaged\n\
          \n\
-         Nobody knows which kernel app-misc/b-1 and 1 more demands: failed to read entire block.\n"
+         It is not known which kernel app-misc/b-1 and 1 more demands: failed to read entire block.\n"
     );
     // What happens to PKGDIR later changes no release.
     fs::remove_dir_all(place.pkgdir()).unwrap();

@@ -150,7 +150,7 @@ impl Desk {
     /// Something was pasted, or typed by a terminal that says what it is: no keys.
     pub(super) fn pasted(&mut self) {
         self.asking = None;
-        self.foot = Foot::Refusal("pasted text is no answer and no command here".into());
+        self.foot = Foot::Refusal("pasted text is neither an answer nor a command here".into());
     }
 
     fn ask(&mut self, request: Request, question: &str) {

@@ -261,7 +261,7 @@ impl Drawn {
     /// Gives the terminal back, and stops the process, and whoever keeps the terminal, as the shell expects it.
     fn go_away(&mut self) -> io::Result<()> {
         if !has_a_shell() {
-            self.desk.foot = Foot::Refusal("no shell is here that could bring it back: q leaves".into());
+            self.desk.foot = Foot::Refusal("there is no shell to bring it back: q leaves".into());
             return Ok(());
         }
         self.tty.leave()?;

@@ -42,8 +42,8 @@ pub(super) fn run(supervisor: &Supervisor, args: TopArgs) -> Result<Exit, Error>
 /// Why nothing can be drawn there.
 fn undrawable(term: &str, stdin: bool, stdout: bool) -> Option<&'static str> {
     match (term, stdin, stdout) {
-        (_, _, false) => Some("standard output is no terminal"),
-        (_, false, _) => Some("standard input is no terminal, so there are no keys (docker exec -it)"),
+        (_, _, false) => Some("standard output is not a terminal"),
+        (_, false, _) => Some("standard input is not a terminal, so there are no keys (docker exec -it)"),
         ("dumb" | "", _, _) => Some("this terminal (TERM) cannot move its cursor"),
         _ => None,
     }

@@ -67,7 +67,7 @@ impl Turn {
 
     fn asked_to_resume(&mut self, skip: &[String]) -> Reply {
         if let Some(wrong) = skip.iter().find(|atom| cpv::exclude_atom(atom).is_none()) {
-            let message = format!("{wrong} means no package that Portage could leave out");
+            let message = format!("{wrong} is not a package that Portage could leave out");
             return Reply::Invalid { message };
         }
         let State { durable, live, .. } = &self.state;

@@ -27,7 +27,7 @@ impl Turn {
         if !again.is_empty() {
             cycle.mending.now.clone_from(&again);
             for broken in again {
-                self.say(format!("built anew for the clients: {broken}"));
+                self.say(format!("built again for the clients: {broken}"));
             }
             return self.set_phase(Phase::Running(Step::Audit));
         }

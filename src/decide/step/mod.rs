@@ -84,9 +84,13 @@ impl Turn {
             Event::Hold(held) => self.state.live.hold = held,
             Event::Reloaded(Ok(config)) => self.reloaded(*config),
             Event::Reloaded(Err(problems)) => {
-                self.say(format!("the configuration was not taken over, the old one stays: {problems}"));
+                self.say(format!(
+                    "the new configuration has faults and is not used, the old one stays in force: {problems}"
+                ));
                 let first = problems.lines().next().unwrap_or_default();
-                let text = format!("the configuration on disk is not in force, the older one stays: {first}");
+                let text = format!(
+                    "the configuration on disk has faults and is not used, the older one stays in force: {first}"
+                );
                 self.state.live.warnings.insert("config", text);
             }
             Event::Terminate => self.leave(),

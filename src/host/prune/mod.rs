@@ -131,7 +131,7 @@ pub(crate) fn remove(
         }
     }
     if binpkgs && ask(&command::fix_binhost(&own_features())).is_none() {
-        pruned.problems.push("the package index was not written anew (emaint --fix binhost)".to_owned());
+        pruned.problems.push("the package index was not rewritten (emaint --fix binhost)".to_owned());
     }
     pruned
 }

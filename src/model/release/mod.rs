@@ -133,7 +133,7 @@ pub struct Entry {
     /// Seconds that a build of it took here, in the middle of the last ones; absent when none is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
-    /// Why nobody knows which kernel it demands, in words: "its image is compressed in a way ...".
+    /// Why it is not known which kernel it demands, in words: "its image is compressed in a way ...".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opaque: Option<String>,
     /// The flags by which it is other than the common build of this version, for clients that want it so: `-bar foo`; absent for that one.
@@ -169,7 +169,7 @@ impl Opaque {
             others => format!(", nor what {others} other packages demand"),
         };
         format!(
-            "nobody knows which kernel {package} demands: {why}{others}; packages that are built with BINPKG_FORMAT=gpkg and \
+            "it is not known which kernel {package} demands: {why}{others}; packages that are built with BINPKG_FORMAT=gpkg and \
              BINPKG_COMPRESS=zstd are looked into"
         )
     }
@@ -338,14 +338,14 @@ mod tests {
         assert_eq!(Opaque::of(&packages), None);
         let mut packages = packages;
         for (at, told) in [
-            (3, "nobody knows which kernel a/d-1 demands: it is an xpak; packages that are"),
+            (3, "it is not known which kernel a/d-1 demands: it is an xpak; packages that are"),
             (
                 1,
-                "nobody knows which kernel a/b-1 demands: it is an xpak, nor what one other package demands; packages",
+                "it is not known which kernel a/b-1 demands: it is an xpak, nor what one other package demands; packages",
             ),
             (
                 0,
-                "nobody knows which kernel a/a-1 demands: it is an xpak, nor what 2 other packages demand; packages",
+                "it is not known which kernel a/a-1 demands: it is an xpak, nor what 2 other packages demand; packages",
             ),
         ] {
             packages[at].opaque = Some("it is an xpak".into());

@@ -66,7 +66,7 @@ pub(super) fn clients(status: &Status) -> Markup {
                         @match (&client.release, &client.problem) {
                             (None, _) => th scope="row" colspan="4" { (text(&client.name)) div.why { "not rehearsed yet" } },
                             (_, Some(_)) => th scope="row" colspan="4" {
-                                (text(&client.name)) div.why { "nobody knows: " code { "gbsup clients " (text(&client.name)) } }
+                                (text(&client.name)) div.why { "not known: " code { "gbsup clients " (text(&client.name)) } }
                             },
                             (Some(release), None) => {
                                 th scope="row" {

@@ -19,7 +19,7 @@ pub fn compare(diff: &Diff) -> Page {
         p.sub {
             span { (diff.in_short()) "; " (diff.unchanged) " as before" }
             span { (size(diff.size_before)) " before, " (size(diff.size)) " after" }
-            span { (size(diff.download)) " to download for who has all of " (from) }
+            span { (size(diff.download)) " to download for whoever has all of " (from) }
         }
         p.sub { a href={ "../" (to) "..." (from) "/" } { "the other way round" } }
     };

@@ -116,7 +116,7 @@ pub(super) fn gantt(cycle: &CycleRow, until: Timestamp) -> Markup {
     bars.truncate(BARS);
     let height = STEPS + count * LANE + 4;
     let label = format!(
-        "Which of {all} packages ran when in this cycle, from its begin for {}",
+        "Which of {all} packages ran when in this cycle, from its start for {}",
         between(cycle.started, until)
     );
     html! {

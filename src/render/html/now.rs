@@ -181,7 +181,7 @@ fn progress(status: &Status) -> Markup {
                         }
                     }
                     Some(eta) => span { (eta.in_full(progress.left())) },
-                    None if building => span { "nothing was built here before, so nobody knows how long it takes" },
+                    None if building => span { "nothing was built here before, so it is not known how long that takes" },
                     None => {}
                 }
                 @if progress.binary > 0 { span { (progress.source) " built, " (progress.binary) " from binary packages" } }
