@@ -215,6 +215,7 @@ fn a_follow_up_that_asks_for_what_is_gone() {
             machine: Machine::default(),
             moments: BTreeMap::new(),
             single_files: Vec::new(),
+            renamed: BTreeMap::new(),
             toolchain: String::new(),
         }
     };

@@ -1,6 +1,6 @@
 //! What a command leaves behind besides its output: facts for [`Ran`](crate::model::Ran).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 use super::live::BUILDS;
-use crate::beneath;
+use crate::beneath::{self, Beneath, Entry};
+use crate::portage::files::renamed;
+use crate::portage::files::repository::Repositories;
+use crate::portage::names::atom::Atom;
 use crate::portage::output::buildlog::{self, BuildLog};
 use crate::portage::output::conceal::concealed;
 use crate::portage::output::scanner::{Evidence, FailedPackage};
@@ -54,6 +57,30 @@ pub(crate) fn single_files() -> Vec<String> {
     ];
     let single = names.iter().filter(|name| Path::new("/etc/portage").join(name).is_file());
     single.map(|name| (*name).to_owned()).collect()
+}
+
+/// Bytes of the longest file of renamed packages that is read; a quarter of Gentoo's has some ten thousand.
+const LONGEST_UPDATES: u64 = 1 << 20;
+
+/// What these repositories call packages now that a command did not find.
+pub(crate) fn renamed(evidence: &Evidence, repositories: &Repositories) -> BTreeMap<String, String> {
+    let texts = repositories.all.iter().filter_map(|repository| {
+        let updates = Beneath::open(&repository.location.join("profiles/updates")).ok()?;
+        let files = updates.list(".").ok()?;
+        let text = |entry: &Entry| {
+            let name = entry.path.file_name()?.to_str()?.to_owned();
+            Some((name, updates.read(&entry.path, LONGEST_UPDATES).ok()?))
+        };
+        Some(files.iter().filter_map(text).collect::<Vec<_>>())
+    });
+    let mut all = BTreeMap::new();
+    for files in texts {
+        all.append(&mut renamed::read(files.iter().map(|(name, text)| (name.as_str(), text.as_slice()))));
+    }
+    let unfound: BTreeSet<String> =
+        evidence.unfound().filter_map(|atom| Some(Atom::parse(atom).ok()?.cp().to_owned())).collect();
+    all.retain(|name, _| unfound.contains(name));
+    all
 }
 
 fn opened(volume: &Path, log: &Path) -> io::Result<File> {

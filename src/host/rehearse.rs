@@ -65,16 +65,19 @@ pub(crate) fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
     let options = options(config, &[]);
     let command = command::plan(&host, &options);
     let ended = launch(&config.build.environment, &command, &mut rehearsing);
+    let evidence = std::mem::take(&mut rehearsing.scanner).finish();
+    let renamed = repositories.map(|all| facts::renamed(&evidence, &all)).unwrap_or_default();
     let ran = Ran {
         program: command.argv.first().cloned().unwrap_or_default(),
         command: command.typed(),
         log: LOG.to_owned(),
         exit: ended,
-        evidence: std::mem::take(&mut rehearsing.scanner).finish(),
+        evidence,
         logs: BTreeMap::new(),
         machine: Machine::default(),
         moments: BTreeMap::new(),
         single_files: facts::single_files(),
+        renamed,
         toolchain: String::new(),
     };
     let went_well = ran.exit == Exit::Code(0);

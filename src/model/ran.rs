@@ -41,6 +41,8 @@ pub struct Ran {
     /// Which of Portage's settings for packages (`package.use` and the like, portage(5)) are one file
     /// and not a directory of files.
     pub single_files: Vec<String>,
+    /// What repositories call packages now that it did not find, by the names that it was asked for.
+    pub renamed: BTreeMap<String, String>,
     /// What packages are built with on this machine: the compilers and the C library that are installed, and
     /// which of them is chosen.
     pub toolchain: String,
@@ -74,6 +76,7 @@ impl Ran {
         }
         self.evidence.failed.splice(0..0, before.evidence.failed);
         self.evidence.problems.splice(0..0, before.evidence.problems);
+        self.renamed.extend(before.renamed);
         self.logs.extend(before.logs);
         self.moments.extend(before.moments);
         self

@@ -269,6 +269,10 @@ impl Task {
         let program = program.rsplit('/').next().unwrap_or(program).to_owned();
         let log = self.log.display().to_string();
         let single_files = facts::single_files();
+        let renamed = match evidence.unfound().next() {
+            Some(_) => repositories(self)?.map(|all| facts::renamed(&evidence, &all)).unwrap_or_default(),
+            None => BTreeMap::new(),
+        };
         Ok(Ran {
             program,
             command: typed,
@@ -279,6 +283,7 @@ impl Task {
             machine,
             moments,
             single_files,
+            renamed,
             toolchain: inputs::toolchain(),
         })
     }

@@ -57,6 +57,7 @@ fn ended(code: i32, evidence: Evidence, logs: BTreeMap<String, BuildLog>) -> Ran
         machine: Machine { oom_kills: Some(0), ..Machine::default() },
         moments: BTreeMap::new(),
         single_files: Vec::new(),
+        renamed: BTreeMap::new(),
         toolchain: String::new(),
     }
 }
@@ -418,6 +419,25 @@ fn a_category_that_nobody_lists_is_told() {
         (dependency required by \"test-quick/x-1::pocket\" [ebuild])\n";
     let failure = only(Ran { evidence: scan(text), ..ran("no-such-package") });
     assert!(failure.message.starts_with("its category is listed neither"), "{failure:#?}");
+}
+
+/// Portage does not say it: a world that comes to a new root keeps the names of before.
+#[test]
+fn what_a_repository_has_renamed_is_told() {
+    let text = b"\n!!! Ebuilds for the following packages are either all\n!!! masked or don't exist:\ntest-none/a test-none/a-b\n\n";
+    let renamed = BTreeMap::from([("test-none/a".to_owned(), "test-quick/t1".to_owned())]);
+    let report = Report::Ran(Box::new(Ran { evidence: scan(text), renamed: renamed.clone(), ..ran("good") }));
+    let told = classify::passed_over(&report, false);
+    let new = "not built, because the repository has renamed it to test-quick/t1 (change /var/lib/portage/world, or the set): \
+               test-none/a (see";
+    assert!(
+        told.len() == 2 && told[0].starts_with(new) && told[1].contains("the tree: test-none/a-b (see"),
+        "{told:#?}"
+    );
+    let text = b"\nemerge: there are no ebuilds to satisfy \">=test-none/a-1:0\".\n\
+        (dependency required by \"test-quick/x-1::pocket\" [ebuild])\n";
+    let failure = only(Ran { evidence: scan(text), renamed, ..ran("no-such-package") });
+    assert!(failure.message.starts_with("the repository has renamed it to test-quick/t1"), "{failure:#?}");
 }
 
 /// What Portage 3.0.83 said of an ebuild that inherits an eclass that is nowhere, and nothing of why it is passed over.

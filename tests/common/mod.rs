@@ -18,6 +18,7 @@ pub(crate) fn ran(code: i32) -> Box<Ran> {
         machine: Machine { oom_kills: Some(0), ..Machine::default() },
         moments: BTreeMap::new(),
         single_files: Vec::new(),
+        renamed: BTreeMap::new(),
         toolchain: "gcc-14".into(),
     })
 }

@@ -103,6 +103,11 @@ fn what_cannot_be_resolved_pauses_before_anything_is_compiled() {
     builder.sh("echo test-none/lost >>/var/lib/portage/world");
     let said = builder.gbsup(&["plan", "--now"]).exited(5);
     assert!(said.contains("masked or gone from the tree: test-none/lost"), "{said}");
+    let updates = "/var/db/repos/pocket/profiles/updates";
+    builder.sh(&format!("mkdir {updates} && echo 'move test-none/lost test-quick/t9' >{updates}/4Q-2026"));
+    let said = builder.gbsup(&["plan", "--now"]).exited(5);
+    builder.sh(&format!("rm -r {updates}"));
+    assert!(said.contains("has renamed it to test-quick/t9 (change /var/lib/portage/world"), "{said}");
     assert_eq!(builder.compiled(), [""; 0], "asking builds nothing");
     builder.resume();
     let status = builder.wait_waiting();

@@ -147,8 +147,9 @@ fn missing(problem: &Problem, ran: &Ran) -> Failure {
         None => vec![parts::look_at(problem.subject.as_deref().unwrap_or_default())],
     };
     let why = match problem.subject.as_deref() {
-        Some(atom) if unseen::is_unlisted(ran, atom) => unseen::UNLISTED,
-        _ => "nothing in the repositories satisfies it",
+        Some(atom) if unseen::is_unlisted(ran, atom) => unseen::UNLISTED.to_owned(),
+        Some(atom) if let Some(new) = unseen::renamed(ran, atom) => format!("{} {new}", unseen::RENAMED),
+        _ => "nothing in the repositories satisfies it".to_owned(),
     };
     let message = format!("{why}{}", needed(problem));
     told(Class::MissingPackage, message, suggestions)

@@ -1,6 +1,7 @@
 //! Packages that are there, and that Portage does not see.
 
 use crate::model::Ran;
+use crate::portage::names::atom::Atom;
 use crate::portage::output::markers::ProblemKind;
 use crate::portage::output::scanner::FailedPackage;
 
@@ -9,20 +10,25 @@ pub(super) fn why(ran: &Ran, atom: &str) -> Option<String> {
     if is_unlisted(ran, atom) {
         return Some(UNLISTED.to_owned());
     }
+    if let Some(new) = renamed(ran, atom) {
+        return Some(format!("{RENAMED} {new} (change /var/lib/portage/world, or the set)"));
+    }
     // An ebuild says what it needs in its phase `depend`, which is run for it without anything being built.
     let unread = |failed: &&FailedPackage| {
-        names(atom, failed.package.cp())
+        is_of(atom, failed.package.cp())
             && failed.die.as_ref().is_some_and(|die| die.phase.as_deref() == Some("depend"))
     };
     let words = ran.evidence.failed.iter().find(unread)?.die.as_ref()?.message.lines().next()?;
     Some(format!("its ebuild cannot be read ({words})"))
 }
 
-/// Whether an atom is one of this package.
-fn names(atom: &str, package: &str) -> bool {
-    let rest = atom.trim_start_matches(['=', '<', '>', '~']).strip_prefix(package);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ':', '[']))
+/// What a repository calls the package now that an atom names.
+pub(super) fn renamed<'a>(ran: &'a Ran, atom: &str) -> Option<&'a str> {
+    ran.renamed.iter().find(|(old, _)| is_of(atom, old)).map(|(_, new)| new.as_str())
 }
+
+/// How that is said, before the new name.
+pub(super) const RENAMED: &str = "the repository has renamed it to";
 
 /// Why, where no repository lists its category.
 pub(super) const UNLISTED: &str =
@@ -31,5 +37,25 @@ pub(super) const UNLISTED: &str =
 /// Whether Portage said that of what an atom names.
 pub(super) fn is_unlisted(ran: &Ran, atom: &str) -> bool {
     let mut told = ran.evidence.problems.iter().filter(|problem| problem.kind == ProblemKind::Category);
-    told.any(|problem| problem.subject.as_ref().is_some_and(|package| names(atom, package)))
+    told.any(|problem| problem.subject.as_ref().is_some_and(|package| is_of(atom, package)))
+}
+
+/// Whether an atom is one of this package.
+fn is_of(atom: &str, package: &str) -> bool {
+    Atom::parse(atom).is_ok_and(|atom| atom.cp() == package)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of;
+
+    #[test]
+    fn an_atom_is_of_one_package() {
+        for atom in ["a/b", "=a/b-1.2-r3", ">=a/b-1:0=", "a/b:2", "a/b[x,-y]", "~a/b-1"] {
+            assert!(is_of(atom, "a/b"), "{atom}");
+        }
+        for atom in ["a/b-c", "a/b-c:0", "=a/b-c-1", "a/bc", "c/b", "@b", ""] {
+            assert!(!is_of(atom, "a/b"), "{atom}");
+        }
+    }
 }

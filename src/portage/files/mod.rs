@@ -15,6 +15,7 @@ pub(crate) mod log_end;
 pub mod log_name;
 pub(crate) mod make_conf;
 pub(crate) mod makeopts;
+pub(crate) mod renamed;
 pub mod repository;
 pub mod settings;
 pub(crate) mod shlex;

@@ -56,6 +56,14 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// The atoms for which there is no package, or none that may be taken.
+    pub(crate) fn unfound(&self) -> impl Iterator<Item = &str> {
+        let of_kind =
+            |problem: &&Problem| matches!(problem.kind, ProblemKind::Missing | ProblemKind::WorldAtomGone);
+        let subjects = self.problems.iter().filter(of_kind).filter_map(|problem| problem.subject.as_deref());
+        subjects.flat_map(str::split_whitespace)
+    }
+
     /// The first problem that is not only a notice. An exception comes after what Portage has words for, and
     /// before that the process is gone in which it happened. A binary package that cannot be read comes last:
     /// Portage goes on without it, and says so before anything else.
