@@ -268,6 +268,8 @@ impl Supervisor {
     async fn leave(self, mut inputs: Inputs) {
         drop(std::fs::remove_file(socket::path()));
         inputs.server.abort();
+        // Before it notices that nothing is told any more, and says so.
+        self.serving.stop();
         self.telling.end();
         self.keeping.give(Order::Close);
         let closed = async {

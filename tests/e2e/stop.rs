@@ -111,6 +111,9 @@ fn whatever_else_it_does_it_leaves_at_once() {
         let (took, code) = builder.stop();
         assert_eq!(code, 0, "{what}");
         assert!(took < LONG / 2, "{what}: {took:?}");
+        let logs = builder.logs();
+        let last = logs.lines().last().unwrap_or_default();
+        assert!(last.ends_with("stopped; the next start goes on from here"), "{what}: {last}");
     };
     stopped_at_once(&mut builder, "paused");
     builder.start();
