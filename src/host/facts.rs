@@ -64,6 +64,11 @@ const LONGEST_UPDATES: u64 = 1 << 20;
 
 /// What these repositories call packages now that a command did not find.
 pub(crate) fn renamed(evidence: &Evidence, repositories: &Repositories) -> BTreeMap<String, String> {
+    let unfound: BTreeSet<String> =
+        evidence.unfound().filter_map(|atom| Some(Atom::parse(atom).ok()?.cp().to_owned())).collect();
+    if unfound.is_empty() {
+        return BTreeMap::new();
+    }
     let texts = repositories.all.iter().filter_map(|repository| {
         let updates = Beneath::open(&repository.location.join("profiles/updates")).ok()?;
         let files = updates.list(".").ok()?;
@@ -77,8 +82,6 @@ pub(crate) fn renamed(evidence: &Evidence, repositories: &Repositories) -> BTree
     for files in texts {
         all.append(&mut renamed::read(files.iter().map(|(name, text)| (name.as_str(), text.as_slice()))));
     }
-    let unfound: BTreeSet<String> =
-        evidence.unfound().filter_map(|atom| Some(Atom::parse(atom).ok()?.cp().to_owned())).collect();
     all.retain(|name, _| unfound.contains(name));
     all
 }

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use tracing::warn;
+
 use super::tree::Opened;
 use crate::beneath::Beneath;
 use crate::confine::holds_files;
@@ -18,6 +20,14 @@ pub(super) fn lent<T>(wanted: bool, open: impl FnOnce() -> io::Result<T>) -> Res
             .to_owned());
     }
     open().map(Some).map_err(|error| format!("where they are cannot be opened: {error}"))
+}
+
+/// What is lent; where it cannot be, that it is not served.
+pub(super) fn or_told<T>(lent: Result<Option<T>, String>, what: &str) -> Option<T> {
+    lent.unwrap_or_else(|why| {
+        warn!("no {what} are served: {why}");
+        None
+    })
 }
 
 /// Opens a directory of the volume. What is not there yet is made, for preflight to give it its owner.

@@ -127,14 +127,8 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
     }
     logging::start(config.log, io::stderr);
     tell(held);
-    let logs = logs.unwrap_or_else(|why| {
-        warn!("no logs are served: {why}");
-        None
-    });
-    let sources = sources.unwrap_or_else(|why| {
-        warn!("no source archives are served: {why}");
-        None
-    });
+    let logs = lent::or_told(logs, "logs");
+    let sources = lent::or_told(sources, "source archives");
     let limits =
         Limits { connections, pages, request: options.request_timeout, stall: options.stall_timeout };
     let runtime = runtime().enable_all().build().map_err(no_loop)?;

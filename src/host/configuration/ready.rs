@@ -26,9 +26,7 @@ pub(super) fn build_directory(settings: &Settings) -> Result<(), Trouble> {
     };
     let place = settings.tmpdir.display();
     if !settings.tmpdir.is_dir() {
-        let files = make_conf();
-        let set = assignment(&files, "PORTAGE_TMPDIR", "");
-        let set = set.map(|(file, line)| format!(" ({file}, line {line})")).unwrap_or_default();
+        let set = where_set("PORTAGE_TMPDIR");
         let message =
             format!("PORTAGE_TMPDIR is {place}, which is not a directory{set}: nothing can be built");
         return fails(message, format!("mkdir -p {}", shell_quote(&place.to_string())));
@@ -72,15 +70,20 @@ pub(super) fn places(settings: &Settings) -> Result<(), Trouble> {
             _ => continue,
         };
         let place = path.display();
-        let files = make_conf();
-        let set = assignment(&files, name, "");
-        let set = set.map(|(file, line)| format!(" ({file}, line {line})")).unwrap_or_default();
+        let set = where_set(name);
         let evidence = vec![format!("{name}={place}")];
         let suggestions = vec![format!("findmnt --target {}", shell_quote(&place.to_string()))];
         let message = format!("{name} is {place}, which {why}{set}: Portage has to write there");
         return Err(Box::new(Failure { evidence, suggestions, ..Failure::new(Class::Config, message) }));
     }
     Ok(())
+}
+
+/// The line of make.conf that sets a variable, to be put behind its value; empty where none does.
+fn where_set(variable: &str) -> String {
+    let files = make_conf();
+    let set = assignment(&files, variable, "");
+    set.map(|(file, line)| format!(" ({file}, line {line})")).unwrap_or_default()
 }
 
 /// The key with which Portage is to sign what it builds.
