@@ -187,7 +187,9 @@ fn varying(word: &str) -> String {
         return format!("{}~{}", &word[..at], &word[at + 15..]);
     }
     if let Some(at) = shape.find("0000-00-00") {
-        return format!("{}~{}", &word[..at], &word[at + 10..]);
+        // A release is numbered within its day: past midnight, the next one is the first.
+        let rest = word[at + 10..].trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+        return format!("{}~{rest}", &word[..at]);
     }
     if let Some(at) = shape.find("00:00") {
         return format!("{}~", &word[..at]);
@@ -205,7 +207,7 @@ fn only_times_sizes_and_revisions_may_differ() {
         ("compile 2, at least 29 s:", "compile 2, at least 1 min:"),
         ("a  709 KiB to download", "a 1.2 MiB to download"),
         ("log/t:b-1:20261122-170305.log", "log/t:b-1:20261123-010203.log"),
-        ("release 2026-11-22.2, 3 packages", "release 2026-11-23.2, 3 packages"),
+        ("release 2026-11-22.2, 3 packages", "release 2026-11-23.1, 3 packages"),
         ("revision ead603962914", "revision 0123456789ab"),
         ("a\n...\nc\n", "a\nb\nb\nc\n"),
         ("a\n...\n", "a\nb\n"),
@@ -214,7 +216,7 @@ fn only_times_sizes_and_revisions_may_differ() {
     }
     for (shown, real) in [
         ("5 of 6 built", "4 of 6 built"),
-        ("release 2026-11-22.2", "release 2026-11-22.1"),
+        ("release 2026-11-22.2 3", "release 2026-11-22.2 4"),
         ("broken-1 failed", "broken-2 failed"),
         ("a\nb", "a"),
         ("a", "a\nb"),
