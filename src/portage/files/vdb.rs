@@ -138,7 +138,7 @@ const PATH_MAX: usize = 4096;
 /// right below `/` and `/usr` (`lib64`) are none.
 #[must_use]
 pub fn versioned(contents: &str) -> BTreeSet<Versioned> {
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     let mut last = "";
     for line in contents.lines() {
         let directory = match line.split_once(' ') {
@@ -152,17 +152,21 @@ pub fn versioned(contents: &str) -> BTreeSet<Versioned> {
         }
         last = directory;
         let ends = directory.match_indices('/').map(|(at, _)| at).chain([directory.len()]).skip(3);
-        found.extend(ends.filter_map(|end| ends_in_version(&directory[..end])));
+        found.extend(ends.filter_map(|end| split_version(&directory[..end])));
     }
-    found
+    found.sort_unstable();
+    found.dedup();
+    let owned =
+        |(place, version): (&str, &str)| Versioned { place: place.to_owned(), version: version.to_owned() };
+    found.into_iter().map(owned).collect()
 }
 
-fn ends_in_version(directory: &str) -> Option<Versioned> {
+/// The path up to the version, and the version.
+fn split_version(directory: &str) -> Option<(&str, &str)> {
     let place = directory.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let version = directory.get(place.len()..)?;
     let numbers = version.split('.').all(|number| !number.is_empty()) && !place.ends_with("-r");
-    (numbers && !version.is_empty())
-        .then(|| Versioned { place: place.to_owned(), version: version.to_owned() })
+    (numbers && !version.is_empty()).then_some((place, version))
 }
 
 /// The name by which programs find a library.

@@ -3,7 +3,7 @@
 //! Source: the Package Manager Specification, chapter 8, for the form of both; `portage/package/ebuild/_config/LicenseManager.py` for the
 //! groups in the `profiles/license_groups` of repositories.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::depend::DEPTH;
 
@@ -12,7 +12,7 @@ pub const REDISTRIBUTABLE: &str = "BINARY-REDISTRIBUTABLE";
 
 /// The groups of licences of all repositories: names of licences, and of other groups behind an `@`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Groups(BTreeMap<String, BTreeSet<String>>);
+pub struct Groups(HashMap<String, Vec<String>>);
 
 impl Groups {
     /// Reads a `license_groups`; what another repository says of the same group is added.
@@ -27,9 +27,9 @@ impl Groups {
 
     /// The licences of a group, with those of the groups in it; none when nobody defines it.
     #[must_use]
-    pub fn licences(&self, group: &str) -> BTreeSet<&str> {
-        let mut found = BTreeSet::new();
-        let mut seen = BTreeSet::new();
+    pub fn licences(&self, group: &str) -> HashSet<&str> {
+        let mut found = HashSet::new();
+        let mut seen = HashSet::new();
         let mut open = vec![group];
         while let Some(group) = open.pop() {
             for word in self.0.get(group).filter(|_| seen.insert(group)).into_iter().flatten() {
@@ -49,7 +49,7 @@ pub fn forbids(
     license: &str,
     restrict: &str,
     flags: &BTreeSet<&str>,
-    free: &BTreeSet<&str>,
+    free: &HashSet<&str>,
 ) -> Option<String> {
     if terms(restrict, flags).is_some_and(|terms| terms.iter().any(|term| term.holds("bindist"))) {
         return Some("may not be handed on: RESTRICT has bindist".to_owned());
@@ -67,7 +67,7 @@ enum Term<'a> {
 }
 
 impl Term<'_> {
-    fn is_met(&self, free: &BTreeSet<&str>) -> bool {
+    fn is_met(&self, free: &HashSet<&str>) -> bool {
         match self {
             Self::Name(name) => free.contains(name),
             Self::All(terms) => terms.iter().all(|term| term.is_met(free)),
