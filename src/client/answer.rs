@@ -13,7 +13,7 @@ use crate::model::status::{Mode, Status, Why};
 
 /// Sends a request and prints the answer.
 pub(crate) fn request(supervisor: &Supervisor, request: &Request) -> Result<Exit, Error> {
-    print(sentence(&told(supervisor, request)?))
+    tell(sentence(&told(supervisor, request)?))
 }
 
 /// Sends a request; returns what the supervisor says to that.
@@ -72,7 +72,7 @@ pub(crate) fn end(
         return Ok(None);
     }
     Ok(Some(match (what, status.state) {
-        (Request::Pause { .. }, Mode::Paused) | (_, Mode::Waiting) => print(sentence(&line())),
+        (Request::Pause { .. }, Mode::Paused) | (_, Mode::Waiting) => tell(sentence(&line())),
         (_, _) if status.pause.as_ref().is_some_and(|pause| pause.why == Why::Operator) => {
             Err(Error::Denied(line()))
         }
@@ -91,7 +91,12 @@ pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
     Ok(text + "\n")
 }
 
-/// Prints everything a command has to say.
+/// Prints sentences for whoever reads them, as wide as the terminal.
+pub(crate) fn tell(text: impl AsRef<str>) -> Result<Exit, Error> {
+    print(crate::render::wrapped(text.as_ref(), terminal::look()))
+}
+
+/// Prints everything a command has to say, as it is.
 pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<Exit, Error> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_ref()).and_then(|()| out.flush()).map_err(Error::Output)?;

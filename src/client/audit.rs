@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::answer::{json, print};
+use super::answer::{json, print, tell};
 use super::error::Error;
 use super::socket::Supervisor;
 use super::verify::{no_index, trust};
@@ -50,7 +50,7 @@ pub(super) fn run(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error>
         let (packages, offered, fates) = (counts.total(), counts.offered, fates.collect());
         print(json(&Answer { packages, offered, counts, fates, held, broken, linked })?)?;
     } else {
-        print(render::audited(counts, held, broken, linked))?;
+        tell(render::audited(counts, held, broken, linked))?;
     }
     Ok(if held.is_empty() && broken.is_empty() { Exit::Done } else { Exit::Findings })
 }

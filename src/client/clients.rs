@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::answer::{json, print};
+use super::answer::{json, print, tell};
 use super::error::{DEADLINE, Error};
 use super::socket::Supervisor;
 use super::terminal;
@@ -67,10 +67,10 @@ fn add(volume: &Path, name: &Name, file: &Path, as_json: bool) -> Result<Exit, E
         Error::Failed(format!("the capture cannot be kept in {}/clients: {error}", volume.display()))
     })?;
     if !as_json {
-        print(render::client_added(name, &capture, replaced))?;
+        tell(render::client_added(name, &capture, replaced))?;
     }
     let client = rehearsed(volume, known(volume, name)?)?;
-    print(if as_json { json(&client)? } else { render::client_in_short(&client) })
+    if as_json { print(json(&client)?) } else { tell(render::client_in_short(&client)) }
 }
 
 /// The client with how the release on offer fits it, which is on the volume from then on. Before the first release nothing is known.
@@ -129,9 +129,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 fn remove(volume: &Path, name: &Name, dry_run: bool) -> Result<Exit, Error> {
     known(volume, name)?;
     if dry_run {
-        return print(format!("{name} would be forgotten\n"));
+        return tell(format!("{name} would be forgotten\n"));
     }
     clients::remove(volume, name)
         .map_err(|error| Error::Failed(format!("{name} cannot be forgotten: {error}")))?;
-    print(format!("{name} is forgotten\n"))
+    tell(format!("{name} is forgotten\n"))
 }

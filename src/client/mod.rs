@@ -13,7 +13,7 @@ use crate::config;
 use crate::model::request::Request;
 use crate::model::status::Mode;
 use crate::peers;
-use answer::{asked, print, request, sentence};
+use answer::{asked, print, request, sentence, tell};
 use socket::Supervisor;
 
 pub use error::Error;
@@ -111,7 +111,7 @@ fn pause(supervisor: &Supervisor, args: PauseArgs) -> Result<Exit, Error> {
     loop {
         let status = watch.next_status()?;
         match status.state {
-            Mode::Paused => return print(sentence(&crate::render::line(&status))),
+            Mode::Paused => return tell(sentence(&crate::render::line(&status))),
             Mode::Stopping => return Err(Error::Denied("the builder stops instead of pausing".into())),
             _ => {}
         }
@@ -131,8 +131,8 @@ fn config_check(args: &ConfigArgs) -> Result<Exit, Error> {
     let file = text.as_deref().map(|text| (name.as_str(), text));
     config::check(file, config::environment())?;
     match file {
-        Some(_) => print(format!("{name}: nothing wrong\n")),
-        None => print(format!("{name} is not there; the defaults are in effect\n")),
+        Some(_) => tell(format!("{name}: nothing wrong\n")),
+        None => tell(format!("{name} is not there; the defaults are in effect\n")),
     }
 }
 

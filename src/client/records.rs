@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::answer::{json, print, sentence};
+use super::answer::{json, print, sentence, tell};
 use super::error::{DEADLINE, Error};
 use super::socket::Supervisor;
 use super::terminal;
@@ -78,7 +78,7 @@ pub(super) fn failures(supervisor: &Supervisor, as_json: bool) -> Result<Exit, E
     if !failures.is_empty() || !status.known.is_empty() {
         return print(render::failures(&failures, &status.known, terminal::look()));
     }
-    print(sentence(&format!("no failures ({})", render::line(&status))))
+    tell(sentence(&format!("no failures ({})", render::line(&status))))
 }
 
 /// What `gbsup health --json` says.
@@ -96,7 +96,7 @@ pub(super) fn health(supervisor: &Supervisor, as_json: bool, live: bool) -> Resu
     if as_json {
         print(json(&Health { healthy, state: status.state, headline })?)?;
     } else {
-        print(format!("{headline}\n"))?;
+        tell(format!("{headline}\n"))?;
     }
     Ok(if healthy { Exit::Done } else { Exit::Findings })
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::answer::{json, print};
+use super::answer::{json, print, tell};
 use super::error::Error;
 use super::socket::Supervisor;
 use super::terminal;
@@ -68,7 +68,7 @@ pub(super) fn label(supervisor: &Supervisor, verb: &ReleasesVerb) -> Result<Exit
         }
     };
     let words = label.in_words();
-    print(format!(
+    tell(format!(
         "{id}: {}\n",
         if words.is_empty() { "nothing is said of it".into() } else { render::clean(&words) }
     ))
@@ -144,7 +144,7 @@ pub(super) fn rollback(supervisor: &Supervisor, args: &RollbackArgs) -> Result<E
         return print(json(&Answer { before, current: Some(current), new: true })?);
     }
     let again = current.again.unwrap_or(current.id);
-    print(format!(
+    tell(format!(
         "clients are offered what release {again} offered, as release {} in place of {place_of}: {}\n\
          the next cycle that is done publishes what is new; to keep it from that: gbsup pause\n",
         current.id, published.changes
@@ -162,11 +162,10 @@ pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exi
     let before = if args.json { Releases::on(&volume).offered() } else { None };
     let Some(offer) = offer::read(&volume).map_err(|error| missing(&error.to_string()))? else {
         // A publisher on a timer is often there before the first cycle is done.
-        return print(if args.json {
-            json(&Answer { current: before.clone(), before, new: false })?
-        } else {
-            "nothing to publish yet: the builder has not finished its first audit\n".to_owned()
-        });
+        if args.json {
+            return print(json(&Answer { current: before.clone(), before, new: false })?);
+        }
+        return tell("nothing to publish yet: the builder has not finished its first audit");
     };
     let facts = known_facts(&volume);
     let now = Timestamp::now();
@@ -181,7 +180,7 @@ pub(super) fn publish(supervisor: &Supervisor, args: &PublishArgs) -> Result<Exi
     if args.json {
         return print(json(&Answer { before, current: Some(current), new })?);
     }
-    print(if new {
+    tell(if new {
         format!("release {} is published: {changes}\n", current.id)
     } else {
         format!("nothing to publish: release {} already offers exactly that\n", current.id)

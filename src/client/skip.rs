@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::answer::{json, print, request, sentence};
+use super::answer::{json, print, request, sentence, tell};
 use super::error::{DEADLINE, Error};
 use super::socket::Supervisor;
 use super::terminal;
@@ -26,7 +26,7 @@ fn list(supervisor: &Supervisor, as_json: bool) -> Result<Exit, Error> {
         return print(json(&status.skipped)?);
     }
     if status.skipped.is_empty() {
-        return print(sentence("nothing is skipped"));
+        return tell(sentence("nothing is skipped"));
     }
     print(render::skipped(&status, terminal::look()))
 }

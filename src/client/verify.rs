@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::answer::{json, print};
+use super::answer::{json, print, tell};
 use super::error::Error;
 use super::socket::Supervisor;
 use crate::binhost::gpg::Ring;
@@ -37,7 +37,11 @@ fn of_release(releases: &Releases, wanted: Option<Id>, args: &VerifyArgs) -> Res
     let ring = ring.map_err(|error| Error::Failed(error.to_string()))?;
     let signed = ring.is_some();
     let verified = releases.verify(&release, &Trust::in_release(ring))?;
-    print(if args.json { json(&verified)? } else { render::verified_release(&verified, id, signed) })?;
+    if args.json {
+        print(json(&verified)?)?;
+    } else {
+        tell(render::verified_release(&verified, id, signed))?;
+    }
     Ok(if verified.findings.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
@@ -47,7 +51,11 @@ fn of_pkgdir(volume: &Path, all: bool, as_json: bool) -> Result<Exit, Error> {
     let verified = verify::verify(&pkgdir, all, &mut known, &trust());
     let verified = verified.map_err(|error| no_index(&pkgdir, &error))?;
     verify::keep(volume, &known);
-    print(if as_json { json(&verified)? } else { render::verified(&verified, &pkgdir) })?;
+    if as_json {
+        print(json(&verified)?)?;
+    } else {
+        tell(render::verified(&verified, &pkgdir))?;
+    }
     Ok(if verified.findings.is_empty() { Exit::Done } else { Exit::Findings })
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::Style;
 use jiff::Timestamp;
 
-use super::layout::Look;
+use super::layout::{Look, wrapped};
 use super::style::{CAREFUL, GOOD, LABEL};
 use super::table::{Cell, Shape, table};
 use super::{clean, count};
@@ -23,8 +23,8 @@ const MOST: usize = 200;
 #[must_use]
 pub fn clients(clients: &[Client], look: Look) -> String {
     if clients.is_empty() {
-        return "no client is known yet: sh client.sh capture | ssh BUILDER docker exec -i builder gbsup clients add NAME\n"
-            .to_owned();
+        let none = "no client is known yet: sh client.sh capture | ssh BUILDER docker exec -i builder gbsup clients add NAME";
+        return wrapped(none, look);
     }
     let rows: Vec<[Cell; 4]> = clients.iter().map(cells).collect();
     table(
@@ -69,7 +69,7 @@ pub fn client(client: &Client, look: Look) -> String {
     if look.width.is_none() {
         return list;
     }
-    let mut text = format!("{}\n", clean(&sentence(&client.name, fit)));
+    let mut text = wrapped(&clean(&sentence(&client.name, fit)), look);
     text += &format!(
         "release {}, rehearsed {} UTC, captured {} UTC\n",
         fit.release,
@@ -77,7 +77,7 @@ pub fn client(client: &Client, look: Look) -> String {
         day(client.added)
     );
     for drift in &fit.drift {
-        text += &format!("  {}\n", clean(drift));
+        text += &wrapped(&format!("  {}", clean(drift)), look);
     }
     if !rows.is_empty() {
         text += &format!("\n{list}");

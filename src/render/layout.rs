@@ -117,6 +117,18 @@ impl Layout {
     }
 }
 
+/// Lines of unstyled text, those that are longer than the terminal is wide broken at spaces. What follows of one is indented further than its
+/// beginning. A pipe gets them as they are.
+#[must_use]
+pub fn wrapped(text: &str, look: Look) -> String {
+    let mut page = Layout::new(look);
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        page.paragraph(indent + 2, &[plain(line)]);
+    }
+    page.finish()
+}
+
 /// Breaks text at spaces so that lines have at most `width` columns; `hang` columns of the lines
 /// after the first are taken. A word that is longer than a line stays whole: paths are copied.
 pub(super) fn wrap(spans: &[Span], width: Option<usize>, hang: usize) -> Vec<Vec<Span>> {

@@ -47,7 +47,7 @@ pub use fingerprint::fingerprint;
 pub use history::history;
 pub use key::keys;
 pub use known::{failures, skipped};
-pub use layout::Look;
+pub use layout::{Look, wrapped};
 pub use page::{page, page_within};
 pub use plan::{left_out, plan, plan_of, reasons, reasons_in_short, stale, why};
 pub use prune::prune;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anstyle::Style;
 use jiff::Timestamp;
 
-use super::layout::{Layout, Look, plain, styled};
+use super::layout::{Layout, Look, plain, styled, wrapped};
 use super::style::{CAREFUL, GOOD, LABEL, STRONG, ago};
 use super::table::{Cell, Shape, table};
 use super::{clean, count, size};
@@ -57,15 +57,12 @@ fn listed(plan: &Plan, estimates: &Estimates, time: &str, look: Look) -> String 
         return table(TITLES, SHAPE, &rows, look);
     }
     let totals = totals(plan.totals()) + time;
-    let mut text = if rows.is_empty() {
-        format!("{totals}\n")
-    } else {
-        format!("{}\n{totals}\n", table(TITLES, SHAPE, &rows, look))
-    };
+    let mut end = totals;
     if !plan.removed.is_empty() {
-        text += &format!("removed first, since they are in the way: {}\n", names(&plan.removed, " "));
+        end += &format!("\nremoved first, since they are in the way: {}", names(&plan.removed, " "));
     }
-    text
+    let end = wrapped(&end, look);
+    if rows.is_empty() { end } else { format!("{}\n{end}", table(TITLES, SHAPE, &rows, look)) }
 }
 
 /// `57 packages: 50 from source, 7 binary, 870 MiB to download`.

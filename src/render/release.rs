@@ -3,7 +3,7 @@
 use anstyle::Style;
 use jiff::Timestamp;
 
-use super::layout::Look;
+use super::layout::{Look, wrapped};
 use super::style::{CAREFUL, GOOD, LABEL};
 use super::table::{Cell, Shape, table};
 use super::{clean, count, size};
@@ -57,7 +57,7 @@ fn cells(shown: &Shown) -> [Cell; 6] {
 #[must_use]
 pub fn bisect(next: &Next, (good, bad): (Id, Id), diff: &Diff, url: &str, look: Look) -> String {
     let Some(between) = next.between else {
-        return format!("{bad} is the first bad release, {good} the last good one; {}", body(diff, look));
+        return body(&format!("{bad} is the first bad release, {good} the last good one; "), diff, look);
     };
     let builder =
         if url.is_empty() { "http://BUILDER:8080" } else { url.strip_suffix("/binpkgs").unwrap_or(url) };
@@ -72,9 +72,9 @@ pub fn bisect(next: &Next, (good, bad): (Id, Id), diff: &Diff, url: &str, look: 
          if it is good: gbsup bisect {between} {bad}\n\
          if it is bad:  gbsup bisect {good} {between}\n\
          \n\
-         what is different in {bad} since {good}: {}",
+         {}",
         count(next.left, "release"),
-        body(diff, look)
+        body(&format!("what is different in {bad} since {good}: "), diff, look)
     )
 }
 
@@ -87,7 +87,7 @@ pub fn diff(diff: &Diff, look: Look) -> String {
     }
     let from = diff.from.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
     let to = diff.to.map(|id| id.to_string()).unwrap_or_default();
-    format!("from {from} to {to}: {}", body(diff, look))
+    body(&format!("from {from} to {to}: "), diff, look)
 }
 
 fn rows(diff: &Diff) -> String {
@@ -129,7 +129,7 @@ pub fn changes(diff: &Diff, release: &Release) -> String {
         "Release {}, {} UTC: {what}{again}\n{signed}\n{before}{}{kernel}{opaque}",
         release.id,
         time(release.published),
-        body(diff, look)
+        body("", diff, look)
     )
 }
 
@@ -146,10 +146,11 @@ fn opaque(opaque: &Opaque) -> String {
     format!("\nIt is not known which kernel {package}{more} demands: {}.\n", clean(why))
 }
 
-/// `2 upgraded, 1 rebuilt; 210 as before; 34 MiB to download`, and each of them.
-fn body(diff: &Diff, look: Look) -> String {
-    let mut text =
-        format!("{}; {} as before; {} to download\n", diff.in_short(), diff.unchanged, size(diff.download));
+/// `2 upgraded, 1 rebuilt; 210 as before; 34 MiB to download` after what stands before it, and each of them.
+fn body(before: &str, diff: &Diff, look: Look) -> String {
+    let Diff { unchanged, download, .. } = diff;
+    let sum = format!("{before}{}; {unchanged} as before; {} to download", diff.in_short(), size(*download));
+    let mut text = wrapped(&sum, look);
     for (kind, changes) in diff.kinds().filter(|(_, changes)| !changes.is_empty()) {
         let rows: Vec<_> = changes.iter().map(change).collect();
         let label = look.style(LABEL);
@@ -256,7 +257,7 @@ mod tests {
     fn a_difference_for_people() {
         assert_eq!(
             diff(&example(), WIDE),
-            "from 2026-11-22.1 to 2026-11-22.2: 1 added, 1 upgraded, 1 rebuilt, 1 removed; 209 as before; 6.0 MiB to download\n\
+            "from 2026-11-22.1 to 2026-11-22.2: 1 added, 1 upgraded, 1 rebuilt, 1 removed; 209 as before; 6.0 MiB\n\x20 to download\n\
              \n\
              added\n\
              \x20 app-misc/hello  2.10  2.0 MiB  asked for\n\

@@ -6,7 +6,7 @@ use comfy_table::{
     TableStyle, Width,
 };
 
-use super::layout::{Layout, Look, columns, styled};
+use super::layout::{Layout, Look, Span, columns, styled};
 use super::style::LABEL;
 
 /// What stands in one place of a table.
@@ -62,16 +62,21 @@ pub(super) fn table<const N: usize>(
     }
     let heading = titles.map(|title| (title.to_owned(), LABEL));
     let whole: Vec<&[Cell; N]> = std::iter::once(&heading).chain(rows).collect();
-    let least = |column: usize| least(&whole, column, shape.whole.contains(&column), READABLE);
+    let rows_of_all = &whole;
+    let least = |readable| move |column| least(rows_of_all, column, shape.whole.contains(&column), readable);
     let beside = |below: &[usize]| all.iter().copied().filter(|one| !below.contains(one)).collect::<Vec<_>>();
     for column in shape.below_at_last.iter().filter(|column| all.contains(column)) {
-        if !fits(&beside(&below), least, width) {
+        if !fits(&beside(&below), least(READABLE), width) {
             below.push(*column);
         }
     }
+    // Where even that does not help, each row is a name and what there is to say of it.
+    if !fits(&beside(&below), least(0), width) {
+        below = all.iter().copied().skip(1).collect();
+    }
     below.sort_unstable();
     let beside = beside(&below);
-    let untitled = titles.iter().all(|title| title.is_empty());
+    let untitled = beside.iter().all(|&column| titles[column].is_empty());
     let mut text = String::new();
     for (row, lines) in arranged(&whole, &beside, &shape, width).into_iter().enumerate() {
         if row == 0 && untitled {
@@ -157,11 +162,14 @@ fn styled_line<const N: usize>(cells: &[String], row: &[Cell; N], beside: &[usiz
 
 /// What found no place beside the rest of its row.
 fn own_lines<const N: usize>(titles: [&str; N], row: &[Cell; N], below: &[usize], look: Look) -> String {
-    let mut words = Vec::new();
+    let mut words: Vec<Span> = Vec::new();
     for &column in below.iter().filter(|column| !row[**column].0.is_empty()) {
         let (text, style) = &row[column];
-        let before = if words.is_empty() { "    " } else { "; " };
+        let before = if words.is_empty() { "    " } else { " " };
         let colon = if titles[column].is_empty() { "" } else { ": " };
+        if let Some(last) = words.last_mut() {
+            last.text.push(';');
+        }
         words.push(styled(LABEL, format!("{before}{}{colon}", titles[column])));
         words.push(styled(*style, text.clone()));
     }
@@ -234,6 +242,15 @@ mod tests {
             }
             assert_eq!(table.contains("why: "), width < 61, "{width}: {table}");
         }
+    }
+
+    #[test]
+    fn a_row_that_cannot_stand_side_by_side_becomes_a_name_and_what_there_is_to_say() {
+        let shape = Shape { right: &[1], whole: &[1], ..Shape::default() };
+        assert_eq!(
+            table(TITLES, shape, &rows()[1..], look(16)),
+            "package\na/b-1\n    size: 1 B;\n      why: asked\n      for\n"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::files::{headed, one};
 use super::{Supervisor, package};
 use crate::cli::Exit;
-use crate::client::answer::{print, sentence};
+use crate::client::answer::{sentence, tell};
 use crate::client::error::{DEADLINE, Error};
 use crate::client::records;
 use crate::model::records::FailedRow;
@@ -28,7 +28,7 @@ pub(super) fn all(supervisor: &Supervisor, last: Option<usize>) -> Result<Exit, 
     }
     let earlier = earlier(&status);
     if earlier.is_empty() {
-        return print(sentence(&format!("no failures ({})", crate::render::line(&status))));
+        return tell(sentence(&format!("no failures ({})", crate::render::line(&status))));
     }
     headed(Path::new(&status.volume.path), &earlier, last)
 }
