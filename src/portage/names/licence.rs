@@ -45,6 +45,7 @@ impl Groups {
 
 /// Why a package may not be handed on, in words that follow its name; nothing when it may.
 #[must_use]
+#[expect(clippy::implicit_hasher, reason = "the set is what Groups::licences gives")]
 pub fn forbids(
     license: &str,
     restrict: &str,
