@@ -23,6 +23,9 @@ use crate::portage::files::log::whole;
 const PIECE: usize = 256 << 10;
 /// So many bytes are read again sooner than what was learnt from them is written down.
 const SMALL: u64 = 64 << 10;
+/// So much is read at most, from the end: the years before that say nothing of how long a package takes now, and the user portage can make the
+/// file as long as it likes.
+const MOST: u64 = 256 << 20;
 /// By so many bytes the end of what was read is known again.
 const END: u64 = 4 << 10;
 /// The version of the file.
@@ -45,13 +48,13 @@ struct Learnt {
 /// not known: nothing depends on it but estimates.
 #[must_use]
 pub fn durations(volume: &Path) -> Durations {
-    look(volume).0
+    look(volume, MOST).0
 }
 
 /// The same by whoever keeps the volume: what was learnt is written down for the next time.
 #[must_use]
 pub fn learn(volume: &Path) -> Durations {
-    let (durations, learnt) = look(volume);
+    let (durations, learnt) = look(volume, MOST);
     let news = learnt.filter(|progress| progress.read - progress.from >= SMALL);
     let Some(Progress { inode, read, end, .. }) = news else { return durations };
     // Only whole lines count as read, and of others nothing is in it.
@@ -74,14 +77,14 @@ fn file(volume: &Path) -> PathBuf {
     volume.join("state/durations.json")
 }
 
-fn look(volume: &Path) -> (Durations, Option<Progress>) {
+fn look(volume: &Path, most: u64) -> (Durations, Option<Progress>) {
     let log = Beneath::open(&volume.join("log")).and_then(|logs| logs.file("emerge.log"));
     let Ok(log) = log else { return (Durations::default(), None) };
     let (from, mut durations) = match known(volume, &log) {
         Some(learnt) => (learnt.read, learnt.durations),
         None => (0, Durations::default()),
     };
-    let progress = go_on(volume, log, from, &mut durations);
+    let progress = go_on(volume, log, (from, most), &mut durations);
     (durations, progress.ok())
 }
 
@@ -94,17 +97,36 @@ fn known(volume: &Path, log: &File) -> Option<Learnt> {
     Some(learnt).filter(is_of).filter(|learnt| end(log, learnt.read).is_ok_and(|end| end == learnt.end))
 }
 
-/// Reads the log from there on. It is read and not mapped: whoever may write it may cut it short meanwhile.
-fn go_on(volume: &Path, mut log: File, from: u64, durations: &mut Durations) -> io::Result<Progress> {
+/// Reads the log from there on, and at most so much of it. It is read and not mapped: whoever may write it may cut it short meanwhile.
+fn go_on(
+    volume: &Path,
+    mut log: File,
+    (from, most): (u64, u64),
+    durations: &mut Durations,
+) -> io::Result<Progress> {
     let built = Built::by(|| packages(volume).unwrap_or_default());
-    log.seek(SeekFrom::Start(from))?;
-    let (mut at, mut read) = (from, from);
+    let length = log.metadata()?.len();
+    let start = from.max(length.saturating_sub(most));
+    log.seek(SeekFrom::Start(start))?;
+    // Where it begins in the middle of a line, that is no line.
+    let mut is_whole = start == from;
+    let (mut at, mut read) = (start, start);
     let mut piece = vec![0; PIECE];
-    while let Ok(length @ 1..) = log.read(&mut piece) {
-        durations.read(&piece[..length], &built);
-        let lines = whole(&piece[..length]) as u64;
+    // What is appended meanwhile is for the next time.
+    while at < length
+        && let Ok(taken @ 1..) = log.read(&mut piece)
+    {
+        let mut bytes = &piece[..taken];
+        if !is_whole && let Some(end) = memchr::memchr(b'\n', bytes) {
+            bytes = &bytes[end + 1..];
+            is_whole = true;
+        }
+        if is_whole {
+            durations.read(bytes, &built);
+        }
+        let lines = whole(&piece[..taken]) as u64;
         read = if lines > 0 { at + lines } else { read };
-        at += length as u64;
+        at += taken as u64;
     }
     Ok(Progress { inode: log.metadata()?.ino(), from, read, end: end(&log, read)? })
 }
@@ -218,6 +240,18 @@ mod tests {
         assert_eq!(read(&volume), Some(length), "whoever only looks writes nothing");
         let _ = learn(volume.path());
         assert_eq!(read(&volume), Some(length + log(300..600).len() as u64));
+    }
+
+    /// It is as long as the file system lets the user portage make it, and no block of it is written.
+    #[test]
+    fn of_a_log_without_end_the_end_is_read() {
+        let volume = volume("");
+        let log_file = OpenOptions::new().write(true).open(volume.path().join("log/emerge.log")).unwrap();
+        let huge = [4 << 40, 4 << 30].into_iter().find(|length| log_file.set_len(*length).is_ok()).unwrap();
+        append(&volume, format!("0\n{}", log(1..300)).as_bytes());
+        let (durations, progress) = look(volume.path(), 1 << 20);
+        assert_eq!(said(&durations), said(&self::durations(self::volume(&log(1..300)).path())));
+        assert_eq!(progress.unwrap().read, huge + 2 + log(1..300).len() as u64);
     }
 
     /// What happens to a log and to what was learnt from it.

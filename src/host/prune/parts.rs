@@ -1,6 +1,6 @@
 //! Files of which only the older part goes: Portage's `emerge.log`, its `elog/summary.log`, and the history.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ use crate::{config, procs};
 
 /// Those to which Portage adds for ever.
 const LOGS: [(Kind, &str); 2] = [(Kind::EmergeLog, "emerge.log"), (Kind::Messages, "elog/summary.log")];
+
+/// So many bytes of a log are looked at, from its end, if no more is to stay: the user portage can make it as long as it likes.
+const MOST: u64 = 256 << 20;
 
 /// The part of each that goes.
 pub(crate) fn survey(volume: &Path, policy: &config::Prune) -> Vec<Removal> {
@@ -58,14 +61,20 @@ pub(crate) fn remove(removal: &Removal) -> io::Result<()> {
     let (logs, name) = below(removal)?;
     let mut log = Vec::new();
     let mut file = logs.file(name)?;
-    file.read_to_end(&mut log)?;
-    let keep = usize::try_from((log.len() as u64).saturating_sub(removal.size)).unwrap_or(usize::MAX);
+    let length = file.metadata()?.len();
+    let keep = length.saturating_sub(removal.size);
+    let from = length.saturating_sub(keep.max(MOST));
+    file.seek(SeekFrom::Start(from))?;
+    (&file).take(length - from).read_to_end(&mut log)?;
+    // Where it begins in the middle of a line, that is no line.
+    let partial = if from == 0 { 0 } else { memchr::memchr(b'\n', &log).map_or(log.len(), |end| end + 1) };
+    let (log, keep) = (&log[partial..], usize::try_from(keep).unwrap_or(usize::MAX));
     let end = match removal.kind {
-        Kind::Messages => elog::end(&log, keep).to_owned(),
-        _ => log_end::end(&log, keep),
+        Kind::Messages => elog::end(log, keep).to_owned(),
+        _ => log_end::end(log, keep),
     };
     // Portage opens the log for each line, so one that begins now would write into the file that goes.
-    let grown = file.metadata()?.len() != log.len() as u64;
+    let grown = file.metadata()?.len() != length;
     if grown || !procs::portage_pids().is_empty() {
         return Err(io::Error::new(io::ErrorKind::ResourceBusy, "Portage is writing to it"));
     }
@@ -100,6 +109,26 @@ mod tests {
         fs::write(&other, "x".repeat(5000)).unwrap();
         symlink(&other, &path).unwrap();
         assert_eq!(emerge_log(10), None, "what somebody planted is not written to");
+    }
+
+    /// It is as long as the file system lets the user portage make it, and no block of it is written.
+    #[test]
+    fn of_a_log_without_end_the_end_stays() {
+        let volume = tempfile::tempdir().unwrap();
+        let path = volume.path().join("log/emerge.log");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let file = fs::File::create(&path).unwrap();
+        [4 << 40, 4 << 30].into_iter().find(|length| file.set_len(*length).is_ok()).unwrap();
+        let run = "1: Started emerge on: Nov 22, 2026 14:30:00\n1:  *** terminating.\n";
+        fs::write(path.with_extension("end"), "\n".to_owned() + run).unwrap();
+        io::copy(
+            &mut fs::File::open(path.with_extension("end")).unwrap(),
+            &mut fs::File::options().append(true).open(&path).unwrap(),
+        )
+        .unwrap();
+        let Some(removal) = log(volume.path(), Kind::EmergeLog, "emerge.log", 1 << 20) else { return };
+        remove(&removal).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), run);
     }
 
     #[test]
