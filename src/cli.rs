@@ -265,6 +265,19 @@ heartbeat. It fails with 1 and the reason when one of them did not arrive.")]
     },
     /// Serve the releases of a volume over HTTP; the builder does this itself
     Serve(ServeArgs),
+    /// Compile for a builder whose helpers.engine is icecream
+    #[command(after_help = "\
+Example, on any machine of the builder's private network:
+  docker run -d --restart always --network farm --read-only --tmpfs /run --tmpfs /var/cache/icecc:exec \
+      --cap-drop ALL --cap-add CHOWN,SETGID,SETUID,SETPCAP,SYS_CHROOT --cpus 4 --memory 4g IMAGE helper builder
+
+It compiles as many files at a time as the container may use CPUs. Whoever is a helper could put anything into your
+packages: docs/helpers.md.")]
+    Helper {
+        /// The builder, as HOST or HOST:PORT
+        #[arg(value_name = "BUILDER", default_value = "builder")]
+        builder: String,
+    },
     /// Print the script with which a client uses the packages of this builder
     ClientConfig(ClientConfigArgs),
     /// Look at the configuration
@@ -304,6 +317,9 @@ Example:
         #[arg(value_parser = Peer::parse)]
         peers: Vec<Peer>,
     },
+    /// Stand between the builder and its helpers; the supervisor starts it
+    #[command(hide = true)]
+    Relay,
     /// Be the resolver of a client, without rights; whoever rehearses a release starts it
     #[command(hide = true)]
     Rehearse {

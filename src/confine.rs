@@ -23,6 +23,9 @@ pub(crate) const STRANGER: u32 = 65_532;
 /// The same for what asks other builders.
 pub(crate) const ASKER: u32 = 65_531;
 
+/// The same for what stands between the builder and its helpers.
+pub(crate) const RELAY: u32 = 65_530;
+
 /// What names are looked up by, and by whom servers are vouched for; a path that is not there is left out.
 const OF_THE_NETWORK: &[&str] = &[
     "/etc/resolv.conf",
@@ -140,6 +143,22 @@ pub fn asks(ports: &[u16], besides: &[PathBuf]) -> io::Result<Held> {
     nix::sys::prctl::set_no_new_privs()?;
     nix::sys::prctl::set_dumpable(false)?;
     connecting_to(ports, besides).map_err(io::Error::other)
+}
+
+/// Gives up every file, and every right but to listen and to connect. For a process that hands on what others say.
+///
+/// # Errors
+/// As for [`confine()`].
+pub(crate) fn relays(files: u64) -> io::Result<Held> {
+    limit(files)?;
+    if geteuid().is_root() {
+        drop_root(RELAY, &[])?;
+    }
+    nix::sys::prctl::set_no_new_privs()?;
+    nix::sys::prctl::set_dumpable(false)?;
+    let no_files = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
+    let no_files = no_files.handle_access(AccessFs::from_all(LANDLOCK)).and_then(Ruleset::create);
+    no_files.and_then(enforce).map_err(io::Error::other)
 }
 
 fn connecting_to(ports: &[u16], besides: &[PathBuf]) -> Result<Held, RulesetError> {

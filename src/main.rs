@@ -2,7 +2,7 @@
 //! exit code.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::{self, ExitCode};
 
@@ -19,6 +19,11 @@ fn main() -> ExitCode {
     // Before anything else is set up: an init that waits for years is to stay small.
     match first.as_deref().and_then(|word| word.to_str()) {
         None if first.is_none() && process::id() == 1 => return ExitCode::from(init::run(&[])),
+        // Its daemon leaves orphans, which somebody has to reap.
+        Some("helper") if process::id() == 1 && !asks_for_help() => {
+            let role = ["--", "/proc/self/exe", "helper"].map(OsString::from);
+            return ExitCode::from(init::run(&role.into_iter().chain(args).collect::<Vec<_>>()));
+        }
         Some("init") if !asks_for_help() => return ExitCode::from(init::run(&args.collect::<Vec<_>>())),
         _ => {}
     }
@@ -63,7 +68,7 @@ fn complain(message: &str) {
     }
 }
 
-/// Whether this is `gbsup init --help`, which is the only thing clap answers about init.
+/// Whether this is `gbsup init --help`, which is the only thing clap answers about init, or the same of a helper.
 fn asks_for_help() -> bool {
     env::args_os().nth(2).is_some_and(|word| word == "--help" || word == "-h")
 }

@@ -32,6 +32,10 @@ pub(crate) enum Role {
     Reader,
     /// What asks other builders how they are.
     Peers,
+    /// What stands between the builder and those who compile for it.
+    Relay,
+    /// What compiles for a builder.
+    Helper,
 }
 
 impl Role {
@@ -45,6 +49,8 @@ impl Role {
             Self::Webhook => c"gbsup: webhook",
             Self::Reader => c"gbsup: reader",
             Self::Peers => c"gbsup: peers",
+            Self::Relay => c"gbsup: relay",
+            Self::Helper => c"gbsup: helper",
         }
     }
 

@@ -160,6 +160,7 @@ fn the_files_that_start_builders_name_settings_that_there_are() {
     let mut names = 0;
     for file in [
         "image/compose.yaml",
+        "deploy/helpers.yaml",
         "deploy/swarm.yaml",
         "deploy/kubernetes.yaml",
         "deploy/quadlet/gbsup-desktop.container",

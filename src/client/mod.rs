@@ -10,6 +10,7 @@ use clap::CommandFactory;
 use crate::binhost::examine;
 use crate::cli::{Cli, ConfigArgs, ConfigVerb, Exit, PauseArgs, ReleasesArgs, Verb};
 use crate::config;
+use crate::helpers;
 use crate::model::request::Request;
 use crate::model::status::Mode;
 use crate::peers;
@@ -84,6 +85,10 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         }
         Verb::Peers { own, peers } => {
             peers::run(&peers, own).map(|()| Exit::Done).map_err(|error| Error::Failed(error.to_string()))
+        }
+        Verb::Helper { builder } => helpers::helper(&builder).map(|()| Exit::Done).map_err(Error::Failed),
+        Verb::Relay => {
+            helpers::relay().map(|()| Exit::Done).map_err(|error| Error::Failed(error.to_string()))
         }
         Verb::Webhook { timeout } => webhook::run(Duration::from_secs(timeout)),
         Verb::Config(ConfigVerb::Check(args)) => config_check(&args),

@@ -160,6 +160,11 @@ keys! {
         /// Those for which a package is also built with the USE flags that they have.
         build_for: Vec<String> = Vec::new(), list(values::client);
     }
+    /// Who compiles besides.
+    helpers: #[derive(Copy)] struct Helpers {
+        /// What hands files to other machines.
+        engine: Engine = Engine::None, one(values::choice);
+    }
     /// What is removed in the course of time.
     prune:
     /// How old things become before they go; `None`: they stay.
@@ -258,6 +263,17 @@ pub enum OnFailure {
     Pause,
 }
 
+/// `helpers.engine`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// Nothing: all is compiled here.
+    #[default]
+    None,
+    /// icecream, whose helpers are sent the compiler that is used here.
+    Icecream,
+}
+
 /// `log.level`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -283,4 +299,4 @@ pub enum Format {
 }
 
 words!(Level, Format);
-as_it_is!(FollowUp, Format, Level, Linked, News, OnFailure, Posted, Publisher);
+as_it_is!(Engine, FollowUp, Format, Level, Linked, News, OnFailure, Posted, Publisher);

@@ -25,8 +25,8 @@ pub use build::{Jobs, LoadAverage};
 pub use check::check;
 pub use http::{Peer, location};
 pub use keys::{
-    Build, Config, Cycle, Format, Http, Level, Log, Notify, OnFailure, Prune, Publish, Rebuild, Remedy, Stop,
-    Sync, Volume,
+    Build, Config, Cycle, Engine, Format, Helpers, Http, Level, Log, Notify, OnFailure, Prune, Publish,
+    Rebuild, Remedy, Stop, Sync, Volume,
 };
 pub use load::{DEFAULT_FILE, FILE_VARIABLE, environment, file, load, read};
 pub use notify::{News, Posted, Url};

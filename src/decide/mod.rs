@@ -25,6 +25,7 @@ pub(crate) mod cycle;
 pub(crate) mod engine;
 pub mod eta;
 pub mod farm;
+pub(crate) mod helpers;
 pub(crate) mod news;
 pub(crate) mod prune;
 pub(crate) mod rebuilds;

@@ -19,6 +19,8 @@ const CONFIG: &str = "etc/portage";
 /// Settings of that which reach the build of any package. What says which packages are wanted, and in which
 /// version, shows in the plan; `package.use` shows in the flags there.
 const SETTINGS: &[&str] = &["make.conf", "bashrc", "package.bashrc", "package.env", "env", "profile"];
+/// The file of make.conf that says how many jobs a build has with helpers.
+pub(crate) const OF_HELPERS: &str = "zz-gbsup-helpers.conf";
 /// Portage's cache of what ebuilds say of themselves, by the path of their repository.
 const CACHE: &str = "var/cache/edb/dep";
 /// How deep the files of a package are looked at. Ebuilds have them in a directory or two.
@@ -181,6 +183,10 @@ impl Sums {
             return self.file(path);
         }
         for name in names(path) {
+            // How many helpers there are makes no other package.
+            if name == OF_HELPERS {
+                continue;
+            }
             self.text(&name);
             let below = path.join(&name);
             // A link that leads up again would have no end.

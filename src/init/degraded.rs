@@ -178,6 +178,7 @@ impl Degraded {
             warnings: Vec::new(),
             restarts: 0,
             clients: Vec::new(),
+            helpers: None,
         }
     }
 }

@@ -187,6 +187,8 @@ pub enum Event {
     },
     /// The server has ended; its last word, or how.
     ServerEnded(String),
+    /// Helpers came, went, or compiled.
+    Helped(Box<super::helpers::Helpers>),
     /// A message or a sign of life arrived, or did not.
     Delivered {
         /// How it went.

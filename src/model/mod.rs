@@ -12,6 +12,7 @@ pub(crate) mod event;
 pub mod failure;
 pub mod farm;
 pub mod fingerprint;
+pub mod helpers;
 pub mod job;
 pub mod known;
 pub mod machine;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::estimates::Estimates;
 use super::failure::Failure;
+use super::helpers::Helpers;
 use super::job::Job;
 use super::known::KnownFailure;
 use super::narrowing::Narrowing;
@@ -314,6 +315,8 @@ pub struct Live {
     pub outbox: Outbox,
     /// The process that serves clients.
     pub server: Server,
+    /// Those who compile for it.
+    pub helpers: Helpers,
     /// The repositories that the last preflight did not find, by name.
     pub missing: Vec<String>,
     /// The clients that are known, and how a release fits each.

@@ -283,6 +283,40 @@ pub struct Skipped {
     pub since: Timestamp,
 }
 
+/// The helpers, and what they did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelpersInfo {
+    /// Those that take files.
+    pub present: Vec<HelperInfo>,
+    /// Files that helpers have compiled since the cycle began.
+    pub remote: u64,
+    /// Files that were compiled here although they could have been given to one.
+    pub local: u64,
+}
+
+impl HelpersInfo {
+    /// `212 of 240 files on 3 helpers`
+    pub(crate) fn in_words(&self) -> String {
+        let plural = |count: u64, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+        let helpers = plural(self.present.len() as u64, "helper");
+        match self.remote + self.local {
+            0 => format!("{helpers}, no file yet"),
+            all => format!("{} of {} on {helpers}", self.remote, plural(all, "file")),
+        }
+    }
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelperInfo {
+    /// What it calls itself.
+    pub name: String,
+    /// How many files it compiles at a time.
+    pub slots: u32,
+    /// How many it has compiled since the cycle began.
+    pub files: u64,
+}
+
 /// Everything a user can see, in one value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -347,6 +381,9 @@ pub struct Status {
     /// The clients that are known.
     #[serde(default)]
     pub clients: Vec<ClientInfo>,
+    /// Those who compile for it; absent where there are to be none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helpers: Option<HelpersInfo>,
 }
 
 impl Status {

@@ -69,6 +69,7 @@ pub fn metrics(status: &Status, left: usize, cycles: &[&CycleRow]) -> String {
     }
     sync(&mut text, status);
     clients(&mut text, status);
+    helpers(&mut text, status);
     text.one("gbsup_volume_free_bytes", "Free on the volume.", status.volume.free as f64);
     text.one("gbsup_volume_mounted", "1 when something is mounted there.", truth(status.volume.mounted));
     text.one("gbsup_warnings", "Things that a person should know.", status.warnings.len() as f64);
@@ -153,6 +154,19 @@ fn clients(text: &mut Text, status: &Status) {
     );
     let unknown = status.clients.iter().map(|one| ([("client", name(one))], truth(one.problem.is_some())));
     text.gauge("gbsup_client_unknown", "1 for a client for which that is not known.", unknown);
+}
+
+fn helpers(text: &mut Text, status: &Status) {
+    let Some(helpers) = &status.helpers else { return };
+    text.one("gbsup_helpers", "Helpers that take files.", helpers.present.len() as f64);
+    let slots: u64 = helpers.present.iter().map(|helper| u64::from(helper.slots)).sum();
+    text.one("gbsup_helper_slots", "Files that they compile at a time.", slots as f64);
+    let files = [("helper", helpers.remote), ("builder", helpers.local)];
+    text.gauge(
+        "gbsup_compiled_files",
+        "Files of the newest cycle, by where they were compiled.",
+        files.map(|(place, count)| ([("on", place)], count as f64)),
+    );
 }
 
 fn truth(is: bool) -> f64 {

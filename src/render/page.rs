@@ -91,6 +91,9 @@ fn page_with(status: &Status, look: Look, room: Room) -> String {
 /// The circumstances, and what a person should know besides.
 pub(super) fn around(page: &mut Layout, status: &Status) {
     circumstances(page, status);
+    if let Some(helpers) = &status.helpers {
+        page.row("helpers", LABEL, &[plain(helpers.in_words())]);
+    }
     page.gap();
     clients(page, status);
     page.gap();

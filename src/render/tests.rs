@@ -54,6 +54,7 @@ pub(super) fn status(state: Mode, step: &str, headline: &str) -> Status {
         warnings: Vec::new(),
         restarts: 0,
         clients: Vec::new(),
+        helpers: None,
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod beside;
 pub(crate) mod cgroup;
 pub(crate) mod clones;
 pub(crate) mod gauge;
+pub(crate) mod helpers;
 pub(crate) mod planning;
 pub(crate) mod preflight;
 pub(crate) mod publish;

@@ -1,6 +1,6 @@
 //! USE flags for one version of one package, for as long as it is being built.
 //!
-//! The file is the only one gbsup ever writes below `/etc/portage`. It goes with its guard, and when the
+//! The file is the only one gbsup writes below `/etc/portage`, but for that of helpers ([`super::helpers`]). It goes with its guard, and when the
 //! process dies before that, the next preflight removes it.
 
 use std::fs::{self, File};

@@ -104,7 +104,8 @@ impl Supervisor {
                 Effect::Begin(job, cycle, work) => {
                     let config = &self.state.live.config;
                     let job_file = store::job_file(&config.volume.path);
-                    self.performer.start(config, job_file, job, cycle, work);
+                    let helpers = self.state.live.helpers.slots();
+                    self.performer.start(config, helpers, job_file, job, cycle, work);
                 }
                 Effect::Show(state) => self.effects.shown = Some(state),
             }

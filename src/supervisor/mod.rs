@@ -6,6 +6,7 @@
 
 mod announce;
 mod effects;
+mod helping;
 mod keeping;
 mod perform;
 mod pulse;
@@ -47,6 +48,7 @@ use crate::{procs, sys};
 
 use crate::host::console::Console;
 use announce::announce;
+use helping::Helping;
 use keeping::{Done, Keeping, Kept, Order};
 use perform::Performer;
 use queue::Effects;
@@ -151,6 +153,7 @@ struct Supervisor {
     console: Console,
     performer: Performer,
     serving: Serving,
+    helping: Helping,
     telling: Telling,
     keeping: Keeping,
     rehearsing: Rehearsing,
@@ -207,6 +210,7 @@ impl Supervisor {
             state,
             began: Instant::now(),
             serving: Serving::new(console.clone(), events.clone()),
+            helping: Helping::default(),
             telling: Telling::new(),
             performer: Performer::new(console.clone(), events.clone()),
             console,
@@ -259,17 +263,19 @@ impl Supervisor {
                 return code;
             }
             self.rehearsing.look(&self.state, &self.events);
+            self.helping.look(&self.state, &self.events);
             self.tell_changes();
         }
     }
 
     /// Lets the answers that are on their way reach their clients; nobody is answered after that. What is open on the volume
     /// is closed, so that whoever reads it has all of it in one file.
-    async fn leave(self, mut inputs: Inputs) {
+    async fn leave(mut self, mut inputs: Inputs) {
         drop(std::fs::remove_file(socket::path()));
         inputs.server.abort();
         // Before it notices that nothing is told any more, and says so.
         self.serving.stop();
+        self.helping.stop();
         self.telling.end();
         self.keeping.give(Order::Close);
         let closed = async {

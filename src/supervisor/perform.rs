@@ -18,7 +18,7 @@ use crate::portage::command::{self, Host};
 use crate::portage::names::cpv::Cpv;
 use crate::steps::gauge::Limits;
 use crate::steps::task::{Known, Task};
-use crate::steps::{attention, audit, preflight, rebuild, sync};
+use crate::steps::{attention, audit, helpers, preflight, rebuild, sync};
 
 /// Starts jobs and signals them.
 pub(super) struct Performer {
@@ -35,8 +35,16 @@ impl Performer {
         Self { console, events, host: Arc::default(), known: Arc::default(), running: None }
     }
 
-    /// Begins a job. Its end is an [`Event::Ended`], whatever happens.
-    pub(super) fn start(&mut self, config: &Config, job_file: PathBuf, job: JobId, cycle: u64, work: Work) {
+    /// Begins a job, for which `helpers` compile so many files at a time. Its end is an [`Event::Ended`], whatever happens.
+    pub(super) fn start(
+        &mut self,
+        config: &Config,
+        helpers: u32,
+        job_file: PathBuf,
+        job: JobId,
+        cycle: u64,
+        work: Work,
+    ) {
         let handle = Handle::default();
         self.running = Some((job, handle.clone()));
         let volume = config.volume.path.clone();
@@ -60,7 +68,7 @@ impl Performer {
         let events = self.events.clone();
         let limits = Limits::begin();
         let spawned = thread::Builder::new().name(work.step().to_string()).spawn(move || {
-            let report = task.perform(&work);
+            let report = task.perform(&work, helpers);
             drop(task.events.send(Event::Ended { job, report }));
         });
         if let Err(problem) = spawned {
@@ -97,9 +105,18 @@ impl Performer {
 }
 
 impl Task {
-    fn perform(&mut self, work: &Work) -> Report {
+    fn perform(&mut self, work: &Work, slots: u32) -> Report {
         let limits = Limits::begin();
-        let report = match work {
+        let report = helpers::prepare(self, slots).and_then(|()| self.carry_out(work));
+        self.settle();
+        report.unwrap_or_else(|mut failure| {
+            classify::refused(&mut failure, &limits.finish());
+            Report::Failed(failure)
+        })
+    }
+
+    fn carry_out(&mut self, work: &Work) -> Result<Report, Trouble> {
+        match work {
             Work::Preflight { failed } => {
                 preflight::run(self, failed).map(|(repairs, missing)| Report::Ready { repairs, missing })
             }
@@ -117,12 +134,7 @@ impl Task {
             Work::Audit { rebuild, tried, failing, exclude } => {
                 audit::run(self, rebuild, tried, failing, exclude)
             }
-        };
-        self.settle();
-        report.unwrap_or_else(|mut failure| {
-            classify::refused(&mut failure, &limits.finish());
-            Report::Failed(failure)
-        })
+        }
     }
 
     fn self_update(&mut self) -> Result<Report, Trouble> {

@@ -179,6 +179,7 @@ pub(crate) fn status(state: Mode, headline: &str) -> Status {
         warnings: Vec::new(),
         restarts: 0,
         clients: Vec::new(),
+        helpers: None,
     }
 }
 

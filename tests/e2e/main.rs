@@ -19,6 +19,7 @@ mod farm;
 mod flags;
 mod forecast;
 mod gnupg;
+mod helpers;
 mod kernel;
 mod kill;
 mod kinds;

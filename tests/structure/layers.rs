@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("beneath", "sys"),
     ("confine", ""),
     ("git", ""),
+    ("icecream", ""),
     ("requests", ""),
     ("portage", "words"),
     ("children", "portage procs sys"),
@@ -30,15 +31,16 @@ const ROOMS: &[(&str, &str)] = &[
     ("steps", "beneath binhost children config decide host model portage procs render sys volume"),
     (
         "supervisor",
-        "beneath binhost children config decide host logging model portage procs render steps sys volume watch",
+        "beneath binhost children config decide host icecream logging model portage procs render steps sys volume watch",
     ),
+    ("helpers", "children confine decide host icecream model portage procs steps sys"),
     ("peers", "children config confine model portage procs requests sys"),
     ("init", "children config model portage procs signals sys volume"),
     ("web", "beneath config confine decide git logging model peers portage procs render sys"),
     ("cli", "config model portage"),
     (
         "client",
-        "beneath binhost children cli config decide host model peers portage procs render requests sys volume watch web",
+        "beneath binhost children cli config decide helpers host model peers portage procs render requests sys volume watch web",
     ),
     ("main", "binhost cli client init render supervisor"),
     ("lib", ""),
@@ -51,7 +53,7 @@ const AGAINST_THE_RULE: &[(&str, &str)] = &[];
 const CIRCLES: &[&[&str]] = &[];
 
 /// The rooms that decide and show.
-const PURE: &[&str] = &["decide", "git", "model", "portage", "render"];
+const PURE: &[&str] = &["decide", "git", "icecream", "model", "portage", "render"];
 /// What they may not touch.
 const IMPURE: &[&str] = &[
     "tokio",

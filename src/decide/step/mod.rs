@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::decide::remedy;
-use crate::decide::{cycle, view};
+use crate::decide::{cycle, helpers, view};
 use crate::model::failure::Failure;
 use crate::model::job::{Job, Then};
 use crate::model::remedy::Remedy;
@@ -107,6 +107,13 @@ impl Turn {
             Event::Pulse { job, pulse } => self.pulse(job, pulse),
             Event::Examined { job, processes } => self.examined(job, processes),
             Event::ServerEnded(why) => self.server_ended(&why),
+            Event::Helped(now) => {
+                match helpers::warning(&now) {
+                    Some(text) => drop(self.state.live.warnings.insert(helpers::WARNING, text)),
+                    None => drop(self.state.live.warnings.remove(helpers::WARNING)),
+                }
+                self.state.live.helpers = *now;
+            }
             Event::Delivered { way, problem } => self.delivered(way, problem),
             Event::Rehearsed { clients, worse } => {
                 self.state.live.clients = clients;

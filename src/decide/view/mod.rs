@@ -8,14 +8,16 @@ use std::collections::HashSet;
 
 use super::clients::sentence as sentence_of_client;
 use super::eta::Task;
+use crate::config::Engine;
 use crate::model::client::Client;
+use crate::model::helpers::Helpers;
 use crate::model::job::Tally;
 use crate::model::release::Current;
 use crate::model::remedy::{Treated, Untangled};
 use crate::model::state::{Cycle, Live, Pause, Phase, State, Volume};
 use crate::model::status::{
-    self, ClientInfo, CycleInfo, Eta, Mode, PauseInfo, Progress, ReleaseInfo, RepositoryInfo, Status,
-    SyncInfo, Why, size,
+    self, ClientInfo, CycleInfo, Eta, HelperInfo, HelpersInfo, Mode, PauseInfo, Progress, ReleaseInfo,
+    RepositoryInfo, Status, SyncInfo, Why, size,
 };
 use crate::model::sync::{self, RepositoryRecord};
 use crate::model::{Now, Step, Work, work};
@@ -77,7 +79,18 @@ pub fn status(state: &State, now: Now) -> Status {
         warnings: warnings(state),
         restarts: live.restarts,
         clients: live.clients.iter().map(client).collect(),
+        helpers: (live.config.helpers.engine != Engine::None).then(|| helpers(&live.helpers)),
     }
+}
+
+fn helpers(helpers: &Helpers) -> HelpersInfo {
+    let (remote, all) = helpers.files();
+    let present = helpers.present.helpers.iter().map(|helper| HelperInfo {
+        name: helper.name.clone(),
+        slots: helper.slots,
+        files: helpers.compiled.get(&helper.name).copied().unwrap_or_default(),
+    });
+    HelpersInfo { present: present.collect(), remote, local: all - remote }
 }
 
 fn client(client: &Client) -> ClientInfo {

@@ -19,7 +19,8 @@ use files::{Ask, ETC, KEYS, files, read};
 
 use super::build::cpus;
 use super::places::found;
-use crate::config::Config;
+use crate::config::{Config, Engine};
+use crate::decide::helpers::MOST;
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::portage::command::{self, shell_quote};
 use crate::portage::files::make_conf::{self, Deed, Finding, Machine};
@@ -70,7 +71,12 @@ pub(crate) fn check(config: &Config, tree_is_there: bool, ask: &mut Ask) -> Resu
     ready::build_directory(&settings)?;
     ready::places(&settings)?;
     ready::own_key(&settings, ask)?;
-    let machine = Machine { found: &found, cpus: cpus() };
+    // With helpers a build has more jobs than are good for it alone.
+    let share = match config.helpers.engine {
+        Engine::None => 1,
+        Engine::Icecream => MOST,
+    };
+    let machine = Machine { found: &found, cpus: cpus().saturating_mul(share) };
     let findings = make_conf::judge(&settings, &machine);
     let files = files::make_conf();
     if let Some(first) = findings.iter().find(|finding| finding.deed == Deed::Stop) {

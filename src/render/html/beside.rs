@@ -122,6 +122,7 @@ pub(super) fn around(status: &Status, logs: Option<&str>) -> Markup {
         section aria-labelledby="h-around" {
             h2 #h-around { "Around" }
             dl.facts {
+                @if let Some(helpers) = &status.helpers { dt { "helpers" } dd { (helpers.in_words()) } }
                 dt { "synced" }
                 dd {
                     @match status.sync.last { Some(last) => (ago(status.now, last)), None => "never" }

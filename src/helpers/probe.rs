@@ -1,0 +1,69 @@
+//! Whether a daemon of icecream still answers: by an exchange, since the kernel accepts connections and data for a process that is frozen.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use crate::icecream::wire::{HELLO, is_hello};
+
+/// How long a connection, and an answer, may take. A daemon answers between two jobs of the kernel's, however much it compiles.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long after an answer it is asked again, while it has work.
+const EVERY: Duration = Duration::from_secs(8);
+/// So many times without an answer, and it is taken out: half a minute in all.
+const CHANCES: u32 = 2;
+
+/// Connects within [`PATIENCE`].
+pub(super) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    timeout(PATIENCE, TcpStream::connect(address)).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// Asks once.
+///
+/// # Errors
+/// Why there was no answer.
+pub(super) async fn ask(address: SocketAddr) -> Result<(), String> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(&HELLO).await?;
+        let mut answer = [0; 4];
+        stream.read_exact(&mut answer).await?;
+        if is_hello(answer) { Ok(()) } else { Err(io::Error::other("it does not speak icecream")) }
+    };
+    match timeout(PATIENCE, exchange).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(problem)) => Err(format!("{address} cannot be used: {problem}")),
+        Err(_) => Err(format!("{address} gave no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// Asks again and again while something is open, and returns when there was no answer.
+pub(super) async fn until_silent(address: SocketAddr, open: &mut watch::Receiver<usize>) -> String {
+    let mut missed = 0;
+    loop {
+        if open.wait_for(|open| *open > 0).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        match ask(address).await {
+            Ok(()) => {
+                missed = 0;
+                sleep(EVERY).await;
+            }
+            Err(why) => {
+                missed += 1;
+                if missed >= CHANCES {
+                    return why;
+                }
+            }
+        }
+    }
+}
+
+fn late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "no connection within 10 s")
+}

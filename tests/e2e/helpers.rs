@@ -1,0 +1,128 @@
+//! Helpers on a network of their own: real icecream, real containers with the least capabilities.
+
+use std::time::{Duration, Instant};
+
+use gbsup::model::status::{HelpersInfo, Mode, Status};
+
+use crate::support::{Builder, Recipe, docker, image};
+
+/// What docs/helpers.md gives a helper.
+const RIGHTS: &[&str] = &["CHOWN", "SETGID", "SETUID", "SETPCAP", "SYS_CHROOT"];
+
+/// A network of the test's, and the helpers in it.
+struct Farm {
+    network: String,
+    helpers: Vec<String>,
+}
+
+impl Farm {
+    fn make() -> Self {
+        let network = format!("gbsup-e2e-helpers-{}", std::process::id());
+        docker(&["network", "create", "--internal", "--label", "gbsup.test", &network]).ok();
+        Self { network, helpers: Vec::new() }
+    }
+
+    /// Starts one; its name.
+    fn helper(&mut self) -> String {
+        let name = format!("{}-{}", self.network, self.helpers.len());
+        let mut args = vec!["run", "--detach", "--name", &name, "--hostname", &name, "--label", "gbsup.test"];
+        args.extend(["--network", &self.network, "--read-only", "--no-healthcheck", "--memory", "1g"]);
+        args.extend(["--tmpfs", "/run", "--tmpfs", "/tmp", "--tmpfs", "/var/cache/icecc:exec"]);
+        args.extend(["--security-opt", "no-new-privileges", "--cap-drop", "ALL"]);
+        args.extend(RIGHTS.iter().flat_map(|right| ["--cap-add", right]));
+        args.extend([image(), "helper", "builder"]);
+        docker(&args).ok();
+        self.helpers.push(name.clone());
+        name
+    }
+}
+
+impl Drop for Farm {
+    fn drop(&mut self) {
+        for helper in &self.helpers {
+            docker(&["rm", "--force", "--volumes", helper]);
+        }
+        docker(&["network", "rm", &self.network]);
+    }
+}
+
+fn helpers(status: &Status) -> &HelpersInfo {
+    status.helpers.as_ref().expect("there are to be helpers")
+}
+
+fn until(builder: &mut Builder, what: &str, is_so: impl Fn(&HelpersInfo) -> bool) -> Status {
+    builder.wait_for(what, |status| status.helpers.as_ref().is_some_and(&is_so))
+}
+
+/// Compiles six files at the same time as a build would; how long it took.
+fn compile(builder: &Builder) -> Duration {
+    let begun = Instant::now();
+    let script = "export PATH=/usr/lib/icecc/bin:$PATH && cd $(mktemp -d) && for n in 1 2 3 4 5 6; do
+        echo \"#include <map>\nint f(int n) { return std::map<int, int>{{n, $n}}.size(); }\" >$n.cpp; g++ -c $n.cpp & done
+        wait; ls | grep -c '[.]o$'";
+    assert_eq!(builder.sh(script), "6\n");
+    begun.elapsed()
+}
+
+#[test]
+fn files_go_to_helpers_and_a_frozen_one_holds_nothing_up() {
+    let mut farm = Farm::make();
+    let mut builder = Recipe::settled(&["test-quick/t1"])
+        .args(&["--network", &farm.network, "--network-alias", "builder"])
+        .env("GBSUP_HELPERS_ENGINE", "icecream")
+        .env("GBSUP_BUILD_TARGETS", "test-slow/many")
+        .start();
+    builder.wait_waiting();
+    let helper = farm.helper();
+    until(&mut builder, "the helper is there", |helpers| helpers.present.len() == 1);
+
+    builder.gbsup(&["sync", "--wait"]).ok();
+    let status = until(&mut builder, "all files are told", |helpers| helpers.remote + helpers.local >= 8);
+    let compiled = helpers(&status);
+    assert!(compiled.remote > 0, "{compiled:?}");
+    assert_eq!(
+        (compiled.present[0].name.as_str(), compiled.present[0].files),
+        (helper.as_str(), compiled.remote)
+    );
+    assert!(builder.gbsup(&["status"]).ok().contains(&format!("{} of ", compiled.remote)));
+    assert!(builder.exec(&["cat", "/etc/portage/make.conf/zz-gbsup-helpers.conf"]).ok().contains("icecream"));
+
+    // What it never brings is compiled here.
+    docker(&["pause", &helper]).ok();
+    let took = compile(&builder);
+    assert!(took < Duration::from_mins(1), "{took:?}");
+    until(&mut builder, "the frozen one is gone", |helpers| helpers.present.is_empty());
+    docker(&["unpause", &helper]).ok();
+    until(&mut builder, "it has come back", |helpers| helpers.present.len() == 1);
+
+    // The control port is nobody's but the builder's.
+    let listens = builder.sh("awk '$4 == \"0A\" { print $2 }' /proc/net/tcp | sort");
+    assert!(listens.contains("00000000:223D") && listens.contains("0100007F:2240"), "{listens}");
+
+    // Without icecream nothing is built, and the builder says so.
+    builder.sh("rm /usr/bin/icecc");
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_for("the cycle has begun", |status| status.state == Mode::Running);
+    let paused = builder.wait_paused();
+    let said = "[helpers] engine is \"icecream\", and icecream is not installed here: icecc not found";
+    assert!(paused.headline.contains(said), "{}", paused.headline);
+}
+
+#[test]
+fn what_cannot_help_says_why_and_ends() {
+    for (args, words) in [
+        (
+            &["--cap-drop", "SYS_CHROOT"][..],
+            "lacks the capabilities SYS_CHROOT; start it with --cap-add=SYS_CHROOT",
+        ),
+        (&["--tmpfs", "/var/cache/icecc"], "in /var/cache/icecc; mount it with exec"),
+        (&["--tmpfs", "/var/cache/icecc:exec,size=64m"], "64 MiB are free in /var/cache/icecc and "),
+        (&["--read-only"], "/var/cache/icecc is read-only"),
+        (&[], "no builder can be helped: 127.0.0.1:8765 cannot be used: Connection refused"),
+    ] {
+        let run = ["run", "--rm", "--network", "none", "--no-healthcheck", "--label", "gbsup.test"];
+        let ran = docker(&[&run, args, &[image(), "helper", "127.0.0.1"]].concat());
+        assert!(ran.code == 1 && ran.err.contains(words), "{args:?}: {} {}", ran.code, ran.err);
+        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+    }
+}
