@@ -22,7 +22,7 @@ pub(crate) const FLAGS: [(&str, &str); 2] = [("1", "amd64"), ("2", "~amd64")];
 
 pub(crate) fn flags(keywords: &str) -> String {
     format!(
-        "EAPI=8\n\ninherit test-control\n\nDESCRIPTION=\"With flags\"\nSLOT=\"0\"\nKEYWORDS=\"{keywords}\"\nIUSE=\"+colour sound\"\n\n\
+        "EAPI=8\n\ninherit test-control\n\nDESCRIPTION=\"With flags\"\nSLOT=\"0\"\nKEYWORDS=\"{keywords}\"\nIUSE=\"+colour cpu_flags_x86_vaes sound\"\n\n\
          src_install() {{\n\ttest_file\n}}\n"
     )
 }

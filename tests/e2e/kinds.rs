@@ -38,6 +38,11 @@ const KINDS: &[Kind] = &[
         compiles: &[("test-quick/flags-1", "USE sound", Some("env/loud:1"))],
     },
     Kind {
+        name: "another CPU",
+        made: "cd /etc/portage && printf 'CPU_FLAGS_X86=\"vaes\"\\n' | cat - make.conf >new && mv new make.conf",
+        compiles: &[("test-quick/flags-1", "USE cpu_flags_x86_vaes", Some("make.conf:1"))],
+    },
+    Kind {
         name: "~arch for one package",
         made: "cd /etc/portage && mkdir package.accept_keywords && echo test-quick/flags >package.accept_keywords/own",
         compiles: &[(
