@@ -246,6 +246,8 @@ fn out_of_range_and_wrong_types_are_refused() {
         "[prune]\nlog_size = 5",
         "[prune]\nlog_size = \"5\"",
         "[prune]\nlog_size = \"-1 MiB\"",
+        "[helpers]\nengine = \"distcc\"",
+        "[helpers]\nengine = true",
         "[build]\nstall = \"0s\"",
         "[build]\njobs = -1",
         "[build]\njobs = 99999999999999999999",

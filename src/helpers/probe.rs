@@ -67,3 +67,60 @@ pub(super) async fn until_silent(address: SocketAddr, open: &mut watch::Receiver
 fn late() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "no connection within 10 s")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    fn wait_for<T>(what: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(what)
+    }
+
+    /// Who answers the first that comes with this.
+    fn answering(answer: &'static [u8]) -> (SocketAddr, thread::JoinHandle<[u8; 4]>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = [0; 4];
+            stream.read_exact(&mut asked).unwrap();
+            stream.write_all(answer).unwrap();
+            asked
+        });
+        (address, served)
+    }
+
+    #[test]
+    fn what_speaks_icecream_is_told_from_what_only_listens() {
+        for (answer, words) in [
+            (&HELLO[..], None),
+            (b"HTTP/1.0 400", Some("it does not speak icecream")),
+            (b"", Some("early eof")),
+        ] {
+            let (address, served) = answering(answer);
+            let said = wait_for(ask(address));
+            assert_eq!(served.join().unwrap(), HELLO);
+            assert!(
+                words.map_or(said.is_ok(), |words| said.as_ref().is_err_and(|why| why.contains(words))),
+                "{said:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_gone_has_no_more_than_its_chances() {
+        let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (open, mut opened) = watch::channel(0);
+        let why = wait_for(async {
+            let idle = timeout(Duration::from_millis(50), until_silent(gone, &mut opened)).await;
+            assert!(idle.is_err(), "what has no work is not asked");
+            open.send_replace(1);
+            until_silent(gone, &mut opened).await
+        });
+        assert!(why.contains("Connection refused"), "{why}");
+    }
+}

@@ -434,6 +434,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn how_many_files_helpers_have_compiled() {
+        let helper = HelperInfo { name: "h1".into(), slots: 2, files: 3 };
+        let one = HelpersInfo { present: vec![helper.clone()], remote: 0, local: 0 };
+        assert_eq!(one.in_words(), "1 helper, no file yet");
+        let three = HelpersInfo { present: vec![helper; 3], remote: 212, local: 28 };
+        assert_eq!(three.in_words(), "212 of 240 files on 3 helpers");
+    }
+
+    #[test]
     fn a_time_is_said_as_far_as_it_is_known() {
         for ((low, likely, high, unknown), packages, short, full) in [
             ((6600, 7800, 10_800, 0), 9, Some("about 2 h 10 min"), "about 2 h 10 min (1 h 50 min to 3 h)"),
