@@ -11,6 +11,7 @@ const LONG: &[&str] = &[
     "cycle::a_fresh_volume_gets_the_world_and_new_containers_and_clients_take_it_from_there",
     "survival::a_supervisor_that_hangs_is_started_again_and_goes_on",
     "kinds::the_verdict_is_what_emerge_then_does",
+    "helpers::files_go_to_helpers_and_a_frozen_one_holds_nothing_up",
     "major::after_a_major_update_nothing_needs_the_old_version",
     "audit::what_is_broken_is_built_anew_and_what_stays_so_is_held_back",
     "kill::at_twenty_moments_it_goes_on_and_loses_nothing",
