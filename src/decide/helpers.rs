@@ -112,8 +112,9 @@ pub(crate) fn warning(helpers: &Helpers) -> Option<String> {
     match (&helpers.present.lost, helpers.present.helpers.len()) {
         (Some(lost), 0) => here(lost),
         (None, 0) => here("no helper is there"),
+        (_, 1) => here(&format!("the helper was given none of {all} files; docker logs of it says more")),
         (_, count) => here(&format!(
-            "{count} are there and were given none of {all} files; docker logs of a helper says more"
+            "the {count} helpers were given none of {all} files; docker logs of each says more"
         )),
     }
 }
@@ -172,7 +173,7 @@ mod tests {
         assert!(warning(&helpers).unwrap().ends_with(": h1 was taken out"));
         let helper = Helper { name: "h1".into(), address: "10.0.0.2".into(), slots: 2 };
         helpers.present = Present { helpers: vec![helper], lost: None };
-        assert!(warning(&helpers).unwrap().contains("were given none of 20 files"));
+        assert!(warning(&helpers).unwrap().contains("given none of 20 files"));
         helpers.compiled.insert("h1".into(), 1);
         assert_eq!((warning(&helpers), helpers.files(), helpers.slots()), (None, (1, 21), 2));
         helpers.down = Some("iceccd is not installed".into());
