@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use super::build::{self, Jobs, LoadAverage};
+use super::ccache::{self, CacheSize};
 use super::http::{self, Peer};
 use super::notify::{self, News, Posted, Url};
 use super::publish::{self, Publisher, SignKey, Tree};
@@ -107,6 +108,11 @@ keys! {
         stall: Option<Duration> = Some(Duration::from_hours(2)), one(values::interval::<YEAR>);
         /// Names of variables of the container that Portage gets besides those it documents.
         environment: Vec<String> = Vec::new(), list(build::variable);
+    }
+    /// What compilers have compiled before.
+    ccache: #[derive(Copy, Eq)] struct Ccache {
+        /// How much room that may take on the volume.
+        size: CacheSize = CacheSize::None, one(ccache::size);
     }
     /// What follows a build.
     rebuild: struct Rebuild {

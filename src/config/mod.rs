@@ -5,6 +5,7 @@
 //! configuration simply by keeping the old value.
 
 mod build;
+mod ccache;
 mod check;
 mod http;
 mod keys;
@@ -22,11 +23,12 @@ mod tests;
 mod values;
 
 pub use build::{Jobs, LoadAverage};
+pub use ccache::CacheSize;
 pub use check::check;
 pub use http::{Peer, location};
 pub use keys::{
-    Build, Config, Cycle, Engine, Format, Helpers, Http, Level, Log, Notify, OnFailure, Prune, Publish,
-    Rebuild, Remedy, Stop, Sync, Volume,
+    Build, Ccache, Config, Cycle, Engine, Format, Helpers, Http, Level, Log, Notify, OnFailure, Prune,
+    Publish, Rebuild, Remedy, Stop, Sync, Volume,
 };
 pub use load::{DEFAULT_FILE, FILE_VARIABLE, environment, file, load, read};
 pub use notify::{News, Posted, Url};

@@ -177,6 +177,17 @@ fn sizes_are_read_as_people_write_them() {
 }
 
 #[test]
+fn a_cache_has_a_size_or_is_none() {
+    for (written, bytes) in [("5 GiB", Some(5 << 30)), ("1024 KiB", Some(1 << 20)), ("none", None)] {
+        let text = format!("[ccache]\nsize = \"{written}\"");
+        assert_eq!(file(&text).unwrap().ccache.size.bytes(), bytes, "{written}");
+    }
+    assert_eq!(Config::default().ccache.size.bytes(), None);
+    let page = show(Some(("f", "[ccache]\nsize = \"1024 KiB\"")), std::iter::empty()).unwrap();
+    assert!(page.contains("size = \"1 MiB\""), "{page}");
+}
+
+#[test]
 fn every_problem_is_reported_with_its_line() {
     let text = r#"
 [buidl]
@@ -248,6 +259,9 @@ fn out_of_range_and_wrong_types_are_refused() {
         "[prune]\nlog_size = \"-1 MiB\"",
         "[helpers]\nengine = \"distcc\"",
         "[helpers]\nengine = true",
+        "[ccache]\nsize = \"any\"",
+        "[ccache]\nsize = \"0 MiB\"",
+        "[ccache]\nsize = \"5G\"",
         "[build]\nstall = \"0s\"",
         "[build]\njobs = -1",
         "[build]\njobs = 99999999999999999999",

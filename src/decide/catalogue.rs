@@ -298,6 +298,7 @@ mod tests {
             predictions: Vec::new(),
             remedies: Vec::new(),
             releases: Vec::new(),
+            ccache: None,
         }
     }
 

@@ -5,9 +5,10 @@ use std::thread;
 
 use crate::beneath::Beneath;
 use crate::config::Config;
-use crate::portage::command::BuildOptions;
+use crate::portage::command::{BuildOptions, Ccache};
 use crate::portage::files::index::{self, Binary};
 use crate::portage::files::settings::Settings;
+use crate::volume;
 
 /// FEATURES as the container was started with; they win over ours.
 pub(crate) fn own_features() -> String {
@@ -28,7 +29,14 @@ pub(crate) fn options(config: &Config, exclude: &[String]) -> BuildOptions {
         args: build.args.clone(),
         keep_going: build.keep_going,
         exclude: exclude.to_vec(),
+        ccache: ccache(config),
     }
+}
+
+/// What compilers have compiled before, if that is to be kept.
+pub(crate) fn ccache(config: &Config) -> Option<Ccache> {
+    let size = config.ccache.size.bytes()?;
+    Some(Ccache { directory: volume::ccache(&config.volume.path), size })
 }
 
 /// What lies in PKGDIR; nothing as long as there is no index.

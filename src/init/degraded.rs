@@ -179,6 +179,7 @@ impl Degraded {
             restarts: 0,
             clients: Vec::new(),
             helpers: None,
+            ccache: None,
         }
     }
 }

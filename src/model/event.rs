@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::ccache::Moment;
 use super::estimates::Estimates;
 use super::failure::Failure;
 use super::job::Force;
@@ -23,6 +24,7 @@ use crate::model::ran::Ran;
 use crate::model::work::Work;
 use crate::portage::files::live::LiveJob;
 use crate::portage::names::cpv::Cpv;
+use crate::portage::output::ccache::Counters;
 use crate::portage::output::circular::Circle;
 use crate::portage::output::plan::Plan;
 use crate::portage::output::scanner::Progress;
@@ -168,6 +170,15 @@ pub enum Event {
         job: JobId,
         /// The packages.
         packages: Vec<Stale>,
+    },
+    /// What ccache has counted, before and after a command of a job that builds.
+    Ccache {
+        /// The job.
+        job: JobId,
+        /// Which of the two.
+        moment: Moment,
+        /// The counters.
+        counters: Counters,
     },
     /// Portage was asked what it is doing; see [`crate::portage::files::live`].
     Live(Vec<LiveJob>),

@@ -6,6 +6,7 @@
 //! moves nothing while the process lives.
 
 pub(crate) mod bounds;
+pub mod ccache;
 pub mod client;
 pub mod estimates;
 pub(crate) mod event;

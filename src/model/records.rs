@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ccache::CacheUse;
 use super::release::Id;
 use super::status::Eta;
 use crate::words::words;
@@ -128,6 +129,15 @@ pub enum Record {
         /// The older release whose packages these are, when somebody rolled back to it.
         again: Option<Id>,
     },
+    /// What ccache was good for so far; the newest of a cycle counts.
+    Ccache {
+        /// The cycle's number.
+        cycle: u64,
+        /// When it was counted.
+        at: Timestamp,
+        /// All of the cycle.
+        used: CacheUse,
+    },
     /// Why a package failed, found out when its step had ended.
     Reason {
         /// The cycle's number.
@@ -190,6 +200,9 @@ pub struct CycleRow {
     pub remedies: Vec<RemedyRow>,
     /// What clients were offered from then on, in order.
     pub releases: Vec<ReleaseRow>,
+    /// What ccache was good for; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ccache: Option<CacheUse>,
 }
 
 impl CycleRow {

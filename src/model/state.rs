@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ccache::Counted;
 use super::estimates::Estimates;
 use super::failure::Failure;
 use super::helpers::Helpers;
@@ -183,6 +184,9 @@ pub struct Cycle {
     /// How many bytes were freed because no space was left.
     #[serde(default)]
     pub freed: u64,
+    /// What ccache was good for; absent where there is none.
+    #[serde(default)]
+    pub ccache: Option<Counted>,
 
     // --- What it does about what fails.
     /// The remedy at work.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ccache::CacheUse;
 use super::failure::{Class, Failure};
 use crate::portage::output::plan::Totals;
 use crate::words::words;
@@ -384,6 +385,9 @@ pub struct Status {
     /// Those who compile for it; absent where there are to be none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helpers: Option<HelpersInfo>,
+    /// What ccache was good for in this cycle; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ccache: Option<CacheUse>,
 }
 
 impl Status {

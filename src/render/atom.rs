@@ -146,6 +146,7 @@ mod tests {
             predictions: Vec::new(),
             remedies: Vec::new(),
             releases: Vec::new(),
+            ccache: None,
         };
         insta::assert_snapshot!(failures("builder <1>", &[&cycle]));
     }

@@ -10,10 +10,11 @@ use super::layout::Look;
 use super::style::{BAD, CAREFUL, GOOD, LABEL};
 use super::table::{Cell, Shape, table};
 use super::{clean, count, reason};
+use crate::model::ccache::CacheUse;
 use crate::model::records::{CycleRow, Outcome};
 use crate::model::status::in_words;
 
-const TITLES: [&str; 11] = [
+const TITLES: [&str; 12] = [
     "cycle",
     "started (UTC)",
     "took",
@@ -25,10 +26,11 @@ const TITLES: [&str; 11] = [
     "release",
     "time to build",
     "remedies",
+    "ccache",
 ];
 const NUMBERS: [usize; 4] = [0, 4, 5, 6];
 /// What makes a row long: first what few cycles have, and why one began last.
-const BELOW: [usize; 4] = [9, 10, 8, 3];
+const BELOW: [usize; 5] = [11, 9, 10, 8, 3];
 
 /// Cycles as a table. A pipe gets the same columns, separated by tabs.
 #[must_use]
@@ -93,7 +95,7 @@ fn judgement(cycles: &[CycleRow]) -> Option<String> {
     Some(format!("predictions of {builds}: off by {middle} % (median), {in_range} within the range given"))
 }
 
-fn cells(cycle: &CycleRow, newest: bool, now: Timestamp, look: Look) -> [Cell; 11] {
+fn cells(cycle: &CycleRow, newest: bool, now: Timestamp, look: Look) -> [Cell; 12] {
     let style = Style::new();
     let took = |until: Timestamp| {
         in_words(Duration::try_from(until.duration_since(cycle.started)).unwrap_or_default())
@@ -125,5 +127,6 @@ fn cells(cycle: &CycleRow, newest: bool, now: Timestamp, look: Look) -> [Cell; 1
         (released(cycle), style),
         (predicted(cycle), style),
         (remedied(cycle), style),
+        (cycle.ccache.and_then(CacheUse::share).unwrap_or_default(), style),
     ]
 }

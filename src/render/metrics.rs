@@ -5,6 +5,7 @@ use std::fmt::{Display, Write};
 
 use jiff::Timestamp;
 
+use crate::model::ccache::CacheUse;
 use crate::model::failure::Class;
 use crate::model::records::{CycleRow, Outcome};
 use crate::model::status::{ClientInfo, Mode, Status};
@@ -70,6 +71,11 @@ pub fn metrics(status: &Status, left: usize, cycles: &[&CycleRow]) -> String {
     sync(&mut text, status);
     clients(&mut text, status);
     helpers(&mut text, status);
+    if let Some(CacheUse { hits, misses, size }) = status.ccache {
+        text.one("gbsup_ccache_hits", "Compilations of the cycle whose result ccache had.", hits as f64);
+        text.one("gbsup_ccache_misses", "Those whose result it had not.", misses as f64);
+        text.one("gbsup_ccache_bytes", "What it keeps.", size as f64);
+    }
     text.one("gbsup_volume_free_bytes", "Free on the volume.", status.volume.free as f64);
     text.one("gbsup_volume_mounted", "1 when something is mounted there.", truth(status.volume.mounted));
     text.one("gbsup_warnings", "Things that a person should know.", status.warnings.len() as f64);

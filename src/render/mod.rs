@@ -15,6 +15,7 @@ mod ansi;
 pub mod api;
 pub mod atom;
 mod audit;
+mod ccache;
 pub mod client_config;
 mod clients;
 mod compare;

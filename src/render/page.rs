@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::layout::{Layout, Look, Span, columns, pad, plain, styled};
 use super::plan::totals;
 use super::style::{BAD, CAREFUL, GOOD, LABEL, STRONG, ago, instruction, since_then};
-use super::{clean, count, headline, known, reason, size, state_style};
+use super::{ccache, clean, count, headline, known, reason, size, state_style};
 use crate::model::bounds::cut;
 use crate::model::failure::Failure;
 use crate::model::status::{JobInfo, Mode, Progress, Status};
@@ -296,6 +296,9 @@ fn circumstances(page: &mut Layout, status: &Status) {
             ago(status.now, release.published)
         );
         page.row("release", LABEL, &[plain(text)]);
+    }
+    if let Some(used) = status.ccache {
+        page.row("ccache", LABEL, &[plain(ccache::sentence(used))]);
     }
     let volume = &status.volume;
     let text = format!("{}, {} free", clean(&volume.path), size(volume.free));

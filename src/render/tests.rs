@@ -9,6 +9,7 @@ use crate::model::status::{
 };
 use crate::portage::output::plan::Totals;
 
+mod ccache;
 mod farm;
 mod history;
 mod known;
@@ -55,6 +56,7 @@ pub(super) fn status(state: Mode, step: &str, headline: &str) -> Status {
         restarts: 0,
         clients: Vec::new(),
         helpers: None,
+        ccache: None,
     }
 }
 

@@ -40,7 +40,7 @@ const ELOG: &str = "elog";
 /// tree that is missing is a reason to sync, and the profile leads into it. `failed` are
 /// packages whose `pkg_postinst` is known to fail.
 pub(crate) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Vec<String>), Trouble> {
-    directories(&task.volume)?;
+    directories(&task.volume, task.config.ccache.size.bytes().is_some())?;
     messages(&task.volume).map_err(|problem| unusable(&task.volume.join("log").join(ELOG), &problem))?;
     let steps = step_logs::prepare(&task.volume);
     let moved = steps.map_err(|problem| unusable(&task.volume.join(STEPS), &problem))?;
@@ -77,10 +77,15 @@ fn rights(more: Option<&Path>) -> Result<(), Trouble> {
 
 // --- The volume -----------------------------------------------------------------------------------
 
-fn directories(path: &Path) -> Result<(), Trouble> {
+fn directories(path: &Path, ccache: bool) -> Result<(), Trouble> {
     for (name, owner, group, mode, always) in DIRECTORIES {
         let directory = path.join(name);
         prepare(&directory, (*owner, *group), *mode, *always)
+            .map_err(|problem| unusable(&directory, &problem))?;
+    }
+    if ccache {
+        let directory = volume::ccache(path);
+        prepare(&directory, (0, PORTAGE_ID), 0o2775, true)
             .map_err(|problem| unusable(&directory, &problem))?;
     }
     let free = volume::look(path).free;

@@ -11,13 +11,16 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::gauge::{self, Directory, Gauge};
+use crate::beneath::PORTAGE_ID;
 use crate::config::{self, Config};
-use crate::host::build::{options, own_features};
+use crate::host::build::{ccache, options, own_features};
 use crate::host::console::Console;
 use crate::host::fingerprint::gather_by;
 use crate::host::output::{Capture, Sink};
+use crate::host::places::found;
 use crate::host::process::{Handle, Launch};
 use crate::host::{configuration, facts, inputs, installed, unusable};
+use crate::model::ccache::Moment;
 use crate::model::estimates::Estimates;
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::fingerprint::Fingerprint;
@@ -28,6 +31,7 @@ use crate::portage::files::repository::{self, Repositories};
 use crate::portage::files::settings::{self, Settings};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::buildlog::BuildLog;
+use crate::portage::output::ccache::counters;
 use crate::portage::output::scanner::{Progress, Scanner};
 use crate::volume::{self, emerge_log};
 
@@ -250,8 +254,9 @@ impl Task {
             step: self.step,
             renewal: self.estimated.map(|jobs| Renewal { volume: &self.volume, jobs, next: Instant::now() }),
         };
-        let launch = self.launch();
-        let ended = launch.run(command, &mut sink);
+        self.count(Moment::Before);
+        let ended = self.launch().run(command, &mut sink);
+        self.count(Moment::After);
         let mut evidence = sink.scanner.finish();
         let (machine, moments) = sink.gauge.finish();
         if !self.volume.join("state").exists() {
@@ -286,6 +291,21 @@ impl Task {
             renamed,
             toolchain: inputs::toolchain(),
         })
+    }
+
+    /// Tells what ccache has counted, in a step that builds. It is asked as who may write there: what a build planted there has
+    /// no power over root.
+    fn count(&self, moment: Moment) {
+        if !matches!(self.step, Step::SelfUpdate | Step::Build | Step::Rebuild | Step::Audit) {
+            return;
+        }
+        let Some(ccache) = ccache(&self.config).filter(|_| found(command::CCACHE)) else { return };
+        let launch = Launch { user: Some((PORTAGE_ID, PORTAGE_ID)), ..self.launch() };
+        let mut sink = Capture { file: &mut io::sink(), text: Vec::new() };
+        launch.run(&command::ccache_counters(&ccache), &mut sink);
+        if let Some(counters) = counters(&sink.text) {
+            self.tell(Event::Ccache { job: self.job, moment, counters });
+        }
     }
 
     /// Runs a command for its answer. Its output goes to the step's log only.

@@ -29,6 +29,11 @@ pub(crate) fn pkgdir(volume: &Path) -> PathBuf {
     volume.join("binpkgs")
 }
 
+/// Where ccache keeps what was compiled. Another volume may be mounted there, for several builders.
+pub(crate) fn ccache(volume: &Path) -> PathBuf {
+    volume.join("ccache")
+}
+
 /// Whether the volume is one that Docker made because nobody named one; `docker rm -v` and
 /// `docker run --rm` delete it without a word.
 pub(crate) fn is_anonymous(path: &Path) -> bool {

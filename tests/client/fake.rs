@@ -180,6 +180,7 @@ pub(crate) fn status(state: Mode, headline: &str) -> Status {
         restarts: 0,
         clients: Vec::new(),
         helpers: None,
+        ccache: None,
     }
 }
 

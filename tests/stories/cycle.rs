@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use gbsup::config::OnFailure;
 use gbsup::decide::view;
+use gbsup::model::ccache::Moment;
 use gbsup::model::failure::{Class, Failure};
 use gbsup::model::machine::{Machine, Place, Purpose};
+use gbsup::model::records::Record;
 use gbsup::model::request::{PauseMode, Reply, Request};
 use gbsup::model::status::Mode;
-use gbsup::model::{Action, Event, Exit, Ran, Report, Step, Work};
+use gbsup::model::{Action, Event, Exit, JobId, Ran, Report, Step, Work};
+use gbsup::portage::output::ccache::Counters;
 use gbsup::portage::output::plan::Plan;
 use gbsup::portage::output::scanner::{FailedPackage, How, Progress};
 
@@ -304,4 +307,36 @@ fn a_wait_for_another_portage_is_in_the_headline_and_no_failure() {
     story.end(Report::Ran(Box::new(Ran { exit: Exit::Signal(15), ..*ran(1) })));
     assert_eq!(class(&story), Class::PortageLocked);
     assert_eq!(story.status().warnings, [""; 0]);
+}
+
+#[test]
+fn ccache_is_counted_for_the_cycle_that_used_it() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    let count = |story: &mut Story, moment, hits, misses| {
+        let job = story.job.as_ref().map(|(job, _)| *job).expect("a job runs");
+        story.take(Event::Ccache { job, moment, counters: Counters { hits, misses, size: 4096 } });
+        story.status().ccache.map(|used| (used.hits, used.misses, used.size))
+    };
+    assert_eq!(story.status().ccache, None);
+    assert_eq!(count(&mut story, Moment::Before, 70, 10), Some((0, 0, 4096)));
+    assert_eq!(count(&mut story, Moment::After, 90, 11), Some((20, 1, 4096)));
+    // A kill forgets none of it, and what was compiled in between was not for the cycle.
+    story.restart("one", true);
+    story.through(Step::Plan);
+    assert_eq!(count(&mut story, Moment::Before, 95, 11), Some((20, 1, 4096)));
+    assert_eq!(count(&mut story, Moment::After, 96, 11), Some((21, 1, 4096)));
+    let written = story.records.iter().filter_map(|record| match record {
+        Record::Ccache { cycle, used, .. } => Some((*cycle, used.hits)),
+        _ => None,
+    });
+    assert_eq!(written.collect::<Vec<_>>(), [(1, 20), (1, 21)]);
+    // What comes from a job that is over is nobody's.
+    let late = Event::Ccache { job: JobId(1), moment: Moment::After, counters: Counters::default() };
+    story.take(late);
+    assert_eq!(story.status().ccache.map(|used| used.hits), Some(21));
+    // The next cycle begins to count.
+    story.through(Step::Prune);
+    story.pass(86_400);
+    assert_eq!(story.status().ccache, None);
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use gbsup::config::Config;
 use gbsup::decide::view;
 use gbsup::model::Now;
+use gbsup::model::ccache::CacheUse;
 use gbsup::model::failure::{Class, Failure};
 use gbsup::model::records::{
     CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, StepRow,
@@ -304,6 +305,7 @@ fn cycle(id: u64) -> CycleRow {
         }],
         remedies: Vec::new(),
         releases: vec![ReleaseRow { release: NEW.into(), at: began(118), packages: 913, again: None }],
+        ccache: Some(CacheUse { hits: 212, misses: 28, size: 1_288_490_188 }),
     }
 }
 

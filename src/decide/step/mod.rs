@@ -98,6 +98,7 @@ impl Turn {
             Event::Offered(current) => self.offered(current),
             Event::Changed { job, changes } => self.changed(job, changes),
             Event::Stale { job, packages } => self.stale(job, packages),
+            Event::Ccache { job, moment, counters } => self.counted(job, moment, counters),
             Event::Estimates(estimates) => self.state.live.estimates = estimates,
             Event::Live(jobs) => {
                 if let Some(job) = &mut self.state.live.job {

@@ -3,11 +3,13 @@
 
 use super::Turn;
 use crate::decide::view;
+use crate::model::ccache::Moment;
 use crate::model::job::{Tally, Then};
 use crate::model::rebuilds::{Change, Stale};
 use crate::model::records::Record;
 use crate::model::stall::{Pulse, Stalled};
 use crate::model::{Action, JobId, Work};
+use crate::portage::output::ccache::Counters;
 
 impl Turn {
     // --- How far it is ---------------------------------------------------------------------------
@@ -82,6 +84,20 @@ impl Turn {
             // A step that is resumed may come to it once more.
             cycle.stale.retain(|known| known.package != stale.package);
             cycle.stale.push(stale);
+        }
+    }
+
+    /// Keeps what ccache was good for.
+    pub(super) fn counted(&mut self, job: JobId, moment: Moment, counters: Counters) {
+        if self.job(job).is_none() {
+            return;
+        }
+        let Some(cycle) = &mut self.state.durable.cycle else { return };
+        let counted = cycle.ccache.get_or_insert_default();
+        counted.note(moment, counters);
+        if moment == Moment::After {
+            let (cycle, used, at) = (cycle.id, counted.used, self.now.wall);
+            self.actions.push(Action::Record(Record::Ccache { cycle, at, used }));
         }
     }
 

@@ -80,6 +80,7 @@ pub fn status(state: &State, now: Now) -> Status {
         restarts: live.restarts,
         clients: live.clients.iter().map(client).collect(),
         helpers: (live.config.helpers.engine != Engine::None).then(|| helpers(&live.helpers)),
+        ccache: durable.cycle.as_ref().and_then(|cycle| cycle.ccache).map(|counted| counted.used),
     }
 }
 

@@ -17,12 +17,13 @@ use std::path::{Path, PathBuf};
 
 use files::{Ask, ETC, KEYS, files, read};
 
-use super::build::cpus;
+use super::build::{ccache, cpus};
 use super::places::found;
 use crate::config::{Config, Engine};
 use crate::decide::helpers::MOST;
 use crate::model::failure::{Class, Failure, Trouble};
-use crate::portage::command::{self, shell_quote};
+use crate::portage::command::{self, CCACHE, shell_quote};
+use crate::portage::files::ccache as shadowed;
 use crate::portage::files::make_conf::{self, Deed, Finding, Machine};
 use crate::portage::files::settings::{self, Settings};
 use crate::portage::names::cpv::Cpv;
@@ -72,12 +73,15 @@ pub(crate) fn check(config: &Config, tree_is_there: bool, ask: &mut Ask) -> Resu
     ready::places(&settings)?;
     ready::own_key(&settings, ask)?;
     // With helpers a build has more jobs than are good for it alone.
-    let share = match config.helpers.engine {
-        Engine::None => 1,
-        Engine::Icecream => MOST,
+    let (share, behind) = match config.helpers.engine {
+        Engine::None => (1, None),
+        Engine::Icecream => (MOST, Some("icecream")),
     };
     let machine = Machine { found: &found, cpus: cpus().saturating_mul(share) };
-    let findings = make_conf::judge(&settings, &machine);
+    let mut findings = make_conf::judge(&settings, &machine);
+    let added: Vec<&str> = ccache(config).map(|_| CCACHE).into_iter().chain(behind).collect();
+    findings.extend(shadowed::judge(&settings, &added, &machine, ready::shadows().as_ref()));
+    findings.sort_by_key(|finding| finding.deed == Deed::Tell);
     let files = files::make_conf();
     if let Some(first) = findings.iter().find(|finding| finding.deed == Deed::Stop) {
         let mut failure = Failure::new(Class::Config, located(first, &files));

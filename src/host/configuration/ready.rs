@@ -1,13 +1,16 @@
 //! What building takes beside files that can be read: a place to build in, and a key to sign with.
 
 use std::fs;
+use std::path::Path;
 
 use nix::sys::statvfs::{FsFlags, fstatvfs, statvfs};
 
 use super::files::{Ask, make_conf};
 use crate::beneath::Beneath;
+use crate::host::places::names;
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::portage::command::{self, shell_quote};
+use crate::portage::files::ccache::{PLACES, Shadows};
 use crate::portage::files::settings::Settings;
 use crate::portage::output::complaints::assignment;
 
@@ -77,6 +80,12 @@ pub(super) fn places(settings: &Settings) -> Result<(), Trouble> {
         return Err(Box::new(Failure { evidence, suggestions, ..Failure::new(Class::Config, message) }));
     }
     Ok(())
+}
+
+/// The links that stand for compilers, where Portage has ccache from.
+pub(super) fn shadows() -> Option<Shadows> {
+    let directory = PLACES.into_iter().find(|place| Path::new(place).is_dir())?;
+    Some(Shadows { directory, names: names(Path::new(directory)).into_iter().collect() })
 }
 
 /// The line of make.conf that sets a variable, to be put behind its value; empty where none does.

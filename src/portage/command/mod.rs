@@ -5,6 +5,7 @@
 //! made to print what a program can read: no colour, no spinner, no questions.
 
 mod ask;
+mod ccache;
 mod client;
 mod inherited;
 mod line;
@@ -17,6 +18,7 @@ use line::{environment, set};
 use probe::Capabilities;
 
 pub(crate) use ask::*;
+pub(crate) use ccache::{CCACHE, Ccache, ccache_counters};
 pub(crate) use client::{read_ebuilds, rehearse, resolver};
 pub(crate) use inherited::{CERTIFICATES, Inherits, is_name, left_out, published};
 pub(crate) use line::{Command, PATH, shell_quote, shell_word};
@@ -40,6 +42,8 @@ pub(crate) struct BuildOptions {
     pub keep_going: bool,
     /// Atoms to leave out. Versions and operators are dropped, as emerge refuses them here.
     pub exclude: Vec<String>,
+    /// What compilers have compiled before; `None`: that is as Portage has it.
+    pub ccache: Option<Ccache>,
 }
 
 impl Default for BuildOptions {
@@ -51,6 +55,7 @@ impl Default for BuildOptions {
             args: Vec::new(),
             keep_going: true,
             exclude: Vec::new(),
+            ccache: None,
         }
     }
 }
@@ -223,9 +228,8 @@ pub(crate) fn follow_up(argv: &[String], host: &Host, options: &BuildOptions) ->
     let mut defaults = emerge(options, Binaries::Use).split_off(2);
     defaults.extend(exclusions(options));
     defaults.extend(options.args.iter().map(|arg| shell_quote(arg)));
-    let mut env = environment();
+    let mut env = of_build(options, features(host, &[]));
     set(&mut env, "EMERGE_DEFAULT_OPTS", defaults.join(" "));
-    set(&mut env, "FEATURES", features(host, &[]));
     Command { argv: argv.to_vec(), env, private: false }
 }
 
@@ -330,13 +334,23 @@ fn finish(mut argv: Vec<String>, options: &BuildOptions, targets: &[String], fea
     argv.extend(exclusions(options));
     argv.extend(options.args.iter().cloned());
     argv.extend(targets.iter().cloned());
-    let mut env = environment();
-    set(&mut env, "FEATURES", features);
-    Command { argv, env, private: false }
+    Command { argv, env: of_build(options, features), private: false }
 }
 
 fn exclusions(options: &BuildOptions) -> impl Iterator<Item = String> {
     options.exclude.iter().filter_map(|atom| cpv::exclude_atom(atom)).map(|atom| format!("--exclude={atom}"))
+}
+
+/// The environment of whatever builds.
+fn of_build(options: &BuildOptions, features: String) -> Vec<(String, String)> {
+    let mut env = environment();
+    // First, so that the FEATURES of the container can switch it off.
+    let added = options.ccache.iter().map(|_| CCACHE.to_owned());
+    set(&mut env, "FEATURES", added.chain([features]).collect::<Vec<_>>().join(" "));
+    for (name, value) in options.ccache.iter().flat_map(Ccache::variables) {
+        set(&mut env, name, value);
+    }
+    env
 }
 
 /// The value of FEATURES: incremental, so it adds to what the profile and make.conf say.

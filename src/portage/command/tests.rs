@@ -21,6 +21,7 @@ fn build_with_everything() {
         args: vec!["--jobs=2".into()],
         keep_going: false,
         exclude: vec!["=dev-lang/rust-1.84".into(), "nonsense".into()],
+        ccache: None,
     };
     let command = build(&new_host(), &options);
     assert_eq!(
@@ -75,6 +76,43 @@ fn an_old_portage_is_asked_for_nothing_new() {
     );
     assert!(command.argv.contains(&"--jobs=1".to_owned()));
     assert!(!command.argv.iter().any(|arg| arg.starts_with("--load-average")));
+}
+
+#[test]
+fn whatever_builds_has_the_cache_unless_the_container_says_otherwise() {
+    let ccache = Ccache { directory: "/v/ccache".into(), size: 5 << 30 };
+    let options = BuildOptions { ccache: Some(ccache.clone()), ..BuildOptions::default() };
+    let host = Host { features: "-ccache".into(), ..new_host() };
+    let package = Cpv::parse(b"sys-libs/zlib-1.3").expect("well formed");
+    let follow = follow_up(&["perl-cleaner".into()], &host, &options);
+    for command in [
+        build(&host, &options),
+        again(std::slice::from_ref(&package), Some("-j1"), &host, &options),
+        rest(std::slice::from_ref(&package), &host, &options),
+        rebuild(&[PRESERVED.to_owned()], Binaries::Ignore, &host, &options),
+        self_update(&host, &options),
+        beside(&package, &host, &options),
+        follow,
+    ] {
+        let features = env(&command, "FEATURES");
+        assert!(features.starts_with("ccache ") && features.ends_with(" -ccache"), "{features}");
+        assert_eq!(env(&command, "CCACHE_DIR"), "/v/ccache");
+        assert_eq!(env(&command, "CCACHE_MAXSIZE"), "5242880Ki");
+        assert_eq!(env(&command, "CCACHE_UMASK"), "002");
+        assert_eq!(env(&command, "CCACHE_SIZE"), "", "Portage's own way writes a file");
+        // What lies in the directory is no configuration, for nobody.
+        assert_eq!(env(&command, "CCACHE_CONFIGPATH"), "/etc/ccache.conf");
+    }
+    let asked = ccache_counters(&ccache);
+    assert_eq!(asked.argv.join(" "), "timeout --kill-after=5 20 ccache --print-stats");
+    assert_eq!(
+        (env(&asked, "CCACHE_DIR"), env(&asked, "CCACHE_CONFIGPATH")),
+        ("/v/ccache", "/etc/ccache.conf")
+    );
+    // Without it everything about ccache is as Portage has it.
+    let plain = build(&new_host(), &BuildOptions::default());
+    assert!(!env(&plain, "FEATURES").contains("ccache"));
+    assert!(!plain.env.iter().any(|(name, _)| name.starts_with("CCACHE_")));
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(crate) enum Deed {
 pub(crate) struct Finding {
     /// What is done about it.
     pub deed: Deed,
-    /// The variable of make.conf that says so.
+    /// The variable of make.conf that says so; empty where it is something else.
     pub variable: &'static str,
     /// What it says and what comes of that, in one sentence.
     pub words: String,

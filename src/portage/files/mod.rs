@@ -4,6 +4,7 @@ pub(crate) mod attention;
 pub(crate) mod binpkg;
 pub mod built;
 pub mod capture;
+pub(crate) mod ccache;
 pub mod durations;
 pub(crate) mod elf;
 pub mod gpkg;

@@ -34,6 +34,7 @@ const PLACES: &[&str] = &[
     "ARCH",
     "BINPKG_COMPRESS",
     "BINPKG_FORMAT",
+    "CCACHE_PREFIX",
     "CHOST",
     "DISTDIR",
     "EMERGE_LOG_DIR",
@@ -54,6 +55,7 @@ const PLACES: &[&str] = &[
 const OTHERS: &[&str] = &[
     "BINPKG_COMPRESS",
     "BINPKG_FORMAT",
+    "CCACHE_PREFIX",
     "FETCHCOMMAND",
     "INSTALL_MASK",
     "PKG_INSTALL_MASK",

@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod buildlog;
 mod cause;
+pub mod ccache;
 pub mod circular;
 pub mod complaints;
 pub(crate) mod conceal;

@@ -7,6 +7,7 @@ use super::first;
 use super::parts::{ago, between, coded, log_address, moment, seconds, text};
 use crate::model::records::CycleRow;
 use crate::model::status::{Status, size};
+use crate::render::ccache;
 
 /// How many of each kind are shown before the page refers to where all of them are.
 const CYCLES: usize = 6;
@@ -136,6 +137,7 @@ pub(super) fn around(status: &Status, logs: Option<&str>) -> Markup {
                         @if let Some(error) = &one.error { div.why.bad { (text(error)) } }
                     }
                 }
+                @if let Some(used) = status.ccache { dt { "ccache" } dd { (ccache::sentence(used)) } }
                 (volume(status))
                 @if let Some(path) = &status.log {
                     dt { "log" }

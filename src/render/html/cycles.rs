@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::gantt::gantt;
 use super::parts::{between, coded, failed_log, linked, log, moment, package, seconds, text};
 use super::{Builder, Page};
+use crate::model::ccache::CacheUse;
 use crate::model::records::{CycleRow, Outcome, PackageOutcome, PackageRow};
 use crate::render::reason;
 
@@ -86,6 +87,7 @@ pub fn cycle(builder: Builder<'_>, id: u64, now: Timestamp) -> Option<Page> {
             span { "began " (moment(cycle.started)) " (" (text(reason(&cycle.reason))) ")" }
             span { "took " (took(cycle, newest, now)) }
             span { (cycle.built()) " built, " (cycle.binary()) " from binary packages, " (cycle.failed()) " failed" }
+            @if let Some(share) = cycle.ccache.and_then(CacheUse::share) { span { (share) " files from ccache" } }
             @for release in &cycle.releases {
                 span { "release " a href={ "/releases/" (coded(&release.release)) "/" } { (text(&release.release)) } }
             }

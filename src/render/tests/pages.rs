@@ -127,6 +127,7 @@ pub(crate) fn cycle(id: u64) -> CycleRow {
         predictions: Vec::new(),
         remedies: Vec::new(),
         releases: Vec::new(),
+        ccache: None,
     }
 }
 

@@ -1,5 +1,6 @@
 use std::thread;
 
+use crate::model::ccache::CacheUse;
 use crate::model::records::{PackageOutcome, ReleaseRow};
 use crate::model::status::Eta;
 use crate::volume::history::*;
@@ -413,4 +414,17 @@ fn an_older_history_can_be_read_by_who_may_not_change_it() {
 #[test]
 fn every_version_has_its_tables() {
     assert_eq!(VERSIONS.len(), usize::try_from(SCHEMA).unwrap());
+}
+
+#[test]
+fn the_last_word_on_ccache_counts() {
+    let (_dir, path) = place();
+    let (mut history, _) = History::open(&path).unwrap();
+    let used = |hits| CacheUse { hits, misses: 3, size: 1 << 40 };
+    let counted = |cycle, hits| Record::Ccache { cycle, at: at(3), used: used(hits) };
+    for record in [started(1, 0), counted(1, 5), counted(1, 9), started(2, 9)] {
+        history.record(&record).unwrap();
+    }
+    let cycles = History::read(&path).unwrap().cycles(None).unwrap();
+    assert_eq!(cycles.iter().map(|cycle| cycle.ccache).collect::<Vec<_>>(), [None, Some(used(9))]);
 }

@@ -20,7 +20,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::model::records::{CycleRow, FailedRow, Outcome, Record};
 use rows::{
-    failed, logs_of_failures, maybe_time, packages, predictions, releases, remedies, steps, time, word,
+    ccache, failed, logs_of_failures, maybe_time, packages, predictions, releases, remedies, steps, time,
+    word,
 };
 use tables::{SCHEMA, VERSIONS};
 
@@ -230,6 +231,10 @@ impl History {
                 let key = cycle_key(&change, *cycle, *at)?;
                 rows::offer(&change, key, *at, *release, *packages, *again)?;
             }
+            Record::Ccache { cycle, at, used } => {
+                let key = cycle_key(&change, *cycle, *at)?;
+                rows::count(&change, key, *used)?;
+            }
             Record::Reason { cycle, package, at, message, log } => {
                 let key = cycle_key(&change, *cycle, *at)?;
                 change.execute(
@@ -292,6 +297,7 @@ impl History {
                 predictions: Vec::new(),
                 remedies: Vec::new(),
                 releases: Vec::new(),
+                ccache: None,
             };
             Ok((row.get::<_, i64>(0)?, cycle))
         })?;
@@ -308,6 +314,9 @@ impl History {
             }
             if version >= 4 {
                 cycle.releases = releases(&moment, key)?;
+            }
+            if version >= 5 {
+                cycle.ccache = ccache(&moment, key)?;
             }
             cycles.push(cycle);
         }

@@ -1,9 +1,10 @@
 //! What belongs to one cycle, and what failed in any, read back; and some of it written down.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
 
+use crate::model::ccache::CacheUse;
 use crate::model::records::{
     FailedRow, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow, StepRow,
 };
@@ -49,6 +50,24 @@ pub(crate) fn offer(
             again.map(|id| id.to_string())
         ],
     )
+}
+
+/// What ccache was good for in a cycle so far.
+pub(crate) fn count(database: &Connection, cycle: i64, used: CacheUse) -> rusqlite::Result<usize> {
+    let CacheUse { hits, misses, size } = used;
+    let [hits, misses, size] = [hits, misses, size].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    database.execute(
+        "INSERT OR REPLACE INTO ccache (cycle, hits, misses, size) VALUES (?1, ?2, ?3, ?4)",
+        params![cycle, hits, misses, size],
+    )
+}
+
+pub(crate) fn ccache(database: &Connection, cycle: i64) -> rusqlite::Result<Option<CacheUse>> {
+    let mut query = database.prepare_cached("SELECT hits, misses, size FROM ccache WHERE cycle = ?1")?;
+    let number = |row: &Row, column| row.get::<_, i64>(column).map(|number| number.max(0).cast_unsigned());
+    let read =
+        |row: &Row| Ok(CacheUse { hits: number(row, 0)?, misses: number(row, 1)?, size: number(row, 2)? });
+    query.query_row([cycle], read).optional()
 }
 
 pub(crate) fn steps(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<StepRow>> {

@@ -1,10 +1,10 @@
 //! The tables of the history, version by version.
 
 /// The version of the tables, kept in the database's `user_version`.
-pub(crate) const SCHEMA: i64 = 4;
+pub(crate) const SCHEMA: i64 = 5;
 
 /// What makes each version of the tables from the one before, beginning with an empty file.
-pub(crate) const VERSIONS: &[&str] = &[CYCLES, PREDICTIONS, REMEDIES, RELEASES];
+pub(crate) const VERSIONS: &[&str] = &[CYCLES, PREDICTIONS, REMEDIES, RELEASES, CCACHE];
 
 /// A cycle's number is not its key: numbers begin again at 1 when the state was lost.
 const CYCLES: &str = "
@@ -55,4 +55,12 @@ const RELEASES: &str = "
         at INTEGER NOT NULL, packages INTEGER NOT NULL, again TEXT
     ) STRICT;
     CREATE INDEX releases_by_cycle ON releases (cycle);
+";
+
+/// What ccache was good for in a cycle.
+const CCACHE: &str = "
+    CREATE TABLE ccache (
+        cycle INTEGER PRIMARY KEY REFERENCES cycles (key), hits INTEGER NOT NULL, misses INTEGER NOT NULL,
+        size INTEGER NOT NULL
+    ) STRICT;
 ";
