@@ -5,6 +5,7 @@
 //! may build at once (one more than there are CPUs). Without Docker they fail: nothing is skipped.
 
 mod audit;
+mod ccache;
 mod classes;
 mod client;
 mod clients;
