@@ -29,7 +29,7 @@ const CALLED: [&str; 6] = ["-gcc", "-g++", "-cc", "-c++", "-clang", "-clang++"];
 ///
 /// # Errors
 /// One sentence, when the configuration wants helpers and there can be none.
-pub(crate) fn prepare(task: &Task, slots: u32) -> Result<(), Trouble> {
+pub(crate) fn prepare(task: &mut Task, slots: u32) -> Result<(), Trouble> {
     let file = Path::new(DIRECTORY).join(NAME);
     let changed = match task.config.helpers.engine {
         Engine::None => remove(&file),

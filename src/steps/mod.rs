@@ -1,5 +1,7 @@
 //! The work of the steps of a cycle, each as a part of a `Task`.
 
+pub(crate) mod answers;
+pub(crate) mod asking;
 pub(crate) mod attention;
 pub(crate) mod audit;
 pub(crate) mod beside;

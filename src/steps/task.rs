@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::answers::{Ahead, Known};
 use super::gauge::{self, Directory, Gauge};
 use crate::beneath::PORTAGE_ID;
 use crate::config::{self, Config};
@@ -19,7 +20,7 @@ use crate::host::fingerprint::gather_by;
 use crate::host::output::{Capture, Sink};
 use crate::host::places::found;
 use crate::host::process::{Handle, Launch};
-use crate::host::{configuration, facts, inputs, installed, unusable};
+use crate::host::{facts, inputs, unusable};
 use crate::model::ccache::Moment;
 use crate::model::estimates::Estimates;
 use crate::model::failure::{Class, Failure, Trouble};
@@ -28,8 +29,7 @@ use crate::model::{Event, Exit, JobId, Ran, Step};
 use crate::portage::command::probe::Capabilities;
 use crate::portage::command::{self, BuildOptions, Command, Host, Inherits, Sandbox};
 use crate::portage::files::repository::{self, Repositories};
-use crate::portage::files::settings::{self, Settings};
-use crate::portage::names::cpv::Cpv;
+use crate::portage::files::settings::Settings;
 use crate::portage::output::buildlog::BuildLog;
 use crate::portage::output::ccache::counters;
 use crate::portage::output::scanner::{Progress, Scanner};
@@ -53,18 +53,8 @@ pub(crate) struct Task {
     pub(crate) directories: Option<Vec<Directory>>,
     /// For how many packages at a time the estimates were told, once they were.
     pub(crate) estimated: Option<u32>,
-}
-
-/// What Portage answered about its configuration, each with the [`configuration::stamp`] of then.
-#[derive(Default)]
-pub(crate) struct Known {
-    settings: Option<(u64, Settings)>,
-    /// What `portageq repos_config` printed.
-    repositories: Option<(u64, Vec<u8>)>,
-    /// The Portage that an update would install.
-    portage: Option<(u64, Cpv)>,
-    /// What `portageq --version` printed, with the Portage that was installed then.
-    version: Option<(Cpv, Vec<u8>)>,
+    /// What Portage was asked ahead, once it was.
+    pub(crate) ahead: Option<Ahead>,
 }
 
 impl Task {
@@ -108,88 +98,6 @@ impl Task {
             _ => Sandbox::Plain,
         };
         Ok(Host { capabilities, sandbox, features: own_features() })
-    }
-
-    /// What Portage is set to; asked again only when something changed.
-    pub(crate) fn settings(&mut self) -> Result<Settings, Trouble> {
-        let stamp = configuration::stamp();
-        let known = self.known().settings.clone();
-        if let Some((_, settings)) = known.filter(|(known, _)| *known == stamp) {
-            return Ok(settings);
-        }
-        let (_, text) = self.capture(&command::envvar(&settings::keys()))?;
-        let settings = configuration::understood(&text).map_err(|failure| self.logged(*failure))?;
-        self.know(&settings);
-        Ok(settings)
-    }
-
-    /// These are the settings.
-    pub(crate) fn know(&self, settings: &Settings) {
-        let known = Some((configuration::stamp(), settings.clone()));
-        self.known().settings = known;
-    }
-
-    /// The Portage that an update would install; asked again only when something changed.
-    pub(crate) fn portage_available(&mut self) -> Result<Option<Cpv>, Trouble> {
-        let stamp = configuration::stamp();
-        let known = self.known().portage.clone();
-        if let Some((_, portage)) = known.filter(|(known, _)| *known == stamp) {
-            return Ok(Some(portage));
-        }
-        let (_, text) = self.capture(&command::portage_available())?;
-        let portage = command::visible(&text);
-        self.know_portage(portage.clone());
-        Ok(portage)
-    }
-
-    /// This is the Portage that an update would install.
-    pub(crate) fn know_portage(&self, portage: Option<Cpv>) {
-        let known = portage.map(|portage| (configuration::stamp(), portage));
-        self.known().portage = known;
-    }
-
-    /// The Portage that is installed; nothing when no package owns it.
-    pub(crate) fn portage_installed(&mut self) -> Result<Option<Cpv>, Trouble> {
-        let mut installed = installed::versions(command::PORTAGE);
-        if installed.len() < 2 {
-            return Ok(installed.pop());
-        }
-        // One that was killed while it was replaced. Which of them is the newest knows Portage.
-        let (_, text) = self.capture(&command::portage_installed())?;
-        Ok(command::visible(&text))
-    }
-
-    /// What Portage says of its version; asked again only when another one is installed.
-    pub(crate) fn portage_version(&mut self) -> Result<Vec<u8>, Trouble> {
-        let installed = self.portage_installed()?;
-        let known = self.known().version.clone();
-        if let Some((_, text)) = known.filter(|(known, _)| installed.as_ref() == Some(known)) {
-            return Ok(text);
-        }
-        let (_, text) = self.capture(&command::version())?;
-        self.known().version = installed.map(|installed| (installed, text.clone()));
-        Ok(text)
-    }
-
-    /// What Portage says of its repositories; asked again only when something changed.
-    pub(crate) fn repos_config(&mut self) -> Result<Vec<u8>, Trouble> {
-        let stamp = configuration::stamp();
-        let known = self.known().repositories.clone();
-        if let Some((_, text)) = known.filter(|(known, _)| *known == stamp) {
-            return Ok(text);
-        }
-        let (_, text) = self.capture(&command::repositories())?;
-        self.known().repositories = Some((stamp, text.clone()));
-        Ok(text)
-    }
-
-    /// What was found out about the settings and the repositories may not be so any more.
-    pub(crate) fn forget_settings(&self) {
-        *self.known() = Known::default();
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A failure whose whole story is in the log of this step.
@@ -334,7 +242,7 @@ impl Task {
         gather_by(&self.launch()).map(Fingerprint::of)
     }
 
-    fn launch(&self) -> Launch<'_> {
+    pub(super) fn launch(&self) -> Launch<'_> {
         let inherits = Inherits::Portage(&self.config.build.environment);
         let job_file = self.job_file.as_deref();
         Launch { job: self.job.0, job_file, ..Launch::new(&self.handle, inherits) }
@@ -357,7 +265,7 @@ impl Task {
     }
 
     /// The log of the step, with the line of a command that is about to be run.
-    fn open_log(&self, typed: &str) -> Result<File, Trouble> {
+    pub(super) fn open_log(&self, typed: &str) -> Result<File, Trouble> {
         self.append_log(&format!("$ {typed}"))
     }
 

@@ -16,8 +16,9 @@ use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::{Event, Exit, Force, JobId, Report, Work, work};
 use crate::portage::command::{self, Host};
 use crate::portage::names::cpv::Cpv;
+use crate::steps::answers::Known;
 use crate::steps::gauge::Limits;
-use crate::steps::task::{Known, Task};
+use crate::steps::task::Task;
 use crate::steps::{attention, audit, helpers, preflight, rebuild, sync};
 
 /// Starts jobs and signals them.
@@ -64,6 +65,7 @@ impl Performer {
             log,
             directories: None,
             estimated: None,
+            ahead: None,
         };
         let events = self.events.clone();
         let limits = Limits::begin();

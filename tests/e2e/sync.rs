@@ -100,6 +100,14 @@ fn resume_and_usr1_do_not_wait_for_the_next_attempt() {
     }
 }
 
+/// In place of portageq: notes in which process it answers.
+const NOTED: &str = r#"#!/usr/bin/env python
+import os
+with open("/run/asked", "a") as asked:
+    asked.write("%d\n" % os.getpid())
+exec(compile(open("/usr/bin/portageq").read(), "/usr/bin/portageq", "exec"))
+"#;
+
 /// A restart loop does not hammer a mirror; whoever asks gets a sync all the same.
 #[test]
 fn the_least_interval_survives_restarts() {
@@ -123,8 +131,10 @@ fn the_least_interval_survives_restarts() {
 
 #[test]
 fn without_a_least_interval_each_cycle_syncs() {
-    let mut builder = Recipe::new(&["test-quick/t1"]).config("[sync]\nmin_interval = \"0s\"\n").start();
+    let recipe = Recipe::new(&["test-quick/t1"]).config("[sync]\nmin_interval = \"0s\"\n");
+    let mut builder = recipe.executable("/usr/local/bin/portageq", NOTED).start();
     builder.wait_waiting();
+    builder.sh("rm /run/asked");
     assert_eq!(builder.stop().1, 0);
     builder.start();
     wait_synced_cycle(&mut builder, 2);
@@ -135,6 +145,8 @@ fn without_a_least_interval_each_cycle_syncs() {
         let count = format!("cat /var/lib/gbsup/steps/2/*.log | grep -c '[$] portageq {asked} '");
         assert_eq!(builder.sh(&count), "1\n", "{asked}");
     }
+    // Four questions, of which one is asked apart from the others.
+    assert_eq!(builder.sh("wc -l </run/asked; sort -u /run/asked | wc -l"), "4\n2\n");
 
     // git calls a clone up to date whatever became of its files, where Portage does not have it reset.
     builder.sh("echo volatile = yes >>/etc/portage/repos.conf");

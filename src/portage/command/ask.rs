@@ -30,15 +30,22 @@ pub(crate) const FACTS: &str = include_str!("facts.py");
 
 /// Prints those of this machine; read them with [`facts::facts`](crate::portage::output::facts::facts).
 pub(crate) fn facts() -> Command {
+    let code = format!(
+        "ROOT = \"/\"\nETC = \"/etc/portage\"\n\n{FACTS}\n\nprint(\"gbsup facts: \" + json.dumps(facts()))\n"
+    );
+    python(&code)
+}
+
+/// Runs this in the first Python that can import Portage; it finds `json`, `os` and `sys` imported.
+pub(super) fn python(code: &str) -> Command {
     // Isolated: what lies in the working directory is not imported.
     let find = "for python in python3 /usr/lib/python-exec/python3*/python3; do \
-                \"$python\" -I -c 'import portage' 2>/dev/null && exec \"$python\" -I -c \"$GBSUP_FACTS\"; done; exit 127";
+                command -v \"$python\" >/dev/null || continue; \
+                \"$python\" -I -X utf8 -c \"$GBSUP_CODE\"; code=$?; [ $code = 126 ] || exit $code; done; exit 127";
     let mut command = plain(&["sh", "-c", find]);
-    let code = format!(
-        "import json\nimport os\n\nROOT = \"/\"\nETC = \"/etc/portage\"\n\n{FACTS}\n\n\
-         print(\"gbsup facts: \" + json.dumps(facts()))\n"
-    );
-    set(&mut command.env, "GBSUP_FACTS", code);
+    let begin = "import json\nimport os\nimport sys\n\ndel os.environ[\"GBSUP_CODE\"]\n\
+                 try:\n    import portage\nexcept ImportError:\n    sys.exit(126)\n\n";
+    set(&mut command.env, "GBSUP_CODE", format!("{begin}{code}"));
     command
 }
 

@@ -10,6 +10,7 @@ mod client;
 mod inherited;
 mod line;
 pub(crate) mod probe;
+mod questions;
 mod trial;
 
 use super::names::cpv::{self, Cpv};
@@ -22,6 +23,7 @@ pub(crate) use ccache::{CCACHE, Ccache, ccache_counters};
 pub(crate) use client::{read_ebuilds, rehearse, resolver};
 pub(crate) use inherited::{CERTIFICATES, Inherits, is_name, left_out, published};
 pub(crate) use line::{Command, PATH, shell_quote, shell_word};
+pub(crate) use questions::{Answers, is_asked_together, questions, together};
 pub(crate) use trial::{
     TRIAL, TRIAL_AGAIN, TRIAL_PKGDIR, TRIAL_ROOT, WORLD, WORLD_SETS, Wanted, lacks_what_the_profile_names,
     masked, passed_over, trial,

@@ -1,0 +1,34 @@
+//! What Portage has answered, and how long that counts.
+
+use crate::host::configuration;
+use crate::portage::command::{Answers, Command};
+use crate::portage::files::settings::Settings;
+use crate::portage::names::cpv::Cpv;
+
+/// What Portage answered about its configuration, each with the [`configuration::stamp`] of then.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub(super) settings: Option<(u64, Settings)>,
+    /// What `portageq repos_config` printed.
+    pub(super) repositories: Option<(u64, Vec<u8>)>,
+    /// The Portage that an update would install.
+    pub(super) portage: Option<(u64, Cpv)>,
+    /// What `portageq --version` printed, with the Portage that was installed then.
+    pub(super) version: Option<(Cpv, Vec<u8>)>,
+}
+
+/// Answers to questions that nobody has asked yet. They are of one step and count once, so that none is older than the step.
+pub(crate) struct Ahead {
+    /// The [`configuration::stamp`] of then.
+    pub(super) stamp: u64,
+    pub(super) answers: Answers,
+}
+
+impl Ahead {
+    /// An answer, unless something has changed since.
+    pub(super) fn take(&mut self, question: &Command) -> Option<Vec<u8>> {
+        let at = self.answers.iter().position(|(asked, _)| asked == question)?;
+        let (_, answer) = self.answers.swap_remove(at);
+        (configuration::stamp() == self.stamp).then_some(answer)
+    }
+}
