@@ -5,6 +5,7 @@
 //! settings, `bin/phase-helpers.sh:eapply_user` for the places of user patches.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -139,7 +140,7 @@ fn settings(root: &Path) -> String {
 
 /// A digest of several texts and files, told apart by their lengths.
 #[derive(Default)]
-struct Sums(Sha256);
+pub(crate) struct Sums(Sha256);
 
 impl Sums {
     fn bytes(&mut self, bytes: &[u8]) {
@@ -147,13 +148,21 @@ impl Sums {
         self.0.update(bytes);
     }
 
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
 
     /// The contents; one that is not there or cannot be read counts as empty.
     fn file(&mut self, path: &Path) {
         self.bytes(&digested(path).unwrap_or_default());
+    }
+
+    /// What decides in a repository which packages of whatever origin may be installed: its profiles, and whose it takes as well.
+    pub(crate) fn profiles(&mut self, repository: &Path) -> io::Result<()> {
+        let place = Beneath::open(repository)?;
+        self.below(&place, Path::new("profiles"), DEPTH);
+        self.below(&place, Path::new("metadata/layout.conf"), 0);
+        Ok(())
     }
 
     /// A file, or a directory with everything below it, where others may write. A link counts by what it says, and by the
@@ -202,7 +211,7 @@ impl Sums {
         }
     }
 
-    fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         hex(&self.0.finalize())
     }
 }
@@ -302,6 +311,32 @@ mod tests {
         assert_eq!(look(), before, "what lies outside has no part in it");
         write(root, "var/db/repos/r/a/b/b-9999.ebuild", "EAPI=8 # repaired");
         assert_ne!(look(), before, "a link to another version of itself has");
+    }
+
+    #[test]
+    fn the_profiles_of_a_repository() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let look = || {
+            let mut sums = Sums::default();
+            sums.profiles(&root.join(REPO)).map(|()| sums.finish())
+        };
+        assert!(look().is_err(), "it is not there");
+        write(root, "var/db/repos/r/profiles/repo_name", "r\n");
+        let mut before = look().unwrap();
+        for (path, text, decides) in [
+            ("profiles/base/deep/package.mask", "a/b\n", true),
+            ("profiles/base/deep/package.mask", "a/c\n", true),
+            ("profiles/updates/1Q-2026", "move a/b a/c\n", true),
+            ("metadata/layout.conf", "masters = q\n", true),
+            ("metadata/md5-cache/a/b-1", "EAPI=8\n", false),
+            ("a/b/b-1.ebuild", "EAPI=8\n", false),
+        ] {
+            write(&root.join(REPO), path, text);
+            let after = look().unwrap();
+            assert_eq!(after != before, decides, "{path}: {text}");
+            before = after;
+        }
     }
 
     #[test]

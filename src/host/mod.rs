@@ -18,5 +18,6 @@ pub(crate) mod places;
 pub(crate) mod process;
 pub(crate) mod prune;
 pub(crate) mod rehearse;
+pub(crate) mod revision;
 pub(crate) mod trees;
 pub(crate) mod unusable;

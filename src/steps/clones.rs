@@ -107,28 +107,6 @@ fn ask_git(task: &mut Task, location: &Path, command: &Command) -> Result<(Exit,
     task.capture_as(owner, command)
 }
 
-/// When the files of a repository were put together that is no clone (`metadata/timestamp.chk`).
-pub(crate) fn timestamp(location: &Path) -> Option<String> {
-    let text = Beneath::open(location).ok()?.read("metadata/timestamp.chk", LONGEST).ok()?;
-    Some(String::from_utf8_lossy(&text).trim().to_owned())
-}
-
-/// The commit that is checked out, of a git repository.
-pub(crate) fn head(location: &Path) -> Option<String> {
-    let git = Beneath::open(&location.join(".git")).ok()?;
-    // A reference is a path that somebody wrote there, and what it leads to is shown.
-    let read = |name: &str| String::from_utf8(git.read(name, LONGEST).ok()?).ok();
-    let head = read("HEAD")?;
-    let Some(reference) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
-    let packed = || {
-        let line = |line: &str| {
-            line.split_once(' ').filter(|(_, name)| *name == reference).map(|(id, _)| id.to_owned())
-        };
-        read("packed-refs")?.lines().find_map(line)
-    };
-    read(reference).map(|id| id.trim().to_owned()).or_else(packed)
-}
-
 /// Whether any commit has a name. What is not readable may have one.
 fn has_references(git: &Path) -> bool {
     git.join("packed-refs").exists() || listing(&git.join("refs")).map_or(true, |files| !files.is_empty())
@@ -164,20 +142,9 @@ mod tests {
         assert!(!is_clone_of(&git, "https://x.example/a"));
         fs::write(git.join("refs/heads/main"), "f00\n").unwrap();
         assert!(has_references(&git));
-        fs::create_dir_all(git.join("clone")).unwrap();
-        std::os::unix::fs::symlink("..", git.join("clone/.git")).unwrap();
-        fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
-        assert_eq!(head(&git.join("clone")).as_deref(), Some("f00"));
         fs::remove_file(git.join("refs/heads/main")).unwrap();
         fs::write(git.join("packed-refs"), "# pack-refs with: peeled\nba5 refs/heads/main\n").unwrap();
         assert!(has_references(&git));
-        assert_eq!(head(&git.join("clone")).as_deref(), Some("ba5"));
-        // What it is is shown, and whoever syncs the repository may have written it.
-        for reference in ["../../../../../../etc/passwd", "/etc/passwd", "refs/heads/link"] {
-            drop(std::os::unix::fs::symlink("/etc/passwd", git.join("refs/heads/link")));
-            fs::write(git.join("HEAD"), format!("ref: {reference}\n")).unwrap();
-            assert_eq!(head(&git.join("clone")), None, "{reference}");
-        }
         fs::remove_dir_all(&git).unwrap();
     }
 }

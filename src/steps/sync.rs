@@ -5,7 +5,7 @@ use std::path::Path;
 use super::clones;
 use super::task::Task;
 use crate::beneath::digested;
-use crate::host::places;
+use crate::host::{places, revision};
 use crate::model::failure::Trouble;
 use crate::model::{Exit, Ran, Report};
 use crate::portage::command::{self, Syncer};
@@ -59,7 +59,7 @@ pub(crate) fn run(task: &mut Task, only: &[String]) -> Result<Report, Trouble> {
         let mut revisions =
             digested(Path::new(REVISIONS)).map(|text| sync::revisions(&text)).unwrap_or_default();
         // Portage writes down nothing of a repository that others may change (`volatile`).
-        let heads = chosen.iter().filter_map(|one| Some((one.name.clone(), clones::head(&one.location)?)));
+        let heads = chosen.iter().filter_map(|one| Some((one.name.clone(), revision::head(&one.location)?)));
         revisions.extend(heads);
         sync::compare(&mut synced, repositories, &there, &revisions);
     }
@@ -84,7 +84,8 @@ pub(crate) fn run(task: &mut Task, only: &[String]) -> Result<Report, Trouble> {
 
 /// What each repository is at; nothing when that cannot be told of all.
 fn trees(repositories: &Repositories) -> Vec<String> {
-    let tree = |one: &Repository| clones::head(&one.location).or_else(|| clones::timestamp(&one.location));
+    let tree =
+        |one: &Repository| revision::head(&one.location).or_else(|| revision::timestamp(&one.location));
     repositories.all.iter().map(tree).collect::<Option<_>>().unwrap_or_default()
 }
 

@@ -10,15 +10,19 @@
 //! Of what the profile names nothing is passed over. A builder made from a stage has all of that installed and, with a
 //! Portage before 3.0.80, never packages it; and one of it may have failed. Clients have it all the same, so then the world is asked
 //! for without it. What of it is offered is among the versions.
+//!
+//! What Portage has accepted it is not asked again while all that it goes by is as it was.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::{fs, io};
 
-use super::task::Task;
+use super::task::{Task, repositories};
 use crate::beneath::digested;
 use crate::binhost::offer::Audited;
+use crate::host::inputs::Sums;
 use crate::host::places::{INSTALLED, names};
+use crate::host::{configuration, revision};
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::{Exit, Ran, Report};
 use crate::portage::command::{self, TRIAL, TRIAL_AGAIN, TRIAL_PKGDIR, TRIAL_ROOT, Wanted};
@@ -27,6 +31,11 @@ use crate::portage::files::vdb::Installed;
 use crate::portage::files::world;
 use crate::portage::names::atom::Provided;
 use crate::portage::names::cpv::Cpv;
+use crate::volume::replace;
+
+/// Where this container keeps which offer can be installed: as JSON, the digest of [`decided_by`]. It is not on the volume, since another
+/// container may have another Portage.
+const GOOD: &str = "/var/cache/gbsup/installable";
 
 /// Of an installed package, what is of no use to the resolver, and large.
 const CONTENTS: [&str; 2] = ["CONTENTS", "environment.bz2"];
@@ -51,13 +60,65 @@ pub(crate) fn run(
     if versions.is_empty() {
         return Ok(None);
     }
-    let anyway = installed.iter().filter(|one| provided.iter().any(|provided| provided.is(&one.cpv)));
-    prepare(audited, &versions, anyway).map_err(failed)?;
+    let anyway: Vec<_> =
+        installed.iter().filter(|one| provided.iter().any(|provided| provided.is(&one.cpv))).collect();
+    // What is installed anyway depends on what its ebuild says by now, which is in the tree.
+    let asked = if anyway.is_empty() { decided_by(task, audited, &versions, installed)? } else { None };
+    if asked.is_some() && asked == found_good() {
+        task.note("it can be installed: what decides about that is as it was when that was tried out")?;
+        return Ok(None);
+    }
+    prepare(audited, &versions, anyway.into_iter()).map_err(failed)?;
     let refused = try_out(task, versions)?;
     if refused.is_none() {
+        // Where it cannot be kept, it is tried out again.
+        drop(replace(Path::new(GOOD), &asked));
         clear().map_err(failed)?;
     }
     Ok(refused.map(|ran| Report::Ran(Box::new(ran))))
+}
+
+/// Of which offer this container found last that it can be installed.
+fn found_good() -> Option<String> {
+    let text = digested(Path::new(GOOD)).ok()?;
+    serde_json::from_slice(&text).ok()?
+}
+
+/// A digest of all that decides whether this can be installed; nothing where that cannot be told.
+fn decided_by(
+    task: &mut Task,
+    audited: &Audited,
+    versions: &[Cpv],
+    installed: &[Installed],
+) -> Result<Option<String>, Trouble> {
+    let host = task.host()?;
+    let Some(repositories) = repositories(task)? else { return Ok(None) };
+    let mut sums = Sums::default();
+    sums.text(&command::trial(Wanted::World, versions, &host).script());
+    sums.text(&configuration::stamp().to_string());
+    sums.text(&audited.index.header.to_string());
+    for n in &audited.offered {
+        sums.text(&audited.index.packages[*n].block.to_string());
+    }
+    for atom in world() {
+        sums.text(&atom);
+    }
+    // Some of what a package needs to be installed is needed here.
+    for one in installed {
+        sums.text(&format!("{}:{} {:?}", one.cpv, one.slot.name, one.built));
+    }
+    for one in &repositories.all {
+        sums.text(&format!("{} {}", one.name, one.location.display()));
+        let Some(revision) = revision::head(&one.location).or_else(|| revision::timestamp(&one.location))
+        else {
+            return Ok(None);
+        };
+        sums.text(&revision);
+        if sums.profiles(&one.location).is_err() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(sums.finish()))
 }
 
 /// What Portage says when it refuses. What is masked by now, after it was built, is no reason to refuse the rest, unless

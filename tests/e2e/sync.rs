@@ -100,6 +100,9 @@ fn resume_and_usr1_do_not_wait_for_the_next_attempt() {
     }
 }
 
+/// In the log of an audit that tries out whether clients can install what is offered.
+const TRIED: &str = "$ ROOT=/run/gbsup/trial/root ";
+
 /// In place of portageq: notes in which process it answers.
 const NOTED: &str = r#"#!/usr/bin/env python
 import os
@@ -127,6 +130,9 @@ fn the_least_interval_survives_restarts() {
     builder.gbsup(&["sync"]).ok();
     wait_synced_cycle(&mut builder, 5);
     assert!(builder.steps(5).contains(&"sync".to_owned()));
+    // What is offered was tried out once, and nothing has changed since.
+    let tried = |cycle| builder.step_log(cycle, "audit").contains(TRIED);
+    assert_eq!([1, 2, 3, 4, 5].map(tried), [true, false, false, false, false]);
 }
 
 #[test]
@@ -162,6 +168,8 @@ fn without_a_least_interval_each_cycle_syncs() {
     assert!(logs.contains(" missing of pocket in /var/db/repos/pocket: checked out again"), "{logs}");
     assert_eq!(builder.sh("git -C /var/db/repos/pocket ls-files --deleted"), "");
     assert_eq!(builder.sh("sort -u /srv/who"), "portage\n");
+    // By what is configured now, Portage might not install what is offered any more.
+    assert!(builder.step_log(3, "audit").contains(TRIED), "{}", builder.step_log(3, "audit"));
 }
 
 #[test]
