@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use vt100::{Parser, Screen};
 
 /// Longer than anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What the terminal shows, and who waits for that to change.
 type Shown = Arc<(Mutex<Parser>, Condvar)>;
