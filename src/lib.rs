@@ -17,7 +17,7 @@ pub mod decide;
 mod git;
 mod helpers;
 mod host;
-pub mod icecream;
+mod icecream;
 pub mod init;
 mod logging;
 pub mod model;

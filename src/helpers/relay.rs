@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{PORT, SCHEDULER, probe};
 use crate::confine;
-use crate::icecream::wire::{Login, Messages, Odd, Piece};
+use crate::icecream::wire::{Messages, Odd, Piece};
 use crate::model::helpers::{BUILDER, Helper, MOST, Present};
 use crate::procs::Role;
 
@@ -168,10 +168,10 @@ impl Visit<'_> {
     ) -> Result<(), Gone> {
         let (mut messages, mut bytes) = (Messages::default(), vec![0; 16 << 10]);
         let mut taking = JoinSet::new();
-        let mut known: Option<Login> = None;
+        let mut is_in = false;
         loop {
             let read = from.read(&mut bytes);
-            let length = if known.is_some() {
+            let length = if is_in {
                 read.await?
             } else {
                 let late = |_| Gone::Out(format!("it did not say within {} s who it is", PATIENCE.as_secs()));
@@ -181,10 +181,10 @@ impl Visit<'_> {
                 return Ok(());
             }
             messages.feed(&bytes[..length]);
-            while let Some(piece) = messages.take()? {
-                match (piece, &known) {
-                    (Piece::Greeting(greeting), _) => to.write_all(&greeting).await?,
-                    (Piece::Message(mut message), None) => {
+            while let Some(piece) = messages.next()? {
+                match piece {
+                    Piece::Greeting(greeting) => to.write_all(&greeting).await?,
+                    Piece::Message(mut message) if !is_in => {
                         let login = message.login()?;
                         message.at_most(MOST_SLOTS);
                         if login.name == BUILDER {
@@ -196,16 +196,20 @@ impl Visit<'_> {
                         taking.spawn(hand_on(listener, address, open.clone()));
                         found.send_replace(Some(login.port));
                         to.write_all(message.bytes()).await?;
-                        let slots = login.slots.min(MOST_SLOTS);
-                        let address = self.from.ip().to_string();
-                        self.farm.joined(self.place, Helper { name: login.name.clone(), address, slots });
-                        known = Some(login);
+                        is_in = true;
+                        self.farm.joined(
+                            self.place,
+                            Helper {
+                                name: login.name,
+                                address: self.from.ip().to_string(),
+                                slots: login.slots.min(MOST_SLOTS),
+                            },
+                        );
                     }
-                    (Piece::Message(mut message), Some(known)) if message.is_of_a_helper() => {
-                        message.again(known, MOST_SLOTS)?;
+                    Piece::Message(message) if message.is_of_a_helper() => {
                         to.write_all(message.bytes()).await?;
                     }
-                    (Piece::Message(_), Some(_)) => return Err(Odd::Kind.into()),
+                    Piece::Message(_) => return Err(Odd::Kind.into()),
                 }
             }
         }

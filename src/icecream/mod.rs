@@ -2,5 +2,5 @@
 //!
 //! Sources: `services/comm.cpp` and `scheduler/scheduler.cpp` of icecream.
 
-pub mod log;
-pub mod wire;
+pub(crate) mod log;
+pub(crate) mod wire;

@@ -6,7 +6,7 @@
 use thiserror::Error;
 
 /// What a conversation begins with: protocol 43, that of icecream 1.4.
-pub const HELLO: [u8; 4] = [43, 0, 0, 0];
+pub(crate) const HELLO: [u8; 4] = [43, 0, 0, 0];
 /// The oldest protocol that is spoken.
 const OLDEST: u8 = 21;
 /// Bytes of the greeting in each direction.
@@ -27,40 +27,33 @@ const STATS: u32 = b'Q' as u32;
 
 /// Why a conversation is ended.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum Odd {
+pub(crate) enum Odd {
     /// It is longer than any.
     #[error("it sent a message of {0} bytes")]
     Long(usize),
     /// It is cut short, or no message of a helper.
     #[error("it sent what no helper sends")]
     Kind,
-    /// It was known by another name or port.
-    #[error("it says that it is another one")]
-    Another,
     /// Names are shown, and tell helpers apart.
     #[error("it has a name that is none: letters, digits, dots, hyphens and underscores, at most 64")]
     Name,
 }
 
 /// Whether this is how a daemon answers [`HELLO`].
-#[must_use]
-pub fn is_hello(answer: [u8; 4]) -> bool {
+pub(crate) fn is_hello(answer: [u8; 4]) -> bool {
     answer[0] >= OLDEST && answer[1..] == [0; 3]
 }
 
 /// Cuts a stream of bytes into the greeting and messages.
 #[derive(Default)]
-pub struct Messages {
+pub(crate) struct Messages {
     greeted: bool,
     held: Vec<u8>,
-    /// So many bytes of it were handed out.
-    out: usize,
 }
 
 impl Messages {
     /// Takes what came.
-    pub fn feed(&mut self, bytes: &[u8]) {
-        self.held.drain(..std::mem::take(&mut self.out));
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);
     }
 
@@ -68,9 +61,8 @@ impl Messages {
     ///
     /// # Errors
     /// When a message is longer than any.
-    pub fn take(&mut self) -> Result<Option<Piece>, Odd> {
-        let held = &self.held[self.out..];
-        let length = match (self.greeted, number(held, 0)) {
+    pub(crate) fn next(&mut self) -> Result<Option<Piece>, Odd> {
+        let length = match (self.greeted, number(&self.held, 0)) {
             (false, _) => GREETING,
             (true, None) => return Ok(None),
             (true, Some(length)) => 4 + usize::try_from(length).unwrap_or(usize::MAX - 4),
@@ -78,8 +70,11 @@ impl Messages {
         if length > LONGEST {
             return Err(Odd::Long(length));
         }
-        let Some(piece) = held.get(..length).map(<[u8]>::to_vec) else { return Ok(None) };
-        self.out += length;
+        if self.held.len() < length {
+            return Ok(None);
+        }
+        let rest = self.held.split_off(length);
+        let piece = std::mem::replace(&mut self.held, rest);
         Ok(Some(if std::mem::replace(&mut self.greeted, true) {
             Piece::Message(Message(piece))
         } else {
@@ -90,7 +85,7 @@ impl Messages {
 
 /// A part of the stream.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Piece {
+pub(crate) enum Piece {
     /// The first eight bytes.
     Greeting(Vec<u8>),
     /// A message.
@@ -99,11 +94,11 @@ pub enum Piece {
 
 /// A message with its head.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Message(Vec<u8>);
+pub(crate) struct Message(Vec<u8>);
 
 /// What a daemon says of itself when it comes.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Login {
+pub(crate) struct Login {
     /// Where it takes jobs.
     pub port: u16,
     /// How many at a time.
@@ -114,8 +109,7 @@ pub struct Login {
 
 impl Message {
     /// All of it.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
@@ -127,7 +121,7 @@ impl Message {
     ///
     /// # Errors
     /// When it is no login, or has a name that cannot be shown.
-    pub fn login(&self) -> Result<Login, Odd> {
+    pub(crate) fn login(&self) -> Result<Login, Odd> {
         if self.kind() != Some(LOGIN) {
             return Err(Odd::Kind);
         }
@@ -154,42 +148,24 @@ impl Message {
     }
 
     /// A login with at most so many slots.
-    pub fn at_most(&mut self, slots: u32) {
+    pub(crate) fn at_most(&mut self, slots: u32) {
         let said = number(&self.0, HEAD + 4).unwrap_or_default();
         self.put(HEAD + 4, said.min(slots));
     }
 
     /// Whether a helper says this once it has logged in: it logs in again whenever it was sent a compiler. What it might ask of the scheduler is
     /// the builder's to ask.
-    #[must_use]
-    pub fn is_of_a_helper(&self) -> bool {
+    pub(crate) fn is_of_a_helper(&self) -> bool {
         matches!(self.kind(), Some(PING | END | JOB_BEGIN | JOB_DONE | LOGIN | STATS))
     }
 
-    /// Takes a login of somebody who has logged in as this: it may say that again, with at most so many slots, and be nobody else.
-    ///
-    /// # Errors
-    /// When it is another's.
-    pub fn again(&mut self, known: &Login, slots: u32) -> Result<(), Odd> {
-        if self.kind() != Some(LOGIN) {
-            return Ok(());
-        }
-        let login = self.login()?;
-        if (&login.name, login.port) != (&known.name, known.port) {
-            return Err(Odd::Another);
-        }
-        self.at_most(slots);
-        Ok(())
-    }
-
     /// Whether it tells the load of its machine.
-    #[must_use]
-    pub fn is_stats(&self) -> bool {
+    pub(crate) fn is_stats(&self) -> bool {
         self.kind() == Some(STATS)
     }
 
     /// Says another load, in thousandths: at 1000 the scheduler gives it nothing.
-    pub fn set_load(&mut self, load: u32) {
+    pub(crate) fn set_load(&mut self, load: u32) {
         self.put(HEAD, load);
     }
 
@@ -239,7 +215,7 @@ mod tests {
             let (mut messages, mut found) = (Messages::default(), Vec::new());
             for bytes in stream.chunks(step) {
                 messages.feed(bytes);
-                while let Some(piece) = messages.take().unwrap() {
+                while let Some(piece) = messages.next().unwrap() {
                     found.push(piece);
                 }
             }
@@ -262,10 +238,6 @@ mod tests {
         assert_eq!(many.login().unwrap().slots, 3);
         many.at_most(9);
         assert_eq!(many.login().unwrap().slots, 3);
-        let known = many.login().unwrap();
-        assert_eq!((many.again(&known, 2), many.login().unwrap().slots), (Ok(()), 2));
-        assert_eq!(login("h2").again(&known, 2), Err(Odd::Another));
-        assert_eq!(Message(message(STATS, &[])).again(&known, 2), Ok(()));
     }
 
     #[test]
@@ -273,8 +245,8 @@ mod tests {
         let mut messages = Messages::default();
         messages.feed(&[0; GREETING]);
         messages.feed(&u32::MAX.to_be_bytes());
-        assert!(matches!(messages.take(), Ok(Some(Piece::Greeting(_)))));
-        assert!(matches!(messages.take(), Err(Odd::Long(_))));
+        assert!(matches!(messages.next(), Ok(Some(Piece::Greeting(_)))));
+        assert!(matches!(messages.next(), Err(Odd::Long(_))));
         for name in ["", "a b", "../x", "\u{1b}[2J", &"x".repeat(65)] {
             assert_eq!(login(name).login(), Err(Odd::Name), "{name:?}");
         }
