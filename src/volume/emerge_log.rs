@@ -17,15 +17,12 @@ use crate::beneath::Beneath;
 use crate::portage::files::built::Built;
 use crate::portage::files::durations::Durations;
 use crate::portage::files::gpkg::digests::hex;
-use crate::portage::files::log::whole;
+use crate::portage::files::log::{MOST, after_cut, whole};
 
 /// How much is read at a time.
 const PIECE: usize = 256 << 10;
 /// So many bytes are read again sooner than what was learnt from them is written down.
 const SMALL: u64 = 64 << 10;
-/// So much is read at most, from the end: the years before that say nothing of how long a package takes now, and the user portage can make the
-/// file as long as it likes.
-const MOST: u64 = 256 << 20;
 /// By so many bytes the end of what was read is known again.
 const END: u64 = 4 << 10;
 /// The version of the file.
@@ -117,8 +114,8 @@ fn go_on(
         && let Ok(taken @ 1..) = log.read(&mut piece)
     {
         let mut bytes = &piece[..taken];
-        if !is_whole && let Some(end) = memchr::memchr(b'\n', bytes) {
-            bytes = &bytes[end + 1..];
+        if !is_whole && let Some(begin) = after_cut(bytes) {
+            bytes = &bytes[begin..];
             is_whole = true;
         }
         if is_whole {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::entries::below;
 use crate::beneath::Beneath;
 use crate::model::prune::{Kind, Removal, Why};
+use crate::portage::files::log::{MOST, after_cut};
 use crate::portage::files::log_end;
 use crate::portage::output::elog;
 use crate::volume::history::History;
@@ -17,9 +18,6 @@ use crate::{config, procs};
 
 /// Those to which Portage adds for ever.
 const LOGS: [(Kind, &str); 2] = [(Kind::EmergeLog, "emerge.log"), (Kind::Messages, "elog/summary.log")];
-
-/// So many bytes of a log are looked at, from its end, if no more is to stay: the user portage can make it as long as it likes.
-const MOST: u64 = 256 << 20;
 
 /// The part of each that goes.
 pub(crate) fn survey(volume: &Path, policy: &config::Prune) -> Vec<Removal> {
@@ -77,7 +75,7 @@ fn shorten(removal: &Removal, is_written: impl Fn() -> bool) -> io::Result<()> {
     file.seek(SeekFrom::Start(from))?;
     (&file).take(length - from).read_to_end(&mut log)?;
     // Where it begins in the middle of a line, that is no line.
-    let partial = if from == 0 { 0 } else { memchr::memchr(b'\n', &log).map_or(log.len(), |end| end + 1) };
+    let partial = if from == 0 { 0 } else { after_cut(&log).unwrap_or(log.len()) };
     let (log, keep) = (&log[partial..], usize::try_from(keep).unwrap_or(usize::MAX));
     let end = match removal.kind {
         Kind::Messages => elog::end(log, keep).to_owned(),

@@ -190,6 +190,16 @@ impl Reader {
     }
 }
 
+/// So many bytes of a log are read at most, from its end: the years before that say nothing of how long a package takes now, and the user
+/// portage can make the file as long as the file system allows.
+pub const MOST: u64 = 256 << 20;
+
+/// From where on such bytes are whole lines, if they begin in the middle of one; nothing when none ends there.
+#[must_use]
+pub fn after_cut(bytes: &[u8]) -> Option<usize> {
+    memchr::memchr(b'\n', bytes).map(|end| end + 1)
+}
+
 /// Up to where such bytes are whole lines.
 #[must_use]
 pub fn whole(bytes: &[u8]) -> usize {
