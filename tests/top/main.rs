@@ -278,6 +278,22 @@ fn it_fits_a_terminal_of_any_size() {
     terminal.until("the other screen", |screen| !screen.alternate_screen());
 }
 
+#[test]
+fn no_key_is_lost_beside_another_size() {
+    let play = Play::new(at_work());
+    let mut terminal = play.on(SMALL);
+    terminal.until_text(AT_WORK);
+    // Whether the two come together is chance.
+    for _ in 0..200 {
+        drawn(&terminal, Signal::SIGWINCH);
+        terminal.press("?");
+        terminal.until_text("Ctrl-C");
+        drawn(&terminal, Signal::SIGWINCH);
+        terminal.press("?");
+        terminal.until("no help", |screen| is_drawn(screen) && !screen.contents().contains("Ctrl-C"));
+    }
+}
+
 /// How it is ended, by what, and with which exit code.
 type Kill = (&'static str, fn(&Terminal), i32);
 
