@@ -17,7 +17,7 @@ pub mod decide;
 mod git;
 mod helpers;
 mod host;
-mod icecream;
+pub mod icecream;
 pub mod init;
 mod logging;
 pub mod model;

@@ -181,7 +181,7 @@ impl Visit<'_> {
                 return Ok(());
             }
             messages.feed(&bytes[..length]);
-            while let Some(piece) = messages.next()? {
+            while let Some(piece) = messages.take()? {
                 match piece {
                     Piece::Greeting(greeting) => to.write_all(&greeting).await?,
                     Piece::Message(mut message) if !is_in => {

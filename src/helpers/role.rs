@@ -154,7 +154,7 @@ async fn introduce(daemon: TcpStream, builder: SocketAddr, slots: u32) {
                 return io::Result::Ok(());
             }
             messages.feed(&bytes[..length]);
-            while let Some(piece) = messages.next().map_err(io::Error::other)? {
+            while let Some(piece) = messages.take().map_err(io::Error::other)? {
                 match piece {
                     Piece::Greeting(greeting) => to_scheduler.write_all(&greeting).await?,
                     Piece::Message(mut message) => {

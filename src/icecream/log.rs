@@ -7,7 +7,8 @@
 //! Of the file itself it has no more than the last three parts of its path, so that it does not tell the package.
 
 /// The name of the daemon that has compiled a file without error.
-pub(crate) fn compiled_by(line: &str) -> Option<&str> {
+#[must_use]
+pub fn compiled_by(line: &str) -> Option<&str> {
     let (_, said) = line.split_once(": ")?;
     let (_job, rest) = said.strip_prefix("END ")?.split_once(' ')?;
     let (_, by) = rest.strip_prefix("status=0 ")?.split_once(" server=")?;

@@ -2,5 +2,5 @@
 //!
 //! Sources: `services/comm.cpp` and `scheduler/scheduler.cpp` of icecream.
 
-pub(crate) mod log;
-pub(crate) mod wire;
+pub mod log;
+pub mod wire;

@@ -6,7 +6,7 @@
 use thiserror::Error;
 
 /// What a conversation begins with: protocol 43, that of icecream 1.4.
-pub(crate) const HELLO: [u8; 4] = [43, 0, 0, 0];
+pub const HELLO: [u8; 4] = [43, 0, 0, 0];
 /// The oldest protocol that is spoken.
 const OLDEST: u8 = 21;
 /// Bytes of the greeting in each direction.
@@ -27,7 +27,7 @@ const STATS: u32 = b'Q' as u32;
 
 /// Why a conversation is ended.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(crate) enum Odd {
+pub enum Odd {
     /// It is longer than any.
     #[error("it sent a message of {0} bytes")]
     Long(usize),
@@ -40,20 +40,24 @@ pub(crate) enum Odd {
 }
 
 /// Whether this is how a daemon answers [`HELLO`].
-pub(crate) fn is_hello(answer: [u8; 4]) -> bool {
+#[must_use]
+pub fn is_hello(answer: [u8; 4]) -> bool {
     answer[0] >= OLDEST && answer[1..] == [0; 3]
 }
 
 /// Cuts a stream of bytes into the greeting and messages.
 #[derive(Default)]
-pub(crate) struct Messages {
+pub struct Messages {
     greeted: bool,
     held: Vec<u8>,
+    /// So many bytes of it were handed out.
+    out: usize,
 }
 
 impl Messages {
     /// Takes what came.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.held.drain(..std::mem::take(&mut self.out));
         self.held.extend_from_slice(bytes);
     }
 
@@ -61,8 +65,9 @@ impl Messages {
     ///
     /// # Errors
     /// When a message is longer than any.
-    pub(crate) fn next(&mut self) -> Result<Option<Piece>, Odd> {
-        let length = match (self.greeted, number(&self.held, 0)) {
+    pub fn take(&mut self) -> Result<Option<Piece>, Odd> {
+        let held = &self.held[self.out..];
+        let length = match (self.greeted, number(held, 0)) {
             (false, _) => GREETING,
             (true, None) => return Ok(None),
             (true, Some(length)) => 4 + usize::try_from(length).unwrap_or(usize::MAX - 4),
@@ -70,11 +75,8 @@ impl Messages {
         if length > LONGEST {
             return Err(Odd::Long(length));
         }
-        if self.held.len() < length {
-            return Ok(None);
-        }
-        let rest = self.held.split_off(length);
-        let piece = std::mem::replace(&mut self.held, rest);
+        let Some(piece) = held.get(..length).map(<[u8]>::to_vec) else { return Ok(None) };
+        self.out += length;
         Ok(Some(if std::mem::replace(&mut self.greeted, true) {
             Piece::Message(Message(piece))
         } else {
@@ -85,7 +87,7 @@ impl Messages {
 
 /// A part of the stream.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub enum Piece {
     /// The first eight bytes.
     Greeting(Vec<u8>),
     /// A message.
@@ -94,11 +96,11 @@ pub(crate) enum Piece {
 
 /// A message with its head.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Message(Vec<u8>);
+pub struct Message(Vec<u8>);
 
 /// What a daemon says of itself when it comes.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Login {
+pub struct Login {
     /// Where it takes jobs.
     pub port: u16,
     /// How many at a time.
@@ -109,7 +111,8 @@ pub(crate) struct Login {
 
 impl Message {
     /// All of it.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
@@ -121,7 +124,7 @@ impl Message {
     ///
     /// # Errors
     /// When it is no login, or has a name that cannot be shown.
-    pub(crate) fn login(&self) -> Result<Login, Odd> {
+    pub fn login(&self) -> Result<Login, Odd> {
         if self.kind() != Some(LOGIN) {
             return Err(Odd::Kind);
         }
@@ -148,24 +151,27 @@ impl Message {
     }
 
     /// A login with at most so many slots.
-    pub(crate) fn at_most(&mut self, slots: u32) {
+    pub fn at_most(&mut self, slots: u32) {
         let said = number(&self.0, HEAD + 4).unwrap_or_default();
         self.put(HEAD + 4, said.min(slots));
     }
 
-    /// Whether a helper says this once it has logged in: it logs in again whenever it was sent a compiler. What it might ask of the scheduler is
-    /// the builder's to ask.
-    pub(crate) fn is_of_a_helper(&self) -> bool {
+    /// Whether a helper says this once it has logged in. Whenever it was sent a compiler it logs in again, with port 0 and no slots
+    /// (`Daemon::reannounce_environments`); the scheduler takes only the list of compilers from that (`handle_relogin`). What a daemon might
+    /// ask of the scheduler is the builder's to ask.
+    #[must_use]
+    pub fn is_of_a_helper(&self) -> bool {
         matches!(self.kind(), Some(PING | END | JOB_BEGIN | JOB_DONE | LOGIN | STATS))
     }
 
     /// Whether it tells the load of its machine.
-    pub(crate) fn is_stats(&self) -> bool {
+    #[must_use]
+    pub fn is_stats(&self) -> bool {
         self.kind() == Some(STATS)
     }
 
     /// Says another load, in thousandths: at 1000 the scheduler gives it nothing.
-    pub(crate) fn set_load(&mut self, load: u32) {
+    pub fn set_load(&mut self, load: u32) {
         self.put(HEAD, load);
     }
 
@@ -215,7 +221,7 @@ mod tests {
             let (mut messages, mut found) = (Messages::default(), Vec::new());
             for bytes in stream.chunks(step) {
                 messages.feed(bytes);
-                while let Some(piece) = messages.next().unwrap() {
+                while let Some(piece) = messages.take().unwrap() {
                     found.push(piece);
                 }
             }
@@ -245,8 +251,8 @@ mod tests {
         let mut messages = Messages::default();
         messages.feed(&[0; GREETING]);
         messages.feed(&u32::MAX.to_be_bytes());
-        assert!(matches!(messages.next(), Ok(Some(Piece::Greeting(_)))));
-        assert!(matches!(messages.next(), Err(Odd::Long(_))));
+        assert!(matches!(messages.take(), Ok(Some(Piece::Greeting(_)))));
+        assert!(matches!(messages.take(), Err(Odd::Long(_))));
         for name in ["", "a b", "../x", "\u{1b}[2J", &"x".repeat(65)] {
             assert_eq!(login(name).login(), Err(Odd::Name), "{name:?}");
         }
