@@ -15,7 +15,7 @@ pub use clients::{ClientsArgs, ClientsVerb};
 pub use serve::{ClientConfigArgs, ServeArgs};
 
 use crate::config::Peer;
-use crate::portage::names::cpv::exclude_atom;
+use crate::portage::names::exclude::exclude_atom;
 
 pub use release::{
     BisectArgs, DiffArgs, KeyVerb, PublishArgs, ReleasesArgs, ReleasesVerb, RollbackArgs, VerifyArgs,

@@ -5,7 +5,8 @@ use libfuzzer_sys::fuzz_target;
 
 use gbsup::portage::files::binpkg;
 use gbsup::portage::names::atom::{Atom, Provided};
-use gbsup::portage::names::cpv::{Cpv, exclude_atom, excludes};
+use gbsup::portage::names::cpv::Cpv;
+use gbsup::portage::names::exclude::{exclude_atom, excludes};
 use gbsup::portage::names::version;
 
 fuzz_target!(|data: &[u8]| {

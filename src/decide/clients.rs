@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::model::client::{Client, Compiled, Fit, Flags, Line, Name};
+use crate::model::duration::in_words;
 use crate::model::release::Id;
 use crate::model::state::{Phase, State, Volume};
-use crate::model::status::in_words;
 use crate::portage::names::cpv::Cpv;
 
 /// Bytes of a reason or a place that a client may have: it is the business of strangers.

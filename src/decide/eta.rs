@@ -9,8 +9,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::model::duration::Eta;
 use crate::model::estimates::{Estimate, Estimates};
-use crate::model::status::Eta;
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::plan::Plan;
 

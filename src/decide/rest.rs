@@ -12,7 +12,8 @@
 
 use crate::model::work::{Target, Untried};
 use crate::model::{Exit, Ran, known};
-use crate::portage::names::cpv::{self, Cpv};
+use crate::portage::names::cpv::Cpv;
+use crate::portage::names::exclude;
 use crate::portage::output::advice;
 use crate::portage::output::markers::ProblemKind;
 use crate::portage::output::scanner::How;
@@ -146,7 +147,7 @@ impl Rest {
 
     fn why(&self, tried: &Tried) -> String {
         let Some(atom) = &tried.left_out else { return tried.why.clone() };
-        let name = |atom: &str| Some(cpv::exclude_atom(atom)?.split(':').next()?.to_owned());
+        let name = |atom: &str| Some(exclude::exclude_atom(atom)?.split(':').next()?.to_owned());
         let failed = self.failed.iter().any(|failed| name(failed) == name(atom));
         format!("needs {atom}, which {}", if failed { "failed" } else { "is left out" })
     }

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Class, Failure, Remains};
-use crate::portage::names::cpv::{Cpv, Excluded};
+use crate::portage::names::cpv::Cpv;
+use crate::portage::names::exclude::Excluded;
 use crate::portage::output::plan::{Plan, Planned};
 
 /// A package that failed and was not merged since.

@@ -8,6 +8,7 @@
 pub(crate) mod bounds;
 pub mod ccache;
 pub mod client;
+pub mod duration;
 pub mod estimates;
 pub(crate) mod event;
 pub mod failure;

@@ -25,7 +25,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::known;
-use crate::portage::names::cpv::{Cpv, Excluded};
+use crate::portage::names::cpv::Cpv;
+use crate::portage::names::exclude::Excluded;
 use crate::portage::output::plan::{Action, Plan, Planned};
 
 /// After so many plans the next one is taken as it is.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::config;
-use crate::model::status::in_words;
+use crate::model::duration::in_words;
 use crate::portage::command::shell_word;
 
 /// What a file is.

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ccache::CacheUse;
+use super::duration::Eta;
 use super::release::Id;
-use super::status::Eta;
 use crate::words::words;
 
 /// One fact worth remembering.

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Config};
+use crate::model::duration::in_words;
 use crate::model::failure::{Class, Failure};
-use crate::model::status::in_words;
 use crate::model::work::{Change, Fewer, Step};
 use crate::portage::output::circular::Solution;
 

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::status::in_words;
+use super::duration::in_words;
 
 /// How many looks in a row have to find nothing.
 const LOOKS: u32 = 8;

@@ -6,8 +6,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::duration::in_words;
 use super::records::CycleRow;
-use super::status::{Mode, Status, in_words};
+use super::status::{Mode, Status};
 use crate::portage::output::plan::{Action, Planned, Reason};
 
 /// One message.

@@ -12,8 +12,8 @@ use super::table::{Cell, Shape, table};
 use super::{clean, count};
 use crate::decide::clients::sentence;
 use crate::model::client::{Client, Compiled, Fit, Name};
+use crate::model::duration::in_words;
 use crate::model::release::Id;
-use crate::model::status::in_words;
 use crate::portage::files::capture::Capture;
 
 /// So many packages are listed; `--json` has all.

@@ -11,8 +11,8 @@ use super::style::{BAD, CAREFUL, GOOD, LABEL};
 use super::table::{Cell, Shape, table};
 use super::{clean, count, reason};
 use crate::model::ccache::CacheUse;
+use crate::model::duration::in_words;
 use crate::model::records::{CycleRow, Outcome};
-use crate::model::status::in_words;
 
 const TITLES: [&str; 12] = [
     "cycle",

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::clean;
 use super::client_config::{self, trust};
 use crate::decide::signing::day;
-use crate::model::status::in_words;
+use crate::model::duration::in_words;
 use crate::portage::output::gpg::Key;
 
 /// Each key in a few lines, and what to type on a client. `signs` is the one that releases are signed with.

@@ -9,10 +9,11 @@ use super::layout::{Layout, Look, plain, styled, wrapped};
 use super::style::{CAREFUL, GOOD, LABEL, STRONG, ago};
 use super::table::{Cell, Shape, table};
 use super::{clean, count, size};
+use crate::model::duration::in_words;
 use crate::model::estimates::Estimates;
 use crate::model::rebuilds::Stale;
 use crate::model::state::CyclePlan;
-use crate::model::status::{Progress, in_words};
+use crate::model::status::Progress;
 use crate::portage::names::cpv::Cpv;
 use crate::portage::output::plan::{Action, Plan, Planned, Reason, Totals};
 

@@ -5,8 +5,9 @@ use anstyle::Style;
 use super::layout::Look;
 use super::table::{Cell, Shape, table};
 use super::{clean, count};
+use crate::model::duration::in_words;
 use crate::model::prune::Removal;
-use crate::model::status::{in_words, size};
+use crate::model::status::size;
 
 /// What goes, and why, as a table with a sum below it. A pipe gets the same columns, separated by tabs.
 #[must_use]

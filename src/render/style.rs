@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::clean;
 use super::layout::{Span, plain, styled};
-use crate::model::status::in_words;
+use crate::model::duration::in_words;
 
 pub(super) const LABEL: Style = Style::new().dimmed();
 pub(super) const BAD: Style = AnsiColor::Red.on_default();

@@ -2,10 +2,11 @@ use insta::assert_snapshot;
 use jiff::Timestamp;
 
 use super::*;
+use crate::model::duration::Eta;
 use crate::model::failure::{Class, Failure};
 use crate::model::records::Outcome;
 use crate::model::status::{
-    CycleInfo, Eta, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, SyncInfo, VolumeInfo,
+    CycleInfo, JobInfo, PauseInfo, Progress, ReleaseInfo, SCHEMA, SyncInfo, VolumeInfo,
 };
 use crate::portage::output::plan::Totals;
 

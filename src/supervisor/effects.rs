@@ -19,9 +19,10 @@ use super::queue::{Effect, SLOW};
 use crate::decide::step::step;
 use crate::decide::view;
 use crate::host::delivery::{self, Parcel};
+use crate::model::duration::in_words;
 use crate::model::failure::Failure;
 use crate::model::request::Reply;
-use crate::model::status::{Status, in_words};
+use crate::model::status::Status;
 use crate::model::{Action, Asker, Event, Report};
 use crate::volume::store;
 

@@ -7,13 +7,14 @@ use gbsup::config::Config;
 use gbsup::decide::view;
 use gbsup::model::Now;
 use gbsup::model::ccache::CacheUse;
+use gbsup::model::duration::Eta;
 use gbsup::model::failure::{Class, Failure};
 use gbsup::model::records::{
     CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, StepRow,
 };
 use gbsup::model::state::State;
 use gbsup::model::status::{
-    ClientInfo, CycleInfo, Eta, JobInfo, Mode, PauseInfo, Progress, ReleaseInfo, RepositoryInfo, Status,
+    ClientInfo, CycleInfo, JobInfo, Mode, PauseInfo, Progress, ReleaseInfo, RepositoryInfo, Status,
     StillFailing, VolumeInfo, Why,
 };
 use gbsup::model::told::{Left, Told};

@@ -25,7 +25,8 @@ use crate::model::offer::{Broken, Held, NEEDS, NOT_OFFERED, Why};
 use crate::portage::files::index::{Index, Package};
 use crate::portage::files::vdb::{Installed, Soname, SonameRef};
 use crate::portage::names::atom::{Atom, Provided};
-use crate::portage::names::cpv::{self, Cpv};
+use crate::portage::names::cpv::Cpv;
+use crate::portage::names::exclude;
 use crate::portage::names::version;
 
 pub use beside::{Beside, Wanted};
@@ -69,11 +70,13 @@ pub struct Audit {
 /// Of what is broken, what is to be built from source: not what was built so already and is as it was, nor what
 /// only lacks a package that fails or is left out anyway, as one of the atoms `failing` says.
 pub(crate) fn to_rebuild(broken: &[Broken], tried: &[Broken], failing: &[String]) -> Vec<Broken> {
-    let name = |atom: &str| Some(cpv::exclude_atom(atom)?.split(':').next()?.to_owned());
+    let name = |atom: &str| Some(exclude::exclude_atom(atom)?.split(':').next()?.to_owned());
     let fails = |atom: &str| {
         let lacking = name(atom);
         let is_it = |failing: &String| {
-            name(failing).zip(lacking.as_ref()).is_some_and(|(failing, cp)| cpv::excludes(&failing, cp, ""))
+            name(failing)
+                .zip(lacking.as_ref())
+                .is_some_and(|(failing, cp)| exclude::excludes(&failing, cp, ""))
         };
         failing.iter().any(is_it)
     };

@@ -10,7 +10,7 @@ use crate::model::skip::ToSkip;
 use crate::model::state::{Pause, PendingPause, Phase, Reason, State, Volume};
 use crate::model::status::Why;
 use crate::model::{Action, Asker, Step, known, skip};
-use crate::portage::names::cpv::{self, Excluded};
+use crate::portage::names::exclude::{self, Excluded};
 
 impl Turn {
     pub(super) fn asked(&mut self, by: Asker, request: &Request) {
@@ -66,7 +66,7 @@ impl Turn {
     }
 
     fn asked_to_resume(&mut self, skip: &[String]) -> Reply {
-        if let Some(wrong) = skip.iter().find(|atom| cpv::exclude_atom(atom).is_none()) {
+        if let Some(wrong) = skip.iter().find(|atom| exclude::exclude_atom(atom).is_none()) {
             let message = format!("{wrong} is not a package that Portage could leave out");
             return Reply::Invalid { message };
         }

@@ -3,9 +3,9 @@
 use super::Turn;
 use crate::config::Http;
 use crate::model::Action;
+use crate::model::duration::in_words;
 use crate::model::server::{STEADY, Server, WARNING};
 use crate::model::state::{State, Volume};
-use crate::model::status::in_words;
 
 /// What is to be served with. The URL is for people; nobody is cut off because it changed.
 fn wanted(state: &State) -> Option<Http> {

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::failing;
+use crate::model::duration::in_words;
 use crate::model::failure::Class;
 use crate::model::job::{Job, Stage, Then};
 use crate::model::remedy::{Remedy, Room};
 use crate::model::state::{Live, Pause, Phase, State, Volume};
-use crate::model::status::{JobInfo, Progress, Why, in_words};
+use crate::model::status::{JobInfo, Progress, Why};
 use crate::model::{Now, Step};
 
 /// The warning that a job waits for a lock of another Portage: that is no failure, but the reason why

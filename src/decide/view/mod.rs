@@ -10,13 +10,14 @@ use super::clients::sentence as sentence_of_client;
 use super::eta::Task;
 use crate::config::Engine;
 use crate::model::client::Client;
+use crate::model::duration::Eta;
 use crate::model::helpers::Helpers;
 use crate::model::job::Tally;
 use crate::model::release::Current;
 use crate::model::remedy::{Treated, Untangled};
 use crate::model::state::{Cycle, Live, Pause, Phase, State, Volume};
 use crate::model::status::{
-    self, ClientInfo, CycleInfo, Eta, HelperInfo, HelpersInfo, Mode, PauseInfo, Progress, ReleaseInfo,
+    self, ClientInfo, CycleInfo, HelperInfo, HelpersInfo, Mode, PauseInfo, Progress, ReleaseInfo,
     RepositoryInfo, Status, SyncInfo, Why, size,
 };
 use crate::model::sync::{self, RepositoryRecord};

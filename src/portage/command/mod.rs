@@ -13,7 +13,8 @@ pub(crate) mod probe;
 mod questions;
 mod trial;
 
-use super::names::cpv::{self, Cpv};
+use super::names::cpv::Cpv;
+use super::names::exclude;
 use super::output::circular::Solution;
 use line::{environment, set};
 use probe::Capabilities;
@@ -340,7 +341,11 @@ fn finish(mut argv: Vec<String>, options: &BuildOptions, targets: &[String], fea
 }
 
 fn exclusions(options: &BuildOptions) -> impl Iterator<Item = String> {
-    options.exclude.iter().filter_map(|atom| cpv::exclude_atom(atom)).map(|atom| format!("--exclude={atom}"))
+    options
+        .exclude
+        .iter()
+        .filter_map(|atom| exclude::exclude_atom(atom))
+        .map(|atom| format!("--exclude={atom}"))
 }
 
 /// The environment of whatever builds.

@@ -3,5 +3,6 @@
 pub mod atom;
 pub mod cpv;
 pub mod depend;
+pub mod exclude;
 pub mod licence;
 pub mod version;

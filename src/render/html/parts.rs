@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use super::super::clean;
 use crate::model::bounds::cut;
-use crate::model::status::in_words;
+use crate::model::duration::in_words;
 use crate::portage::names::cpv::Cpv;
 
 /// Bytes of a sentence on a page.

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use super::place::Pane;
 use super::view::View;
+use crate::model::duration::in_words;
 use crate::model::failure::Class;
 use crate::model::records::{CycleRow, Outcome};
-use crate::model::status::{JobInfo, Mode, Progress, Status, in_words, kind};
+use crate::model::status::{JobInfo, Mode, Progress, Status, kind};
 use crate::model::told::Left;
 use crate::render::layout::{Layout, Look, Span, columns, pad, plain, styled};
 use crate::render::style::{BAD, CAREFUL, GOOD, LABEL, STRONG, ago, instruction, since_then};

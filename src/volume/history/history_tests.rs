@@ -1,8 +1,8 @@
 use std::thread;
 
 use crate::model::ccache::CacheUse;
+use crate::model::duration::Eta;
 use crate::model::records::{PackageOutcome, ReleaseRow};
-use crate::model::status::Eta;
 use crate::volume::history::*;
 
 fn at(second: i64) -> Timestamp {

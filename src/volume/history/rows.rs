@@ -5,11 +5,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
 
 use crate::model::ccache::CacheUse;
+use crate::model::duration::Eta;
 use crate::model::records::{
     FailedRow, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow, StepRow,
 };
 use crate::model::release::Id;
-use crate::model::status::Eta;
 use crate::words;
 
 /// A build of this cycle should take so long; the build worked for `after` seconds before.
