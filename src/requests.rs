@@ -34,9 +34,15 @@ pub(crate) fn sentence(trouble: &Trouble, host: &str) -> String {
         Trouble::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
             format!("no secure connection to {host}: {error}")
         }
-        Trouble::Io(error) => format!("{host} cannot be reached: {error}"),
+        Trouble::Io(error) => format!("{host} cannot be reached: {}", in_words(error)),
         Trouble::InvalidProxyUrl => "the proxy in the environment is not a URL".to_owned(),
         Trouble::Protocol(_) => format!("{host} did not answer in HTTP"),
         _ => format!("the request to {host} failed"),
     }
+}
+
+/// What the system says, without the number that says it again.
+fn in_words(error: &io::Error) -> String {
+    let said = error.to_string();
+    said.split_once(" (os error ").map_or(said.as_str(), |(words, _)| words).to_owned()
 }

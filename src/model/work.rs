@@ -55,6 +55,11 @@ impl Step {
         Self::TABLE[self as usize].1
     }
 
+    /// In their order.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Self::TABLE.into_iter().map(|(step, _)| step)
+    }
+
     /// The step after this one; nothing when the cycle is over.
     pub(crate) fn next(self) -> Option<Self> {
         Self::TABLE.get(self as usize + 1).map(|(step, _)| *step)

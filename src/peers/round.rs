@@ -212,7 +212,7 @@ mod tests {
             rounds.ask(&mut |new| heard.push(new.clone()));
             heard
         };
-        let refused = "127.0.0.1 cannot be reached: Connection refused (os error 111)";
+        let refused = "127.0.0.1 cannot be reached: Connection refused";
         let other = [
             Heard::Found { peer: 1, addresses: vec![nobody.to_string()] },
             Heard::Said { peer: 1, address: nobody.to_string(), answer: Err(refused.into()) },

@@ -7,6 +7,7 @@ use hyper::header;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tracing::debug;
 
+use super::accept::choose;
 use super::body::{Answer, Outgoing};
 use super::client::{self, client};
 use super::crowd;
@@ -61,7 +62,28 @@ pub(super) fn answer<B>(
             response
         }
     };
+    let response = in_words(site, headers, response);
     debug!("{} {path}: {}", request.method(), response.status().as_u16());
+    response
+}
+
+/// That something is not there, as a page with the way to what is there, for a browser; whoever fetches files gets the sentence.
+fn in_words(site: &Site, headers: &HeaderMap, response: Response<Answer>) -> Response<Answer> {
+    if response.status() != StatusCode::NOT_FOUND {
+        return response;
+    }
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let mut response = match (choose(accept, &["text/plain", "text/html"]), response.body()) {
+        (Some("text/html"), Answer::Text(sentence)) => {
+            let sentence = String::from_utf8_lossy(sentence);
+            reply::page(
+                StatusCode::NOT_FOUND,
+                html::document(&html::missing(sentence.trim_end()), site.frame()),
+            )
+        }
+        _ => response,
+    };
+    set(&mut response, header::VARY, "Accept");
     response
 }
 

@@ -64,6 +64,11 @@ pub(super) fn text(status: StatusCode, sentence: &str) -> Response<Answer> {
     of_text(status, format!("{sentence}\n").into(), "text/plain; charset=utf-8")
 }
 
+/// A page that is none of those that there are.
+pub(super) fn page(status: StatusCode, document: String) -> Response<Answer> {
+    of_text(status, document.into(), HTML)
+}
+
 pub(super) fn missing(sentence: &str) -> Response<Answer> {
     text(StatusCode::NOT_FOUND, sentence)
 }

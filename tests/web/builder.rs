@@ -38,7 +38,7 @@ pub(crate) fn status(state: Mode, headline: &str) -> Status {
 }
 
 /// The same in the middle of its life.
-fn lived(state: Mode, step: &str, headline: &str) -> Status {
+pub(crate) fn lived(state: Mode, step: &str, headline: &str) -> Status {
     let mut status = status(state, headline);
     step.clone_into(&mut status.step);
     status.since = ago(31);

@@ -4,6 +4,7 @@ mod accessible;
 mod attacks;
 mod browser;
 mod browser_log;
+mod browser_states;
 mod builder;
 mod content;
 mod farm;

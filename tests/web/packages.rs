@@ -38,7 +38,12 @@ pub(crate) fn stocked() -> Server {
 
 /// The same, which knows of these builders.
 fn stocked_beside(peers: &str) -> Server {
-    let mut server = Server::of_builder(&[("GBSUP_HTTP_PEERS", peers)]);
+    stocked_with(&[("GBSUP_HTTP_PEERS", peers)])
+}
+
+/// The same with these variables.
+pub(crate) fn stocked_with(variables: &[(&str, &str)]) -> Server {
+    let mut server = Server::of_builder(variables);
     publish(
         &server,
         OLD,

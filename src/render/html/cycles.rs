@@ -17,7 +17,7 @@ use crate::render::reason;
 pub fn cycles(builder: Builder<'_>, now: Timestamp) -> Page {
     let list = html! {
         h1 { "Cycles" }
-        @if builder.cycles.is_empty() { p { "None is known yet." } }
+        @if builder.cycles.is_empty() { p { "No cycle is known yet." } }
         @else {
             table.many {
                 thead { tr {
@@ -202,7 +202,7 @@ fn predicted(cycle: &CycleRow) -> Markup {
                             tr {
                                 th scope="row" { (moment(one.at)) }
                                 td.n { (one.packages) }
-                                td.n { (seconds(one.eta.likely)) div.why { (seconds(one.eta.low)) " to " (seconds(one.eta.high)) } }
+                                td.n { (seconds(one.eta.likely)) div.why { span.whole { (seconds(one.eta.low)) " to" } " " span.whole { (seconds(one.eta.high)) } } }
                                 td.n { @if let Some(took) = one.took { (seconds(took)) @if !one.in_range() { div.why { "outside" } } } }
                             }
                         }

@@ -50,7 +50,7 @@ fn row(member: &Member, now: Timestamp) -> Markup {
             tr {
                 th scope="row" {
                     a.host href=(member.url.as_deref().unwrap_or("/")) { (text(&member.name)) }
-                    @if member.url.is_none() { span.dim { ", this one" } }
+                    @if member.url.is_none() { div.why { "this one" } }
                 }
                 td { span.state { (cells.state) } }
                 td.wide { (text(&cells.step)) }

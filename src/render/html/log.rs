@@ -184,7 +184,11 @@ pub fn log_list(builder: Builder<'_>) -> Page {
                 tbody {
                     @for (cycle, row, address) in &rows {
                         tr {
-                            th scope="row" { a href=(address) { (package(&row.package)) } }
+                            th scope="row" {
+                                a href=(address) { (package(&row.package)) }
+                                // The columns that a phone has no room for.
+                                div.why.narrow { "cycle " (cycle) ", " (moment(row.ended)) }
+                            }
                             td { @match (row.outcome, row.binary) {
                                 (PackageOutcome::Failed, _) => span.bad { "failed" },
                                 (PackageOutcome::Built, true) => "binary",

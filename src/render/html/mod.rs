@@ -124,6 +124,16 @@ pub struct Page {
     pub script: Option<&'static str>,
 }
 
+/// What a browser is shown where nothing is, in one sentence.
+#[must_use]
+pub fn missing(sentence: &str) -> Page {
+    let said = maud::html! {
+        h1 { (parts::text(sentence)) }
+        p.sub { a href="/" { "how the builder is" } }
+    };
+    Page { title: sentence.to_owned(), parts: vec![("missing", said)], ..Page::default() }
+}
+
 /// What is known of a builder.
 #[derive(Clone, Copy, Debug)]
 pub struct Builder<'a> {

@@ -12,6 +12,7 @@ use crate::model::failure::{Class, Failure};
 use crate::model::records::PackageOutcome;
 use crate::model::status::{Mode, Progress, Status, kind};
 use crate::model::told::Left;
+use crate::model::work::Step;
 use crate::render::plan::totals;
 use crate::render::{headline, reason, reasons_in_short};
 
@@ -54,6 +55,7 @@ pub fn now(builder: Builder<'_>, now: Timestamp) -> Page {
         ("jobs", jobs(status, builder.logs)),
         ("failed", failed(status, builder.logs)),
         ("next", next(builder.left)),
+        ("comes", comes(builder, status)),
         ("recent", recent(builder, status.now)),
         ("known", known(status, builder.logs)),
         ("done", done(status)),
@@ -313,6 +315,26 @@ fn next(left: &[Left]) -> Markup {
     }
 }
 
+/// What happens before there is anything to show: a first cycle has to get to its plan.
+fn comes(builder: Builder<'_>, status: &Status) -> Markup {
+    let begins = matches!(status.state, Mode::Starting | Mode::Running);
+    if !begins || status.release.is_some() || status.progress.total > 0 || !builder.left.is_empty() {
+        return html! {};
+    }
+    html! {
+        section aria-labelledby="h-comes" {
+            h2 #h-comes { "The first cycle" }
+            ol.plain {
+                @for step in Step::all() {
+                    @let now = step.to_string() == status.step;
+                    li aria-current=[now.then_some("step")] { (step.doing()) }
+                }
+            }
+            p.sub { "The packages are shown here once it is worked out which they are." }
+        }
+    }
+}
+
 /// Packages that are still to be merged, in order.
 pub(super) fn list(left: &[Left]) -> Markup {
     html! {
@@ -323,7 +345,7 @@ pub(super) fn list(left: &[Left]) -> Markup {
                     tr {
                         th scope="row" {
                             (package(&one.package))
-                            @if !one.before.is_empty() { span.dim { " from " (text(&one.before.join(", "))) } }
+                            @if !one.before.is_empty() { span.dim { " (was " (text(&one.before.join(", "))) ")" } }
                             @let why = reasons_in_short(&one.why, &one.use_changes);
                             @if !why.is_empty() { div.why { (text(&why)) } }
                         }

@@ -259,18 +259,16 @@ fn times(builds: &[Build<'_>], spread: Spread) -> Markup {
     let room = HEIGHT - 2 * BASE - 6;
     let y = |seconds: u64| HEIGHT - BASE - seconds.min(top) * room / top;
     let count = shown.len();
-    let label = format!(
-        "What {count} builds took: half of them between {} and {}, the middle {}",
-        seconds(spread.low),
-        seconds(spread.high),
-        seconds(spread.median)
-    );
+    let middle = seconds(spread.median);
+    let said = match (seconds(spread.low), seconds(spread.high)) {
+        (low, high) if low == high => format!("mostly {middle}"),
+        (low, high) => format!("half of them between {low} and {high}, the middle {middle}"),
+    };
+    let label = format!("What {count} builds took: {said}");
     let (band_top, band_bottom) = (y(spread.high), y(spread.low));
     html! {
         @if count > 2 {
-            p.sub {
-                span { "half of them between " (seconds(spread.low)) " and " (seconds(spread.high)) ", the middle " (seconds(spread.median)) }
-            }
+            p.sub { span { (said) } }
             svg.chart width="100%" height=(HEIGHT) role="img" aria-label=(label) {
                 rect.band x="0" width="100%" y=(band_top) height=((band_bottom - band_top).max(1)) {}
                 line.median x1="0" x2="100%" y1=(y(spread.median)) y2=(y(spread.median)) {}
