@@ -3,7 +3,7 @@
 use gbsup::model::failure::Class;
 use gbsup::model::status::{Mode, Why};
 
-use crate::support::{Builder, QUICK, Recipe};
+use crate::support::{Builder, QUICK};
 
 const DIE: &str = "the reactor has no coolant: touch /etc/gbsup-test/repaired";
 
@@ -108,10 +108,9 @@ fn what_cannot_be_repaired_now_is_left_out() {
 /// Whatever stops Portage, it is told in its own words. One package after the other joins the world.
 #[test]
 fn other_failures_are_told_apart() {
-    let mut builder = Recipe::settled(&["test-quick/t1"]).config("[remedy]\nfetch = []\n").start();
+    let mut builder = Builder::settled(&["test-quick/t1"]);
     builder.wait_waiting();
     for (cycle, (atom, class, words)) in (2..).zip([
-        ("test-fail/nofetch", Class::Fetch, "could not be downloaded (Connection refused)"),
         ("test-fail/broken-install", Class::Compile, "there is no shelf to put it on"),
         ("test-fail/broken-pretend", Class::Compile, "this machine is too small"),
         ("test-fail/broken-postinst", Class::Compile, "the bell does not ring"),
