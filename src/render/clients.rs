@@ -57,18 +57,26 @@ fn day(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// One of them in full: what it would compile, why, and what the builder would need. A pipe gets a line for each package alone.
+/// One of them in full: what it would compile, why, and what the builder would need. A pipe gets a line for each package alone, with what
+/// the builder would need for it at the end.
 #[must_use]
 pub fn client(client: &Client, look: Look) -> String {
     let Some(fit) = &client.fit else {
         return format!("{}: not rehearsed yet\n", client.name);
     };
-    let rows: Vec<[Cell; 4]> = fit.compile.iter().take(MOST).map(compiled).collect();
+    let listed = fit.compile.iter().take(MOST);
     let shape = Shape { right: &[1], whole: &[0, 1], ..Shape::default() };
-    let list = table(["package", "takes", "why", "by"], shape, &rows, look);
     if look.width.is_none() {
-        return list;
+        let rows: Vec<[Cell; 5]> = listed
+            .map(|one| {
+                let [package, takes, why, by] = compiled(one);
+                [package, takes, why, by, (needed(one), Style::new())]
+            })
+            .collect();
+        return table(["package", "takes", "why", "by", "to add"], shape, &rows, look);
     }
+    let rows: Vec<[Cell; 4]> = listed.map(compiled).collect();
+    let list = table(["package", "takes", "why", "by"], shape, &rows, look);
     let mut text = wrapped(&clean(&sentence(&client.name, fit)), look);
     text += &format!(
         "release {}, rehearsed {} UTC, captured {} UTC\n",
@@ -92,6 +100,13 @@ fn compiled(one: &Compiled) -> [Cell; 4] {
     let text = |text: &str| (clean(text).into_owned(), Style::new());
     let takes = one.seconds.map(|seconds| in_words(Duration::from_secs(seconds))).unwrap_or_default();
     [text(one.package.as_str()), text(&takes), text(&one.why), text(one.place.as_deref().unwrap_or_default())]
+}
+
+/// What the builder would need for one: `/etc/portage/package.use: x11-misc/foo -bar`.
+fn needed(one: &Compiled) -> String {
+    let lines: Vec<String> =
+        one.add.iter().map(|add| format!("{}: {}", clean(&add.file), clean(&add.line))).collect();
+    lines.join("; ")
 }
 
 /// What to add to the builder's files, by file.
@@ -190,7 +205,8 @@ mod tests {
              1 more), at least 1 h there\n"
         );
         let text = client(&laptop(), Look::PLAIN);
-        assert!(text.starts_with("x11-misc/foo-1\t1 h\tUSE -bar\tpackage.use/x:1\na/b-2\t\t"), "{text}");
+        let first = "x11-misc/foo-1\t1 h\tUSE -bar\tpackage.use/x:1\t/etc/portage/package.use: x11-misc/foo -bar\na/b-2\t\t";
+        assert!(text.starts_with(first), "{text}");
         assert!(!text.contains('\u{1b}'), "{text:?}");
     }
 

@@ -45,6 +45,8 @@ fn what_setup_does_is_taken_back() {
     client.sh("emerge --unmerge --quiet test-quick/t1");
     run(&client, &script, "undo").exited(0);
     assert_eq!(client.sh(STATE), before);
+    assert_nothing_is_lost(&client, &script, &before);
+    assert_said_at_once(&client, &script, &before);
 
     // What people have: files in the place of directories, no end of the last line, links, own keys, other servers.
     client.sh(
@@ -77,6 +79,56 @@ fn what_setup_does_is_taken_back() {
     assert_refused_on(&builder, &script);
     builder.look_away();
     builder.assert_tidy();
+}
+
+/// What a person writes into the files of setup, and a setup that was killed.
+fn assert_nothing_is_lost(client: &Client, script: &str, before: &str) {
+    let advice = run(client, script, "setup").exited(0);
+    let (_, hook) = advice.split_once("To be told after each sync:\n").expect("what to type");
+    client.sh(hook);
+    client.sh("cd /etc/portage && sed -i 's/^# gbsup ends/PORTAGE_NICENESS=\"3\"\\n&/' make.conf && \
+         sed -i 's/^priority = .*/priority = 99/' binrepos.conf/gbsup.conf");
+    let undone = run(client, script, "undo").exited(0);
+    assert!(undone.contains("what was written there by hand: priority = 99\n"), "{undone}");
+    assert!(undone.contains("by hand stays in /etc/portage/make.conf\n"), "{undone}");
+    assert!(undone.contains("removed /etc/portage/postsync.d/gbsup\n"), "{undone}");
+    client.sh("tail -n 1 /etc/portage/make.conf | grep -x 'PORTAGE_NICENESS=\"3\"' && sed -i '$d' /etc/portage/make.conf && rmdir /etc/portage/postsync.d");
+    assert_eq!(client.sh(STATE), before);
+
+    // The file that it wrote into became one of a directory.
+    run(client, script, "setup").exited(0);
+    client.sh("cd /etc/portage && mv make.conf own && mkdir make.conf && mv own make.conf/own");
+    let undone = run(client, script, "undo").exited(0);
+    assert!(undone.contains("removed the block of setup from /etc/portage/make.conf/own\n"), "{undone}");
+    client.sh("cd /etc/portage && mv make.conf/own own && rmdir make.conf && mv own make.conf");
+    assert_eq!(client.sh(STATE), before);
+
+    // Killed when the key is in the ring, and nothing else is done.
+    client.sh(
+        "printf '#!/bin/sh\\ncase \"$*\" in *--check-trustdb*) kill -9 $(ps -o ppid= -p $PPID) $PPID ;; esac\\nexec /usr/bin/gpg \"$@\"\\n' \
+         >/usr/local/bin/gpg && chmod +x /usr/local/bin/gpg",
+    );
+    run(client, script, "setup").exited(137);
+    client.sh("rm /usr/local/bin/gpg");
+    assert_ne!(client.sh(STATE), before);
+    let undone = run(client, script, "undo").exited(0);
+    assert!(undone.contains("does not trust the key "), "{undone}");
+    assert_eq!(client.sh(STATE), before);
+}
+
+/// What stands in its way is said in a sentence, before anything is changed.
+fn assert_said_at_once(client: &Client, script: &str, before: &str) {
+    client.sh("mv /usr/bin/wget /usr/bin/wget.away && echo test-quick/t1 >/var/lib/portage/world");
+    let said = run(client, script, "setup").exited(0);
+    let problem = "Portage fetches packages with wget (FETCHCOMMAND), which is not here.\n";
+    assert!(said.contains(problem), "{said}");
+    assert!(run(client, script, "check").exited(5).contains(problem));
+    client.sh("mv /usr/bin/wget.away /usr/bin/wget && mv /usr/bin/gpg /usr/bin/gpg.away");
+    let refused = run(client, script, "undo").exited(1);
+    assert!(refused.starts_with("There is no gpg here ") && refused.lines().count() == 1, "{refused}");
+    client.sh("mv /usr/bin/gpg.away /usr/bin/gpg");
+    run(client, script, "undo").exited(0);
+    assert_eq!(client.sh(STATE), before);
 }
 
 /// Another server with the same packages, built later: what is said of it is what Portage does.

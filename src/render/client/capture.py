@@ -107,6 +107,8 @@ class Capture:
         self.file(name, data, 0o755 if kind & 0o111 else 0o644)
 
     def without_secrets(self, text, inner):
+        """A text without what only this machine may know. An empty line stands for each that is left out: what a builder says of a line
+        is about the same one here."""
         kept, quote, dropping, ours = [], None, False, False
         assignment = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*\+?=")
         lines = text.splitlines(keepends=True)
@@ -116,6 +118,7 @@ class Capture:
             if ours:
                 # The block of setup: it is about being a client.
                 ours = line.rstrip() != END
+                kept.append("\n")
                 continue
             if quote is None:
                 found = assignment.match(line)
@@ -127,6 +130,7 @@ class Capture:
                     self.leave("%s:%d%s" % (inner, number, " (%s)" % found.group(1) if found else ""))
             quote = open_quote(line, quote)
             if dropping:
+                kept.append("\n")
                 continue
             bare = USER_OF_URL.sub("", line)
             if bare != line:

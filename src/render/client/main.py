@@ -17,6 +17,8 @@ def main(args):
         print(clean(problem), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
+        if verb == "setup":
+            print("Interrupted: run it again, or sh %s undo takes back what was done." % SCRIPT, file=sys.stderr)
         return 130
 
 

@@ -146,14 +146,18 @@ class Report:
         return lines
 
     def list_of_compiled(self, here, most=20):
-        done = "emerge -uDU @world would install %s and compile " % count(len(self.binary), "binary package")
+        done = "emerge -uDU @world would "
+        if self.binary:
+            done += "install %s and compile %s" % (count(len(self.binary), "binary package"), len(self.compile) or "nothing")
+        else:
+            done += "compile " + count(len(self.compile), "package") if self.compile else "install and compile nothing"
         if not self.compile:
-            return [done + "nothing."]
+            return [done + "."]
         known = [entry["seconds"] for entry in self.compile if entry["seconds"] is not None]
         time = ""
         if known:
             time = ", %s %s" % ("about" if len(known) == len(self.compile) else "at least", in_words(sum(known)))
-        lines = ["%s%d%s:" % (done, len(self.compile), time)]
+        lines = ["%s%s:" % (done, time)]
         entries = sorted(self.compile, key=lambda entry: -(entry["seconds"] or 0))
         width = max(len(entry["package"]) for entry in entries[:most])
         times = ["" if entry["seconds"] is None else in_words(entry["seconds"]) for entry in entries]
@@ -207,7 +211,7 @@ def check(*args):
         return NO_ANSWER
     if report.release and repository.verify_signature:
         report.problem = other_key(report.release)
-    report.problem = report.problem or newer_copy(report.release)
+    report.problem = report.problem or newer_copy(report.release) or (no_fetcher() if resolved.binary else None)
     offered = Offered(report.release, fingerprint, resolved)
     places = Places(resolved, offered.tree)
     report.binary = [str(pkg.cpv) for pkg in resolved.binary]

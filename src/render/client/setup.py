@@ -47,29 +47,44 @@ def read(path):
 def replace(path, text):
     """Makes a file say this, whole at any instant, with the owner and the mode that it had."""
     path = os.path.realpath(path)
-    # Portage reads every file of a directory but those with a dot in front.
-    new = os.path.join(os.path.dirname(path), ".gbsup.new")
-    with open(new, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        file.write(text)
-        try:
-            before = os.stat(path)
-            os.fchown(file.fileno(), before.st_uid, before.st_gid)
-            os.fchmod(file.fileno(), before.st_mode & 0o7777)
-        except FileNotFoundError:
-            os.fchmod(file.fileno(), 0o644)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
+    new = beside_file(path)
+    try:
+        with open(new, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(text)
+            try:
+                before = os.stat(path)
+                os.fchown(file.fileno(), before.st_uid, before.st_gid)
+                os.fchmod(file.fileno(), before.st_mode & 0o7777)
+            except FileNotFoundError:
+                os.fchmod(file.fileno(), 0o644)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except OSError as problem:
+        # A file that is mounted by itself, as into a container, cannot be exchanged.
+        forget(new)
+        raise Refused("%s cannot be written: %s" % (path, problem.strerror))
+
+
+def beside_file(path):
+    """Where the next text of a file is made. Portage reads every file of a directory but those with a dot in front."""
+    return os.path.join(os.path.dirname(path), ".gbsup.new")
+
+
+def forget(path):
+    try:
+        os.remove(path)
+    except OSError:
+        pass
 
 
 class Setting:
-    """What setup adds to a setting of Portage: a file in its directory, or a block in the file that it is."""
+    """What setup adds to a setting of Portage: a file in its directory, or a block in the file that it is. `ours` are its lines, by which
+    those that a person wrote among them are told apart."""
 
-    def __init__(self, name, file, alone):
-        top = os.path.join(ETC, name)
-        self.top = top
-        self.is_file = os.path.isfile(top) or (alone and not os.path.isdir(top))
-        self.path = top if self.is_file else os.path.join(top, file)
+    def __init__(self, top, path, ours):
+        self.top, self.path, self.ours = top, path, ours
+        self.is_file = path == top or os.path.basename(path) not in OWN_FILES
         self.text = read(self.path)
         self.before, self.part, self.after, self.mark = self.text or "", None, "", ""
         if not self.is_file:
@@ -100,6 +115,7 @@ class Setting:
         """Makes it say this; whether it did not yet."""
         if self.part == part:
             return False
+        self.after = self.by_hand() + self.after
         if self.is_file:
             end = "\n" if self.mark == NO_END and self.part is None else ""
             replace(self.path, "%s%s%s%s\n%s%s\n%s" % (self.before, end, BEGIN, self.mark, part, END, self.after))
@@ -112,10 +128,41 @@ class Setting:
         self.part = part
         return True
 
+    def note(self, made):
+        """Writes down what is about to be done besides, so that undo knows of it whatever ends this."""
+        notes = "".join("%s%s\n" % (MADE, what) for what in made)
+        if self.is_file:
+            end = "\n" if self.mark == NO_END and self.part is None else ""
+            part = (self.part or "") + notes
+            replace(self.path, "%s%s%s%s\n%s%s\n%s" % (self.before, end, BEGIN, self.mark, part, END, self.after))
+        else:
+            os.makedirs(self.top, exist_ok=True)
+            replace(self.path, (self.part or "") + notes)
+
+    def by_hand(self):
+        """What a person wrote among the lines of setup. In make.conf it stays; elsewhere it would mean something else alone, and is said."""
+        lines = (self.part or "").splitlines(keepends=True)
+        own = [line for line in lines if line.strip() and not line.startswith("#") and not self.ours(line.strip())]
+        if own and self.is_file and self.ours is is_of_make_conf:
+            print("what was written into the block of setup by hand stays in", self.path)
+            return "".join(own)
+        for line in own:
+            print("took out of %s what was written there by hand: %s" % (self.path, clean(line.strip())))
+        return ""
+
+    def strays(self):
+        """The blocks of setup in other files of its directory, as when that was a file and was moved into it."""
+        if self.is_file or not os.path.isdir(self.top):
+            return []
+        paths = [os.path.join(self.top, name) for name in sorted(os.listdir(self.top)) if name not in OWN_FILES]
+        return [Setting(self.top, path, self.ours) for path in paths if os.path.isfile(path) and "\n" + BEGIN in "\n" + read(path)]
+
     def remove(self):
         """Takes that back; whether there was any."""
+        forget(beside_file(os.path.realpath(self.path)))
         if self.part is None:
             return False
+        self.after = self.by_hand() + self.after
         if not self.is_file:
             os.remove(self.path)
             print("removed", self.path)
@@ -131,8 +178,23 @@ class Setting:
         return True
 
 
+# The names of its files, where a setting is a directory.
+OWN_FILES = ["gbsup.conf", "zz-gbsup.conf"]
+
+
+def is_of_binrepo(line):
+    return line in BINREPO.splitlines() or line.split(" = ")[0] in ("sync-uri", "verify-signature")
+
+
+def is_of_make_conf(line):
+    return line in MAKE_CONF.splitlines()
+
+
 def settings_of_setup():
-    return Setting("binrepos.conf", "gbsup.conf", False), Setting("make.conf", "zz-gbsup.conf", True)
+    binrepos, make_conf = (os.path.join(ETC, name) for name in ("binrepos.conf", "make.conf"))
+    of_binrepos = binrepos if os.path.isfile(binrepos) else os.path.join(binrepos, OWN_FILES[0])
+    of_make_conf = os.path.join(make_conf, OWN_FILES[1]) if os.path.isdir(make_conf) else make_conf
+    return Setting(binrepos, of_binrepos, is_of_binrepo), Setting(make_conf, of_make_conf, is_of_make_conf)
 
 
 def made_by_setup(setting):
@@ -151,6 +213,8 @@ def refuse_the_builder():
 def need_root():
     if os.geteuid() != 0:
         raise Refused("This changes %s: run it as root." % ETC)
+    if os.path.isdir(ETC) and not os.access(ETC, os.W_OK):
+        raise Refused("%s is read-only here: nothing was changed." % ETC)
 
 
 def gpg(*args, **options):
@@ -164,22 +228,25 @@ def has_key(fingerprint):
     return gpg("--list-keys", fingerprint).returncode == 0
 
 
-def trust():
-    """Has Portage trust the key; what had to be made for that."""
+def to_trust():
+    """What has to be made for Portage to trust the key."""
     import shutil
+
+    if not shutil.which("gpg"):
+        return []
+    made = [] if os.path.isdir(os.path.join(ETC, "gnupg")) else ["keyring"]
+    if made or not has_key(KEY):
+        made.append("key " + KEY)
+    return made
+
+
+def trust():
+    """Has Portage trust the key."""
     import subprocess
 
-    keys = os.path.join(ETC, "gnupg")
-    made = []
-    if shutil.which("gpg"):
-        if not os.path.isdir(keys):
-            made.append("keyring")
-        if made or not has_key(KEY):
-            made.append("key " + KEY)
     ran = subprocess.run(["sh", "-eu", "-c", TRUST], env=dict(os.environ, etc=ETC), check=False)
     if ran.returncode != 0:
-        raise Refused("The key %s could not be made trusted." % KEY)
-    return made
+        raise Refused("The key %s could not be made trusted, and the packages are not used. sh %s undo takes back what was done." % (KEY, SCRIPT))
 
 
 def distrust(key):
@@ -213,12 +280,12 @@ def cached_index():
     return os.path.join(eroot, "var/cache/edb/binhost", url.hostname or "", url.path.lstrip("/"), "Packages")
 
 
-def forget_index():
+def forget_index(of="an older index"):
     """What was read from another server of that name would be taken for newer than what this one offers."""
     path = cached_index()
     if os.path.exists(path):
         os.remove(path)
-        print("removed %s, Portage's copy of an older index" % path)
+        print("removed %s, Portage's copy of %s" % (path, of))
 
 
 def other_binrepos():
@@ -239,10 +306,18 @@ def tell_of_others():
         print("  Of two of one version Portage takes the one that was built later, whatever the priority.")
         # What an older Portage does not know it passes over in silence.
         if repo.name and hasattr(repo, "getbinpkg_exclude"):
-            print("  To have the builder's alone, below [%s] in %s:" % (name, os.path.join(ETC, "binrepos.conf")))
+            print("  To have the builder's alone, below [%s] in %s:" % (name, file_of_section(repo.name)))
             print("  getbinpkg-exclude = */*")
         else:
             print("  To have the builder's alone, take that out.")
+
+
+def file_of_section(name):
+    """The file of binrepos.conf that has a section."""
+    for path in files_of("binrepos.conf"):
+        if any(line.strip() == "[%s]" % name for line in text_of(path).splitlines()):
+            return clean(path)
+    return os.path.join(ETC, "binrepos.conf")
 
 
 def hide_password(url):
@@ -266,10 +341,32 @@ def try_url():
         return DONE
     packages = len(release.get("packages") or [])
     print("%s answers: release %s, %s" % (URL, clean(release.get("id")), count(packages, "package")))
-    problem = other_key(release)
-    if problem:
-        print(problem, file=sys.stderr)
+    for problem in (other_key(release), no_fetcher()):
+        if problem:
+            print(problem, file=sys.stderr)
     return DONE
+
+
+def no_fetcher():
+    """What is to be said when the program is not here that Portage fetches packages with: emerge dies of that."""
+    import shlex
+    from urllib.parse import urlparse
+
+    import portage
+    from portage.process import find_binary
+
+    kind = urlparse(URL).scheme
+    if kind not in ("http", "https"):
+        return None
+    variables = ("FETCHCOMMAND_" + kind.upper(), "FETCHCOMMAND")
+    name = next((name for name in variables if portage.settings.get(name)), None)
+    try:
+        words = shlex.split(portage.settings.get(name, "")) if name else []
+    except ValueError:
+        words = []
+    if not words or "$" in words[0] or find_binary(words[0]):
+        return None
+    return "Portage fetches packages with %s (%s), which is not here." % (clean(words[0]), name)
 
 
 def other_key(release):
@@ -286,21 +383,28 @@ def setup(*args):
     need_root()
     refuse_the_builder()
     binrepos, make_conf = settings_of_setup()
-    made = made_by_setup(binrepos)
+    strays = binrepos.strays() + make_conf.strays()
+    made = [what for setting in [binrepos] + strays for what in made_by_setup(setting)]
     if not os.path.exists(binrepos.top):
         made.append("directory")
     if KEY:
-        made += [what for what in trust() if what not in made]
+        to_make = [what for what in to_trust() if what not in made]
+        if to_make:
+            made += to_make
+            binrepos.note(made)
+        trust()
     verify = VERIFIED if KEY else UNKNOWN if KEY == "" else UNVERIFIED
     text = BINREPO % URL + verify + "".join("%s%s\n" % (MADE, what) for what in made)
     moved = binrepos.put(text)
     changed = make_conf.put(MAKE_CONF)
+    for stray in strays:
+        stray.remove()
     if moved:
         forget_index()
     exit_code = try_url()
     tell_of_others()
     if moved or changed:
-        hook = os.path.join(ETC, "postsync.d/gbsup")
+        hook = hook_of_check()
         print("What would be compiled here all the same:  sh %s check" % SCRIPT)
         print("To be told after each sync:")
         print("  mkdir -p %s" % os.path.dirname(hook))
@@ -311,17 +415,43 @@ def setup(*args):
     return exit_code
 
 
+def hook_of_check():
+    return os.path.join(ETC, "postsync.d/gbsup")
+
+
+def undo_hook():
+    """Takes away the lines that setup told to type; whether they were there."""
+    import re
+
+    text = read(hook_of_check())
+    if text is None:
+        return False
+    if not re.fullmatch("#!/bin/sh\nsh [^\n]+ check \\|\\| :\n", text):
+        print("%s is not as setup said it, and stays" % hook_of_check())
+        return False
+    os.remove(hook_of_check())
+    print("removed", hook_of_check())
+    return True
+
+
 def undo():
     import shutil
 
     need_root()
     refuse_the_builder()
     binrepos, make_conf = settings_of_setup()
-    made = made_by_setup(binrepos)
-    url = [line for line in (binrepos.part or "").splitlines() if line.startswith("sync-uri = ")]
+    strays = binrepos.strays() + make_conf.strays()
+    made = [what for setting in [binrepos] + strays for what in made_by_setup(setting)]
+    if any(what.startswith("key") for what in made) and not shutil.which("gpg"):
+        raise Refused("There is no gpg here to take the builder's key out of %s: nothing was changed." % os.path.join(ETC, "gnupg"))
+    parts = [setting.part or "" for setting in [binrepos] + strays]
+    url = [line for part in parts for line in part.splitlines() if line.startswith("sync-uri = ")]
     removed = undo_trees()
     removed = binrepos.remove() or removed
     removed = make_conf.remove() or removed
+    for stray in strays:
+        removed = stray.remove() or removed
+    removed = undo_hook() or removed
     if "directory" in made and not binrepos.is_file and not os.listdir(binrepos.top):
         os.rmdir(binrepos.top)
     keys = os.path.join(ETC, "gnupg")
@@ -336,7 +466,7 @@ def undo():
     if url:
         global URL
         URL = url[0].split(" = ", 1)[1].strip()
-        forget_index()
+        forget_index("its index")
     if not removed:
         print("There is nothing of setup here.")
     return DONE
