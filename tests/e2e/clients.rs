@@ -170,6 +170,9 @@ fn a_builder_takes_what_a_client_captures() {
         assert!(left.contains(named), "{named}: {left}");
     }
     let kept = client.sh("tar -xOf /root/laptop.tar portage/make.conf");
+    // A line has the number there that it has here.
+    let number = |command: &str| client.sh(&format!("{command} | grep -n PORTAGE_NICENESS"));
+    assert_eq!(number("tar -xOf /root/laptop.tar portage/make.conf"), number("cat /etc/portage/make.conf"));
     assert!(kept.contains("PORTAGE_NICENESS=\"7\"") && !kept.contains("getbinpkg"), "{kept}");
     let installed = client.sh("tar -xOf /root/laptop.tar installed.json machine.json");
     assert!(
@@ -273,6 +276,52 @@ fn until_rehearsed(builder: &mut Builder) {
     builder.wait_for("it is rehearsed", |status| {
         status.clients.iter().any(|client| client.release.as_deref() == Some(&release))
     });
+}
+
+/// A line that Python runs as it starts: whoever rehearses stands still while the file is there.
+const STANDS_STILL: &str =
+    "import os, signal; os.getuid() == 65532 and os.path.exists('/usr/held') and signal.pause()";
+
+#[test]
+fn a_cycle_waits_for_no_rehearsal() {
+    let mut builder = Builder::settled(&["test-quick/t1"]);
+    let client = Client::of(&builder);
+    run(&client, &offered(&client), "setup").exited(0);
+    client.sh("echo test-quick/t1 >/var/lib/portage/world");
+    for name in ["desk", "laptop"] {
+        rehearsed(builder.name(), &client, name);
+    }
+    let first = builder.release();
+    let cycle = builder.status().cycle.expect("there was one").id;
+    // A release more, whose rehearsals do not come to an end.
+    builder.sh(&format!(
+        "echo \"{STANDS_STILL}\" >/usr/lib/python3/dist-packages/held.pth; touch /usr/held; \
+         echo test-quick/t2 >>/var/lib/portage/world"
+    ));
+    builder.gbsup(&["sync"]).ok();
+    builder.wait_cycle(cycle + 1);
+    builder.wait_waiting();
+    let second = builder.release();
+    assert_ne!(first, second);
+    builder.sh(
+        "until pgrep -u 65532 >/run/held; do sleep 0.05; done; echo test-quick/t4 >>/var/lib/portage/world",
+    );
+    builder.gbsup(&["sync"]).ok();
+    // It was told to stop, and nobody waited for what it would have said.
+    builder.sh("while pgrep -u 65532 | grep -qxFf /run/held; do sleep 0.05; done; rm /usr/held");
+    builder.wait_cycle(cycle + 2);
+    builder.wait_waiting();
+    let third = builder.release();
+    assert_ne!(second, third);
+    builder.wait_for("all of them are rehearsed afterwards", |status| {
+        status.clients.len() == 2
+            && status.clients.iter().all(|client| client.release.as_deref() == Some(&third))
+    });
+    let logs = builder.logs();
+    let told = |release: &str, name: &str| logs.contains(&format!("release {release}, {name}: "));
+    assert!(told(&third, "desk") && told(&third, "laptop"), "{logs}");
+    assert!(!told(&second, "desk") && !told(&second, "laptop"), "the cycle waited: {logs}");
+    builder.assert_tidy();
 }
 
 #[test]
