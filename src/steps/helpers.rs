@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::task::Task;
 use crate::config::Engine;
@@ -12,14 +12,12 @@ use crate::host::build::cpus;
 use crate::host::inputs::OF_HELPERS as NAME;
 use crate::host::places::{found, names};
 use crate::model::failure::{Class, Failure, Trouble};
+use crate::portage::files::masquerade;
 
 /// make.conf as a directory: its files are read in the order of their names, and what `package.env` says wins over all of them.
 const DIRECTORY: &str = "/etc/portage/make.conf";
 /// What has to be installed.
 const PROGRAMS: [&str; 3] = ["icecc", "iceccd", "icecc-scheduler"];
-/// Where Portage looks for its compilers' names (`portage/package/ebuild/doebuild.py`).
-const LINKS: [&str; 4] =
-    ["/usr/lib64/icecc/bin", "/usr/lib/icecc/bin", "/usr/libexec/icecc/bin", "/usr/lib64/icecc"];
 /// Where compilers are.
 const COMPILERS: &str = "/usr/bin";
 /// What they are called, behind the CHOST.
@@ -50,7 +48,7 @@ pub(crate) fn prepare(task: &mut Task, slots: u32) -> Result<(), Trouble> {
 /// Whether there can be helpers; what is missing and can be made is made.
 fn ready() -> Result<(), Trouble> {
     let missing: Vec<_> = PROGRAMS.into_iter().filter(|program| !found(program)).collect();
-    let links = LINKS.iter().map(Path::new).find(|place| place.is_dir());
+    let links = masquerade::places(PROGRAMS[0]).map(PathBuf::from).find(|place| place.is_dir());
     let (true, Some(links)) = (missing.is_empty(), links) else {
         let what = if missing.is_empty() { "its links to compilers".to_owned() } else { missing.join(", ") };
         let message =
@@ -68,7 +66,7 @@ fn ready() -> Result<(), Trouble> {
         )];
         return Err(Box::new(failure));
     }
-    link(links, Path::new(COMPILERS)).map_err(|problem| {
+    link(&links, Path::new(COMPILERS)).map_err(|problem| {
         let message = format!("{} cannot be given the compilers' names: {problem}", links.display());
         Box::new(Failure::new(Class::Config, message))
     })

@@ -9,8 +9,9 @@ use super::files::{Ask, make_conf};
 use crate::beneath::Beneath;
 use crate::host::places::names;
 use crate::model::failure::{Class, Failure, Trouble};
-use crate::portage::command::{self, shell_quote};
-use crate::portage::files::ccache::{PLACES, Shadows};
+use crate::portage::command::{self, CCACHE, shell_quote};
+use crate::portage::files::ccache::Shadows;
+use crate::portage::files::masquerade;
 use crate::portage::files::settings::Settings;
 use crate::portage::output::complaints::assignment;
 
@@ -84,8 +85,8 @@ pub(super) fn places(settings: &Settings) -> Result<(), Trouble> {
 
 /// The links that stand for compilers, where Portage has ccache from.
 pub(super) fn shadows() -> Option<Shadows> {
-    let directory = PLACES.into_iter().find(|place| Path::new(place).is_dir())?;
-    Some(Shadows { directory, names: names(Path::new(directory)).into_iter().collect() })
+    let directory = masquerade::places(CCACHE).find(|place| Path::new(place).is_dir())?;
+    Some(Shadows { names: names(Path::new(&directory)).into_iter().collect(), directory })
 }
 
 /// The line of make.conf that sets a variable, to be put behind its value; empty where none does.

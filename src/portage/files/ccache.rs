@@ -7,17 +7,6 @@ use super::make_conf::{Deed, Finding, Machine};
 use super::settings::Settings;
 use crate::portage::command::CCACHE;
 
-/// Where Portage looks for links that stand for compilers; the first directory that is there counts
-/// (`portage/package/ebuild/doebuild.py:doebuild_environment`). It has the profile's own `LIBDIR` in the place of `lib64`.
-pub(crate) const PLACES: [&str; 6] = [
-    "/usr/lib64/ccache/bin",
-    "/usr/lib64/ccache",
-    "/usr/lib/ccache/bin",
-    "/usr/lib/ccache",
-    "/usr/libexec/ccache/bin",
-    "/usr/libexec/ccache",
-];
-
 /// Programs that compile elsewhere, with the FEATURE that has Portage put links to them before the compilers.
 const ELSEWHERE: [(&str, &str); 2] = [("icecc", "icecream"), ("distcc", "distcc")];
 
@@ -26,8 +15,8 @@ const LINK: &str = "eselect compiler-shadow update ccache";
 
 /// The directory of links, and their names.
 pub(crate) struct Shadows {
-    /// One of [`PLACES`].
-    pub directory: &'static str,
+    /// One of its [`places`](super::masquerade::places).
+    pub directory: String,
     /// What is in it.
     pub names: BTreeSet<String>,
 }
@@ -104,7 +93,7 @@ mod tests {
         let found = |program: &str| programs.contains(&program);
         let machine = Machine { found: &found, cpus: 4 };
         let shadows = links.map(|links| Shadows {
-            directory: PLACES[2],
+            directory: "/usr/lib/ccache/bin".to_owned(),
             names: links.iter().map(|&link| link.to_owned()).collect(),
         });
         let settings = Settings::parse(format!("CHOST=x86_64-pc-linux-gnu\n{text}").as_bytes());

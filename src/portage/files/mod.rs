@@ -16,6 +16,7 @@ pub(crate) mod log_end;
 pub mod log_name;
 pub(crate) mod make_conf;
 pub(crate) mod makeopts;
+pub(crate) mod masquerade;
 pub(crate) mod renamed;
 pub mod repository;
 pub mod settings;
