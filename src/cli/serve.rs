@@ -28,6 +28,9 @@ pub struct ServeArgs {
     /// Standard input tells what the builder does
     #[arg(long, hide = true)]
     pub told: bool,
+    /// Nothing of the volume is served, only how the builder is
+    #[arg(long, hide = true)]
+    pub bare: bool,
     /// Seconds that a client may take for a request
     #[arg(long, hide = true, default_value_t = 15.0, value_parser = seconds)]
     pub request_timeout: f64,

@@ -17,6 +17,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Error> {
     let options = web::Options {
         parent: args.parent,
         told: args.told,
+        bare: args.bare,
         request_timeout: Duration::from_secs_f64(args.request_timeout),
         stall_timeout: Duration::from_secs_f64(args.stall_timeout),
     };

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::config::Http;
 
+/// An empty directory in the place of a volume that was refused, for whoever has to have one.
+pub(crate) const NOWHERE: &str = "/run/gbsup/nothing";
+
 /// The key of the warning that clients are not served.
 pub(crate) const WARNING: &str = "server";
 /// One that has lived so long is well: nobody is told any more that the one before it ended.
@@ -23,6 +26,8 @@ pub enum Server {
     Up {
         /// How it was told to serve.
         with: Http,
+        /// It serves nothing of the volume, which was refused, and says why.
+        bare: bool,
         /// When.
         since: Duration,
         /// How many before it died soon.

@@ -22,6 +22,7 @@ use crate::host::delivery::{self, Parcel};
 use crate::model::duration::in_words;
 use crate::model::failure::Failure;
 use crate::model::request::Reply;
+use crate::model::server::Server;
 use crate::model::status::Status;
 use crate::model::{Action, Asker, Event, Report};
 use crate::volume::store;
@@ -151,7 +152,10 @@ impl Supervisor {
                 let status = Box::new(view::status(&self.state, self.now()));
                 self.deliver(Parcel::Message(way, note, Some(status)));
             }
-            Action::Serve(http) => self.serving.start(&self.state.live.config, &http, &self.telling),
+            Action::Serve(http) => {
+                let bare = matches!(self.state.live.server, Server::Up { bare: true, .. });
+                self.serving.start(&self.state.live.config, &http, bare, &self.telling);
+            }
             Action::StopServing => self.serving.stop(),
             Action::Beat => self.deliver(Parcel::Beat),
             Action::Say(text) => info!("{text}"),

@@ -4,6 +4,7 @@
 //! its rights itself, once it has its socket, and which ends with the supervisor, whatever becomes of that. What the builder
 //! does it is told on its standard input (`telling`).
 
+use std::path::Path;
 use std::{io, thread};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -12,6 +13,7 @@ use crate::config::{self, Config, Http};
 use crate::host::console::Console;
 use crate::host::output::Sink;
 use crate::host::process::{Ended, Handle, Launch};
+use crate::model::server::NOWHERE;
 use crate::model::{Event, Exit, Force};
 use crate::portage::command::{Command, Inherits};
 use crate::render::clean;
@@ -34,13 +36,13 @@ impl Serving {
         Self { handle: Handle::default(), console, events }
     }
 
-    /// Starts it; its end is an [`Event::ServerEnded`].
-    pub(super) fn start(&mut self, config: &Config, http: &Http, telling: &Telling) {
+    /// Starts it; its end is an [`Event::ServerEnded`]. `bare`: nothing of the volume is read for it.
+    pub(super) fn start(&mut self, config: &Config, http: &Http, bare: bool, telling: &Telling) {
         let handle = Handle::default();
         self.handle = handle.clone();
-        let command = command(config, http);
+        let command = command(config, http, bare);
         let (console, events) = (self.console.clone(), self.events.clone());
-        let told = telling.begin(&config.volume.path);
+        let told = telling.begin(if bare { Path::new(NOWHERE) } else { &config.volume.path });
         let started = thread::Builder::new().name("server".into()).spawn(move || {
             let mut said = Said { console, last: String::new() };
             let ended = match told {
@@ -71,11 +73,15 @@ impl Serving {
 }
 
 /// The configuration goes along as it is in force, whatever is in the file by now.
-fn command(config: &Config, http: &Http) -> Command {
+fn command(config: &Config, http: &Http, bare: bool) -> Command {
     // As it runs, even when its file was replaced meanwhile.
     let argv =
         ["/proc/self/exe", "serve", "--told", "--parent", &std::process::id().to_string()].map(str::to_owned);
-    Command { argv: argv.to_vec(), env: config::server(config, http), private: false }
+    let mut argv = argv.to_vec();
+    if bare {
+        argv.push("--bare".to_owned());
+    }
+    Command { argv, env: config::server(config, http), private: false }
 }
 
 /// What it prints is a part of the log, and its last line may be why it ended.

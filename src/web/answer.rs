@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hyper::header;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use jiff::Timestamp;
 use tracing::debug;
 
 use super::accept::choose;
@@ -14,7 +15,7 @@ use super::crowd;
 use super::path::{self, Place, Refused, Target};
 use super::reading;
 use super::reply::{self, CURRENT, HTML, failed, missing, moved, set, text};
-use super::routes;
+use super::routes::{self, View};
 use super::send::send;
 use super::sources;
 use super::tree::{Found, Opened, PACKAGES, PACKAGES_GZ};
@@ -42,7 +43,12 @@ pub(super) fn answer<B>(
     let head = *request.method() == Method::HEAD;
     let query = request.uri().query().unwrap_or_default();
     let asked = views::Asked { site, path, query, headers, head, place };
-    let response = match (request.method(), routes::find(path)) {
+    let view = routes::find(path);
+    let response = match (request.method(), view) {
+        (&Method::GET | &Method::HEAD, _) if site.bare && !view.is_some_and(View::is_of_the_builder) => {
+            place.sends(true);
+            without_volume(site)
+        }
         (&Method::GET | &Method::HEAD, Some(view)) => {
             place.sends(true);
             asked.view(view)
@@ -67,19 +73,24 @@ pub(super) fn answer<B>(
     response
 }
 
+/// What there would be is on a volume that is not touched: not gone for good, and nothing to be taken for an empty offer.
+fn without_volume(site: &Site) -> Response<Answer> {
+    let headline =
+        site.look(Timestamp::now(), |builder| builder.status.map(|status| status.headline.clone()));
+    let said = headline.unwrap_or_else(|| "The volume of this builder is not served.".to_owned());
+    text(StatusCode::SERVICE_UNAVAILABLE, &said)
+}
+
 /// That something is not there, as a page with the way to what is there, for a browser; whoever fetches files gets the sentence.
 fn in_words(site: &Site, headers: &HeaderMap, response: Response<Answer>) -> Response<Answer> {
-    if response.status() != StatusCode::NOT_FOUND {
+    if ![StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE].contains(&response.status()) {
         return response;
     }
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let mut response = match (choose(accept, &["text/plain", "text/html"]), response.body()) {
         (Some("text/html"), Answer::Text(sentence)) => {
             let sentence = String::from_utf8_lossy(sentence);
-            reply::page(
-                StatusCode::NOT_FOUND,
-                html::document(&html::missing(sentence.trim_end()), site.frame()),
-            )
+            reply::page(response.status(), html::document(&html::missing(sentence.trim_end()), site.frame()))
         }
         _ => response,
     };

@@ -49,7 +49,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -61,6 +61,7 @@ use tracing::{info, warn};
 use crate::config::Config;
 use crate::confine::{Held, confine};
 use crate::logging;
+use crate::model::server::NOWHERE;
 use crate::procs::Role;
 use crate::sys;
 use known::News;
@@ -83,6 +84,8 @@ pub(crate) struct Options {
     pub parent: Option<i32>,
     /// Standard input is a socket by which the supervisor tells what the builder does.
     pub told: bool,
+    /// The volume was refused: nothing of it is served, only how the builder is.
+    pub bare: bool,
     /// How long a client may take for a request.
     pub request_timeout: Duration,
     /// How long a client may take nothing of what it is sent.
@@ -96,7 +99,7 @@ pub(crate) struct Options {
 pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
     Role::Web.show();
     let address = config.http.listen.ok_or("http.listen is empty: there is nothing to serve on")?;
-    let directory = config.volume.path.join("releases");
+    let directory = if options.bare { PathBuf::from(NOWHERE) } else { config.volume.path.join("releases") };
     let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
     // What the first release makes; until then there is nothing in it.
     drop(fs::DirBuilder::new().recursive(true).mode(0o755).create(&directory));
@@ -109,8 +112,8 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
     let (connections, pages) = (config.http.max_connections, config.http.max_pages);
     sys::give_way(NICENESS);
     let volume = &config.volume.path;
-    let logs = lent(config.http.logs, || Logs::open(volume));
-    let sources = lent(config.http.distfiles, || Sources::open(volume));
+    let logs = lent(config.http.logs && !options.bare, || Logs::open(volume));
+    let sources = lent(config.http.distfiles && !options.bare, || Sources::open(volume));
     let mut directories = Vec::new();
     if let Ok(Some(logs)) = &logs {
         directories.extend(logs.directories());
@@ -135,10 +138,18 @@ pub(crate) fn run(config: &Config, options: &Options) -> Result<(), String> {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(no_loop)?;
         let address = listener.local_addr().map_err(no_loop)?;
-        info!("serving {} on http://{address}/binpkgs/", directory.display());
+        if options.bare {
+            info!("serving how the builder is on http://{address}/, and nothing of the volume");
+        } else {
+            info!("serving {} on http://{address}/binpkgs/", directory.display());
+        }
         let volume = volume.display().to_string();
         let farm = asker.listened_to().map_err(no_loop)?;
-        let site = |tree, news| Site::new(config.notify.name.clone(), volume, tree, news, farm, logs, sources);
+        let site = |tree, news| {
+            let mut site = Site::new(config.notify.name.clone(), volume, tree, news, farm, logs, sources);
+            site.bare = options.bare;
+            site
+        };
         let (newest, news) = if told.is_some() { News::told() } else { News::none() };
         let listens = async {
             match told {

@@ -52,6 +52,24 @@ pub(super) enum View {
 }
 
 impl View {
+    /// Whether it needs nothing of the volume.
+    pub(super) fn is_of_the_builder(self) -> bool {
+        matches!(
+            self,
+            Self::Now
+                | Self::Plan
+                | Self::Farm
+                | Self::FarmJson
+                | Self::Style
+                | Self::Script
+                | Self::Icon
+                | Self::Status
+                | Self::Events
+                | Self::OpenApi
+                | Self::Metrics
+        )
+    }
+
     /// Whether it shows other builders, so that they are asked before it is made.
     pub(super) fn is_of_several(self) -> bool {
         matches!(self, Self::Farm | Self::FarmJson)

@@ -44,6 +44,8 @@ const FIRST_LINE: u64 = 4096;
 pub(super) struct Site {
     /// What the builder is called.
     pub(super) name: String,
+    /// Nothing of the volume is served; see [`super::Options::bare`].
+    pub(super) bare: bool,
     pub(super) tree: Tree,
     pub(super) news: News,
     /// The other builders.
@@ -74,6 +76,7 @@ impl Site {
     ) -> Self {
         Self {
             name,
+            bare: false,
             tree,
             news,
             farm,

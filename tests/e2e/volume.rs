@@ -90,6 +90,17 @@ fn read_only_from_the_start() {
     let status = builder.wait_paused();
     assert_eq!(failure(&status).class, Class::Volume);
     assert!(status.headline.contains("is mounted read-only"), "{}", status.headline);
+    // A browser is told the same, and nothing of the volume.
+    let ask = |path: &str| {
+        builder.sh(&format!(
+            "ask() {{ exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3; }}
+             until said=$(ask 2>/dev/null) && [[ $said == *'paused: '* ]] || ((SECONDS > 60)); do :; done; printf '%s' \"$said\""
+        ))
+    };
+    let page = ask("/api/v1/status");
+    assert!(page.contains("200 OK") && page.contains(&status.headline), "{page}");
+    let index = ask("/binpkgs/Packages");
+    assert!(index.contains(" 503 ") && index.contains(&status.headline), "{index}");
     builder.gbsup(&["resume"]).ok();
     let refused = |status: &Status| status.state == Mode::Paused;
     builder.wait_for("it was looked at again", refused);

@@ -1,6 +1,8 @@
 //! When the server is started, and started again.
 
-use gbsup::config::Http;
+use gbsup::config::{Config, Http};
+use gbsup::model::failure::{Class, Failure};
+use gbsup::model::state::State;
 use gbsup::model::{Action, Event};
 
 use crate::story::Story;
@@ -85,4 +87,30 @@ fn what_is_off_or_leaves_starts_none() {
     assert_eq!(started(&ended(&mut story)), None);
     story.seconds += 100;
     assert_eq!(started(&story.take(Event::Timer)), None);
+}
+
+#[test]
+fn whose_volume_is_refused_is_served_without_it_until_it_is_taken() {
+    let mut story = served();
+    story.state = State::new(Config::default(), story.now());
+    let refusal = |class| Event::Refused(Box::new(Failure::new(class, "the volume is read-only")));
+    assert!(started(&story.take(refusal(Class::Volume))).is_some());
+    // Looked at again, and refused again: whoever reads the page goes on to do so.
+    story.ask(gbsup::model::request::Request::Resume { skip: Vec::new() });
+    assert!(!stopped(&story.take(refusal(Class::Volume))));
+    let durable = served().state.durable;
+    let claimed = gbsup::model::Claimed {
+        durable: Some(durable),
+        plan: None,
+        last_cycle: 0,
+        root: "r".into(),
+        boot: true,
+    };
+    story.ask(gbsup::model::request::Request::Resume { skip: Vec::new() });
+    assert!(stopped(&story.take(Event::Claimed(Box::new(claimed)))));
+    assert!(started(&ended(&mut story)).is_some());
+
+    // A container that is the wrong one has nothing started in it.
+    story.state = State::new(Config::default(), story.now());
+    assert_eq!(started(&story.take(refusal(Class::Engine))), None);
 }

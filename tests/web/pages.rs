@@ -161,3 +161,53 @@ fn releases_say_what_changed_in_them() {
     // The files themselves are as they were.
     assert_eq!(server.get(&format!("/releases/{NEW}/CHANGES")).text(), changes);
 }
+
+#[test]
+fn without_its_volume_a_builder_says_why_and_serves_nothing_of_it() {
+    const WHY: &str = "paused: the volume /var/lib/gbsup is mounted read-only. Repair it, then: gbsup resume";
+    let mut server = Server::bare();
+    let mut status = crate::builder::status(gbsup::model::status::Mode::Paused, WHY);
+    let mut failure =
+        gbsup::model::failure::Failure::new(gbsup::model::failure::Class::Volume, "it is mounted read-only");
+    failure.suggestions = vec!["mount -o remount,rw /var/lib/gbsup".into()];
+    status.pause = Some(gbsup::model::status::PauseInfo {
+        why: gbsup::model::status::Why::Failure,
+        failures: vec![failure],
+        until: None,
+        actions: vec!["repair it, then: gbsup resume".into()],
+    });
+    server.tell(&told(&status));
+    server.until(WHY);
+    let page = server.ask("GET", "/", &[("Accept", "text/html")]);
+    assert_eq!(page.status, 200);
+    for words in
+        ["is mounted read-only", "mount -o remount,rw /var/lib/gbsup", "Nothing while the volume is not used"]
+    {
+        assert!(page.text().contains(words), "{words}: {}", page.text());
+    }
+    assert!(
+        server.get("/metrics").text().contains("gbsup_state{state=\"paused\"} 1"),
+        "{}",
+        server.get("/metrics").text()
+    );
+    // What the volume has, it has still: none of it is shown, and none is said to be gone.
+    for path in [
+        "/binpkgs/",
+        "/binpkgs/Packages",
+        "/releases/",
+        "/cycles/",
+        "/packages/",
+        "/healthz",
+        "/client.sh",
+        "/logs/",
+        "/feed/releases.atom",
+    ] {
+        let answer = server.get(path);
+        assert_eq!((answer.status, answer.text()), (503, format!("{WHY}\n")), "{path}");
+        let page = server.ask("GET", path, &[("Accept", "text/html,*/*;q=0.8")]);
+        assert!(
+            page.status == 503 && page.text().contains("<h1>") && page.text().contains("mounted read-only"),
+            "{path}"
+        );
+    }
+}

@@ -65,6 +65,13 @@ impl Server {
         Self::begin(&["--told"], variables, OwnedFd::from(told).into(), Some(tells))
     }
 
+    /// The same of a builder that does not use its volume.
+    pub(crate) fn bare() -> Self {
+        let (tells, told) = UnixStream::pair().unwrap();
+        tells.shutdown(Shutdown::Read).unwrap();
+        Self::begin(&["--told", "--bare"], &[], OwnedFd::from(told).into(), Some(tells))
+    }
+
     /// Tells it something, as the builder does.
     pub(crate) fn tell(&mut self, told: &Told) {
         let line = serde_json::to_string(told).unwrap() + "\n";

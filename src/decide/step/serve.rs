@@ -4,14 +4,26 @@ use super::Turn;
 use crate::config::Http;
 use crate::model::Action;
 use crate::model::duration::in_words;
+use crate::model::failure::Class;
 use crate::model::server::{STEADY, Server, WARNING};
 use crate::model::state::{State, Volume};
 
 /// What is to be served with. The URL is for people; nobody is cut off because it changed.
 fn wanted(state: &State) -> Option<Http> {
     let http = &state.live.config.http;
-    let serves = state.live.volume == Volume::Ours && http.listen.is_some();
-    serves.then(|| Http { url: String::new(), ..http.clone() })
+    let serves = state.live.volume == Volume::Ours || is_bare(state);
+    (serves && http.listen.is_some()).then(|| Http { url: String::new(), ..http.clone() })
+}
+
+/// Whether what is served is only how the builder is: its volume was refused, and is not touched. Where the container itself is the wrong one
+/// nothing is started in it.
+fn is_bare(state: &State) -> bool {
+    match &state.live.volume {
+        Volume::Ours => false,
+        Volume::Refused(failure) => failure.class != Class::Engine,
+        // Another look at it cuts nobody off.
+        Volume::Claiming => matches!(state.live.server, Server::Up { bare: true, .. }),
+    }
 }
 
 impl Turn {
@@ -20,11 +32,13 @@ impl Turn {
         if self.state.live.stopping {
             return;
         }
-        let wanted = wanted(&self.state);
+        let (wanted, bare) = (wanted(&self.state), is_bare(&self.state));
         let mono = self.now.mono;
         match (&mut self.state.live.server, wanted) {
             (Server::Up { halted: true, .. }, _) => {}
-            (Server::Up { with, halted, .. }, wanted) if wanted.as_ref() != Some(&*with) => {
+            (Server::Up { with, halted, bare: was, .. }, wanted)
+                if *was != bare || wanted.as_ref() != Some(&*with) =>
+            {
                 *halted = true;
                 self.actions.push(Action::StopServing);
             }
@@ -46,7 +60,8 @@ impl Turn {
 
     fn start_server(&mut self, with: Http, deaths: u32) {
         self.actions.push(Action::Serve(with.clone()));
-        self.state.live.server = Server::Up { with, since: self.now.mono, deaths, halted: false };
+        let bare = is_bare(&self.state);
+        self.state.live.server = Server::Up { with, bare, since: self.now.mono, deaths, halted: false };
     }
 
     /// It has ended, and that was its last word.

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::first;
 use super::parts::{ago, between, coded, log_address, moment, seconds, text};
 use crate::model::records::CycleRow;
-use crate::model::status::{Status, size};
+use crate::model::status::{Mode, Status, size};
 use crate::render::ccache;
 
 /// How many of each kind are shown before the page refers to where all of them are.
@@ -43,6 +43,10 @@ pub(super) fn offer(status: &Status) -> Markup {
                             ", what " (text(again)) " offered, since somebody rolled back to it"
                         }
                     } }
+                }
+                // Every cycle begins on a volume, so whoever is paused without one has none.
+                None if status.state == Mode::Paused && status.cycle.is_none() => {
+                    p.dim { "Nothing while the volume is not used; what is on it is not touched." }
                 }
                 None => p.dim { "Nothing yet. What is built is offered when the cycle is done." },
             }
