@@ -9,37 +9,6 @@ use crate::support::Random;
 /// How often the supervisor may be killed in one life of the container; after five deaths init waits for a person.
 const DEATHS: u32 = 3;
 
-/// What a round can have, in the words in which it is told.
-pub const EVERYTHING: [&str; 27] = [
-    "Add(",
-    "Bump(",
-    "Break(",
-    "Repair(",
-    "Use(",
-    "OverlayGone",
-    "OverlayBack",
-    "CloneLost",
-    "by Verb",
-    "by Flag",
-    "by Signal",
-    "DiskFull",
-    "InodesFull",
-    "ReadOnly",
-    "Vanished",
-    "KillEmerge",
-    "KillSupervisor",
-    "KillContainer",
-    "ClockJumps",
-    "StoppedReaders",
-    "FlagStorm",
-    "Publish",
-    "Rollback",
-    "Prune",
-    "Verify",
-    "meanwhile",
-    "afterwards",
-];
-
 /// A package of the test's own in `test-quick`.
 #[derive(Clone, Debug)]
 pub struct Package {

@@ -7,7 +7,7 @@ use super::costs;
 
 /// The tests that take the longest, the longest first. They begin first, so that in the end nobody waits for one of them alone.
 const LONG: &[&str] = &[
-    "soak::rounds_in_which_everything_comes_and_an_oracle_that_sees",
+    "soak::twenty_rounds_and_an_oracle_that_sees",
     "cycle::a_fresh_volume_gets_the_world_and_new_containers_and_clients_take_it_from_there",
     "survival::a_supervisor_that_hangs_is_started_again_and_goes_on",
     "kinds::the_verdict_is_what_emerge_then_does",
