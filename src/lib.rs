@@ -14,6 +14,8 @@ pub mod client;
 pub mod config;
 pub mod confine;
 pub mod decide;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod git;
 mod helpers;
 mod host;

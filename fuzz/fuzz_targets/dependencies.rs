@@ -1,24 +1,4 @@
 //! RDEPEND and the like, LICENSE, and the groups of licences.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-use gbsup::portage::files::vdb;
-use gbsup::portage::names::{depend, licence};
-
-fuzz_target!(|data: &[u8]| {
-    let Ok(text) = std::str::from_utf8(data) else { return };
-    let (one, two) = text.split_once('\n').unwrap_or((text, ""));
-    if let Ok(needs) = depend::parse(one, |flag| flag.len() % 2 == 0) {
-        for need in &needs {
-            need.for_each(&mut |atom| drop(atom.to_string()));
-            need.missing(&|atom| atom.cp().len() % 2 == 0);
-        }
-    }
-    let mut groups = licence::Groups::default();
-    groups.read(two);
-    let free = groups.licences(licence::REDISTRIBUTABLE);
-    drop(licence::forbids(one, two, &["a", "b"].into(), &free));
-    drop(vdb::bound(text));
-    drop(vdb::plain(text));
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gbsup::fuzzing::dependencies::run(data));

@@ -1,33 +1,4 @@
 //! Names, atoms and versions, as people and logs write them.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-use gbsup::portage::files::binpkg;
-use gbsup::portage::names::atom::{Atom, Provided};
-use gbsup::portage::names::cpv::Cpv;
-use gbsup::portage::names::exclude::{exclude_atom, excludes};
-use gbsup::portage::names::version;
-
-fuzz_target!(|data: &[u8]| {
-    drop(Cpv::parse_built(data));
-    let Ok(text) = std::str::from_utf8(data) else { return };
-    let (one, two) = text.split_once('\n').unwrap_or((text, text));
-    let (a, b) = (Cpv::parse(one.as_bytes()), Cpv::parse(two.as_bytes()));
-    if let (Some(a), Some(b)) = (&a, &b) {
-        assert_eq!(
-            version::compare(a.version(), b.version()),
-            version::compare(b.version(), a.version()).reverse()
-        );
-        assert_eq!(Cpv::parse(a.as_str().as_bytes()), Some(a.clone()));
-    }
-    if let (Ok(atom), Some(b)) = (Atom::parse(one), &b) {
-        assert_eq!(atom.to_string(), one);
-        let _ = atom.means_build(b, ("0", "0"));
-    }
-    drop(Provided::parse(one));
-    drop(exclude_atom(one));
-    let _ = excludes(one, two, "0");
-    drop(binpkg::package_of(one.as_ref()));
-    drop(binpkg::invalid(data));
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gbsup::fuzzing::names::run(data));

@@ -42,6 +42,7 @@ const ROOMS: &[(&str, &str)] = &[
         "client",
         "beneath binhost children cli config decide helpers host model peers portage procs render requests sys volume watch web",
     ),
+    ("fuzzing", "config icecream model portage"),
     ("main", "binhost cli client init render supervisor"),
     ("lib", ""),
 ];

@@ -30,7 +30,7 @@ pub(crate) trait Judge {
 ///
 /// # Errors
 /// As for [`check`](super::check), and [`Damage::Signature`].
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) fn verify<R: Read + Seek>(
     mut reader: R,
     size: u64,
