@@ -5,6 +5,7 @@ mod clients;
 mod release;
 mod serve;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -313,6 +314,9 @@ Example:
         /// Where this builder listens itself
         #[arg(long)]
         own: Option<u16>,
+        /// Where a server of this builder is that may know since when they are away
+        #[arg(long)]
+        server: Option<SocketAddr>,
         /// Where they are
         #[arg(value_parser = Peer::parse)]
         peers: Vec<Peer>,

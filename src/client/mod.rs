@@ -83,9 +83,9 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Examine => {
             examine::run().map(|()| Exit::Done).map_err(|error| Error::Failed(error.to_string()))
         }
-        Verb::Peers { own, peers } => {
-            peers::run(&peers, own).map(|()| Exit::Done).map_err(|error| Error::Failed(error.to_string()))
-        }
+        Verb::Peers { own, server, peers } => peers::run(&peers, own, server)
+            .map(|()| Exit::Done)
+            .map_err(|error| Error::Failed(error.to_string())),
         Verb::Helper { builder } => helpers::helper(&builder).map(|()| Exit::Done).map_err(Error::Failed),
         Verb::Relay => {
             helpers::relay().map(|()| Exit::Done).map_err(|error| Error::Failed(error.to_string()))

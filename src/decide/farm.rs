@@ -15,6 +15,8 @@ const ADDRESSES: usize = 256;
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     peers: Vec<Known>,
+    /// Those that were away before, as somebody knows it who was there.
+    knew: Vec<Member>,
 }
 
 /// What is known of one that is configured.
@@ -67,7 +69,7 @@ impl Memory {
             lost: None,
             places: Vec::new(),
         };
-        Self { peers: peers.iter().map(known).collect() }
+        Self { peers: peers.iter().map(known).collect(), knew: Vec::new() }
     }
 
     /// Takes in what was heard. What is about none of them is passed over.
@@ -75,6 +77,7 @@ impl Memory {
         match heard {
             Heard::Begun => self.waits(true),
             Heard::Done => self.waits(false),
+            Heard::Knew { away } => self.knew = away,
             Heard::Found { peer, addresses } => {
                 if let Some(known) = self.peers.get_mut(peer) {
                     known.found(addresses, now);
@@ -119,8 +122,21 @@ impl Memory {
     /// All of them, after the builder that tells it, if there is one.
     #[must_use]
     pub fn farm(&self, own: Option<Member>) -> Farm {
-        let others = self.peers.iter().flat_map(Known::members);
+        let others = self.peers.iter().flat_map(Known::members).map(|member| self.remembered(member));
         Farm { schema: FARM_SCHEMA, builders: own.into_iter().chain(others).collect() }
+    }
+}
+
+impl Memory {
+    /// One that is away, with what was known of it before this was asked at all.
+    fn remembered(&self, mut member: Member) -> Member {
+        let Some(away) = &mut member.away else { return member };
+        let Some(before) = self.knew.iter().find(|before| before.url == member.url) else { return member };
+        away.since = before.away.iter().map(|before| before.since).fold(away.since, Timestamp::min);
+        if member.status.is_none() {
+            (member.status, member.heard) = (before.status.clone(), before.heard);
+        }
+        member
     }
 }
 
@@ -305,6 +321,38 @@ mod tests {
         assert_eq!(shown(&memory), before);
         memory.take(found(0, &vec!["x:1"; 10_000]), at(3));
         assert!(memory.peers[0].places.len() <= ADDRESSES);
+    }
+
+    #[test]
+    fn who_asks_for_the_first_time_takes_over_since_when_one_is_away() {
+        let before = |url: &str, since| Member {
+            name: url.to_owned(),
+            url: Some(url.to_owned()),
+            status: Some(*brief("fine")),
+            heard: Some(at(since - 1)),
+            away: Some(Away { since: at(since), why: "then".into() }),
+        };
+        let knew = Heard::Knew { away: vec![before("http://desktop:8080", 7), before("http://other", 3)] };
+        let mut memory = memory();
+        memory.take(found(0, &["10.0.0.1:8080"]), at(60));
+        memory.take(said(0, "10.0.0.1:8080", Err("refused")), at(60));
+        memory.take(Heard::Lost { peer: 1, why: "no such name".into() }, at(60));
+        assert_eq!(shown(&memory)[0], "http://desktop:8080: ?, 60 refused");
+        memory.take(knew.clone(), at(60));
+        // The reason is today's, and of the second nothing was known.
+        assert_eq!(
+            shown(&memory),
+            ["http://desktop:8080: fine, 7 refused", "https://tasks.builder: ?, 60 no such name"]
+        );
+        assert_eq!(memory.farm(None).builders[0].heard, Some(at(6)));
+        // One that answers now is not away, whoever thinks so.
+        memory.take(said(0, "10.0.0.1:8080", Ok("back")), at(60));
+        assert_eq!(shown(&memory)[0], "http://desktop:8080: back");
+        // What was known begins later than what is known here.
+        let mut early = Memory::new(&["http://desktop:8080"].map(|url| Peer::parse(url).unwrap()));
+        early.take(Heard::Lost { peer: 0, why: "refused".into() }, at(2));
+        early.take(knew, at(2));
+        assert_eq!(shown(&early), ["http://desktop:8080: fine, 2 refused"]);
     }
 
     #[test]

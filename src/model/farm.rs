@@ -121,20 +121,45 @@ impl Brief {
             ));
         }
         let mut brief: Self = serde_json::from_slice(json).map_err(|_| none())?;
-        let shorten = |text: &mut String, bytes| *text = cut(text, bytes).into_owned();
-        shorten(&mut brief.headline, SENTENCE);
-        for word in [&mut brief.version, &mut brief.step] {
+        brief.is_short();
+        Ok(brief)
+    }
+
+    fn is_short(&mut self) {
+        shorten(&mut self.headline, SENTENCE);
+        for word in [&mut self.version, &mut self.step] {
             shorten(word, WORD);
         }
-        if let Some(cycle) = &mut brief.cycle {
+        if let Some(cycle) = &mut self.cycle {
             shorten(&mut cycle.reason, WORD);
         }
-        if let Some(release) = &mut brief.release {
+        if let Some(release) = &mut self.release {
             shorten(&mut release.id, WORD);
             release.again = None;
         }
-        Ok(brief)
     }
+}
+
+impl Farm {
+    /// Those of a [`Farm`] in JSON that are away, with texts that are cut; none of what is not understood.
+    #[must_use]
+    pub fn read_away(json: &[u8]) -> Vec<Member> {
+        let farm: Option<Self> = serde_json::from_slice(json).ok();
+        let known = farm.filter(|farm| farm.schema <= FARM_SCHEMA);
+        let mut away = known.map(|farm| farm.builders).unwrap_or_default();
+        away.retain(|member| member.away.is_some());
+        for member in &mut away {
+            shorten(&mut member.name, SENTENCE);
+            member.url.iter_mut().for_each(|url| shorten(url, SENTENCE));
+            member.away.iter_mut().for_each(|away| shorten(&mut away.why, SENTENCE));
+            member.status.iter_mut().for_each(Brief::is_short);
+        }
+        away
+    }
+}
+
+fn shorten(text: &mut String, bytes: usize) {
+    *text = cut(text, bytes).into_owned();
 }
 
 /// What whoever asks the others tells, a line of JSON each. `peer` counts those of the configuration from 0.
@@ -165,6 +190,11 @@ pub enum Heard {
         address: String,
         /// It.
         answer: Result<Box<Brief>, String>,
+    },
+    /// What the server of this builder, which was asked before, knows of those that are away.
+    Knew {
+        /// They.
+        away: Vec<Member>,
     },
     /// Nothing more comes of this time.
     Done,
@@ -210,5 +240,25 @@ mod tests {
             assert_eq!(why, "what answers there is no builder: it sends no status", "{other}");
         }
         assert!(Brief::read(&[0xff; 100]).is_err());
+    }
+
+    #[test]
+    fn of_what_a_server_knows_those_are_taken_that_are_away() {
+        let away = |why: &str| {
+            format!(
+                r#"{{"schema":1,"builders":[{{"name":"here","url":null,"status":{STATUS},"heard":null,"away":null}},
+                {{"name":"desktop","url":"http://desktop","status":{STATUS},"heard":"2026-11-22T10:00:00Z",
+                "away":{{"since":"2026-11-22T10:01:00Z","why":"{why}"}}}}]}}"#
+            )
+        };
+        let read = Farm::read_away(away("refused").as_bytes());
+        let [one] = read.as_slice() else { panic!("{read:?}") };
+        assert_eq!((one.name.as_str(), one.heard.is_some()), ("desktop", true));
+        let long = Farm::read_away(away(&"x".repeat(100_000)).as_bytes());
+        assert!(long[0].away.as_ref().unwrap().why.len() <= SENTENCE + 3);
+        let newer = away("refused").replacen("\"schema\":1", "\"schema\":2", 1);
+        for other in ["", "[]", "{}", "<html>", STATUS, &newer] {
+            assert_eq!(Farm::read_away(other.as_bytes()), [], "{other}");
+        }
     }
 }

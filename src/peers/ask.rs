@@ -10,9 +10,11 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error as Trouble};
 
 use crate::config::Peer;
-use crate::model::farm::Brief;
+use crate::model::farm::{Brief, Farm, Member};
 use crate::requests::{self, sentence};
 
+/// How long the server of this builder may take: it asks the others first, and waits for them.
+const OWN_PATIENCE: Duration = Duration::from_secs(3);
 /// Bytes of an answer. A status of a builder in which thousands of packages fail has less.
 const LONGEST: u64 = 1 << 20;
 /// Bytes of its head.
@@ -23,6 +25,19 @@ const LONGEST_HEAD: usize = 16 << 10;
 /// # Errors
 /// Why that is not known, in one sentence.
 pub(super) fn ask(peer: &Peer, address: SocketAddr, patience: Duration) -> Result<Brief, String> {
+    let at = address.ip().to_string();
+    let host = if at == peer.host() { at } else { format!("{} ({at})", peer.host()) };
+    Brief::read(&get(&format!("{}/api/v1/status", peer.url()), &host, address, patience)?)
+}
+
+/// Those that are away, as the server of this builder has known it longer; none where it tells nothing.
+pub(super) fn known_away(server: SocketAddr) -> Vec<Member> {
+    let told = get(&format!("http://{server}/api/v1/farm"), "this builder", server, OWN_PATIENCE);
+    told.map(|json| Farm::read_away(&json)).unwrap_or_default()
+}
+
+/// What is at this URL of a host, asked at this address.
+fn get(url: &str, host: &str, address: SocketAddr, patience: Duration) -> Result<Vec<u8>, String> {
     let config = requests::config(patience)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -33,10 +48,8 @@ pub(super) fn ask(peer: &Peer, address: SocketAddr, patience: Duration) -> Resul
         .proxy(None)
         .build();
     let agent = Agent::with_parts(config, DefaultConnector::default(), At(address));
-    let at = address.ip().to_string();
-    let host = if at == peer.host() { at } else { format!("{} ({at})", peer.host()) };
-    let failed = |trouble: Trouble| sentence(&trouble, &host);
-    let answer = agent.get(format!("{}/api/v1/status", peer.url())).call().map_err(failed)?;
+    let failed = |trouble: Trouble| sentence(&trouble, host);
+    let answer = agent.get(url).call().map_err(failed)?;
     match answer.status().as_u16() {
         200 => {}
         404 => return Err("what answers there knows of no builder".to_owned()),
@@ -49,7 +62,7 @@ pub(super) fn ask(peer: &Peer, address: SocketAddr, patience: Duration) -> Resul
     if body.len() as u64 > LONGEST {
         return Err(format!("what answers there is no builder: it sends more than {} KiB", LONGEST >> 10));
     }
-    Brief::read(&body)
+    Ok(body)
 }
 
 /// What the library says of the body is in an error of reading.

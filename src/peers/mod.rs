@@ -13,6 +13,7 @@ mod ask;
 mod round;
 
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -33,16 +34,23 @@ pub(crate) use round::PATIENCE;
 const GAP: Duration = Duration::from_secs(1);
 
 /// Starts the child that asks these, and does not ask itself where it listens on the port `own`. It asks for each byte that is written to
-/// the socket, tells by that what it hears, and ends when that is closed.
+/// the socket, tells by that what it hears, and ends when that is closed. With a `server` of this builder it asks that too, since when others are away.
 ///
 /// # Errors
 /// The system's, when there can be no child.
-pub(crate) fn start(peers: &[Peer], own: Option<u16>) -> io::Result<(Child, UnixStream)> {
+pub(crate) fn start(
+    peers: &[Peer],
+    own: Option<u16>,
+    server: Option<SocketAddr>,
+) -> io::Result<(Child, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     let mut command = Command::new("/proc/self/exe");
     command.arg("peers");
     if let Some(port) = own {
         command.args(["--own", &port.to_string()]);
+    }
+    if let Some(server) = server {
+        command.args(["--server", &server.to_string()]);
     }
     command.args(peers.iter().map(Peer::url));
     command.env_clear().envs(children::environment(Inherits::Certificates, [("", ""); 0]));
@@ -55,13 +63,13 @@ pub(crate) fn start(peers: &[Peer], own: Option<u16>) -> io::Result<(Child, Unix
 ///
 /// # Errors
 /// When its rights could not be given up, or nobody hears it any more.
-pub(crate) fn run(peers: &[Peer], own: Option<u16>) -> io::Result<()> {
+pub(crate) fn run(peers: &[Peer], own: Option<u16>, server: Option<SocketAddr>) -> io::Result<()> {
     Role::Peers.show();
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let ports: Vec<_> = peers.iter().map(Peer::port).collect();
+    let ports: Vec<_> = peers.iter().map(Peer::port).chain(server.map(|server| server.port())).collect();
     let certificates = CERTIFICATES.iter().filter_map(std::env::var_os).map(PathBuf::from);
     confine::asks(&ports, &certificates.collect::<Vec<_>>())?;
-    let mut rounds = Rounds::new(peers, own);
+    let mut rounds = Rounds::new(peers, own, server);
     let mut asked = [0; 64];
     while socket.read(&mut asked)? > 0 {
         let began = Instant::now();

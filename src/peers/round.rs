@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::ask::ask;
+use super::ask::{ask, known_away};
 use crate::config::Peer;
 use crate::model::farm::Heard;
 
@@ -27,6 +27,8 @@ type LookUp = fn(&Peer) -> Result<Vec<SocketAddr>, String>;
 pub(super) struct Rounds {
     peers: Vec<Peer>,
     own: Option<u16>,
+    /// Where a server of this builder may know since when others are away.
+    server: Option<SocketAddr>,
     look_up: LookUp,
     /// Names that are still being looked up: the C library has a patience of its own.
     looked_up: Arc<Mutex<BTreeSet<usize>>>,
@@ -36,9 +38,9 @@ pub(super) struct Rounds {
 
 impl Rounds {
     /// Nobody was asked yet.
-    pub(super) fn new(peers: &[Peer], own: Option<u16>) -> Self {
+    pub(super) fn new(peers: &[Peer], own: Option<u16>, server: Option<SocketAddr>) -> Self {
         let (peers, taken) = (peers.to_vec(), Arc::default());
-        Self { peers, own, look_up: addresses, looked_up: Arc::default(), taken }
+        Self { peers, own, server, look_up: addresses, looked_up: Arc::default(), taken }
     }
 
     /// Asks all of them, and tells what comes as it comes.
@@ -53,10 +55,14 @@ impl Rounds {
                 tell(&Heard::Lost { peer: number, why });
             }
         }
+        let mut server = self.server.is_some_and(|server| {
+            let out = out.clone();
+            small_thread(move || drop(out.send(Heard::Knew { away: known_away(server) }))).is_ok()
+        });
         drop(out);
         let mut asked = BTreeSet::new();
         let (found_by, over) = (Instant::now() + PATIENCE, Instant::now() + 2 * PATIENCE + PATIENCE / 4);
-        while !open.is_empty() || !asked.is_empty() {
+        while server || !open.is_empty() || !asked.is_empty() {
             let until = if open.is_empty() { over } else { found_by };
             let Ok(new) = heard.recv_timeout(until.saturating_duration_since(Instant::now())) else {
                 if Instant::now() >= over {
@@ -74,6 +80,7 @@ impl Rounds {
                 }
                 Heard::Lost { peer, .. } if open.remove(peer) => {}
                 Heard::Said { peer, address, .. } if asked.remove(&(*peer, address.clone())) => {}
+                Heard::Knew { .. } => server = false,
                 // It was given up before.
                 _ => continue,
             }
@@ -206,7 +213,7 @@ mod tests {
             _ => addresses(peer),
         };
         let peers: Vec<_> = peers.iter().map(|url| Peer::parse(url).unwrap()).collect();
-        let mut rounds = Rounds { look_up, ..Rounds::new(&peers, None) };
+        let mut rounds = Rounds { look_up, ..Rounds::new(&peers, None, None) };
         let mut round = || {
             let mut heard = Vec::new();
             rounds.ask(&mut |new| heard.push(new.clone()));

@@ -110,7 +110,10 @@ pub(super) fn absence(member: &Member, now: Timestamp) -> Option<String> {
     let away = member.away.as_ref()?;
     let why = clean(&away.why);
     let seconds = now.duration_since(away.since).as_secs();
-    let since = if seconds > 0 { format!(" for {}", since_then(now, away.since)) } else { String::new() };
+    // Of one that was never heard it is known since when it was asked in vain, and not since when it is away.
+    let least = if member.heard.is_none() { "at least " } else { "" };
+    let since =
+        if seconds > 0 { format!(" for {least}{}", since_then(now, away.since)) } else { String::new() };
     let age = member.heard.map(|heard| format!("; this is as it was {} ago", since_then(now, heard)));
     Some(format!("away{since}: {why}{}", age.unwrap_or_default()))
 }

@@ -39,7 +39,7 @@ pub(super) struct Asker {
 
 /// Starts whoever asks these, if there are any, for a server that listens at this port.
 pub(super) fn start(peers: &[Peer], own: Option<u16>) -> Asker {
-    let started = if peers.is_empty() { Ok(None) } else { peers::start(peers, own).map(Some) };
+    let started = if peers.is_empty() { Ok(None) } else { peers::start(peers, own, None).map(Some) };
     Asker { peers: peers.to_vec(), started }
 }
 
@@ -115,7 +115,7 @@ impl Shared {
         match heard {
             Heard::Begun => now.stage = Stage::Asking,
             Heard::Done => now.stage = Stage::Rest,
-            Heard::Found { .. } | Heard::Lost { .. } | Heard::Said { .. } => {}
+            Heard::Found { .. } | Heard::Lost { .. } | Heard::Said { .. } | Heard::Knew { .. } => {}
         }
         now.memory.take(heard, Timestamp::now());
         drop(now);

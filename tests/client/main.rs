@@ -6,7 +6,7 @@ mod fake;
 mod logs;
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use gbsup::config::Config;
 use gbsup::decide::step::step;
 use gbsup::model::duration::Eta;
 use gbsup::model::failure::Class;
-use gbsup::model::farm::Farm;
+use gbsup::model::farm::{Away, Brief, Farm, Member};
 use gbsup::model::rebuilds::{Proof, Stale};
 use gbsup::model::records::{Outcome, PackageOutcome, Record};
 use gbsup::model::request::{PauseMode, Reply, Request};
@@ -25,7 +25,7 @@ use gbsup::model::{Claimed, Event, Now};
 use gbsup::portage::names::cpv::Cpv;
 use gbsup::portage::output::plan::Reader;
 use gbsup::volume::history::History;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 const WAITING: &str = "waiting: everything is up to date";
 
@@ -437,18 +437,64 @@ fn before_the_first_release_all_verbs_say_the_same() {
     assert!(builder.run("publish --once --json").1.contains("\"current\": null"));
 }
 
-#[test]
-fn others_are_shown_beside_this_builder() {
+/// What answers each request with this, as long as the test takes; where it listens.
+fn answering(body: String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let other = serde_json::to_string(&paused(Why::Failure, Vec::new())).unwrap();
+    let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             drop(BufReader::new(&stream).lines().map_while(Result::ok).find(String::is_empty));
-            drop(write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{other}", other.len()));
+            drop(write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
         }
     });
+    address
+}
+
+#[test]
+fn since_when_another_is_away_is_what_the_server_of_this_builder_knows() {
+    let (gone, never) = ("no-such-host.invalid", "nor-this-one.invalid");
+    let ago = |hours: i64| Timestamp::now() - SignedDuration::from_secs(3600 * hours + 5);
+    let away = |name: &str, status: Option<&Status>| Member {
+        name: name.into(),
+        url: Some(format!("http://{name}")),
+        status: status.map(Brief::of),
+        heard: status.map(|_| ago(4)),
+        away: Some(Away { since: ago(3), why: "it was so".into() }),
+    };
+    let known = [away(gone, Some(&status(Mode::Waiting, WAITING))), away(never, None)];
+    let known = Farm { schema: 1, builders: known.into() };
+    let server = answering(serde_json::to_string(&known).unwrap());
+    let builder = Builder::with(status(Mode::Waiting, WAITING));
+    let told = |listen: &str| {
+        let mut command = builder.command("status --all");
+        command
+            .env("GBSUP_HTTP_PEERS", format!("http://{gone} http://{never}"))
+            .env("GBSUP_HTTP_LISTEN", listen);
+        let out = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let lines: Vec<String> =
+            out.lines().skip(1).map(|line| line.rsplit('\t').next().unwrap().to_owned()).collect();
+        <[String; 2]>::try_from(lines).unwrap()
+    };
+    assert_eq!(
+        told(&server.to_string()),
+        [
+            format!("away for 3 h: the host {gone} is not known; this is as it was 4 h ago"),
+            format!("away for at least 3 h: the host {never} is not known")
+        ]
+    );
+    // A server that says something else, one that is not there, and none at all: nothing is said of it.
+    let other = answering("<html>".to_owned());
+    for listen in [&other.to_string(), "127.0.0.1:9", ""] {
+        let unknown = [gone, never].map(|name| format!("away: the host {name} is not known"));
+        assert_eq!(told(listen), unknown, "{listen}");
+    }
+}
+
+#[test]
+fn others_are_shown_beside_this_builder() {
+    let other = serde_json::to_string(&paused(Why::Failure, Vec::new())).unwrap();
+    let url = format!("http://{}", answering(other));
     let builder = Builder::with(status(Mode::Waiting, WAITING));
     let peers = format!("{url} http://no-such-host.invalid");
     let run = |line: &str| {
