@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::Value;
 
 use crate::browser::Browser;
-use crate::builder::{around, building, hostile, paused, told, waiting};
+use crate::browser_states::{degraded, first_build, just_started};
+use crate::builder::{around, building, hostile, paused, refused, told, waiting};
 use crate::logs::{FIREFOX, failing, write};
 use crate::packages::stocked;
 use crate::server::{NEW, OLD, Server};
@@ -48,9 +49,23 @@ fn pages_are_accessible() {
         server.until(&status.headline[..20]);
         look(&server, name, "/");
     }
-    for path in ["/plan/", "/cycles/", "/cycles/118", "/farm"] {
+    for path in ["/plan/", "/cycles/", "/cycles/118", "/farm", "/nothing/here"] {
         look(&server, "hostile", path);
     }
+    // Before there is anything, and where there is nobody any more.
+    for (name, mut server, status) in [
+        ("started", Server::of_builder(&[]), just_started()),
+        ("first", Server::of_builder(&[]), first_build()),
+        ("degraded", Server::of_builder(&[]), degraded()),
+        ("refused", Server::bare(), refused("paused: the volume cannot be used: it is mounted read-only")),
+    ] {
+        server.tell(&told(&status));
+        server.until(&status.headline);
+        for path in ["/", "/plan/", "/nothing/here"] {
+            look(&server, name, path);
+        }
+    }
+    look(&Server::start(), "alone", "/");
     let stocked = stocked();
     let (release, compared) = (format!("/releases/{NEW}/"), format!("/releases/{OLD}...{NEW}/"));
     for path in

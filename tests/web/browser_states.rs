@@ -12,7 +12,7 @@ use crate::packages::stocked_with;
 use crate::server::{NEW, OLD, Server};
 
 /// The first build, with nothing behind it.
-fn first_build() -> Status {
+pub(crate) fn first_build() -> Status {
     let mut status = building(0);
     "running: building 1 of 57, sys-devel/a-package-with-a-name-that-has-no-end-9999.20261129_pre4-r12 (configure, 12 s) and 1 more"
         .clone_into(&mut status.headline);
@@ -33,7 +33,7 @@ fn first_build() -> Status {
 }
 
 /// Before anything is known.
-fn just_started() -> Status {
+pub(crate) fn just_started() -> Status {
     let mut status = lived(Mode::Starting, "preflight", "starting: looking at the volume");
     status.clients.clear();
     (status.release, status.log, status.cycle) = (None, None, None);
@@ -42,7 +42,7 @@ fn just_started() -> Status {
 }
 
 /// As init tells it when the supervisor keeps dying.
-fn degraded() -> Status {
+pub(crate) fn degraded() -> Status {
     let mut status = just_started();
     status.state = Mode::Degraded;
     status.step = "wait".into();
@@ -51,18 +51,36 @@ fn degraded() -> Status {
     status
 }
 
+/// How many buttons do not stand beside what they copy.
+const APART: &str = "[...document.querySelectorAll('code.cmd + button')].filter(button => { \
+                     const [one, other] = [button.previousSibling, button].map(part => part.getBoundingClientRect()); \
+                     return other.left < one.right || other.top > one.bottom || other.bottom < one.top; }).length";
+
+/// How many commands are not what is selected of them.
+const ALTERED: &str = "[...document.querySelectorAll('code.cmd')].filter(command => { \
+                       getSelection().selectAllChildren(command); const copied = getSelection().toString(); \
+                       getSelection().removeAllRanges(); return copied !== command.textContent; }).length";
+
 /// What there is to see of this builder, and which pages fit.
 fn look(browser: &mut Browser, server: &Server, name: &str, paths: &[&str]) {
     let shots = std::env::var_os("GBSUP_TEST_SHOTS").is_some();
     for path in paths {
-        for (scheme, width) in [("light", 400), ("dark", 400), ("light", 1400), ("dark", 1400)] {
-            if !shots && scheme == "dark" {
+        for (scheme, width) in
+            [("light", 320), ("light", 400), ("dark", 400), ("light", 1400), ("dark", 1400)]
+        {
+            if !shots && scheme == "dark" || *path != "/" && width == 320 {
                 continue;
             }
             browser.look(scheme, width);
             browser.visit(&format!("http://{}{path}", server.address));
             let overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
             assert_eq!(browser.eval(overflow), 0, "{path} ({name}) at {width}: it scrolls sideways");
+            assert_eq!(browser.eval(ALTERED), 0, "{path} ({name}): a command is copied as another");
+            assert_eq!(
+                browser.eval(APART),
+                0,
+                "{path} ({name}) at {width}: a button is not beside its command"
+            );
             let file = path.split('?').next().unwrap_or_default().trim_matches('/').replace('/', "_");
             browser.shoot(&format!("{name}-{file}-{width}-{scheme}"));
         }

@@ -126,6 +126,20 @@ fn failure(package: &str, phase: &str, message: &str) -> Failure {
     failure
 }
 
+/// One whose volume is refused, with this headline.
+pub(crate) fn refused(headline: &str) -> Status {
+    let mut status = status(Mode::Paused, headline);
+    let mut failure = Failure::new(Class::Volume, "it is mounted read-only");
+    failure.suggestions = vec!["mount -o remount,rw /var/lib/gbsup".into()];
+    status.pause = Some(PauseInfo {
+        why: Why::Failure,
+        failures: vec![failure],
+        until: None,
+        actions: vec!["repair it, then: gbsup resume".into()],
+    });
+    status
+}
+
 /// One that is held by two failures.
 pub(crate) fn paused() -> Status {
     let mut status = lived(

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::builder::{around, hostile, tell_building, told, waiting};
+use crate::builder::{around, hostile, refused, tell_building, told, waiting};
 use crate::server::{NEW, OLD, Server};
 
 fn built() -> Server {
@@ -166,17 +166,7 @@ fn releases_say_what_changed_in_them() {
 fn without_its_volume_a_builder_says_why_and_serves_nothing_of_it() {
     const WHY: &str = "paused: the volume /var/lib/gbsup is mounted read-only. Repair it, then: gbsup resume";
     let mut server = Server::bare();
-    let mut status = crate::builder::status(gbsup::model::status::Mode::Paused, WHY);
-    let mut failure =
-        gbsup::model::failure::Failure::new(gbsup::model::failure::Class::Volume, "it is mounted read-only");
-    failure.suggestions = vec!["mount -o remount,rw /var/lib/gbsup".into()];
-    status.pause = Some(gbsup::model::status::PauseInfo {
-        why: gbsup::model::status::Why::Failure,
-        failures: vec![failure],
-        until: None,
-        actions: vec!["repair it, then: gbsup resume".into()],
-    });
-    server.tell(&told(&status));
+    server.tell(&told(&refused(WHY)));
     server.until(WHY);
     let page = server.ask("GET", "/", &[("Accept", "text/html")]);
     assert_eq!(page.status, 200);

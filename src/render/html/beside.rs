@@ -150,7 +150,7 @@ pub(super) fn around(status: &Status, logs: Option<&str>) -> Markup {
                         None => code { (text(path)) },
                     } }
                 }
-                dt { "since" }
+                dt { "step" }
                 dd { (text(&status.step)) ", for " (between(status.since, status.now)) }
             }
         }

@@ -345,7 +345,7 @@ pub(super) fn list(left: &[Left]) -> Markup {
                     tr {
                         th scope="row" {
                             (package(&one.package))
-                            @if !one.before.is_empty() { span.dim { " (was " (text(&one.before.join(", "))) ")" } }
+                            @if !one.before.is_empty() { " " span.dim.was { "(was " (text(&one.before.join(", "))) ")" } }
                             @let why = reasons_in_short(&one.why, &one.use_changes);
                             @if !why.is_empty() { div.why { (text(&why)) } }
                         }

@@ -29,7 +29,19 @@
         button.textContent = done ? "copied" : "selected";
         if (done) getSelection().removeAllRanges();
       });
-      command.after(button);
+      // A word that fits into a line is not taken apart: what is typed has to be read.
+      const words = command.textContent.split(/( +)/).map((word) => {
+        if (!word.trim()) return word;
+        const whole = document.createElement("span");
+        whole.textContent = word;
+        return whole;
+      });
+      command.replaceChildren(...words);
+      // The button stays beside it, wherever there is room for both.
+      const both = document.createElement("span");
+      both.className = "both";
+      command.replaceWith(both);
+      both.append(command, button);
     }
   };
 

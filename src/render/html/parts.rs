@@ -135,7 +135,7 @@ pub(super) fn instruction(sentence: &str) -> Markup {
     let sentence = text(sentence);
     html! {
         @match sentence.rsplit_once(": ") {
-            Some((before, command)) => { span { (before) ":" } code.cmd { (command) } }
+            Some((before, command)) => { span { (before) ": " } code.cmd { (command) } }
             None => { span { (sentence) } }
         }
     }
