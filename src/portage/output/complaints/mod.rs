@@ -67,6 +67,10 @@ pub fn read(text: &[u8]) -> Vec<Complaint> {
                 }
             }
         }
+        if let Some((file, line)) = second(&complaint.words) {
+            // The first of two of one name is easy to find, and is not the one that is too much.
+            complaint = Complaint { file: Some(file), line: Some(line), item: None, ..complaint };
+        }
         complaint.line = complaint.line.or_else(|| number_after(&complaint.words, "[line"));
         if known.insert(complaint.clone()) {
             found.push(complaint);
@@ -103,6 +107,12 @@ const PLACE: &str = "file: '";
 fn place(text: &str) -> Option<(String, usize)> {
     let (file, line) = text.strip_prefix(PLACE)?.split_once("', line: ")?;
     Some((file.to_owned(), line.trim().parse().ok()?))
+}
+
+/// `While reading from 'FILE' [line N]: section 'NAME' already exists`, and the same of an option (`configparser`).
+fn second(words: &str) -> Option<(String, usize)> {
+    let (file, rest) = words.split_once("While reading from '")?.1.split_once("' [line")?;
+    rest.contains(" already exists").then_some((file.to_owned(), number_after(words, "[line")?))
 }
 
 /// A warning of Python's that Portage gives of a `layout.conf` (`portage/repository/config.py:parse_layout_conf`), which is

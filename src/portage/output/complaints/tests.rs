@@ -28,6 +28,12 @@ fn what_portage_says_of_files_it_cannot_read() {
              errors: '/etc/portage/repos.conf' [line  9]: '[pocket\\n'",
         ),
         (
+            "!!! Error while reading repo config file: While reading from '/etc/portage/repos.conf/b.conf' [line 12]: section \
+             'mine' already exists\n",
+            "/etc/portage/repos.conf/b.conf, line 12: Error while reading repo config file: While reading from \
+             '/etc/portage/repos.conf/b.conf' [line 12]: section 'mine' already exists",
+        ),
+        (
             "!!! Section 'other' in repos.conf is missing location attribute\n",
             "/etc/portage/repos.conf: Section 'other' in repos.conf is missing location attribute",
         ),
