@@ -145,3 +145,15 @@ fn what_a_person_has_to_download() {
         assert_eq!((failure.class, failure.may_pass), (Class::Fetch, false));
     }
 }
+
+/// What Portage 3.0.83 leaves where it dies of one of `GENTOO_MIRRORS` itself, before any phase.
+#[test]
+fn what_portage_died_of_before_the_ebuild() {
+    let log = "Process Process-6:\nTraceback (most recent call last):\n  \
+               File \"/usr/lib/python3/site-packages/_emerge/EbuildFetcher.py\", line 310, in main\n    await task\n  \
+               File \"/usr/lib/python3.11/urllib/parse.py\", line 514, in urlsplit\n    \
+               raise ValueError(\"Invalid IPv6 URL\")\nValueError: Invalid IPv6 URL\n";
+    let failure = failure(">>> Failed to emerge a/b-1, Log file:\n>>>  '/l/x.log'\n", log);
+    let sentence = "the build failed without a word of the ebuild; before that: ValueError: Invalid IPv6 URL";
+    assert_eq!((failure.class, failure.message.as_str()), (Class::Unknown, sentence));
+}

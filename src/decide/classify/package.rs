@@ -334,12 +334,17 @@ impl Case<'_> {
     }
 
     fn vanished(&self, problem: &Problem) -> Failure {
-        let before = self.log.cause.as_deref().or(self.log.last_words());
-        let before = before.map(|words| format!("; before that: {words}")).unwrap_or_default();
         let message = format!(
-            "its build ended without a word: the ebuild called exit, or bash could not go on{before}"
+            "its build ended without a word: the ebuild called exit, or bash could not go on{}",
+            self.before()
         );
         told(Class::Compile, phase(problem), message, words(problem), vec![self.build()])
+    }
+
+    /// What its log has before an end without a word.
+    fn before(&self) -> String {
+        let words = self.log.cause.as_deref().or(self.log.last_words());
+        words.map(|words| format!("; before that: {words}")).unwrap_or_default()
     }
 
     /// Nothing is said where what ran before the ebuild ended it (`bashrc` in portage(5)).
@@ -354,10 +359,10 @@ impl Case<'_> {
             return told(Class::Unknown, None, message, Vec::new(), suggestions);
         }
         let message = match &self.failed.how {
-            How::Build => "the build failed without a word of the ebuild",
-            How::Install => "its files could not be copied to the system",
-            How::Postinst => "its files are installed, but its postinst phase failed",
-            How::Dropped(_) => "it was not tried",
+            How::Build => format!("the build failed without a word of the ebuild{}", self.before()),
+            How::Install => "its files could not be copied to the system".to_owned(),
+            How::Postinst => "its files are installed, but its postinst phase failed".to_owned(),
+            How::Dropped(_) => "it was not tried".to_owned(),
         };
         let phase = (self.failed.how == How::Postinst).then_some("postinst");
         told(Class::Unknown, phase, message, Vec::new(), vec![self.build()])
