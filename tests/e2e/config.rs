@@ -67,9 +67,16 @@ fn what_portage_cannot_read_is_named_before_anything_is_synced_or_built() {
     let tmpdir = "rm /var/lib/portage/world_sets; echo PORTAGE_TMPDIR=/nope >/etc/portage/make.conf/more";
     let words = ["PORTAGE_TMPDIR is /nope", "/etc/portage/make.conf/more, line 1"];
     refused(&mut builder, tmpdir, Class::Config, &words);
-    let compress = "echo BINPKG_COMPRESS=none >/etc/portage/make.conf/more";
-    let words = ["BINPKG_COMPRESS is none", "/etc/portage/make.conf/more, line 1"];
-    refused(&mut builder, compress, Class::Config, &words);
+    for (line, words) in [
+        ("BINPKG_COMPRESS=none", "BINPKG_COMPRESS is none"),
+        ("PORTAGE_COMPRESS=nosuchzip", "PORTAGE_COMPRESS is nosuchzip, which is not installed"),
+        ("ROOT=/mnt", "ROOT is /mnt/, so Portage would update the system there"),
+        ("CFLAGS=\"-march=nosuch\"", "CFLAGS has what gcc refuses, and whatever is compiled would fail: "),
+        ("LDFLAGS=\"-Wl,--nosuch\"", "unrecognized option '--nosuch'"),
+    ] {
+        let set = format!("echo '{line}' >/etc/portage/make.conf/more");
+        refused(&mut builder, &set, Class::Config, &[words, "/etc/portage/make.conf/more, line 1"]);
+    }
     assert!(!builder.logs().contains("Syncing repository"), "nothing was synced");
     assert_eq!(builder.compiled(), [""; 0]);
 

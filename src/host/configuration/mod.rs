@@ -81,6 +81,7 @@ pub(crate) fn check(config: &Config, tree_is_there: bool, ask: &mut Ask) -> Resu
     let mut findings = make_conf::judge(&settings, &machine);
     let added: Vec<&str> = ccache(config).map(|_| CCACHE).into_iter().chain(behind).collect();
     findings.extend(shadowed::judge(&settings, &added, &machine, ready::shadows().as_ref()));
+    findings.extend(ready::flags(&settings, ask)?);
     findings.sort_by_key(|finding| finding.deed == Deed::Tell);
     let files = files::make_conf();
     if let Some(first) = findings.iter().find(|finding| finding.deed == Deed::Stop) {

@@ -1,4 +1,4 @@
-//! What building takes beside files that can be read: a place to build in, and a key to sign with.
+//! What building takes beside files that can be read: a place to build in, flags that compilers take, and a key to sign with.
 
 use std::fs;
 use std::path::Path;
@@ -11,6 +11,8 @@ use crate::host::places::names;
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::portage::command::{self, CCACHE, shell_quote};
 use crate::portage::files::ccache::Shadows;
+use crate::portage::files::compilers;
+use crate::portage::files::make_conf::Finding;
 use crate::portage::files::masquerade;
 use crate::portage::files::settings::Settings;
 use crate::portage::output::complaints::assignment;
@@ -87,6 +89,15 @@ pub(super) fn places(settings: &Settings) -> Result<(), Trouble> {
 pub(super) fn shadows() -> Option<Shadows> {
     let directory = masquerade::places(CCACHE).find(|place| Path::new(place).is_dir())?;
     Some(Shadows { names: names(Path::new(&directory)).into_iter().collect(), directory })
+}
+
+/// What the compilers have against the flags of make.conf.
+pub(super) fn flags(settings: &Settings, ask: &mut Ask) -> Result<Option<Finding>, Trouble> {
+    let tried = compilers::tried(settings);
+    if tried.is_empty() {
+        return Ok(None);
+    }
+    Ok(compilers::judge(&ask(&command::try_flags(&tried))?))
 }
 
 /// The line of make.conf that sets a variable, to be put behind its value; empty where none does.

@@ -257,3 +257,14 @@ pub(crate) fn check_scripts(scripts: &[PathBuf]) -> Command {
     command.argv.extend(scripts);
     command
 }
+
+/// Compiles an empty program with the flags that [`compilers::tried`](crate::portage::files::compilers::tried) has, and prints
+/// which variable's a compiler refuses, and its words; read it with
+/// [`compilers::judge`](crate::portage::files::compilers::judge). Nothing is printed of a compiler that does not work without
+/// them either, or that is not there.
+pub(crate) fn try_flags(tried: &[[String; 6]]) -> Command {
+    let mut command = plain(&["sh", "-c", include_str!("flags.sh"), "flags"]);
+    command.argv.extend(tried.iter().flatten().cloned());
+    set(&mut command.env, "LC_ALL", "C".to_owned());
+    command
+}

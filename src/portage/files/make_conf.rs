@@ -88,6 +88,8 @@ const NEEDED_BY_BUILDS: &[&str] = &[
 pub(crate) fn judge(settings: &Settings, machine: &Machine) -> Vec<Finding> {
     let all = [
         compression(settings, machine),
+        documents(settings, machine),
+        root(settings),
         signing_key(settings),
         format(settings),
         masks(settings, "INSTALL_MASK"),
@@ -134,6 +136,35 @@ fn compression(settings: &Settings, machine: &Machine) -> Option<Finding> {
     }
     let words = format!("BINPKG_COMPRESS is {shown}, and {program} is not installed");
     stop(words, vec![format!("FEATURES=-buildpkg emerge --oneshot --buildpkg=n {package}")])
+}
+
+/// `ecompress` dies in the install phase of whatever has a manual page (`bin/ecompress`). Nothing at all means that
+/// manual pages stay as they are.
+fn documents(settings: &Settings, machine: &Machine) -> Option<Finding> {
+    let program = settings.others.get("PORTAGE_COMPRESS")?.split_whitespace().next()?;
+    if (machine.found)(program) {
+        return None;
+    }
+    let words = format!(
+        "PORTAGE_COMPRESS is {}, which is not installed: whatever has a manual page fails",
+        shell_quote(program)
+    );
+    Some(Finding { deed: Deed::Stop, ..tell("PORTAGE_COMPRESS", words) })
+}
+
+/// With another root Portage looks there for the world and for what is installed, finds neither, and has nothing to
+/// do. It takes `ROOT` from make.conf, and `SYSROOT`, `EPREFIX` and `PORTAGE_CONFIGROOT` from the environment alone,
+/// where gbsup passes none of them on.
+fn root(settings: &Settings) -> Option<Finding> {
+    let root = settings.others.get("ROOT")?;
+    if root.chars().all(|c| c == '/') {
+        return None;
+    }
+    let words = format!(
+        "ROOT is {}, so Portage would update the system there and not the one that it runs in; remove it",
+        shell_quote(root)
+    );
+    Some(Finding { deed: Deed::Stop, ..tell("ROOT", words) })
 }
 
 /// Without its key Portage refuses to build (`_emerge/actions.py:action_build`).
@@ -256,6 +287,8 @@ mod tests {
             "",
             "BINPKG_COMPRESS=zstd\nBINPKG_FORMAT=gpkg\nFETCHCOMMAND='wget -t 3'\nMAKEOPTS=-j8\nINSTALL_MASK=/usr/share/doc\n",
             "BINPKG_COMPRESS=xz\nMAKEOPTS='-j 16 -l8'\nFETCHCOMMAND='${X}/y z'\nPKG_INSTALL_MASK='/usr/share/locale/* *.ico'\n",
+            "PORTAGE_COMPRESS=''\nROOT=/\n",
+            "PORTAGE_COMPRESS='zstd -q'\nROOT=''\n",
             "FEATURES='binpkg-signing'\nBINPKG_GPG_SIGNING_GPG_HOME=/k\nBINPKG_GPG_SIGNING_KEY=0xA\n",
             include_str!("../../../tests/captured/envvar.txt"),
         ] {
@@ -275,6 +308,12 @@ mod tests {
                 Deed::Stop,
                 "pbzip2 is not installed",
             ),
+            (
+                "PORTAGE_COMPRESS=nosuchzip\n",
+                Deed::Stop,
+                "PORTAGE_COMPRESS is nosuchzip, which is not installed",
+            ),
+            ("ROOT=/mnt/\n", Deed::Stop, "ROOT is /mnt/, so Portage would update the system there"),
             ("FEATURES=binpkg-signing\n", Deed::Stop, "BINPKG_GPG_SIGNING_KEY is not set"),
             ("BINPKG_FORMAT=xpak\n", Deed::Tell, "have no signatures"),
             ("BINPKG_FORMAT=rpm\n", Deed::Tell, "it takes gpkg"),

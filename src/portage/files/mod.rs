@@ -5,6 +5,7 @@ pub(crate) mod binpkg;
 pub mod built;
 pub mod capture;
 pub(crate) mod ccache;
+pub(crate) mod compilers;
 pub mod durations;
 pub(crate) mod elf;
 pub mod gpkg;
