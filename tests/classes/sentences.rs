@@ -157,3 +157,32 @@ fn what_portage_died_of_before_the_ebuild() {
     let sentence = "the build failed without a word of the ebuild; before that: ValueError: Invalid IPv6 URL";
     assert_eq!((failure.class, failure.message.as_str()), (Class::Unknown, sentence));
 }
+
+/// What Portage 3.0.83 prints of an ebuild that bash cannot read, and of one whose eclass is not there.
+#[test]
+fn an_ebuild_that_cannot_be_read() {
+    for (before, die, sentence, suggestions) in [
+        (
+            "Calculating dependencies .../srv/mine/a/b/b-1.2.ebuild: line 8: syntax error near unexpected token `;'\n\
+             /srv/mine/a/b/b-1.2.ebuild: line 8: `src_compile() { if ; then'\n",
+            "error sourcing ebuild",
+            "error sourcing ebuild: /srv/mine/a/b/b-1.2.ebuild, line 8: syntax error near unexpected token `;'",
+            vec!["sed -n 8p /srv/mine/a/b/b-1.2.ebuild", "gbsup sync"],
+        ),
+        (
+            "Calculating dependencies ...\n/srv/mine/x/y/y-1.ebuild: line 3: warning: x\n",
+            "nosuch.eclass could not be found by inherit()",
+            "nosuch.eclass could not be found by inherit()",
+            vec!["gbsup sync"],
+        ),
+    ] {
+        let output = format!(
+            "{before}\nMessages for package a/b-1.2::mine:\n * ERROR: a/b-1.2::mine failed (depend phase):\n *   {die}\n * \n\
+             * Call stack:\n *   ebuild.sh, line 693:  Called die\n!!! Sandbox violation during 'depend' phase: 'a/b-1.2'\n\
+             !!! Aborting. Please report this as a bug to the 'mine' repository.\n done!\n"
+        );
+        let failure = failure(&output, "");
+        assert_eq!((failure.message.as_str(), failure.phase.as_deref()), (sentence, Some("depend")));
+        assert_eq!(failure.suggestions, suggestions);
+    }
+}

@@ -1,5 +1,6 @@
 //! [`Report`] → failures: which package, which phase, whose words, and what to type.
 
+mod metadata;
 mod package;
 mod parts;
 mod resolver;

@@ -4,7 +4,7 @@
 //! phase that was killed), then for the ebuild's last words. Only what is said nowhere is unknown.
 
 use super::parts::{self, EXPLANATION};
-use super::resolver;
+use super::{metadata, resolver};
 use crate::model::Ran;
 use crate::model::failure::{Class, Failure};
 use crate::model::machine::{Machine, Place, Purpose};
@@ -318,6 +318,9 @@ impl Case<'_> {
         let sentence = sentence.trim_end_matches('.').to_owned();
         let lines = die.message.lines().filter(|line| !line.is_empty()).skip(1);
         let evidence = lines.map(str::to_owned).collect();
+        if die.phase.as_deref() == Some(metadata::PHASE) {
+            return metadata::unreadable(&self.failed.package, &sentence, self.ran);
+        }
         if die.phase.as_deref() == Some("test") {
             return told(Class::Test, Some("test"), sentence, evidence, vec![self.build(), self.untested()]);
         }
