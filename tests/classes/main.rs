@@ -8,15 +8,18 @@ mod sentences;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use gbsup::decide::classify;
 use gbsup::model::failure::{Class, Failure};
-use gbsup::model::job::Job;
+use gbsup::model::job::{Job, Package};
 use gbsup::model::machine::{Machine, Purpose};
 use gbsup::model::{Exit, JobId, Ran, Report, Work};
+use gbsup::portage::names::cpv::Cpv;
 use gbsup::portage::output::buildlog::{self, BuildLog};
 use gbsup::portage::output::scanner::{Evidence, Scanner};
 
+use jiff::Timestamp;
 use machine::{tmpfs, with_places};
 
 const STEP_LOG: &str = "/var/lib/gbsup/steps/1/build.log";
@@ -102,6 +105,30 @@ fn an_exception_is_nobody_who_told_emerge_to_stop() {
     let text = b"Exiting on signal 15\nTraceback (most recent call last):\n  File \"x\"\nValueError: no\n";
     let failure = only(Ran { evidence: scan(text), exit: Exit::Code(143), ..ran("good") });
     assert_eq!(failure.class, Class::Interrupted);
+}
+
+/// One of them may be why emerge went away.
+#[test]
+fn what_was_in_work_when_emerge_went_away_is_named() {
+    let mut job = Job::new(JobId(1), 1, Work::Build { exclude: Vec::new(), merge_again: Vec::new() });
+    for (name, phase) in [("a/b-1", Some("compile")), ("c/d-2", None), ("e/f-3", None), ("g/h-4", None)] {
+        let package = Package {
+            cpv: Cpv::parse(name.as_bytes()).expect("a version"),
+            since: Duration::ZERO,
+            started: Timestamp::UNIX_EPOCH,
+            binary: false,
+            merging: false,
+            phase: phase.map(str::to_owned),
+        };
+        job.packages.insert(name.to_owned(), package);
+    }
+    job.failed.insert("x/y-1".to_owned(), None);
+    let ran = Ran { exit: Exit::Signal(9), ..ran("good") };
+    let failures = classify::failures(&job, Report::Ran(Box::new(ran)));
+    let [failure] = failures.as_slice() else { panic!("{failures:#?}") };
+    let sentence = "emerge was killed by signal 9; in work was a/b-1 (compile), c/d-2, e/f-3 and 1 more";
+    assert_eq!((failure.class, failure.message.as_str()), (Class::Killed, sentence));
+    assert_eq!(failure.evidence.last().map(String::as_str), Some("failed before that: x/y-1"));
 }
 
 /// An ebuild of this name that died so, with these lines before.

@@ -8,7 +8,7 @@ mod stalled;
 mod unseen;
 
 use crate::model::failure::{Class, Failure};
-use crate::model::job::Job;
+use crate::model::job::{Job, Package};
 use crate::model::machine::Machine;
 use crate::model::{Exit, Ran, Report, Step};
 use crate::portage::command::shell_word;
@@ -134,7 +134,7 @@ pub(crate) fn lack(lack: &Lack, ran: &Ran) -> Failure {
 fn ran_failures(job: &Job, ran: &Ran) -> Vec<Failure> {
     let tried = ran.evidence.failed.iter().filter(|failed| !matches!(failed.how, How::Dropped(_)));
     let mut failures: Vec<Failure> = match broken_off(ran) {
-        Some(failure) => vec![failure],
+        Some(failure) => vec![amid(failure, job)],
         None => tried.map(|failed| package::failure(failed, ran)).collect(),
     };
     if failures.is_empty() {
@@ -220,6 +220,27 @@ fn broken_off(ran: &Ran) -> Option<Failure> {
     // Nothing has to be repaired, or nothing is known: there is only to go on.
     Some(Failure { evidence, suggestions, ..parts::failure(ran, class, message) })
 }
+
+/// An end that is about no package, with what was in work by then and what had failed before: one of them may be why.
+fn amid(mut failure: Failure, job: &Job) -> Failure {
+    let shown = |(name, package): (&String, &Package)| match package.phase_in_words() {
+        Some(phase) => format!("{name} ({phase})"),
+        None => name.clone(),
+    };
+    if !job.packages.is_empty() {
+        let more = job.packages.len().saturating_sub(NAMED);
+        let mut named = job.packages.iter().take(NAMED).map(shown).collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            named += &format!(" and {more} more");
+        }
+        failure.message += &format!("; in work was {named}");
+    }
+    failure.evidence.extend(job.failed.keys().map(|name| format!("failed before that: {name}")));
+    failure
+}
+
+/// So many packages in work are named in a sentence.
+const NAMED: usize = 3;
 
 fn stopped(program: &str, signal: i32) -> (Class, String) {
     (Class::Interrupted, format!("{program} was told to stop, and not by gbsup (signal {signal})"))
