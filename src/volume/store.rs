@@ -187,7 +187,7 @@ fn load(
     let aside = set_aside(&file).map_err(|error| {
         let message =
             format!("the state on the volume is damaged ({problem}), and cannot be set aside: {error}");
-        let suggestions = vec![format!("mv {0} {0}.damaged", file.display()), "gbsup resume".to_owned()];
+        let suggestions = vec![format!("mv {0} {0}.damaged", file.display())];
         Box::new(Failure { suggestions, ..Failure::new(Class::Volume, message) })
     })?;
     let aside = aside.display();
@@ -219,10 +219,9 @@ fn too_new(file: &Path, format: Format) -> Box<Failure> {
          nothing was changed",
         format.schema
     );
-    let suggestions = vec![
-        "start the container from the newer image again, or begin without its pauses and skips:".to_owned(),
-        format!("mv {file} {file}.newer; gbsup resume"),
-    ];
+    let suggestions = vec![format!(
+        "mv {file} {file}.newer   # begins without its pauses and skips; or start the newer image again"
+    )];
     Box::new(Failure { suggestions, ..Failure::new(Class::Volume, message) })
 }
 

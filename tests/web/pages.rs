@@ -175,6 +175,8 @@ fn without_its_volume_a_builder_says_why_and_serves_nothing_of_it() {
     {
         assert!(page.text().contains(words), "{words}: {}", page.text());
     }
+    // What nobody looked at is neither told nor offered.
+    assert!(!page.text().contains("synced") && !page.text().contains("\"/client.sh\""), "{}", page.text());
     assert!(
         server.get("/metrics").text().contains("gbsup_state{state=\"paused\"} 1"),
         "{}",

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 use std::{panic, process};
 
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpgrp, getppid};
 use ratatui::backend::CrosstermBackend;
@@ -37,6 +37,8 @@ const REST: Duration = Duration::from_secs(20);
 /// Draws until somebody leaves.
 pub(super) fn run(supervisor: &Supervisor, parent: i32) -> Result<Exit, Error> {
     let failed = |error: io::Error| Error::Failed(format!("the terminal cannot be drawn on: {error}"));
+    // It was started by the name that every file has of its own process.
+    let _ = set_name(c"gbsup");
     // Without whoever keeps it nobody would put the terminal back.
     set_pdeathsig(Signal::SIGTERM).map_err(|error| failed(error.into()))?;
     let (to, coming) = channel();

@@ -5,8 +5,9 @@ use maud::{Markup, html};
 
 use super::first;
 use super::parts::{ago, between, coded, log_address, moment, seconds, text};
+use crate::model::failure::Class;
 use crate::model::records::CycleRow;
-use crate::model::status::{Mode, Status, size};
+use crate::model::status::{Status, size};
 use crate::render::ccache;
 
 /// How many of each kind are shown before the page refers to where all of them are.
@@ -44,15 +45,20 @@ pub(super) fn offer(status: &Status) -> Markup {
                         }
                     } }
                 }
-                // Every cycle begins on a volume, so whoever is paused without one has none.
-                None if status.state == Mode::Paused && status.cycle.is_none() => {
+                None if is_refused(status) => {
                     p.dim { "Nothing while the volume is not used; what is on it is not touched." }
                 }
                 None => p.dim { "Nothing yet. What is built is offered when the cycle is done." },
             }
-            p.sub { a href="/client.sh" { "the script for a client" } }
+            @if !is_refused(status) { p.sub { a href="/client.sh" { "the script for a client" } } }
         }
     }
+}
+
+/// Whether the volume is not used, so that nothing of it is known. A cycle begins on one that is.
+fn is_refused(status: &Status) -> bool {
+    let failures = status.pause.as_ref().map(|pause| pause.failures.as_slice()).unwrap_or_default();
+    status.cycle.is_none() && failures.iter().any(|failure| failure.class == Class::Volume)
 }
 
 /// How what is offered fits the clients that are known, in numbers: which packages, and why, is told in the container alone.
@@ -128,10 +134,12 @@ pub(super) fn around(status: &Status, logs: Option<&str>) -> Markup {
             h2 #h-around { "Around" }
             dl.facts {
                 @if let Some(helpers) = &status.helpers { dt { "helpers" } dd { (helpers.in_words()) } }
-                dt { "synced" }
-                dd {
-                    @match status.sync.last { Some(last) => (ago(status.now, last)), None => "never" }
-                    @if let Some(since) = status.sync.stale_since { span.bad { ", failing for " (between(since, status.now)) } }
+                @if !is_refused(status) {
+                    dt { "synced" }
+                    dd {
+                        @match status.sync.last { Some(last) => (ago(status.now, last)), None => "never" }
+                        @if let Some(since) = status.sync.stale_since { span.bad { ", failing for " (between(since, status.now)) } }
+                    }
                 }
                 @for one in &status.sync.repositories {
                     dt.sub { (text(&one.name)) }
