@@ -10,8 +10,8 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::Value;
 
-use crate::builder::{building, paused, told};
-use crate::server::{Server, request};
+use crate::builder::{around, building, paused, told};
+use crate::server::{PATIENCE, Server, request};
 
 /// The log of a package that is being built, by [`building`].
 pub(crate) const FIREFOX: &str = "build/www-client/firefox-145.0.1:20261128-020714.log";
@@ -78,6 +78,31 @@ fn logs_are_for_those_who_let_them_be_read() {
     }
     assert!(!server.get("/").text().contains("/logs/"));
     assert!(server.get("/").text().contains("log <code>/var/lib/gbsup/log/build/media-libs/libfoo-2.1"));
+}
+
+#[test]
+fn what_was_built_leads_to_its_newest_log() {
+    const NEWEST: &str = "/logs/newest/www-client/firefox-145.0.1";
+    let mut server = serving();
+    write(&server, &failing());
+    for message in around("waiting") {
+        server.tell(&message);
+    }
+    let begun = Instant::now();
+    let list = loop {
+        let list = server.get("/logs/").text();
+        if list.contains(NEWEST) {
+            break list;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{list}");
+    };
+    // The newest log is that of the newest merge, and of no other.
+    assert_eq!(list.matches(NEWEST).count(), 1, "{list}");
+    assert!(server.get("/").text().contains(NEWEST) && server.get("/cycles/118").text().contains(NEWEST));
+    assert!(!server.get("/cycles/117").text().contains("/logs/newest/"));
+    let found = server.get(NEWEST);
+    assert_eq!(found.status, 302);
+    assert!(server.get(found.header("location").unwrap()).text().contains("emake failed"));
 }
 
 #[test]

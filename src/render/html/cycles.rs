@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::gantt::gantt;
-use super::parts::{between, coded, failed_log, linked, log, moment, package, seconds, text};
+use super::parts::{between, coded, failed_log, linked, log, moment, newest_log, package, seconds, text};
 use super::{Builder, Page};
 use crate::model::ccache::CacheUse;
 use crate::model::records::{CycleRow, Outcome, PackageOutcome, PackageRow};
@@ -105,7 +105,7 @@ pub fn cycle(builder: Builder<'_>, id: u64, now: Timestamp) -> Option<Page> {
             ("head", head),
             ("when", gantt(cycle, until)),
             ("differs", differs(cycle, before)),
-            ("packages", packages(cycle, builder.logs)),
+            ("packages", packages(cycle, builder.logs, newest)),
             ("predicted", predicted(cycle)),
             ("remedies", remedies(cycle)),
             ("steps", steps(cycle, builder.logs, now)),
@@ -152,7 +152,7 @@ fn differs(cycle: &CycleRow, before: Option<&CycleRow>) -> Markup {
     }
 }
 
-fn packages(cycle: &CycleRow, logs: Option<&str>) -> Markup {
+fn packages(cycle: &CycleRow, logs: Option<&str>, newest: bool) -> Markup {
     if cycle.packages.is_empty() {
         return html! {};
     }
@@ -174,6 +174,7 @@ fn packages(cycle: &CycleRow, logs: Option<&str>) -> Markup {
                                     @if let Some(message) = &row.message { div.why { (text(message)) } }
                                     @if let Some(path) = &row.log { div.why { (failed_log(logs, path)) } }
                                 } @else if let (Some(_), Some(path)) = (logs, &row.log) { div.why { (log(logs, path)) } }
+                                @else if let Some(address) = newest_log(logs, row).filter(|_| newest) { div.why { a href=(address) { "log" } } }
                             }
                             td { @match (row.outcome, row.binary) {
                                 (PackageOutcome::Failed, _) => span.bad { "failed" },

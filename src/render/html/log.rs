@@ -1,12 +1,13 @@
 //! A log: some of its lines, as a terminal would have coloured them, and the way to the others.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::parts::{coded, log_address, moment, package, text};
+use super::parts::{coded, log_address, moment, newest_log, package, text};
 use super::{Builder, Page};
-use crate::model::records::{PackageOutcome, PackageRow};
+use crate::model::records::PackageOutcome;
 use crate::model::status::size;
 use crate::portage::files::log_name::LogName;
 use crate::portage::output::buildlog::{is_error, uncoloured};
@@ -170,7 +171,10 @@ fn coloured(out: &mut String, line: &str) {
 #[must_use]
 pub fn log_list(builder: Builder<'_>) -> Page {
     let rows = builder.cycles.iter().flat_map(|cycle| cycle.packages.iter().rev().map(|row| (cycle.id, row)));
-    let address = |row: &PackageRow| log_address(builder.logs?, row.log.as_deref()?);
+    // Of older merges of a version the newest log is not theirs.
+    let mut seen = BTreeSet::new();
+    let rows = rows.filter(|(_, row)| seen.insert(&row.package) || row.log.is_some());
+    let address = |row| newest_log(builder.logs, row);
     let rows: Vec<_> = rows.filter_map(|(cycle, row)| Some((cycle, row, address(row)?))).take(MOST).collect();
     let list = html! {
         h1 { "Logs" }

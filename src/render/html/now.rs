@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use super::parts::{
-    ago, between, clock, coded_log, failed_log, figure, instruction, line, linked, log_address, moment,
+    ago, between, clock, coded_log, failed_log, figure, instruction, line, linked, moment, newest_log,
     package, seconds, text,
 };
 use super::{Builder, Page, Tone, beside, first};
@@ -423,7 +423,7 @@ fn recent(Builder { cycles, logs, .. }: Builder<'_>, now: Timestamp) -> Markup {
                                     (package(&one.package))
                                     div.why {
                                         (ago(now, one.ended))
-                                        @if let Some(address) = logs.and_then(|logs| log_address(logs, one.log.as_deref()?)) { ", " a href=(address) { "log" } }
+                                        @if let Some(address) = newest_log(logs, one) { ", " a href=(address) { "log" } }
                                     }
                                 }
                                 td { @if one.binary { "binary" } @else { "source" } }

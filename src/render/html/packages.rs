@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::parts::{coded, failed_log, log, log_address, moment, package, package_of, seconds, text};
+use super::parts::{
+    coded, failed_log, log, log_address, moment, newest_log, package, package_of, seconds, text,
+};
 use super::{Builder, Page};
 use crate::decide::catalogue::{About, Build, Item, Spread};
 use crate::model::records::PackageOutcome;
@@ -227,7 +229,7 @@ fn builds(about: &About<'_>, logs: Option<&str>) -> Markup {
             table {
                 thead { tr { th scope="col" { "version" } th.n scope="col" { "cycle" } th.n.wide scope="col" { "ended" } th.n scope="col" { "took" } } }
                 tbody {
-                    @for build in about.builds.iter().take(BUILDS) {
+                    @for (number, build) in about.builds.iter().take(BUILDS).enumerate() {
                         tr {
                             th scope="row" {
                                 span.p { (text(build.row.package.get(about.name.len() + 1..).unwrap_or_default())) }
@@ -238,6 +240,8 @@ fn builds(about: &About<'_>, logs: Option<&str>) -> Markup {
                                 }
                                 @if let Some(path) = build.row.log.as_deref().filter(|path| logs.is_some_and(|logs| log_address(logs, path).is_some())) {
                                     " " (log(logs, path))
+                                } @else if let Some(address) = newest_log(logs, build.row).filter(|_| number == 0) {
+                                    " " a href=(address) { "log" }
                                 }
                             }
                             td.n { a href={ "/cycles/" (build.cycle) } { (build.cycle) } }

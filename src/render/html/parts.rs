@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use super::super::clean;
 use crate::model::bounds::cut;
 use crate::model::duration::in_words;
+use crate::model::records::{PackageOutcome, PackageRow};
 use crate::portage::names::cpv::Cpv;
 
 /// Bytes of a sentence on a page.
@@ -56,6 +57,16 @@ pub fn log_address(volume: &str, path: &str) -> Option<String> {
 #[must_use]
 pub fn coded_log(below: &str) -> String {
     format!("/logs/{}", coded(below))
+}
+
+/// Where the log of the newest merge of this version is read. Which file that is the builder knows of one that failed; the server finds the
+/// others by their names.
+pub(super) fn newest_log(volume: Option<&str>, row: &PackageRow) -> Option<String> {
+    let volume = volume?;
+    match row.log.as_deref() {
+        Some(path) => log_address(volume, path),
+        None => (row.outcome == PackageOutcome::Built).then(|| coded_log(&format!("newest/{}", row.package))),
+    }
 }
 
 /// A log: a link to where it is read, or where it is in the container.
