@@ -79,6 +79,17 @@ docker_build() {
 # The state of a container: running, exited, created, paused ...; empty when there is none.
 container_state() { docker container inspect --format '{{.State.Status}}' "$1" 2>/dev/null || true; }
 
+# made_up_index COUNT DIRECTORY: the package index of a release with as many packages.
+made_up_index() {
+    local n
+    mkdir -p "$2"
+    for n in $(seq "$1"); do
+        printf 'CPV: app-misc/package%d-1.%d\nDESC: %s\nPATH: app-misc/package%d/package%d-1.%d-1.gpkg.tar\nSHA1: %s\n\n' "$n" "$n" \
+            "The package with the number $n" "$n" "$n" "$n" "$(printf %040x "$((n * 7919))")"
+    done >"$2/Packages"
+    gzip --keep "$2/Packages"
+}
+
 # --- Docker -------------------------------------------------------------------------------------------
 # A client on the PATH proves nothing: it may have no engine (a static binary, a context or DOCKER_HOST of another day), or be too
 # new or too old for the one that is there. One counts when an engine answers it.
