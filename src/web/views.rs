@@ -59,6 +59,8 @@ pub(super) struct Site {
     /// What the releases have in them.
     pub(super) shelf: Shelf,
     painted: Mutex<Option<Arc<Painted>>>,
+    /// What was sent last to one that follows the first page: most of them are sent the same.
+    changed: Mutex<Option<Changed>>,
     /// What releases say of themselves, which never changes.
     told: Mutex<BTreeMap<Id, Told>>,
 }
@@ -85,6 +87,7 @@ impl Site {
             volume,
             shelf: Shelf::default(),
             painted: Mutex::default(),
+            changed: Mutex::default(),
             told: Mutex::default(),
         }
     }
@@ -132,6 +135,20 @@ impl Site {
         }
     }
 
+    /// What is sent to whoever has the first page as it was and is to have it as it is: written once for all of them.
+    fn change(&self, sent: Option<&Painted>, new: &Painted) -> Option<Bytes> {
+        let between = (sent.map(|sent| sent.key), new.key);
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*changed {
+            Some(last) if last.between == between => last.event.clone(),
+            _ => {
+                let event = new.event_after(sent);
+                *changed = Some(Changed { between, event: event.clone() });
+                event
+            }
+        }
+    }
+
     /// The releases, the newest first.
     fn releases(&self) -> Vec<Listed> {
         let ids = self.tree.ids().unwrap_or_default();
@@ -172,6 +189,15 @@ struct Painted {
     parts: Vec<(&'static str, Arc<str>)>,
 }
 
+/// From one state of the first page to another.
+#[derive(Debug)]
+struct Changed {
+    /// The [`Painted::key`] of both.
+    between: (Option<(u64, i64)>, (u64, i64)),
+    /// Nothing, when they are the same.
+    event: Option<Bytes>,
+}
+
 impl Painted {
     fn new(key: (u64, i64), page: Page) -> Self {
         let parts = page.parts.into_iter().chain(page.column).chain(page.aside);
@@ -182,6 +208,20 @@ impl Painted {
             about: page.key,
             parts: parts.map(|(id, part)| (id, Arc::from(part.into_string()))).collect(),
         }
+    }
+
+    /// What of it is another than what was sent.
+    fn event_after(&self, sent: Option<&Self>) -> Option<Bytes> {
+        let was = |id: &str| sent?.parts.iter().find(|(known, _)| *known == id).map(|(_, part)| part);
+        let changed = self.parts.iter().filter(|(id, part)| was(id) != Some(part));
+        let parts: BTreeMap<&str, &str> = changed.map(|(id, part)| (*id, part.as_ref())).collect();
+        let same = sent.is_some_and(|sent| {
+            (&sent.title, sent.tone, &sent.about) == (&self.title, self.tone, &self.about)
+        });
+        (!same || !parts.is_empty()).then(|| {
+            let change = Change { title: &self.title, tone: self.tone, key: &self.about, parts };
+            event("page", &serde_json::to_string(&change).unwrap_or_default())
+        })
     }
 }
 
@@ -361,16 +401,7 @@ impl Pages {
 impl Events for Pages {
     fn next(&mut self, known: &Known) -> Option<Bytes> {
         let new = self.site.paint(known);
-        let sent = self.sent.as_ref();
-        let was = |id: &str| sent?.parts.iter().find(|(known, _)| *known == id).map(|(_, part)| part);
-        let changed = new.parts.iter().filter(|(id, part)| was(id) != Some(part));
-        let parts: BTreeMap<&str, &str> = changed.map(|(id, part)| (*id, part.as_ref())).collect();
-        let same = sent
-            .is_some_and(|sent| (&sent.title, sent.tone, &sent.about) == (&new.title, new.tone, &new.about));
-        let event = (!same || !parts.is_empty()).then(|| {
-            let change = Change { title: &new.title, tone: new.tone, key: &new.about, parts };
-            event("page", &serde_json::to_string(&change).unwrap_or_default())
-        });
+        let event = self.site.change(self.sent.as_deref(), &new);
         self.sent = Some(new);
         event
     }
