@@ -60,6 +60,8 @@ pub enum Report {
         repairs: Vec<String>,
         /// The names of the repositories that are configured and not there.
         missing: Vec<String>,
+        /// Installed, and their merge, which had not ended, failed when it was tried again: `category/name-version`.
+        unmerged: Vec<String>,
     },
     /// What Portage knows of a circular dependency.
     Circle(Circle),

@@ -5,11 +5,13 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::{fs, io};
 
+use super::repair::{self, Repaired};
 use super::task::Task;
-use super::{attention, publish, repair};
+use super::{attention, publish};
 use crate::beneath::{Beneath, PORTAGE_ID};
 use crate::host::configuration::{self, Checked, profile};
 use crate::host::{engine, places};
+use crate::model::Report;
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::model::work::STEPS;
 use crate::portage::command::shell_word;
@@ -36,10 +38,9 @@ const DIRECTORIES: &[(&str, u32, u32, u32, bool)] = &[
 /// Where elog's messages are, in `log`: like that, so that nobody takes away what is another's. Portage only ever adds to the mode.
 const ELOG: &str = "elog";
 
-/// Checks and repairs; returns one sentence for each repair, and the names of the repositories that are not there, or not whole: a
-/// tree that is missing is a reason to sync, and the profile leads into it. `failed` are
-/// packages whose `pkg_postinst` is known to fail.
-pub(crate) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Vec<String>), Trouble> {
+/// Checks and repairs. Repositories that are not there, or not whole, are no failure: a tree that is missing is a reason to sync, and
+/// the profile leads into it. `failed` are packages whose `pkg_postinst` is known to fail.
+pub(crate) fn run(task: &mut Task, failed: &[String]) -> Result<Report, Trouble> {
     directories(&task.volume, task.config.ccache.size.bytes().is_some())?;
     messages(&task.volume).map_err(|problem| unusable(&task.volume.join("log").join(ELOG), &problem))?;
     let steps = step_logs::prepare(&task.volume);
@@ -59,7 +60,7 @@ pub(crate) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Ve
     rights(Some(&settings.tmpdir))?;
     elsewhere(task, &settings);
     attention::look(task, &settings);
-    let mut repairs = repair::run(task, &settings, Some(&repositories), failed)?;
+    let Repaired { done: mut repairs, unmerged } = repair::run(task, &settings, Some(&repositories), failed)?;
     repairs.extend(moved.into_iter().chain(unblocked));
     repairs.extend(publish::sweep(task)?);
     if missing.is_empty()
@@ -68,7 +69,7 @@ pub(crate) fn run(task: &mut Task, failed: &[String]) -> Result<(Vec<String>, Ve
         missing.push(profile::mended_by(&repositories, &settings).ok_or(failure)?);
     }
     task.host()?;
-    Ok((repairs, missing))
+    Ok(Report::Ready { repairs, missing, unmerged })
 }
 
 fn rights(more: Option<&Path>) -> Result<(), Trouble> {

@@ -35,14 +35,22 @@ pub(crate) const OTHER_PORTAGE: &str = "other-portage";
 /// Lines shown of what emaint said.
 const LAST_LINES: usize = 10;
 
-/// Repairs; returns one sentence for each thing done. `failed` are packages of which it is known that their
-/// `pkg_postinst` fails, as `category/name-version`: they are no leftovers.
+/// What came of the repair.
+pub(crate) struct Repaired {
+    /// One sentence for each thing done.
+    pub done: Vec<String>,
+    /// Installed, and their merge failed again, as `category/name-version`.
+    pub unmerged: Vec<String>,
+}
+
+/// Repairs. `failed` are packages of which it is known that their `pkg_postinst` fails, as `category/name-version`: they are no
+/// leftovers.
 pub(crate) fn run(
     task: &mut Task,
     settings: &Settings,
     repositories: Option<&Repositories>,
     failed: &[String],
-) -> Result<Vec<String>, Trouble> {
+) -> Result<Repaired, Trouble> {
     let running = procs::portage_pids();
     let text = "another Portage runs in this container: what it may be using is not repaired";
     task.warn(OTHER_PORTAGE, (!running.is_empty()).then(|| text.to_owned()));
@@ -65,6 +73,7 @@ pub(crate) fn run(
     for repository in repositories.into_iter().flat_map(|repositories| &repositories.all) {
         unlock(&repository.location, &running, &mut done)?;
     }
+    let mut unmerged = Vec::new();
     let cut_short = half_merged(&running, &mut done)?;
     let unfinished = unfinished(settings, failed, &running, &mut done)?;
     if running.is_empty() {
@@ -73,9 +82,9 @@ pub(crate) fn run(
             let tree_is_there = repositories.is_none_or(|repositories| missing(repositories).is_empty());
             index(task, settings, tree_is_there, &mut done)?;
         }
-        merge_again(task, settings, cut_short, unfinished, &mut done)?;
+        unmerged = merge_again(task, settings, cut_short, unfinished, &mut done)?;
     }
-    Ok(done)
+    Ok(Repaired { done, unmerged })
 }
 
 /// Removes what was left, each thing with its sentence.
@@ -290,17 +299,18 @@ fn index(
     Ok(())
 }
 
-/// Merges again what was half merged, so that its files have an owner again, and what did not end. When that fails
-/// the build that follows tries again and has more to say about it.
+/// Merges again what was half merged, so that its files have an owner again, and what did not end. Returns what is installed and
+/// failed again, as a `pkg_postinst` does: to the build that follows it would be up to date.
 fn merge_again(
     task: &mut Task,
     settings: &Settings,
     cut_short: Vec<CutShort>,
     unfinished: Vec<Cpv>,
     done: &mut Vec<String>,
-) -> Result<(), Trouble> {
+) -> Result<Vec<String>, Trouble> {
+    let mut unmerged = Vec::new();
     if cut_short.is_empty() && unfinished.is_empty() {
-        return Ok(());
+        return Ok(unmerged);
     }
     let host = task.host()?;
     let options = task.options(&[]);
@@ -315,7 +325,9 @@ fn merge_again(
         }
         if merged {
             done.push(format!("{package} was merged again"));
+        } else if Path::new(INSTALLED).join(package.as_str()).is_dir() {
+            unmerged.push(package.to_string());
         }
     }
-    Ok(())
+    Ok(unmerged)
 }

@@ -119,9 +119,7 @@ impl Task {
 
     fn carry_out(&mut self, work: &Work) -> Result<Report, Trouble> {
         match work {
-            Work::Preflight { failed } => {
-                preflight::run(self, failed).map(|(repairs, missing)| Report::Ready { repairs, missing })
-            }
+            Work::Preflight { failed } => preflight::run(self, failed),
             Work::Sync { only } => sync::run(self, only),
             Work::SelfUpdate => self.self_update(),
             Work::Plan { exclude, skips } => self.plan(exclude, skips),

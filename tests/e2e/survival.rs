@@ -37,6 +37,24 @@ fn a_supervisor_that_dies_takes_its_job_along_and_goes_on() {
     builder.assert_nothing_runs();
 }
 
+/// It says which postinst has failed when it ends, so a person was never told; the package is installed, and no plan has it.
+#[test]
+fn what_a_killed_emerge_did_not_say_is_told() {
+    let world = ["test-fail/broken-postinst", "test-slow/compile"];
+    let mut builder = Recipe::new(&world).config("[build]\njobs = 1\n").start();
+    builder.wait_at("compile");
+    builder.sh("pkill -KILL -o -f 'emerge .*--keep-going'");
+    let status = builder.wait_paused();
+    let words = "emerge was killed by signal 9; in work was test-slow/compile-1";
+    assert!(status.headline.contains(words), "{}", status.headline);
+    builder.go("compile");
+    builder.resume();
+    let status = builder.wait_paused();
+    let words = "test-fail/broken-postinst-1 failed in postinst: the bell does not ring";
+    assert!(status.headline.contains(words), "{}", status.headline);
+    assert!(builder.has("test-slow/compile-1"), "what can be built is built");
+}
+
 #[test]
 fn a_supervisor_that_keeps_dying_is_let_lie_and_init_answers() {
     let mut builder = Builder::settled(&["test-quick/t1"]);

@@ -163,7 +163,11 @@ pub(crate) fn report(end: End, work: &Work) -> Report {
         End::Well => Report::Ran(ran(0)),
         End::Badly => Report::Ran(ran(1)),
         End::Nothing => Report::Nothing,
-        End::Ready => Report::Ready { repairs: vec!["a lock".into()], missing: vec!["b".into()] },
+        End::Ready => Report::Ready {
+            repairs: vec!["a lock".into()],
+            missing: vec!["b".into()],
+            unmerged: vec!["app-misc/p1-1".into()],
+        },
         End::Trouble => Report::Failed(Box::new(Failure::new(Class::Internal, "no"))),
         End::Otherwise => Report::Failed(Box::new(Failure {
             package: Some("app-misc/p0-1".into()),

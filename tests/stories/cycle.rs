@@ -225,6 +225,21 @@ fn a_package_whose_postinst_failed_is_merged_again_on_resume() {
     assert_eq!(work, Work::Build { exclude: vec![], merge_again: vec![] });
 }
 
+/// After a kill nobody knows of it but the preflight, and to the plan it is up to date.
+#[test]
+fn a_merge_that_fails_again_in_the_preflight_is_tried_by_the_build() {
+    let mut story = Story::begin(|_| {});
+    story.end(Report::Ready {
+        repairs: Vec::new(),
+        missing: Vec::new(),
+        unmerged: vec!["app-misc/a-1".into()],
+    });
+    story.through(Step::SelfUpdate);
+    story.end(planned(&[]));
+    let (_, work) = story.job.clone().unwrap();
+    assert_eq!(work, Work::Build { exclude: vec![], merge_again: vec!["app-misc/a-1".into()] });
+}
+
 /// Portage itself does not survive a log that it cannot write.
 #[test]
 fn a_full_volume_is_named_whatever_it_did_to_emerge() {

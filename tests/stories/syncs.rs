@@ -29,7 +29,8 @@ fn only(story: &Story) -> Vec<String> {
 }
 
 fn missing(names: &[&str]) -> Report {
-    Report::Ready { repairs: Vec::new(), missing: names.iter().map(|name| (*name).to_owned()).collect() }
+    let missing = names.iter().map(|name| (*name).to_owned()).collect();
+    Report::Ready { repairs: Vec::new(), missing, unmerged: Vec::new() }
 }
 
 #[test]

@@ -26,9 +26,13 @@ impl Turn {
         self.state.live.warnings.remove(view::LOCKED);
         self.note_end(&job, &report, succeeded, whole);
         self.repaired(&job, succeeded);
-        if let Report::Ready { repairs, missing } = &report {
+        if let Report::Ready { repairs, missing, unmerged } = &report {
             for repair in repairs {
                 self.actions.push(Action::Say(format!("repaired: {repair}")));
+            }
+            // The build merges them once more, and says of each why it fails.
+            if let Some(cycle) = &mut self.state.durable.cycle {
+                cycle.merge_again.extend(unmerged.iter().cloned());
             }
             self.looked_for_the_tree(missing);
         }
