@@ -1,6 +1,7 @@
 //! Builds packages a second time, with the USE flags that a client has (`clients.build_for`). Nothing of it is installed here, so what it
 //! needs has to be here as it is; and that it fails holds up nobody.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -52,7 +53,7 @@ pub(super) fn build(task: &mut Task, settings: &Settings, wanted: &[Beside]) -> 
     let mut outcome = Outcome::Nothing;
     let host = task.host()?;
     for beside in &missing {
-        if failed.contains(&name(beside)) {
+        if failed.contains_key(&name(beside)) {
             continue;
         }
         let solution = Solution { package: beside.package.clone(), flags: beside.flags.clone() };
@@ -73,7 +74,7 @@ pub(super) fn build(task: &mut Task, settings: &Settings, wanted: &[Beside]) -> 
         if ran.exit == Exit::Code(0) {
             outcome = Outcome::Built;
         } else {
-            failed.push(name(beside));
+            failed.insert(name(beside), task.log().to_owned());
         }
     }
     keep(task, &missing, failed);
@@ -83,8 +84,10 @@ pub(super) fn build(task: &mut Task, settings: &Settings, wanted: &[Beside]) -> 
 /// Looks what came of the builds: one that is not as it was wanted is as good as failed.
 pub(super) fn judge(task: &Task, wanted: &[Beside]) {
     let missing: Vec<&Beside> = wanted.iter().filter(|beside| beside.build.is_none()).collect();
-    let failed = read(&task.volume).into_iter().chain(missing.iter().map(|beside| name(beside)));
-    let failed = failed.collect();
+    let mut failed = read(&task.volume);
+    for beside in &missing {
+        failed.entry(name(beside)).or_insert_with(|| task.log().to_owned());
+    }
     keep(task, &missing, failed);
 }
 
@@ -114,20 +117,22 @@ fn file(volume: &Path) -> PathBuf {
     volume.join("state/beside.json")
 }
 
-fn read(volume: &Path) -> Vec<String> {
+/// What failed, and the log of when it did.
+fn read(volume: &Path) -> BTreeMap<String, PathBuf> {
     fs::read(file(volume)).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
 /// Keeps what failed of what is still wanted, and tells of it.
-fn keep(task: &Task, missing: &[&Beside], mut failed: Vec<String>) {
+fn keep(task: &Task, missing: &[&Beside], mut failed: BTreeMap<String, PathBuf>) {
     let failing: Vec<&Beside> =
-        missing.iter().copied().filter(|beside| failed.contains(&name(beside))).collect();
-    failed.retain(|known| failing.iter().any(|beside| name(beside) == *known));
-    failed.sort_unstable();
-    failed.dedup();
+        missing.iter().copied().filter(|beside| failed.contains_key(&name(beside))).collect();
+    failed.retain(|known, _| failing.iter().any(|beside| name(beside) == *known));
     // Without it, it is tried once more than it would have to be.
     drop(replace(&file(&task.volume), &failed));
-    tell(task, &failing, &format!("see {}", task.log().display()));
+    let mut logs: Vec<String> = failed.values().map(|log| log.display().to_string()).collect();
+    logs.sort_unstable();
+    logs.dedup();
+    tell(task, &failing, &format!("see {}", logs.join(", ")));
 }
 
 /// Says what is not built for clients, and why.

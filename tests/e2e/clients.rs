@@ -405,6 +405,26 @@ fn who_has_other_flags_gets_a_build_of_its_own() {
     common.sh("emerge --update --deep --changed-use --getbinpkg --ask=n @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }");
     assert_eq!(flags_there(|script| common.sh(script)), "flags-3 colour");
     assert!(done(&common).0.is_empty(), "it compiled something");
+
+    // What cannot be built so is missing, and holds up nothing: it is tried once, and the status says where the reason is.
+    let dies = format!("{}src_compile() {{\n\tuse sound && die \"not with sound\"\n}}\n", flags("amd64"));
+    builder.add_ebuild("test-quick", "flags-4", &dies);
+    let missing = |builder: &mut Builder| {
+        builder.gbsup(&["sync", "--wait"]).ok();
+        builder.wait_waiting();
+        builder.look_away();
+        assert_eq!(builds(builder), ["\"test-quick/flags-4\" null"]);
+        let warnings = builder.status().warnings;
+        warnings.into_iter().find(|warning| warning.contains("what clients want")).unwrap_or_default()
+    };
+    let first = missing(&mut builder);
+    let said =
+        "what clients want beside the common builds is missing: test-quick/flags-4 with -colour sound; see ";
+    let log = first.strip_prefix(said).unwrap_or_else(|| panic!("{first}"));
+    assert!(builder.sh(&format!("cat {log}")).contains("not with sound"), "{log}");
+    assert_eq!(missing(&mut builder), first, "it is not tried again, and the reason is where it was");
+    builder.gbsup(&["clients", "remove", "laptop"]).ok();
+    assert_eq!(missing(&mut builder), "");
     builder.assert_tidy();
 }
 
