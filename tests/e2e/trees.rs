@@ -265,6 +265,8 @@ fn who_lags_behind_arrives_and_another_key_is_refused() {
     let before = other.sh(&format!("git -C {REPOSITORY} rev-parse HEAD"));
     let refused = other.try_sh("emaint sync --repo pocket 2>&1");
     assert!(refused.code != 0 && refused.out.contains("No valid signature found"), "{refused:?}");
+    let told = "is not signed with the key that setup knows: fetch client.sh from it again, and run: sh /root/client.sh setup --tree";
+    assert!(refused.out.contains(told), "{refused:?}");
     assert_eq!(other.sh(&format!("git -C {REPOSITORY} rev-parse HEAD")), before, "nothing was changed");
     set_up(&other);
     sync(&other);

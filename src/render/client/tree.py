@@ -75,7 +75,11 @@ if [ ! -s "$place/profiles/repo_name" ] || ! tree diff-index --quiet HEAD --; th
 fi
 # What went back on the server, or did not arrive, is passed over in silence as well.
 there=$(tree ls-remote --quiet origin refs/heads/main 2>/dev/null | cut -f 1)
-[ -z "$there" ] || [ "$there" = "$(tree rev-parse HEAD)" ] || fail "this is not what the builder offers now ($there): emaint sync -r $name"
+[ -n "$there" ] && [ "$there" != "$(tree rev-parse HEAD)" ] || exit 0
+if [ -n "$key" ] && tree cat-file -e "$there" 2>/dev/null && ! GNUPGHOME=$home tree verify-commit "$there" 2>/dev/null; then
+    fail "what the builder offers now ($there) is not signed with the key that setup knows: fetch client.sh from it again, and run: sh $script setup --tree"
+fi
+fail "this is not what the builder offers now ($there): emaint sync -r $name"
 """
 
 
