@@ -4,7 +4,7 @@
 //! trees write DIRECTORY PACKAGES   a repository of four files for each of so many packages, made up
 //! trees bump DIRECTORY DAY COUNT   another version of so many of them, others each day
 //! trees take VOLUME DIRECTORY      takes it; prints the seconds that this and what is new took, the bytes that all packs have then, and
-//!                                  those of what is new since it was taken before
+//!                                  those of what is new since it was taken before, as a step and as a bundle
 //! ```
 
 use std::error::Error;
@@ -40,14 +40,14 @@ fn take(volume: &Path, directory: &Path) -> Result<(), Box<dyn Error>> {
     let Snapshot::Tree(tree) = snapshot(volume, "made-up", directory, || false)? else {
         return Err("it could not be written".into());
     };
-    let new = bytes_between(volume, "made-up", &before, &tree).unwrap_or_default();
+    let (new, bundle) = bytes_between(volume, "made-up", &before, &tree).unwrap_or_default();
     let seconds = began.elapsed().as_secs_f64();
     let mut bytes = 0;
     for file in fs::read_dir(volume.join("releases/tree/made-up.git/objects/pack"))? {
         bytes += file?.metadata()?.len();
     }
     fs::write(last, tree)?;
-    println!("{seconds:.2} {bytes} {new}");
+    println!("{seconds:.2} {bytes} {new} {bundle}");
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! Git's objects and packs, as bytes: as much of them as it takes to offer a tree of files. Pure.
 //!
 //! Sources: gitformat-pack(5), gitprotocol-pack(5), and git-mktree(1) for the order of a tree. Packs on the volume have no deltas, so that
-//! each object is read, and copied to another pack, by itself; what a client is sent that has the tree before is a [`step`].
+//! each object is read, and copied to another pack, by itself; what a client is sent that has the tree before is a [`step`], and of a server of
+//! plain files a [`bundle`].
 
+pub(crate) mod bundle;
 mod delta;
 mod id;
 mod index;

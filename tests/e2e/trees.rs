@@ -305,3 +305,49 @@ fn what_a_client_lacks_is_named() {
     let said = run();
     assert_eq!(said.code, 1, "{said:?}");
 }
+
+/// Serves what is in /srv as `etc/nginx.conf` has nginx do it.
+const PLAIN: &str = r#"
+import http.server, os
+class Files(http.server.SimpleHTTPRequestHandler):
+    def translate_path(self, path):
+        path = path.split("?")[0]
+        if path.startswith("/binpkgs/"):
+            return "/srv/current/" + path[len("/binpkgs/"):]
+        return "/srv/current" + path if os.path.exists("/srv/current" + path) else "/srv" + path
+http.server.ThreadingHTTPServer(("127.0.0.1", 8080), Files).serve_forever()
+"#;
+
+#[test]
+fn a_server_of_plain_files_serves_the_same() {
+    let mut builder = builder();
+    let client = Client::of_releases(&builder);
+    let state = format!(
+        "cd /etc/portage && find . -printf '%p %y %m %l\\n' | sort && git -C {REPOSITORY} config -l --local"
+    );
+    let before = client.sh(&state);
+    client.sh(&format!(
+        "cat >/root/serve <<'END'{PLAIN}END\npython3 /root/serve >/dev/null 2>&1 & \
+         until python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 8080))' 2>/dev/null; do :; done"
+    ));
+    let script = builder.gbsup(&["client-config", "--url", "http://127.0.0.1:8080/binpkgs"]).ok();
+    let set_up = || crate::clients::run(&client, &script, "setup --tree").exited(0);
+    set_up();
+    assert_has(&client, &tree(&builder));
+    // A git that knows of that takes what is new to it from there, and not whole packs.
+    let list = "http://127.0.0.1:8080/tree/pocket.git/bundles/list\n";
+    assert_eq!(client.sh(&format!("git -C {REPOSITORY} config fetch.bundleURI")), list);
+    assert_eq!(set_up().matches("wrote").count(), 0, "a second time it changes nothing");
+    bump(&mut builder, "1", "2");
+    let there = client.sh(&format!("curl() {{ python3 -c 'import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read())' $1; }}; curl {list}"));
+    assert_eq!(there.matches("creationToken=").count(), 1, "{there}");
+    sync(&client);
+    assert_has(&client, &tree(&builder));
+    builder.gbsup(&["rollback"]).ok();
+    sync(&client);
+    assert_has(&client, &tree(&builder));
+    client.sh("sh /root/client.sh undo");
+    let kept = "gc.auto=0\nfetch.unpacklimit=1\n";
+    assert_eq!(client.sh(&state).replace(kept, ""), before);
+    builder.assert_tidy();
+}

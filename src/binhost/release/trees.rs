@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Error, Releases};
 use crate::binhost::trees::{
-    Store, checkout, gather, references, step as bytes_of_step, tidy as tidy_store, write_commit, write_step,
+    Store, bytes_in, checkout, gather, references, tidy as tidy_store, write_commit, write_step,
 };
 use crate::decide::trees::{Next, differs, next};
 use crate::git::{Commit, Id as Object};
@@ -51,11 +51,12 @@ pub(crate) fn lay_out_tree(
     checkout(&store, tree, to, stopped).map_err(|error| error.to_string())
 }
 
-/// How many bytes a client is sent that has the first of two trees of a repository; nothing when one of them is not there.
+/// How many bytes a client that has the first of two trees of a repository is sent by a builder, and takes from a server of plain files;
+/// nothing when one of them is not there.
 #[must_use]
-pub fn bytes_between(volume: &Path, name: &str, old: &str, new: &str) -> Option<usize> {
+pub fn bytes_between(volume: &Path, name: &str, old: &str, new: &str) -> Option<(usize, usize)> {
     let store = Store::of(&Releases::on(volume).directory(), name);
-    bytes_of_step(&store, None, old.parse().ok()?, new.parse().ok()?).ok().map(|step| step.len())
+    bytes_in(&store, old.parse().ok()?, new.parse().ok()?).ok()
 }
 
 /// What the repositories of an older release are to become again, after the one before.
@@ -136,7 +137,7 @@ pub(super) fn offer<S: Signer>(
         let last = before.and_then(|before| before.trees.get(&name));
         if let Some(last) = last.filter(|last| last.commit != tree.commit) {
             offered.problems.extend(
-                step(&Store::of(&releases.directory(), &name), last, &tree).err().map(|why| {
+                step(&Store::of(&releases.directory(), &name), last, &tree, stamp).err().map(|why| {
                     format!("clients fetch all of the tree of {name} for what is new in it: {why}")
                 }),
             );
@@ -150,12 +151,13 @@ pub(super) fn offer<S: Signer>(
 }
 
 /// Writes what a client needs that has the commit before.
-fn step(store: &Store, last: &Tree, next: &Tree) -> Result<(), String> {
+fn step(store: &Store, last: &Tree, next: &Tree, stamp: Timestamp) -> Result<(), String> {
     let names = [&last.commit, &last.tree, &next.commit, &next.tree].map(|name| name.parse::<Object>());
     let [Ok(old), Ok(old_tree), Ok(new), Ok(new_tree)] = names else {
         return Err("its name is none".to_owned());
     };
-    write_step(store, (old, old_tree), (new, new_tree)).map_err(|error| error.to_string())
+    let made = stamp.as_second().try_into().unwrap_or_default();
+    write_step(store, (old, old_tree), (new, new_tree), made).map_err(|error| error.to_string())
 }
 
 /// Bounds what the repositories take, and removes those that nobody is offered. What fails is tried again with the next release.

@@ -13,6 +13,7 @@
 //! rename that switches releases. git itself is not needed: what clients get is written here ([`git`](crate::git)), byte for byte what is in
 //! the repository, whatever its `.gitignore` and `.gitattributes` say.
 
+mod bundles;
 mod checkout;
 mod commit;
 mod fold;
@@ -32,7 +33,7 @@ pub(crate) use checkout::checkout;
 pub(crate) use commit::{references, write_commit};
 pub(crate) use fold::tidy;
 pub(crate) use gather::gather;
-pub(crate) use steps::{step, write_step};
+pub(crate) use steps::{bytes_between as bytes_in, write_step};
 pub(crate) use store::Store;
 
 /// Why a tree could not be written.

@@ -1,12 +1,14 @@
-//! What clients that have the commit before need for the next: `releases/tree/NAME.git/steps/OLD-NEW`.
+//! What clients that have the commit before need for the next: `releases/tree/NAME.git/steps/OLD-NEW`, and the same as a
+//! [bundle](bundles).
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::reader::Reader;
-use super::store::{Store, make, write};
-use super::{Error, at};
+use super::store::{Object, Store, make, write};
+use super::{Error, at, bundles};
 use crate::git::{self, Entry, Id, Kind, Mode, loose_commit, raw, raw_against, tree_entries};
 
 /// So long a client may be away and is still sent only what is new to it.
@@ -16,34 +18,41 @@ const PART: u64 = 4;
 /// What is longer is sent as a whole.
 const LONGEST: usize = 4 << 20;
 
-/// Writes what is new in a commit after another one of this tree.
+/// Writes what is new in a commit after another one of this tree, which was made at this second.
 ///
 /// # Errors
 /// When something cannot be read or written. Clients then fetch what they would as new ones.
-pub(crate) fn write_step(store: &Store, old: (Id, Id), new: (Id, Id)) -> Result<(), Error> {
+pub(crate) fn write_step(store: &Store, old: (Id, Id), new: (Id, Id), made: u64) -> Result<(), Error> {
     let path = store.loose(new.0);
     let commit = fs::read(&path).map_err(at(&path))?;
     let commit = loose_commit(&commit).ok_or(Error::Lost(new.0))?;
     let commit = (new.0, None, raw(Kind::Commit, &commit).map_err(at(&path))?);
-    let path = store.step(old.0, new.0);
-    let text = step(store, Some(commit), old.1, new.1)?;
-    if let Some(parent) = path.parent() {
-        make(parent)?;
-    }
-    write(&path, &text)
+    let objects = between(store, Some(commit), old.1, new.1)?;
+    make(&store.steps())?;
+    let text = git::step::write(&objects).map_err(at(store.steps()))?;
+    write(&store.step(old.0, new.0), &text)?;
+    bundles::add(store, old.0, new.0, &objects, made)
 }
 
-/// What is new in a tree after another one, and this object, as a step.
-pub(crate) fn step(store: &Store, first: Option<Object>, old: Id, new: Id) -> Result<Vec<u8>, Error> {
+/// How many bytes are new in a tree after another one: as a step, and as a bundle.
+///
+/// # Errors
+/// When something cannot be read.
+pub(crate) fn bytes_between(store: &Store, old: Id, new: Id) -> Result<(usize, usize), Error> {
+    let objects = between(store, None, old, new)?;
+    let step = git::step::write(&objects).map_err(at(store.steps()))?;
+    let bundle = git::bundle::bundle(old, new, &objects).map_err(at(store.bundles()))?;
+    Ok((step.len(), bundle.len()))
+}
+
+/// What is new in a tree after another one, and this object.
+fn between(store: &Store, first: Option<Object>, old: Id, new: Id) -> Result<Vec<Object>, Error> {
     let packs = store.packs();
     let reader = Reader::open(store, packs.iter())?;
     let mut stepping = Stepping { reader, seen: HashSet::new(), objects: first.into_iter().collect() };
     stepping.object(Some(old), new)?;
-    git::step::write(&stepping.objects).map_err(at(store.steps()))
+    Ok(stepping.objects)
 }
-
-/// An object as it is packed, after its name and that of its base.
-pub(crate) type Object = (Id, Option<Id>, Vec<u8>);
 
 struct Stepping<'a> {
     reader: Reader<'a>,
@@ -103,23 +112,34 @@ fn counterpart<'a>(before: &BTreeMap<&[u8], &'a Entry>, entry: &Entry) -> Option
         .map(|(_, other)| *other)
 }
 
-/// Removes the steps of clients that were away for too long, and the oldest when all are too much.
+/// Removes what is of use to clients alone that were away for too long, and the oldest when all of a kind are too much.
 pub(super) fn tidy(store: &Store, now: SystemTime) {
-    let Ok(entries) = fs::read_dir(store.steps()) else { return };
+    let most = store.packs().iter().map(|pack| pack.size).sum::<u64>() / PART;
+    bound(&store.steps(), most, usize::MAX, now);
+    if bound(&store.bundles(), most, bundles::MOST, now) > 0 {
+        // Whoever goes by the old list is told that a bundle is gone, and fetches packs.
+        drop(bundles::write_list(store));
+    }
+}
+
+/// Removes the oldest of the files in a directory, but for the newest; how many.
+fn bound(directory: &Path, most: u64, count: usize, now: SystemTime) -> usize {
+    let Ok(entries) = fs::read_dir(directory) else { return 0 };
     let known = |entry: fs::DirEntry| {
         let meta = entry.metadata().ok()?;
         Some((meta.modified().ok()?, meta.len(), entry.path()))
     };
-    let mut steps: Vec<_> = entries.flatten().filter_map(known).collect();
-    steps.sort_unstable_by(|a, b| b.cmp(a));
-    let most = store.packs().iter().map(|pack| pack.size).sum::<u64>() / PART;
-    let mut all = 0;
-    for (number, (written, size, path)) in steps.into_iter().enumerate() {
+    let files = entries.flatten().filter(|entry| entry.file_name() != bundles::LIST);
+    let mut files: Vec<_> = files.filter_map(known).collect();
+    files.sort_unstable_by(|a, b| b.cmp(a));
+    let (mut all, mut removed) = (0, 0);
+    for (number, (written, size, path)) in files.into_iter().enumerate() {
         all += size;
         let is_old = now.duration_since(written).is_ok_and(|age| age > KEPT);
-        if number > 0 && (is_old || all > most) {
-            // It is tried again with the next release.
-            drop(fs::remove_file(path));
+        // What cannot be removed is tried again with the next release.
+        if number > 0 && (is_old || all > most || number >= count) && fs::remove_file(path).is_ok() {
+            removed += 1;
         }
     }
+    removed
 }

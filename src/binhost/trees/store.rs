@@ -13,8 +13,13 @@ use crate::git::{Id, Index, Packed, seal};
 pub(super) const TREES: &str = "tree";
 /// What clients are sent that have the commit before, below the repository.
 const STEPS: &str = "steps";
+/// The same for a server of plain files.
+const BUNDLES: &str = "bundles";
 /// What a file is called as long as it is being written.
 const NEW: &str = ".new";
+
+/// An object as it is packed, after its name and that of its base.
+pub(super) type Object = (Id, Option<Id>, Vec<u8>);
 
 /// The objects of one repository.
 #[derive(Clone, Debug)]
@@ -76,6 +81,11 @@ impl Store {
     /// What clients are sent that have the commit before.
     pub(crate) fn steps(&self) -> PathBuf {
         self.place.join(STEPS)
+    }
+
+    /// The same, as bundles.
+    pub(crate) fn bundles(&self) -> PathBuf {
+        self.place.join(BUNDLES)
     }
 
     pub(crate) fn step(&self, old: Id, new: Id) -> PathBuf {

@@ -47,8 +47,8 @@ class Silent(Exception):
     """Why the builder gave no answer."""
 
 
-def fetch(name, most=64 << 20):
-    """The bytes of a file beside the packages; None when the builder has none of that name."""
+def fetch(name, most=64 << 20, of=None):
+    """The bytes of a file beside the packages, or below another address; None when the builder has none of that name."""
     import urllib.error
     import urllib.request
 
@@ -63,12 +63,12 @@ def fetch(name, most=64 << 20):
         proxies = {}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
     try:
-        with opener.open(URL + "/" + name, timeout=20) as answer:
+        with opener.open((of or URL) + "/" + name, timeout=20) as answer:
             data = answer.read(most + 1)
     except urllib.error.HTTPError as error:
         if error.code == 404:
             return None
-        raise Silent("it answers %d to %s/%s" % (error.code, URL, name))
+        raise Silent("it answers %d to %s/%s" % (error.code, of or URL, name))
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, FileNotFoundError):
@@ -77,7 +77,7 @@ def fetch(name, most=64 << 20):
     except Exception as error:  # What is no HTTP at all.
         raise Silent(clean(error) or type(error).__name__)
     if len(data) > most:
-        raise Silent("%s/%s is too long" % (URL, name))
+        raise Silent("%s/%s is too long" % (of or URL, name))
     return data
 
 

@@ -8,7 +8,7 @@ sync-uri = %(uri)s
 clone-depth = 0
 sync-depth = 0
 # A server of plain files names its packs, so what was fetched is kept as it was.
-sync-git-clone-extra-opts = --config gc.auto=0 --config fetch.unpackLimit=1
+sync-git-clone-extra-opts = --config gc.auto=0 --config fetch.unpackLimit=1%(bundles)s
 # Nothing but a sync changes it, which may so put right whatever became of it.
 volatile = no
 auto-sync = yes
@@ -137,6 +137,32 @@ def files_of_trees():
 def made_for_trees():
     text = read(os.path.join(ETC, "repos.conf/zz-gbsup.conf")) or ""
     return [line[len(MADE) :] for line in text.splitlines() if line.startswith(MADE)]
+
+
+# What is new in each commit, for a git to which the server does not say that (2.40 and later; an older one fetches packs).
+BUNDLES = "fetch.bundleURI"
+
+
+def bundles_of(uri):
+    """Where a server of plain files has what is new in each commit; None where git is told by the server itself."""
+    try:
+        told = fetch("info/refs?service=git-upload-pack", 1 << 20, uri) or b""
+    except Silent:
+        told = b""
+    return None if told.startswith(b"001e# service=") else uri + "/bundles/list"
+
+
+def follow_bundles(place, bundles):
+    if bundles is None:
+        forget_bundles(place)
+    elif git(place, "config", BUNDLES).stdout.decode(errors="replace").strip() != bundles:
+        git(place, "config", BUNDLES, bundles)
+
+
+def forget_bundles(place):
+    for name in (BUNDLES, "fetch.bundleCreationToken"):
+        git(place, "config", "--unset-all", name)
+    git(place, "update-ref", "-d", "refs/bundles/main")
 
 
 def origin(place):
@@ -333,7 +359,10 @@ def setup_trees():
             tidy(name, place)
         else:
             clone(name, uri, place)
-        sections.append(REPOSITORY % {"name": name, "uri": uri} + (VERIFIED_TREE % key_file() if KEY else UNVERIFIED_TREE))
+        bundles = bundles_of(uri)
+        follow_bundles(place, bundles)
+        options = " --config %s=%s" % (BUNDLES, bundles) if bundles else ""
+        sections.append(REPOSITORY % {"name": name, "uri": uri, "bundles": options} + (VERIFIED_TREE % key_file() if KEY else UNVERIFIED_TREE))
     conf, hook, key = files_of_trees()
     as_directory(made)
     if KEY:
@@ -381,5 +410,6 @@ def undo_trees():
             shutil.rmtree(os.path.join(place, ".git"))
         else:
             git(place, "remote", "set-url", "origin", before)
+            forget_bundles(place)
         print("%s is synced from where it was before; until then its files stay as they are" % name)
     return any(removed)

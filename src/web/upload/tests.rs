@@ -90,7 +90,7 @@ impl Builder {
         let commit = Commit { tree, parent, time, message: "x" };
         let commit = write_commit(&self.store(), &commit, None::<&Nobody>).unwrap();
         if let Some(last) = self.offered.last() {
-            write_step(&self.store(), *last, (commit, tree)).unwrap();
+            write_step(&self.store(), *last, (commit, tree), time.try_into().unwrap()).unwrap();
         }
         self.offered.push((commit, tree));
         let releases = self.place.path().join("releases");
@@ -120,7 +120,19 @@ impl Client {
 
     /// Fetches; how many bytes and requests with a body that took.
     fn fetch(&self) -> (u64, usize) {
+        self.fetch_by(Command::new("git"))
+    }
+
+    /// The same as from a server of plain files.
+    fn fetch_files(&self) -> u64 {
         let mut git = Command::new("git");
+        git.env("GIT_SMART_HTTP", "0");
+        let (bytes, asked) = self.fetch_by(git);
+        assert_eq!(asked, 0);
+        bytes
+    }
+
+    fn fetch_by(&self, mut git: Command) -> (u64, usize) {
         git.arg("-C").arg(&self.0).args(["-c", "fetch.unpackLimit=1", "fetch", "origin"]);
         git.env("GIT_TRACE_CURL", self.0.join("curl"));
         drop(fs::remove_file(self.0.join("curl")));
@@ -247,6 +259,96 @@ fn what_goes_back_and_forth_arrives() {
     }
 }
 
+/// Whether git reads lists of bundles, as it does since 2.40.
+fn knows_bundles() -> bool {
+    let version = run(Command::new("git").arg("--version"));
+    let numbers =
+        version.trim_start_matches("git version ").split('.').map_while(|part| part.parse::<u32>().ok());
+    numbers.take(2).collect::<Vec<_>>() >= vec![2, 40]
+}
+
+#[test]
+fn of_plain_files_a_client_takes_what_is_new_to_it() {
+    let Some(mut builder) = Builder::new() else { return };
+    (0..400).for_each(|package| builder.ebuild(package, 1));
+    builder.offer();
+    let clone = |name: &str, url: &str| {
+        let client = builder.clone(name);
+        client.git(&["config", "fetch.bundleURI", &format!("{url}/bundles/list")]);
+        client
+    };
+    let [daily, lagging] = ["daily", "lagging"].map(|name| clone(name, &builder.url));
+    let without = builder.clone("without");
+    let store = builder.store();
+    let whole: u64 = fs::read_dir(builder.place.path().join("releases/tree/own.git/objects/pack"))
+        .unwrap()
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum();
+    let newest_bundle = || {
+        let entries = fs::read_dir(store.bundles()).unwrap();
+        let numbers = entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u64>().ok());
+        store.bundles().join(numbers.max().unwrap().to_string())
+    };
+    let (a, b) = ("cat1/p1/p1-1.ebuild", "cat2/p2/p2-1.ebuild");
+    let read = |path: &str| fs::read_to_string(builder.place.path().join("repository").join(path)).unwrap();
+    let (first, second) = (read(a), read(b));
+    for day in 2..12 {
+        for package in 0..5 {
+            builder.ebuild(package * 61 + day, day);
+        }
+        // Two files change places.
+        let (one, other) = if day % 2 == 0 { (&second, &first) } else { (&first, &second) };
+        builder.write(a, one);
+        builder.write(b, other);
+        builder.offer();
+        let (bytes, by_packs) = (daily.fetch_files(), without.fetch_files());
+        daily.assert_has(builder.newest());
+        without.assert_has(builder.newest());
+        if knows_bundles() {
+            assert!(bytes < whole / 30 && bytes * 2 < by_packs, "{bytes}, {by_packs} of {whole}");
+            let there = daily.git(&["rev-parse", "refs/bundles/main"]);
+            assert_eq!(there, format!("{}\n", builder.newest().0), "nothing was left to ask for");
+        }
+    }
+    lagging.fetch_files();
+    lagging.assert_has(builder.newest());
+    assert!(daily.fetch_files() < 4_000, "nothing is new");
+
+    // What is gone or damaged is fetched as packs, and so is what a client has that comes from elsewhere.
+    for damage in [
+        |path: &Path| fs::remove_file(path).unwrap(),
+        |path: &Path| fs::write(path, "# v2 git bundle\n").unwrap(),
+    ] {
+        builder.ebuild(2, u32::try_from(builder.offered.len()).unwrap() + 20);
+        builder.offer();
+        damage(&newest_bundle());
+        for client in [&daily, &lagging] {
+            client.fetch_files();
+            client.assert_has(builder.newest());
+        }
+    }
+    builder.ebuild(2, 50);
+    builder.offer();
+    fs::write(store.bundles().join("list"), "[bundle]\n\tversion = 7\n").unwrap();
+    daily.fetch_files();
+    daily.assert_has(builder.newest());
+    builder.ebuild(2, 51);
+    builder.offer();
+    fs::remove_dir_all(store.bundles()).unwrap();
+    daily.fetch_files();
+    daily.assert_has(builder.newest());
+    // The next one begins anew, and a clock that went back makes no number that was there.
+    builder.ebuild(2, 52);
+    builder.offer();
+    daily.fetch_files();
+    daily.assert_has(builder.newest());
+    let before = newest_bundle();
+    let [.., last, now] = builder.offered[..] else { unreachable!() };
+    write_step(&store, last, now, 1).unwrap();
+    let number = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().parse::<u64>().unwrap();
+    assert_eq!(number(newest_bundle()), number(before) + 1);
+}
+
 #[test]
 fn steps_are_bounded() {
     let Some(mut builder) = Builder::new() else { return };
@@ -254,6 +356,12 @@ fn steps_are_bounded() {
     builder.offer();
     let client = builder.clone("c");
     let steps = |builder: &Builder| fs::read_dir(builder.store().steps()).unwrap().count();
+    let bundles = |builder: &Builder| {
+        let there = fs::read_dir(builder.store().bundles()).unwrap().count() - 1;
+        let list = fs::read_to_string(builder.store().bundles().join("list")).unwrap();
+        assert_eq!(list.matches("uri=").count(), there, "{list}");
+        there
+    };
     for version in 2..60 {
         builder.ebuild(1, version);
         builder.offer();
@@ -262,9 +370,10 @@ fn steps_are_bounded() {
         tidy(&builder.store(), &trees, &commits, std::time::SystemTime::now()).unwrap();
     }
     assert!((1..40).contains(&steps(&builder)), "{}", steps(&builder));
+    assert!((1..58).contains(&bundles(&builder)), "{}", bundles(&builder));
     client.fetch();
     client.assert_has(builder.newest());
     let later = std::time::SystemTime::now() + Duration::from_hours(24 * 90);
     tidy(&builder.store(), &[builder.newest().1], &[builder.newest().0], later).unwrap();
-    assert_eq!(steps(&builder), 1);
+    assert_eq!((steps(&builder), bundles(&builder)), (1, 1));
 }
