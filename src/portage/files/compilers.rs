@@ -8,28 +8,23 @@ use super::settings::Settings;
 const COMPILERS: [(&str, &str, &str, &str); 2] =
     [("c", "CC", "CFLAGS", "gcc"), ("c++", "CXX", "CXXFLAGS", "g++")];
 
-/// What the compilers are tried with, as
-/// [`command::try_flags`](crate::portage::command::try_flags) takes it: the language, the compiler, the variable of its flags,
-/// those flags, CPPFLAGS, LDFLAGS. Nothing for a compiler without flags.
+/// What the compilers are tried with, as [`command::try_flags`](crate::portage::command::try_flags) takes it: the language, the
+/// compiler, the variable of its flags, those flags, CPPFLAGS, LDFLAGS. Nothing for a compiler without flags, or with some that
+/// are more than words: of a quoted blank each build system makes something else.
 pub(crate) fn tried(settings: &Settings) -> Vec<[String; 6]> {
     let value =
         |name: &str| settings.others.get(name).map(|value| value.trim().to_owned()).unwrap_or_default();
-    let each = COMPILERS.iter().map(|(language, variable, flags, usual)| {
+    let each = COMPILERS.iter().map(|(language, variable, name, usual)| {
         let compiler = Some(value(variable)).filter(|compiler| !compiler.is_empty());
         let compiler = compiler.unwrap_or_else(|| (*usual).to_owned());
-        [
-            (*language).to_owned(),
-            compiler,
-            (*flags).to_owned(),
-            value(flags),
-            value("CPPFLAGS"),
-            value("LDFLAGS"),
-        ]
+        let (language, flags) = ((*language).to_owned(), value(name));
+        [language, compiler, (*name).to_owned(), flags, value("CPPFLAGS"), value("LDFLAGS")]
     });
-    each.filter(|[.., flags, preprocessor, linker]| {
-        [flags, preprocessor, linker].iter().any(|flags| !flags.is_empty())
-    })
-    .collect()
+    let is_worth_it = |[_, compiler, _, flags @ ..]: &[String; 6]| {
+        flags.iter().any(|flags| !flags.is_empty())
+            && !flags.iter().chain([compiler]).any(|words| words.contains(['"', '\'', '\\', '$', '`']))
+    };
+    each.filter(is_worth_it).collect()
 }
 
 /// How the line begins that names the compiler and the variable whose flags it refuses; its words follow.
@@ -58,6 +53,7 @@ mod tests {
     fn each_compiler_gets_its_own_flags() {
         let of = |text: &str| tried(&Settings::parse(text.as_bytes()));
         assert!(of("CC=clang\nCFLAGS=' '\n").is_empty(), "nothing to try");
+        assert!(of("LDFLAGS='-DX=\"a b\"'\n").is_empty(), "who knows what becomes of it");
         assert_eq!(
             of("CFLAGS='-O2 -pipe'\nLDFLAGS=-Wl,-O1\nCXX='ccache clang++'\n"),
             [
