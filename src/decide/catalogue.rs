@@ -286,6 +286,7 @@ mod tests {
             outcome: *outcome,
             log: None,
             message: None,
+            files: None,
         };
         CycleRow {
             id,
@@ -299,6 +300,7 @@ mod tests {
             remedies: Vec::new(),
             releases: Vec::new(),
             ccache: None,
+            files: None,
         }
     }
 

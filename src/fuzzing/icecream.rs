@@ -1,5 +1,5 @@
 //! What a helper's daemon sends, in pieces, and the log of the scheduler.
-use crate::icecream::log::compiled_by;
+use crate::icecream::log;
 use crate::icecream::wire::{Messages, Piece};
 
 /// Reads it.
@@ -19,5 +19,6 @@ pub fn run(data: &[u8]) {
         }
     }
     let text = String::from_utf8_lossy(data);
-    text.lines().filter_map(compiled_by).count();
+    text.lines().filter_map(log::read).count();
+    let _end = log::told_of(&text);
 }

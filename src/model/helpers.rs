@@ -37,6 +37,10 @@ pub struct Helpers {
     pub present: Present,
     /// How many files each has compiled since the cycle began, the builder under its own name.
     pub compiled: BTreeMap<String, u64>,
+    /// The same of each package (`category/name-version`). A file of which it is not known for which package it was is in none of them.
+    pub packages: BTreeMap<String, BTreeMap<String, u64>>,
+    /// The cycle that both are about.
+    pub cycle: Option<u64>,
     /// Why nothing can be given to any; absent while all that it takes runs.
     pub down: Option<String>,
 }
@@ -51,8 +55,82 @@ impl Helpers {
     /// How many files were compiled by helpers, and how many in all.
     #[must_use]
     pub fn files(&self) -> (u64, u64) {
-        let all = self.compiled.values().sum();
-        let own = self.compiled.get(BUILDER).copied().unwrap_or_default();
-        (all - own, all)
+        let Files { remote, local, .. } = Files::of(&self.compiled);
+        (remote, remote + local)
+    }
+
+    /// What became of the files of a package in this cycle; nothing when none of them is known.
+    #[must_use]
+    pub fn of_package(&self, cycle: Option<u64>, package: &str) -> Option<Files> {
+        let compiled = self.packages.get(package).filter(|_| cycle.is_some() && cycle == self.cycle)?;
+        Some(Files::of(compiled))
+    }
+}
+
+/// What became of the files of a package, or of a whole cycle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// Files that helpers have compiled.
+    pub remote: u64,
+    /// Files that were compiled here although they could have been given to one.
+    pub local: u64,
+    /// How many helpers have compiled any.
+    pub helpers: u64,
+}
+
+impl Files {
+    /// Counts, by the names of those who have compiled them.
+    pub(crate) fn of(compiled: &BTreeMap<String, u64>) -> Self {
+        let mut files = Self::default();
+        for (name, count) in compiled {
+            if name == BUILDER {
+                files.local += count;
+            } else {
+                files.remote += count;
+                files.helpers += 1;
+            }
+        }
+        files
+    }
+
+    /// `212 of 240 files on 3 helpers`
+    pub(crate) fn in_words(self) -> String {
+        let plural = |count: u64, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+        let all = plural(self.remote.saturating_add(self.local), "file");
+        match self.helpers {
+            0 => format!("{all}, none on a helper"),
+            helpers => format!("{} of {all} on {}", self.remote, plural(helpers, "helper")),
+        }
+    }
+
+    /// `212 of 240`
+    pub(crate) fn share(self) -> String {
+        format!("{} of {}", self.remote, self.remote.saturating_add(self.local))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_by_who_compiled_them() {
+        let compiled =
+            |all: &[(&str, u64)]| all.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        for (all, words) in [
+            (&[(BUILDER, 28), ("h1", 200), ("h2", 12)][..], "212 of 240 files on 2 helpers"),
+            (&[("h1", 1)], "1 of 1 file on 1 helper"),
+            (&[(BUILDER, 3)], "3 files, none on a helper"),
+        ] {
+            assert_eq!(Files::of(&compiled(all)).in_words(), words);
+        }
+        let packages = BTreeMap::from([("a/b-1".to_owned(), compiled(&[(BUILDER, 1), ("h1", 2)]))]);
+        let helpers = Helpers { packages, cycle: Some(3), ..Helpers::default() };
+        let files = Files { remote: 2, local: 1, helpers: 1 };
+        assert_eq!(helpers.of_package(Some(3), "a/b-1"), Some(files));
+        assert_eq!(files.share(), "2 of 3");
+        for (cycle, package) in [(Some(4), "a/b-1"), (None, "a/b-1"), (Some(3), "a/b-2")] {
+            assert_eq!(helpers.of_package(cycle, package), None, "{cycle:?} {package}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ccache::CacheUse;
 use super::duration::Eta;
+use super::helpers::Files;
 use super::release::Id;
 use crate::words::words;
 
@@ -138,6 +139,17 @@ pub enum Record {
         /// All of the cycle.
         used: CacheUse,
     },
+    /// What became of the files of a package so far, or of all of a cycle; the newest of each counts.
+    Helped {
+        /// The cycle's number.
+        cycle: u64,
+        /// When it was counted.
+        at: Timestamp,
+        /// `category/name-version`; absent for all of the cycle.
+        package: Option<String>,
+        /// What became of them.
+        files: Files,
+    },
     /// Why a package failed, found out when its step had ended.
     Reason {
         /// The cycle's number.
@@ -203,6 +215,9 @@ pub struct CycleRow {
     /// What ccache was good for; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ccache: Option<CacheUse>,
+    /// What became of its files; absent without helpers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Files>,
 }
 
 impl CycleRow {
@@ -331,4 +346,7 @@ pub struct PackageRow {
     pub log: Option<String>,
     /// Why it failed.
     pub message: Option<String>,
+    /// What became of its files in this cycle; absent where nothing is known of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Files>,
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ccache::CacheUse;
 use super::duration::{Eta, in_words};
 use super::failure::{Class, Failure};
+use super::helpers::Files;
 use crate::portage::output::plan::Totals;
 use crate::words::words;
 
@@ -83,6 +84,9 @@ pub struct JobInfo {
     pub estimate: Option<u64>,
     /// Taken from a binpkg.
     pub binary: bool,
+    /// What became of its files; absent without helpers, and while none of them is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Files>,
 }
 
 impl JobInfo {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::decide::catalogue::{About, Build, Spread};
+use crate::model::helpers::Files;
 use crate::model::records::{CycleRow, Outcome, PackageOutcome, ReleaseRow};
 use crate::model::release::Id;
 use crate::portage::files::index;
@@ -90,6 +91,8 @@ struct Built<'a> {
     binary: bool,
     log: Option<&'a str>,
     message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Files>,
 }
 
 #[derive(Debug, Serialize)]
@@ -128,6 +131,7 @@ impl<'a> From<&Build<'a>> for Built<'a> {
             binary: row.binary,
             log: row.log.as_deref(),
             message: row.message.as_deref(),
+            files: row.files,
         }
     }
 }

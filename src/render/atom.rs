@@ -130,6 +130,7 @@ mod tests {
             outcome,
             log: None,
             message: message.map(String::from),
+            files: None,
         };
         let cycle = CycleRow {
             id: 7,
@@ -147,6 +148,7 @@ mod tests {
             remedies: Vec::new(),
             releases: Vec::new(),
             ccache: None,
+            files: None,
         };
         insta::assert_snapshot!(failures("builder <1>", &[&cycle]));
     }

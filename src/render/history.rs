@@ -12,9 +12,10 @@ use super::table::{Cell, Shape, table};
 use super::{clean, count, reason};
 use crate::model::ccache::CacheUse;
 use crate::model::duration::in_words;
+use crate::model::helpers::Files;
 use crate::model::records::{CycleRow, Outcome};
 
-const TITLES: [&str; 12] = [
+const TITLES: [&str; 13] = [
     "cycle",
     "started (UTC)",
     "took",
@@ -27,10 +28,11 @@ const TITLES: [&str; 12] = [
     "time to build",
     "remedies",
     "ccache",
+    "on helpers",
 ];
 const NUMBERS: [usize; 4] = [0, 4, 5, 6];
 /// What makes a row long: first what few cycles have, and why one began last.
-const BELOW: [usize; 5] = [11, 9, 10, 8, 3];
+const BELOW: [usize; 6] = [12, 11, 9, 10, 8, 3];
 
 /// Cycles as a table. A pipe gets the same columns, separated by tabs.
 #[must_use]
@@ -95,7 +97,7 @@ fn judgement(cycles: &[CycleRow]) -> Option<String> {
     Some(format!("predictions of {builds}: off by {middle} % (median), {in_range} within the range given"))
 }
 
-fn cells(cycle: &CycleRow, newest: bool, now: Timestamp, look: Look) -> [Cell; 12] {
+fn cells(cycle: &CycleRow, newest: bool, now: Timestamp, look: Look) -> [Cell; 13] {
     let style = Style::new();
     let took = |until: Timestamp| {
         in_words(Duration::try_from(until.duration_since(cycle.started)).unwrap_or_default())
@@ -128,5 +130,6 @@ fn cells(cycle: &CycleRow, newest: bool, now: Timestamp, look: Look) -> [Cell; 1
         (predicted(cycle), style),
         (remedied(cycle), style),
         (cycle.ccache.and_then(CacheUse::share).unwrap_or_default(), style),
+        (cycle.files.map(Files::share).unwrap_or_default(), style),
     ]
 }

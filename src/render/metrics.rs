@@ -173,6 +173,16 @@ fn helpers(text: &mut Text, status: &Status) {
         "Files of the newest cycle, by where they were compiled.",
         files.map(|(place, count)| ([("on", place)], count as f64)),
     );
+    let of_packages = status.jobs.iter().filter_map(|job| Some((job.package.as_str(), job.files?)));
+    let of_packages = of_packages.flat_map(|(package, files)| {
+        [("helper", files.remote), ("builder", files.local)]
+            .map(|(place, count)| ([("package", package), ("on", place)], count as f64))
+    });
+    text.gauge(
+        "gbsup_package_compiled_files",
+        "The same of each package in work. A file of which it is not known for which package it was is in none.",
+        of_packages,
+    );
 }
 
 fn truth(is: bool) -> f64 {

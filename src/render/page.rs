@@ -175,7 +175,10 @@ fn jobs(page: &mut Layout, jobs: &[JobInfo]) {
     let aligned = page.columns().is_some_and(|columns| names + phases + 24 <= columns);
     for (index, job) in jobs.iter().enumerate() {
         let label = if index == 0 { "now" } else { "" };
-        let time = job.time();
+        let time = match job.files {
+            Some(files) => format!("{}, {}", job.time(), files.in_words()),
+            None => job.time(),
+        };
         let spans = if aligned {
             vec![
                 styled(STRONG, pad(&name(job), names)),

@@ -12,6 +12,7 @@ use crate::portage::output::plan::Totals;
 
 mod ccache;
 mod farm;
+mod files;
 mod history;
 mod known;
 pub(super) mod pages;
@@ -62,7 +63,7 @@ pub(super) fn status(state: Mode, step: &str, headline: &str) -> Status {
 }
 
 fn job(package: &str, phase: &str, elapsed: u64, estimate: Option<u64>, binary: bool) -> JobInfo {
-    JobInfo { package: package.into(), phase: phase.into(), elapsed, estimate, binary }
+    JobInfo { package: package.into(), phase: phase.into(), elapsed, estimate, binary, files: None }
 }
 
 pub(super) fn building() -> Status {

@@ -1,7 +1,7 @@
 //! What compile helpers need here: icecream's scheduler and its daemon on loopback, and the relay that helpers come to (`crate::helpers`). Each is
 //! kept running by a thread of its own, for as long as the configuration wants it, and nothing of the loop waits for any.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,12 +9,13 @@ use std::{io, thread};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::whose;
 use crate::config::Engine;
 use crate::host::build::cpus;
 use crate::host::output::Sink;
 use crate::host::places::found;
 use crate::host::process::{Handle, Launch};
-use crate::icecream::log;
+use crate::icecream::log::{self, Line};
 use crate::model::helpers::{BUILDER, Helpers, Present};
 use crate::model::state::{State, Volume};
 use crate::model::{Event, Exit, Force};
@@ -31,6 +32,10 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 const OFTEN: Duration = Duration::from_secs(1);
 /// So many names are told apart.
 const MOST_NAMES: usize = 1000;
+/// And so many packages.
+const MOST_PACKAGES: usize = 10_000;
+/// So many files at a time that are asked for and have not come back; more are forgotten ones.
+const MOST_JOBS: usize = 10_000;
 /// Bytes of a last word that are told.
 const SHOWN: usize = 200;
 
@@ -60,7 +65,7 @@ impl Helping {
             Some(_) if !wanted => self.stop(),
             Some(running) if running.cycle != cycle => {
                 running.cycle = cycle;
-                drop(running.told.send(Told::Cycle));
+                drop(running.told.send(Told::Cycle(cycle)));
             }
             None if wanted => self.running = Running::begin(cycle, events),
             _ => {}
@@ -80,6 +85,7 @@ impl Running {
     fn begin(cycle: Option<u64>, events: &UnboundedSender<Event>) -> Option<Self> {
         let (told, heard) = mpsc::channel();
         let stage = Arc::new(Stage::default());
+        drop(told.send(Told::Cycle(cycle)));
         let events = events.clone();
         thread::Builder::new().name("helpers".into()).spawn(move || tell(&heard, &events)).ok()?;
         for (program, argv) in programs(cpus()) {
@@ -164,8 +170,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What the threads tell.
 enum Told {
     Present(Present),
-    Compiled(String),
-    Cycle,
+    /// By whom, and for which package where that is known.
+    Compiled(String, Option<String>),
+    Cycle(Option<u64>),
     Started(&'static str),
     Ended(&'static str, String),
 }
@@ -177,7 +184,7 @@ fn keep(program: &'static str, argv: Vec<String>, stage: &Stage, told: &Sender<T
     while let Some(handle) = stage.next() {
         let began = Instant::now();
         drop(told.send(Told::Started(program)));
-        let mut said = Said { told, last: String::new() };
+        let mut said = Said { told, last: String::new(), jobs: HashMap::new() };
         let ended = Launch::new(&handle, Inherits::Nothing).run(&command, &mut said);
         if let Some(handles) = lock(&stage.handles).as_mut() {
             handles.retain(|one| one.leader().is_some());
@@ -201,6 +208,30 @@ fn keep(program: &'static str, argv: Vec<String>, stage: &Stage, told: &Sender<T
 struct Said<'a> {
     told: &'a Sender<Told>,
     last: String,
+    /// The files that are asked for, by their job, and the package of each.
+    jobs: HashMap<u64, String>,
+}
+
+impl Said<'_> {
+    /// Takes a line of the scheduler.
+    fn job(&mut self, line: Line<'_>) {
+        match line {
+            Line::Asked { job, by: BUILDER, file } => {
+                if self.jobs.len() >= MOST_JOBS {
+                    self.jobs.clear();
+                }
+                self.jobs.remove(&job);
+                self.jobs.extend(whose::package(file).map(|package| (job, package.to_string())));
+            }
+            Line::Asked { .. } => {}
+            Line::Ended { job, by } => {
+                let package = self.jobs.remove(&job);
+                if let Some(by) = by {
+                    drop(self.told.send(Told::Compiled(by.to_owned(), package)));
+                }
+            }
+        }
+    }
 }
 
 impl Sink for Said<'_> {
@@ -210,8 +241,8 @@ impl Sink for Said<'_> {
 
     fn lines(&mut self, lines: &[u8]) {
         for line in String::from_utf8_lossy(lines).lines() {
-            if let Some(by) = log::compiled_by(line) {
-                drop(self.told.send(Told::Compiled(by.to_owned())));
+            if let Some(line) = log::read(line) {
+                self.job(line);
             } else if let Ok(present) = serde_json::from_str(line) {
                 drop(self.told.send(Told::Present(present)));
             } else if !line.trim().is_empty() {
@@ -263,12 +294,23 @@ impl Known {
                 let lost = present.lost.or(self.helpers.present.lost.take());
                 self.helpers.present = Present { lost, ..present };
             }
-            Told::Compiled(by) => {
+            Told::Compiled(by, package) => {
                 let compiled = &mut self.helpers.compiled;
                 let known = compiled.contains_key(&by) || compiled.len() < MOST_NAMES;
-                *compiled.entry(if known { by } else { "others".to_owned() }).or_default() += 1;
+                let by = if known { by } else { "others".to_owned() };
+                *compiled.entry(by.clone()).or_default() += 1;
+                let packages = &mut self.helpers.packages;
+                let known =
+                    |package: &String| packages.contains_key(package) || packages.len() < MOST_PACKAGES;
+                if let Some(package) = package.filter(known) {
+                    *packages.entry(package).or_default().entry(by).or_default() += 1;
+                }
             }
-            Told::Cycle => self.helpers.compiled.clear(),
+            Told::Cycle(cycle) => {
+                self.helpers.compiled.clear();
+                self.helpers.packages.clear();
+                self.helpers.cycle = cycle;
+            }
             Told::Started(program) => {
                 if let Some((_, since)) = self.ended.get_mut(program) {
                     *since = Some(Instant::now());
@@ -320,19 +362,26 @@ mod tests {
     fn files_are_counted_for_each_cycle_and_names_are_bounded() {
         let mut known = Known::default();
         for n in 0..2 * MOST_NAMES {
-            known.take(Told::Compiled(format!("h{n}")));
+            known.take(Told::Compiled(format!("h{n}"), (n % 2 == 0).then(|| "a/b-1".to_owned())));
         }
         assert_eq!(known.helpers.compiled.len(), MOST_NAMES + 1);
         assert_eq!(known.helpers.files().1, 2 * MOST_NAMES as u64);
-        known.take(Told::Cycle);
-        assert_eq!(known.helpers.files(), (0, 0));
+        assert_eq!(known.helpers.packages["a/b-1"].values().sum::<u64>(), MOST_NAMES as u64);
+        known.take(Told::Cycle(Some(2)));
+        assert_eq!((known.helpers.files(), known.helpers.cycle), ((0, 0), Some(2)));
+        assert!(known.helpers.packages.is_empty());
+        for n in 0..=MOST_PACKAGES {
+            known.take(Told::Compiled("h1".into(), Some(format!("a/b-{n}"))));
+        }
+        assert_eq!(known.helpers.packages.len(), MOST_PACKAGES);
+        assert_eq!(known.helpers.files().1, MOST_PACKAGES as u64 + 1, "all count for the cycle");
     }
 
     #[test]
     fn a_relay_that_is_gone_has_no_helpers() {
         let mut known = Known::default();
         let (told, heard) = mpsc::channel();
-        let mut said = Said { told: &told, last: String::new() };
+        let mut said = Said { told: &told, last: String::new(), jobs: HashMap::new() };
         said.lines(b"{\"helpers\":[{\"name\":\"h1\",\"address\":\"10.0.0.2\",\"slots\":2}],\"lost\":null}\ngbsup: no\n");
         assert_eq!(said.last, "no");
         drop(told);
@@ -351,5 +400,27 @@ mod tests {
         stage.stop();
         stage.wait(Duration::from_hours(1));
         assert!(stage.next().is_none());
+    }
+
+    #[test]
+    fn a_file_counts_once_it_is_compiled_and_for_the_package_that_asked() {
+        let (told, heard) = mpsc::channel();
+        let mut said = Said { told: &told, last: String::new(), jobs: HashMap::new() };
+        said.jobs.insert(3, "a/b-1".to_owned());
+        said.jobs.insert(4, "a/b-1".to_owned());
+        for line in ["END 3 status=0 server=h1", "END 4 status=1 server=h1", "END 4 status=0 server=h2"] {
+            said.lines(format!("[7] 2026-11-29 09:13:05: {line}\n").as_bytes());
+        }
+        drop(said);
+        drop(told);
+        let mut known = Known::default();
+        for told in heard {
+            known.take(told);
+        }
+        assert_eq!(known.helpers.files(), (2, 2));
+        assert_eq!(
+            known.helpers.packages,
+            BTreeMap::from([("a/b-1".into(), BTreeMap::from([("h1".into(), 1)]))])
+        );
     }
 }

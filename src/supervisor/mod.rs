@@ -20,6 +20,7 @@ pub(crate) mod socket;
 mod telling;
 mod viewers;
 mod watching;
+mod whose;
 
 use std::collections::HashMap;
 use std::io;

@@ -267,6 +267,7 @@ fn following_a_package_survives_its_log_being_emptied() {
             elapsed: 1,
             estimate: None,
             binary: false,
+            files: None,
         }];
         reply(Reply::Status { status: Box::new(status) })
     });

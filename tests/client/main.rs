@@ -264,7 +264,7 @@ fn history_is_read_from_the_volume() {
     assert_eq!(out.lines().count(), 20);
     assert_eq!(
         out.lines().next(),
-        Some("30\t2026-11-18 11:06\t10 min\tinterval\t0\t1\t0\tdone\t\tpredicted 41 s, took 44 s\t\t")
+        Some("30\t2026-11-18 11:06\t10 min\tinterval\t0\t1\t0\tdone\t\tpredicted 41 s, took 44 s\t\t\t")
     );
     let (_, json, _) = builder.run("history --json -n 2");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

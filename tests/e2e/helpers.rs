@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use gbsup::model::helpers::Files;
+use gbsup::model::records::CycleRow;
 use gbsup::model::status::{HelpersInfo, Mode, Status};
 
 use crate::support::{Builder, Recipe, Slot, docker, image};
@@ -76,6 +78,8 @@ fn files_go_to_helpers_and_a_frozen_one_holds_nothing_up() {
     let helper = farm.helper();
     until(&mut builder, "the helper is there", |helpers| helpers.present.len() == 1);
 
+    // Where builds are another user's even root may not look.
+    builder.sh("echo 'FEATURES=\"${FEATURES} userpriv\"' >/etc/portage/make.conf/zzz-userpriv");
     builder.gbsup(&["sync", "--wait"]).ok();
     let status = until(&mut builder, "all files are told", |helpers| helpers.remote + helpers.local >= 8);
     let compiled = helpers(&status);
@@ -85,6 +89,7 @@ fn files_go_to_helpers_and_a_frozen_one_holds_nothing_up() {
         (helper.as_str(), compiled.remote)
     );
     assert!(builder.gbsup(&["status"]).ok().contains(&format!("{} of ", compiled.remote)));
+    let of_package = Files { remote: compiled.remote, local: compiled.local, helpers: 1 };
     assert!(builder.exec(&["cat", "/etc/portage/make.conf/zz-gbsup-helpers.conf"]).ok().contains("icecream"));
 
     // What it never brings is compiled here.
@@ -97,6 +102,14 @@ fn files_go_to_helpers_and_a_frozen_one_holds_nothing_up() {
         docker(&["unpause", &helper]).ok();
         until(&mut builder, "it has come back", |helpers| helpers.present.len() == 1);
     });
+
+    // All that the build compiled was of its one package, and nothing that a person did.
+    let cycles: Vec<CycleRow> =
+        serde_json::from_str(&builder.gbsup(&["history", "--json"]).ok()).expect("cycles");
+    let mut packages =
+        cycles.iter().flat_map(|cycle| cycle.packages.iter().map(move |package| (cycle, package)));
+    let (cycle, many) = packages.find(|(_, one)| one.package == "test-slow/many-1").expect("it was built");
+    assert_eq!((many.files, cycle.files), (Some(of_package), Some(of_package)));
 
     // The control port is nobody's but the builder's.
     let listens = builder.sh("awk '$4 == \"0A\" { print $2 }' /proc/net/tcp | sort");

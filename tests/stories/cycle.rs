@@ -7,6 +7,7 @@ use gbsup::config::OnFailure;
 use gbsup::decide::view;
 use gbsup::model::ccache::Moment;
 use gbsup::model::failure::{Class, Failure};
+use gbsup::model::helpers::{Files, Helpers};
 use gbsup::model::machine::{Machine, Place, Purpose};
 use gbsup::model::records::Record;
 use gbsup::model::request::{PauseMode, Reply, Request};
@@ -322,6 +323,47 @@ fn a_wait_for_another_portage_is_in_the_headline_and_no_failure() {
     story.end(Report::Ran(Box::new(Ran { exit: Exit::Signal(15), ..*ran(1) })));
     assert_eq!(class(&story), Class::PortageLocked);
     assert_eq!(story.status().warnings, [""; 0]);
+}
+
+#[test]
+fn files_of_helpers_are_kept_with_their_package() {
+    let mut story = Story::begin(|_| {});
+    story.through(Step::Plan);
+    story.print(Progress::Planned { total: 2, list: Vec::new() });
+    story.print(emerging("a"));
+    let by = |helper: u64, own: u64| BTreeMap::from([("h1".to_owned(), helper), ("builder".to_owned(), own)]);
+    let mut helpers = Helpers { cycle: Some(1), compiled: by(5, 3), ..Helpers::default() };
+    helpers.packages.insert("app-misc/a-1".into(), by(4, 3));
+    story.take(Event::Helped(Box::new(helpers.clone())));
+    let files = |remote, local| Files { remote, local, helpers: 1 };
+    assert_eq!(story.status().jobs[0].files, Some(files(4, 3)));
+    let written = |story: &Story| {
+        let helped = story.records.iter().filter_map(|record| match record {
+            Record::Helped { cycle: 1, package, files, .. } => Some((package.clone(), *files)),
+            Record::Helped { .. } => panic!("of another cycle"),
+            _ => None,
+        });
+        helped.collect::<Vec<_>>()
+    };
+    assert_eq!(written(&story), [], "it is at work");
+    story.print(completed("a"));
+    let (a, all) = (Some("app-misc/a-1".to_owned()), None);
+    let mut expected = vec![(a.clone(), files(4, 3)), (all.clone(), files(5, 3))];
+    assert_eq!(written(&story), expected);
+    // The last ones come when it is over.
+    helpers.packages.insert("app-misc/a-1".into(), by(6, 3));
+    helpers.compiled = by(7, 3);
+    story.take(Event::Helped(Box::new(helpers.clone())));
+    expected.extend([(a, files(6, 3)), (all, files(7, 3))]);
+    assert_eq!(written(&story), expected);
+    // What is of another cycle says nothing about this one.
+    helpers.packages.insert("app-misc/b-1".into(), by(1, 1));
+    helpers.cycle = Some(7);
+    story.print(emerging("b"));
+    story.take(Event::Helped(Box::new(helpers)));
+    assert_eq!(story.status().jobs[0].files, None);
+    story.print(completed("b"));
+    assert_eq!(written(&story), expected);
 }
 
 #[test]

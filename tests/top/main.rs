@@ -140,6 +140,7 @@ fn at_work() -> Status {
         elapsed: 41,
         estimate: Some(120),
         binary: false,
+        files: None,
     };
     status.jobs = vec![job("app-misc/hello-2.10"), job("app-misc/other-1")];
     status

@@ -9,6 +9,7 @@ use gbsup::model::Now;
 use gbsup::model::ccache::CacheUse;
 use gbsup::model::duration::Eta;
 use gbsup::model::failure::{Class, Failure};
+use gbsup::model::helpers::Files;
 use gbsup::model::records::{
     CycleRow, Outcome, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, StepRow,
 };
@@ -102,6 +103,7 @@ pub(crate) fn building(done: u64) -> Status {
         elapsed,
         estimate,
         binary: false,
+        files: Some(Files { remote: 212, local: 28, helpers: 3 }),
     };
     status.jobs = vec![
         job("www-client/firefox-145.0.1", "compile", 2460, Some(4200)),
@@ -282,6 +284,7 @@ fn cycle(id: u64) -> CycleRow {
         // Of what was built the builder does not know the file.
         log: (n == 3).then(|| "/var/lib/gbsup/log/build/x.log".into()),
         message: (n == 3).then(|| "foo.c:12: fatal error: bar.h: No such file".into()),
+        files: (n == 1).then_some(Files { remote: 212, local: 28, helpers: 3 }),
     };
     let step = |step: &str, from, to| StepRow {
         step: step.into(),
@@ -322,6 +325,7 @@ fn cycle(id: u64) -> CycleRow {
         remedies: Vec::new(),
         releases: vec![ReleaseRow { release: NEW.into(), at: began(118), packages: 913, again: None }],
         ccache: Some(CacheUse { hits: 212, misses: 28, size: 1_288_490_188 }),
+        files: Some(Files { remote: 212, local: 40, helpers: 3 }),
     }
 }
 

@@ -280,6 +280,7 @@ mod tests {
             elapsed: 1,
             estimate: None,
             binary: false,
+            files: None,
         };
         Status {
             jobs: packages.iter().map(job).collect(),

@@ -23,6 +23,7 @@ use crate::decide::remedy;
 use crate::decide::{cycle, helpers, view};
 use crate::model::failure::Failure;
 use crate::model::job::{Job, Then};
+use crate::model::records::Record;
 use crate::model::remedy::Remedy;
 use crate::model::state::{Pause, Phase, Reason, State, Volume};
 use crate::model::status::Why;
@@ -69,7 +70,12 @@ impl Turn {
                     let record = live.note(&progress, now);
                     let planned = matches!(progress, Progress::Planned { .. });
                     if planned || record.is_some() {
+                        let over = match &record {
+                            Some(Record::Package { package, .. }) => Some(package.clone()),
+                            _ => None,
+                        };
                         self.actions.extend(record.map(Action::Record));
+                        self.note_files(over);
                         self.settle();
                     }
                     if planned {
@@ -113,7 +119,8 @@ impl Turn {
                     Some(text) => drop(self.state.live.warnings.insert(helpers::WARNING, text)),
                     None => drop(self.state.live.warnings.remove(helpers::WARNING)),
                 }
-                self.state.live.helpers = *now;
+                let before = std::mem::replace(&mut self.state.live.helpers, *now);
+                self.helped(&before);
             }
             Event::Delivered { way, problem } => self.delivered(way, problem),
             Event::Rehearsed { clients, worse } => {

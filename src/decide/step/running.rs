@@ -4,6 +4,7 @@
 use super::Turn;
 use crate::decide::view;
 use crate::model::ccache::Moment;
+use crate::model::helpers::{Files, Helpers};
 use crate::model::job::{Tally, Then};
 use crate::model::rebuilds::{Change, Stale};
 use crate::model::records::Record;
@@ -98,6 +99,38 @@ impl Turn {
         if moment == Moment::After {
             let (cycle, used, at) = (cycle.id, counted.used, self.now.wall);
             self.actions.push(Action::Record(Record::Ccache { cycle, at, used }));
+        }
+    }
+
+    /// Keeps what became of the files of packages that are over: the scheduler tells the last ones a moment later. Those at work are
+    /// kept when they end.
+    pub(super) fn helped(&mut self, before: &Helpers) {
+        let live = &self.state.live;
+        let at_work = |package: &str| live.job.as_ref().is_some_and(|job| job.packages.contains_key(package));
+        let now = live.helpers.packages.iter();
+        let late = now.filter(|(package, compiled)| {
+            before.packages.get(*package) != Some(compiled) && !at_work(package)
+        });
+        let late: Vec<String> = late.map(|(package, _)| package.clone()).collect();
+        self.note_files(late);
+    }
+
+    /// Keeps what became of the files of these packages, and of all of the cycle.
+    pub(super) fn note_files(&mut self, packages: impl IntoIterator<Item = String>) {
+        let helpers = &self.state.live.helpers;
+        let (Some(cycle), at) = (helpers.cycle, self.now.wall) else { return };
+        if self.state.durable.cycle.as_ref().map(|cycle| cycle.id) != Some(cycle) {
+            return;
+        }
+        let of = |package: String| {
+            let files = helpers.of_package(Some(cycle), &package)?;
+            Some(Action::Record(Record::Helped { cycle, at, package: Some(package), files }))
+        };
+        let known: Vec<Action> = packages.into_iter().filter_map(of).collect();
+        if !known.is_empty() {
+            let files = Files::of(&helpers.compiled);
+            self.actions.extend(known);
+            self.actions.push(Action::Record(Record::Helped { cycle, at, package: None, files }));
         }
     }
 

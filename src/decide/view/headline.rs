@@ -253,6 +253,7 @@ pub(super) fn jobs(live: &Live, now: Now) -> Vec<JobInfo> {
             elapsed: now.mono.saturating_sub(package.since).as_secs(),
             estimate: live.estimates.of(&package.cpv, package.binary).map(|estimate| estimate.likely),
             binary: package.binary,
+            files: live.helpers.of_package(Some(job.cycle), cpv),
         })
         .collect()
 }

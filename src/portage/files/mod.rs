@@ -2,6 +2,7 @@
 
 pub(crate) mod attention;
 pub(crate) mod binpkg;
+pub(crate) mod builddir;
 pub mod built;
 pub mod capture;
 pub(crate) mod ccache;

@@ -88,6 +88,7 @@ pub fn cycle(builder: Builder<'_>, id: u64, now: Timestamp) -> Option<Page> {
             span { "took " (took(cycle, newest, now)) }
             span { (cycle.built()) " built, " (cycle.binary()) " from binary packages, " (cycle.failed()) " failed" }
             @if let Some(share) = cycle.ccache.and_then(CacheUse::share) { span { (share) " files from ccache" } }
+            @if let Some(files) = cycle.files { span { (files.in_words()) } }
             @for release in &cycle.releases {
                 span { "release " a href={ "/releases/" (coded(&release.release)) "/" } { (text(&release.release)) } }
             }
@@ -170,6 +171,7 @@ fn packages(cycle: &CycleRow, logs: Option<&str>, newest: bool) -> Markup {
                         tr {
                             th scope="row" {
                                 (linked(&row.package))
+                                @if let Some(files) = row.files { div.why { (files.in_words()) } }
                                 @if row.outcome == PackageOutcome::Failed {
                                     @if let Some(message) = &row.message { div.why { (text(message)) } }
                                     @if let Some(path) = &row.log { div.why { (failed_log(logs, path)) } }

@@ -235,6 +235,7 @@ fn jobs(status: &Status, logs: Option<&str>) -> Markup {
                             th scope="row" {
                                 @if logs.is_some() { a href=(coded_log(&format!("newest/{}", job.package))) { (package(&job.package)) } }
                                 @else { (package(&job.package)) }
+                                @if let Some(files) = job.files { div.why { (files.in_words()) } }
                                 @if let Some(estimate) = job.estimate {
                                     (line(job.elapsed, estimate, job.elapsed > estimate.saturating_mul(3) / 2))
                                 }

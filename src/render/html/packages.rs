@@ -243,6 +243,7 @@ fn builds(about: &About<'_>, logs: Option<&str>) -> Markup {
                                 } @else if let Some(address) = newest_log(logs, build.row).filter(|_| number == 0) {
                                     " " a href=(address) { "log" }
                                 }
+                                @if let Some(files) = build.row.files { div.why { (files.in_words()) } }
                             }
                             td.n { a href={ "/cycles/" (build.cycle) } { (build.cycle) } }
                             td.n.wide { (moment(build.row.ended)) }

@@ -26,7 +26,7 @@ fn each_view_has_what_it_was_good_for() {
 
     let mut last = history::cycle(7, Some(10), Some(Outcome::Done));
     last.ccache = Some(used);
-    assert!(history(&[last.clone()], at(0), Look::PLAIN).ends_with("\t212 of 240\n"));
+    assert!(history(&[last.clone()], at(0), Look::PLAIN).ends_with("\t212 of 240\t\n"));
     let builder = Builder { name: "b", status: Some(&status), left: &[], cycles: &[&last], logs: None };
     let one = html::document(&html::cycle(builder, 7, at(0)).unwrap(), pages::named("b"));
     assert!(one.contains("212 of 240 files from ccache"), "{one}");

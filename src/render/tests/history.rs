@@ -16,6 +16,7 @@ pub(super) fn cycle(id: u64, ended: Option<i64>, outcome: Option<Outcome>) -> Cy
         outcome,
         log: None,
         message: None,
+        files: None,
     };
     CycleRow {
         id,
@@ -33,6 +34,7 @@ pub(super) fn cycle(id: u64, ended: Option<i64>, outcome: Option<Outcome>) -> Cy
         remedies: Vec::new(),
         releases: Vec::new(),
         ccache: None,
+        files: None,
     }
 }
 
@@ -79,7 +81,7 @@ fn history_as_a_table() {
     assert_eq!(
         history(&cycles[3..], at(0), Look::PLAIN),
         "2\t2026-11-18 09:26\t20 min\trequested\t1\t1\t1\tdone\t\
-         2026-11-18.2, 2026-11-18.3 (2026-11-18.1 again)\tpredicted 1 min, took 6 min\t\t\n\
-         1\t2026-11-18 09:26\t10 min\tfirst\t1\t1\t0\tdone\t\t\t\t\n"
+         2026-11-18.2, 2026-11-18.3 (2026-11-18.1 again)\tpredicted 1 min, took 6 min\t\t\t\n\
+         1\t2026-11-18 09:26\t10 min\tfirst\t1\t1\t0\tdone\t\t\t\t\t\n"
     );
 }

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use super::*;
+use crate::model::helpers::Files;
 use crate::model::records::{CycleRow, PackageOutcome, PackageRow, StepRow};
 use crate::model::status::{ClientInfo, RepositoryInfo, Skipped, StillFailing};
 use crate::model::told::Left;
@@ -105,6 +106,7 @@ pub(crate) fn cycle(id: u64) -> CycleRow {
         outcome,
         log: Some("/var/lib/gbsup/log/x.log".into()),
         message: (outcome == PackageOutcome::Failed).then(|| "no luck today".into()),
+        files: Some(Files { remote: 212, local: 28, helpers: 3 }),
     };
     let step = |step: &str, from, to| StepRow {
         step: step.into(),
@@ -128,6 +130,7 @@ pub(crate) fn cycle(id: u64) -> CycleRow {
         remedies: Vec::new(),
         releases: Vec::new(),
         ccache: None,
+        files: None,
     }
 }
 

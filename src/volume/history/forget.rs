@@ -12,7 +12,7 @@ const KEPT: u32 = 100;
 /// So many go at once; whoever else writes waits no longer than that takes.
 const AT_ONCE: u32 = 20;
 /// What belongs to a cycle.
-const TABLES: [&str; 6] = ["steps", "packages", "predictions", "remedies", "releases", "ccache"];
+const TABLES: [&str; 7] = ["steps", "packages", "predictions", "remedies", "releases", "ccache", "helped"];
 
 /// The cycles that began before `?1`, but for the newest `?2`.
 const OLD: &str = "SELECT key FROM cycles WHERE started < ?1

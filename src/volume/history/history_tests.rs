@@ -2,6 +2,7 @@ use std::thread;
 
 use crate::model::ccache::CacheUse;
 use crate::model::duration::Eta;
+use crate::model::helpers::Files;
 use crate::model::records::{PackageOutcome, ReleaseRow};
 use crate::volume::history::*;
 
@@ -427,4 +428,34 @@ fn the_last_word_on_ccache_counts() {
     }
     let cycles = History::read(&path).unwrap().cycles(None).unwrap();
     assert_eq!(cycles.iter().map(|cycle| cycle.ccache).collect::<Vec<_>>(), [None, Some(used(9))]);
+}
+
+#[test]
+fn files_are_counted_for_their_package_and_for_the_cycle() {
+    let (_dir, path) = place();
+    let (mut history, _) = History::open(&path).unwrap();
+    let files = |remote| Files { remote, local: 3, helpers: 2 };
+    let helped = |cycle, package: Option<&str>, remote| Record::Helped {
+        cycle,
+        at: at(3),
+        package: package.map(str::to_owned),
+        files: files(remote),
+    };
+    for record in [
+        started(1, 0),
+        package("a/b-1", false, PackageOutcome::Built),
+        package("a/c-1", false, PackageOutcome::Built),
+        helped(1, Some("a/b-1"), 5),
+        helped(1, None, 6),
+        helped(1, Some("a/b-1"), 9),
+        helped(1, None, 11),
+        // What was compiled for a build that nobody saw end.
+        helped(1, Some("a/gone-1"), 1),
+    ] {
+        history.record(&record).unwrap();
+    }
+    let cycle = History::read(&path).unwrap().cycles(None).unwrap().remove(0);
+    assert_eq!(cycle.files, Some(files(11)));
+    let packages = cycle.packages.iter().map(|package| (package.package.as_str(), package.files));
+    assert_eq!(packages.collect::<Vec<_>>(), [("a/b-1", Some(files(9))), ("a/c-1", None)]);
 }

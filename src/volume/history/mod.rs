@@ -20,8 +20,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::model::records::{CycleRow, FailedRow, Outcome, Record};
 use rows::{
-    ccache, failed, logs_of_failures, maybe_time, packages, predictions, releases, remedies, steps, time,
-    word,
+    ccache, failed, helped, logs_of_failures, maybe_time, packages, predictions, releases, remedies, steps,
+    time, word,
 };
 use tables::{SCHEMA, VERSIONS};
 
@@ -235,6 +235,10 @@ impl History {
                 let key = cycle_key(&change, *cycle, *at)?;
                 rows::count(&change, key, *used)?;
             }
+            Record::Helped { cycle, at, package, files } => {
+                let key = cycle_key(&change, *cycle, *at)?;
+                rows::help(&change, key, package.as_deref(), *files)?;
+            }
             Record::Reason { cycle, package, at, message, log } => {
                 let key = cycle_key(&change, *cycle, *at)?;
                 change.execute(
@@ -298,6 +302,7 @@ impl History {
                 remedies: Vec::new(),
                 releases: Vec::new(),
                 ccache: None,
+                files: None,
             };
             Ok((row.get::<_, i64>(0)?, cycle))
         })?;
@@ -317,6 +322,13 @@ impl History {
             }
             if version >= 5 {
                 cycle.ccache = ccache(&moment, key)?;
+            }
+            if version >= 6 {
+                let mut files = helped(&moment, key)?;
+                cycle.files = files.remove("");
+                for package in &mut cycle.packages {
+                    package.files = files.remove(&package.package);
+                }
             }
             cycles.push(cycle);
         }

@@ -1,11 +1,14 @@
 //! What belongs to one cycle, and what failed in any, read back; and some of it written down.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
 
 use crate::model::ccache::CacheUse;
 use crate::model::duration::Eta;
+use crate::model::helpers::Files;
 use crate::model::records::{
     FailedRow, PackageOutcome, PackageRow, PredictionRow, ReleaseRow, RemedyRow, StepRow,
 };
@@ -70,6 +73,34 @@ pub(crate) fn ccache(database: &Connection, cycle: i64) -> rusqlite::Result<Opti
     query.query_row([cycle], read).optional()
 }
 
+/// What became of the files of a package so far, or of all of a cycle.
+pub(crate) fn help(
+    database: &Connection,
+    cycle: i64,
+    package: Option<&str>,
+    files: Files,
+) -> rusqlite::Result<usize> {
+    let Files { remote, local, helpers } = files;
+    let numbers = [remote, local, helpers].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    let [remote, local, helpers] = numbers;
+    database.execute(
+        "INSERT OR REPLACE INTO helped (cycle, package, remote, local, helpers) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![cycle, package.unwrap_or_default(), remote, local, helpers],
+    )
+}
+
+/// By package, and without a name of all of the cycle.
+pub(crate) fn helped(database: &Connection, cycle: i64) -> rusqlite::Result<BTreeMap<String, Files>> {
+    let mut query =
+        database.prepare_cached("SELECT package, remote, local, helpers FROM helped WHERE cycle = ?1")?;
+    let number = |row: &Row, column| row.get::<_, i64>(column).map(|number| number.max(0).cast_unsigned());
+    let rows = query.query_map([cycle], |row| {
+        let files = Files { remote: number(row, 1)?, local: number(row, 2)?, helpers: number(row, 3)? };
+        Ok((row.get(0)?, files))
+    })?;
+    rows.collect()
+}
+
 pub(crate) fn steps(database: &Connection, cycle: i64) -> rusqlite::Result<Vec<StepRow>> {
     let mut query = database.prepare_cached(
         "SELECT step, started, ended, outcome, log FROM steps WHERE cycle = ?1 ORDER BY key",
@@ -115,6 +146,7 @@ pub(crate) fn packages(database: &Connection, cycle: i64) -> rusqlite::Result<Ve
             outcome: word(row, 5)?.unwrap_or(PackageOutcome::Failed),
             log: row.get(6)?,
             message: row.get(7)?,
+            files: None,
         })
     })?;
     rows.collect()

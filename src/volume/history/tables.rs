@@ -1,10 +1,10 @@
 //! The tables of the history, version by version.
 
 /// The version of the tables, kept in the database's `user_version`.
-pub(crate) const SCHEMA: i64 = 5;
+pub(crate) const SCHEMA: i64 = 6;
 
 /// What makes each version of the tables from the one before, beginning with an empty file.
-pub(crate) const VERSIONS: &[&str] = &[CYCLES, PREDICTIONS, REMEDIES, RELEASES, CCACHE];
+pub(crate) const VERSIONS: &[&str] = &[CYCLES, PREDICTIONS, REMEDIES, RELEASES, CCACHE, HELPED];
 
 /// A cycle's number is not its key: numbers begin again at 1 when the state was lost.
 const CYCLES: &str = "
@@ -62,5 +62,14 @@ const CCACHE: &str = "
     CREATE TABLE ccache (
         cycle INTEGER PRIMARY KEY REFERENCES cycles (key), hits INTEGER NOT NULL, misses INTEGER NOT NULL,
         size INTEGER NOT NULL
+    ) STRICT;
+";
+
+/// Where the files of a package were compiled, and how many helpers have compiled any of them. `package` is empty for all of the cycle,
+/// which has more than its packages where it is not known for which one a file was.
+const HELPED: &str = "
+    CREATE TABLE helped (
+        cycle INTEGER NOT NULL REFERENCES cycles (key), package TEXT NOT NULL, remote INTEGER NOT NULL,
+        local INTEGER NOT NULL, helpers INTEGER NOT NULL, PRIMARY KEY (cycle, package)
     ) STRICT;
 ";

@@ -1,0 +1,137 @@
+//! Which package a file belongs to that a build has just asked the scheduler for. The scheduler is told the end of its path alone. Whoever
+//! asked waits for the answer meanwhile, with the file among its arguments, in the directory of its build.
+
+use std::path::{Component, Path, PathBuf};
+use std::{fs, io};
+
+use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+
+use crate::beneath::PORTAGE_ID;
+use crate::icecream::log::told_of;
+use crate::portage::files::builddir::package_at;
+use crate::portage::names::cpv::Cpv;
+
+/// Nothing when nobody is found who could have asked, or there are several of whom it may have been any.
+pub(super) fn package(file: &str) -> Option<Cpv> {
+    let entries = fs::read_dir("/proc").ok()?;
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    one(pids.flat_map(|pid| {
+        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        asked_by(&arguments, file, || place(pid))
+    }))
+}
+
+/// What all are, when they are all the same.
+fn one(mut found: impl Iterator<Item = Option<Cpv>>) -> Option<Cpv> {
+    let first = found.next()??;
+    found.all(|next| next.as_ref() == Some(&first)).then_some(first)
+}
+
+/// The package of a process with these arguments, for each that may be the file; nothing of one whose package is not known.
+fn asked_by(arguments: &[u8], file: &str, place: impl Fn() -> Option<PathBuf>) -> Vec<Option<Cpv>> {
+    let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
+    let words = arguments.split(|byte| *byte == 0).skip(1).filter_map(|word| str::from_utf8(word).ok());
+    let same = words.filter(|word| name(word) == name(file));
+    let belongs = |word: &str| {
+        let place = place()?;
+        let path = absolute(&place, word);
+        let path = path.to_str().filter(|path| told_of(path) == file)?;
+        // A kernel module is compiled elsewhere than where its package is built.
+        Some(package_at(path).or_else(|| package_at(place.to_str()?)))
+    };
+    same.filter_map(belongs).collect()
+}
+
+/// A path without `.` and `..`, as icecream makes it (`get_absfilename`): of links it knows nothing.
+fn absolute(place: &Path, word: &str) -> PathBuf {
+    let mut path = PathBuf::new();
+    for part in place.join(word).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(path.pop()),
+            part => path.push(part),
+        }
+    }
+    path
+}
+
+/// The directory that a process is in. That of another user is shown to that user alone where the container may not trace, even to root.
+fn place(pid: u32) -> Option<PathBuf> {
+    let link = format!("/proc/{pid}/cwd");
+    match fs::read_link(&link) {
+        Err(problem) if problem.kind() == io::ErrorKind::PermissionDenied => {
+            as_portage(|| fs::read_link(&link)).ok()
+        }
+        other => other.ok(),
+    }
+}
+
+/// Does something with the rights to files that builds have. They are this thread's alone.
+fn as_portage<T>(what: impl FnOnce() -> T) -> T {
+    let group = setfsgid(Gid::from_raw(PORTAGE_ID));
+    let user = setfsuid(Uid::from_raw(PORTAGE_ID));
+    let done = what();
+    setfsuid(user);
+    setfsgid(group);
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUILD: &str = "/var/tmp/portage/test-slow/many-1/work";
+
+    fn asked(arguments: &[&str], file: &str, place: &str) -> Vec<Option<String>> {
+        let arguments: String = arguments.iter().flat_map(|argument| [argument, "\0"]).collect();
+        let found = asked_by(arguments.as_bytes(), file, || Some(place.into()));
+        found.into_iter().map(|package| package.map(|package| package.to_string())).collect()
+    }
+
+    #[test]
+    fn who_asks_has_the_file_among_its_arguments() {
+        let many = [Some("test-slow/many-1".to_owned())];
+        let gcc = |file| ["g++", "-c", "-o", "f1.o", file];
+        for file in ["f1.cpp", "./f1.cpp", "../work/f1.cpp", "/var/tmp/portage/test-slow/many-1/work/f1.cpp"]
+        {
+            assert_eq!(asked(&gcc(file), "many-1/work/f1.cpp", BUILD), many, "{file}");
+        }
+        assert_eq!(asked(&gcc("src/f1.cpp"), "work/src/f1.cpp", BUILD), many);
+        assert_eq!(asked(&gcc("/usr/src/linux/init/main.c"), "linux/init/main.c", BUILD), many);
+        // Another one of that name, one whose shell only has it in a command, and who compiles nothing.
+        for arguments in [&gcc("src/f1.cpp")[..], &["sh", "-c", "g++ -c f1.cpp"], &["f1.cpp"], &[]] {
+            assert_eq!(asked(arguments, "many-1/work/f1.cpp", BUILD), [], "{arguments:?}");
+        }
+        assert_eq!(asked(&gcc("f1.cpp"), "tmp/x/f1.cpp", "/tmp/x"), [None], "a person compiles it");
+    }
+
+    #[test]
+    fn what_may_be_of_several_is_of_none() {
+        let cpv = |name: &str| Cpv::parse(name.as_bytes());
+        let (a, b) = (cpv("a/a-1"), cpv("b/b-1"));
+        assert_eq!(one([a.clone(), a.clone()].into_iter()), a);
+        for several in [vec![a.clone(), b], vec![a.clone(), None], vec![None, a], vec![None], Vec::new()] {
+            assert_eq!(one(several.into_iter()), None);
+        }
+    }
+
+    #[test]
+    fn what_runs_here_is_found() {
+        let place = tempfile::tempdir().unwrap();
+        let work = place.path().join("portage/a/b-1/work");
+        fs::create_dir_all(&work).unwrap();
+        let mut waits = std::process::Command::new("tail")
+            .args(["-f", "/dev/null", "some-file-of-this-test.c"])
+            .current_dir(&work)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // It has been started when `spawn` returns.
+        let found = package("b-1/work/some-file-of-this-test.c");
+        waits.kill().unwrap();
+        waits.wait().unwrap();
+        assert_eq!(found.as_ref().map(Cpv::as_str), Some("a/b-1"));
+        assert_eq!(package("b-1/work/some-file-of-this-test.c"), None);
+    }
+}
