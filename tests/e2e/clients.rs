@@ -367,6 +367,8 @@ fn who_has_other_flags_gets_a_build_of_its_own() {
         builder.sh("test ! -e /etc/portage/package.use/zz-gbsup-circular");
         for (client, flags) in [(&common, "colour"), (&laptop, "sound")] {
             client.try_sh("sh /root/client.sh check").exited(0);
+            let told = client.try_sh("FEATURES=-getbinpkg sh /root/client.sh check").exited(5);
+            assert!(told.contains("FEATURES has no getbinpkg"), "{told}");
             client.sh("emerge --update --deep --changed-use --getbinpkg --ask=n @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }");
             assert_eq!(flags_there(|script| client.sh(script)), format!("flags-{version} {flags}"));
             assert!(done(client).0.is_empty(), "it compiled something");

@@ -40,6 +40,18 @@ def newer_copy(release):
     return "Portage goes by an index that is newer than what the builder offers, as after a restored backup: rm %s" % path
 
 
+def takes_none(settings):
+    """What is to be said where emerge takes no binary package by itself; the resolver was asked with --getbinpkg."""
+    if "getbinpkg" in settings.features:
+        return None
+    for word in settings.get("EMERGE_DEFAULT_OPTS", "").split():
+        name, _, value = word.partition("=")
+        short = name[1:2].isalpha() and set("gG") & set(name)
+        if (name in ("--getbinpkg", "--getbinpkgonly") or short) and value not in ("n", "False"):
+            return None
+    return "emerge compiles all of it unless it is told --getbinpkg: FEATURES has no getbinpkg, which sh %s setup adds" % SCRIPT
+
+
 class Report:
     """What came of it."""
 
@@ -211,7 +223,9 @@ def check(*args):
         return NO_ANSWER
     if report.release and repository.verify_signature:
         report.problem = other_key(report.release)
-    report.problem = report.problem or newer_copy(report.release) or (no_fetcher() if resolved.binary else None)
+    report.problem = report.problem or newer_copy(report.release) or (
+        (takes_none(resolved.settings) or no_fetcher()) if resolved.binary else None
+    )
     offered = Offered(report.release, fingerprint, resolved)
     places = Places(resolved, offered.tree)
     report.binary = [str(pkg.cpv) for pkg in resolved.binary]
