@@ -57,6 +57,12 @@ const KINDS: &[Kind] = &[
         compiles: &[("test-quick/t7-1", "only in the world of this machine", Some("world:3"))],
     },
     Kind {
+        name: "a set of its own",
+        made: "mkdir -p /etc/portage/sets && printf '# mine\\ntest-quick/t7\\n' >/etc/portage/sets/own && \
+               echo @own >>/var/lib/portage/world_sets",
+        compiles: &[("test-quick/t7-1", "only in the world of this machine", Some("sets/own:2"))],
+    },
+    Kind {
         name: "another profile",
         made: "cd /etc/portage && mkdir profile.d && mv make.profile base && mkdir make.profile && \
                echo ../base >make.profile/parent && echo 'USE=\"-colour\"' >make.profile/make.defaults && echo 8 >make.profile/eapi",

@@ -146,13 +146,25 @@ class Places:
         return next((place for _, _, place in reversed(self.matching("package.unmask", pkg))), None)
 
     def of_world(self, pkg):
-        """The line of the world file that asks for a package."""
-        from portage.const import WORLD_FILE
+        """The line of the world file, or of a set of the world, that asks for a package."""
+        from portage.const import WORLD_FILE, WORLD_SETS_FILE
         from portage.dep import dep_getkey
+        from portage.exception import InvalidAtom
 
-        for words, place in lines_of(os.path.join(self.settings["EROOT"], WORLD_FILE)):
-            if not words[0].startswith("@") and dep_getkey(words[0]) == pkg.cp:
-                return place
+        files = [os.path.join(self.settings["EROOT"], name) for name in (WORLD_FILE, WORLD_SETS_FILE)]
+        for file in files:
+            for words, place in lines_of(file):
+                name = words[0][1:]
+                if words[0].startswith("@"):
+                    of_set = os.path.join(ETC, "sets", name)
+                    if os.path.basename(name) == name and of_set not in files:
+                        files.append(of_set)
+                    continue
+                try:
+                    if dep_getkey(words[0]) == pkg.cp:
+                        return place
+                except InvalidAtom:
+                    continue
         return None
 
     def patches(self, pkg):
