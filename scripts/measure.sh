@@ -34,6 +34,16 @@ now() { echo "${EPOCHREALTIME/[.,]/}"; }
 seconds() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", (b - a) / 1e6 }'; }
 calc() { awk "BEGIN { printf \"%.4f\", $1 }"; }
 
+# cpu_counter FILE: a program for a container that prints the microseconds of CPU which all in it have used, for either kind of control groups.
+cpu_counter() {
+    cat >"$1" <<'END'
+#!/bin/sh
+if [ -r /sys/fs/cgroup/cpu.stat ]; then sed -n 's/^usage_usec //p' /sys/fs/cgroup/cpu.stat
+else echo $(($(cat /sys/fs/cgroup/cpuacct/cpuacct.usage) / 1000)); fi
+END
+    chmod +x "$1"
+}
+
 sample() { printf '%s\n' "$2" >>"$work/samples.$1"; }
 
 # spread KEY [FORMAT]: the median, and the least and the greatest: "1.23 (1.20-1.31)".
