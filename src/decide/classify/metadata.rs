@@ -3,7 +3,7 @@
 
 use crate::model::Ran;
 use crate::model::failure::{Class, Failure};
-use crate::portage::command::shell_quote;
+use crate::portage::command::show_line;
 use crate::portage::names::cpv::Cpv;
 
 /// The phase in which Portage reads an ebuild for its metadata.
@@ -15,7 +15,7 @@ pub(super) fn unreadable(package: &Cpv, said: &str, ran: &Ran) -> Failure {
     let place = ran.evidence.tail.iter().find_map(|line| place(line, package));
     let mut suggestions = Vec::new();
     if let Some((file, line, _)) = place {
-        suggestions.push(format!("sed -n {line}p {}", shell_quote(file)));
+        suggestions.push(show_line(file, line));
     }
     suggestions.push("gbsup sync".to_owned());
     let message = match place {

@@ -22,7 +22,7 @@ use super::places::found;
 use crate::config::{Config, Engine};
 use crate::decide::helpers::MOST;
 use crate::model::failure::{Class, Failure, Trouble};
-use crate::portage::command::{self, CCACHE, shell_quote};
+use crate::portage::command::{self, CCACHE, show_line};
 use crate::portage::files::ccache as shadowed;
 use crate::portage::files::make_conf::{self, Deed, Finding, Machine};
 use crate::portage::files::settings::{self, Settings};
@@ -91,7 +91,7 @@ pub(crate) fn check(config: &Config, tree_is_there: bool, ask: &mut Ask) -> Resu
         if first.suggestions.is_empty()
             && let Some((file, line)) = assignment(&files, first.variable, &first.words)
         {
-            failure.suggestions = vec![format!("sed -n {line}p {}", shell_quote(file))];
+            failure.suggestions = vec![show_line(file, line)];
         }
         return Err(Box::new(failure));
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::files::{ETC, MODULES, files, read};
 use crate::model::failure::{Class, Failure, Trouble};
-use crate::portage::command::shell_quote;
+use crate::portage::command::{shell_quote, show_line};
 use crate::portage::output::complaints::{Complaint, Weight};
 
 /// A file of the tree is repaired by a sync, and Portage says in the plan what it makes of it.
@@ -32,10 +32,11 @@ pub(super) fn refuse(told: &[Complaint]) -> Result<(), Trouble> {
     let message = format!("Portage cannot read its configuration: {}{more}", first.sentence());
     let mut suggestions = Vec::new();
     for (file, line) in told.iter().filter_map(|told| Some((told.file.as_ref()?, told.line))) {
-        let quoted = shell_quote(file);
         let show = match line {
-            Some(line) if Path::new(file).is_file() => format!("sed -n {line}p {quoted}"),
-            None if Path::new(file).is_symlink() || Path::new(file).is_dir() => format!("ls -l {quoted}"),
+            Some(line) if Path::new(file).is_file() => show_line(file, line),
+            None if Path::new(file).is_symlink() || Path::new(file).is_dir() => {
+                format!("ls -l {}", shell_quote(file))
+            }
             _ => continue,
         };
         if !suggestions.contains(&show) {

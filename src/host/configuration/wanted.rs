@@ -7,7 +7,7 @@ use super::silent;
 use super::told::refuse;
 use crate::config::Config;
 use crate::model::failure::{Class, Failure, Trouble};
-use crate::portage::command::{self, shell_quote};
+use crate::portage::command::{self, shell_quote, show_line};
 use crate::portage::files::world::{self, Place};
 use crate::portage::output::complaints;
 
@@ -45,7 +45,7 @@ pub(super) fn check(config: &Config, ask: &mut Ask) -> Result<(), Trouble> {
             let file = file.display().to_string();
             let repair = match file.as_str() {
                 WORLD_SETS => format!("emerge --deselect {}", shell_quote(&format!("@{name}"))),
-                _ => format!("sed -n {line}p {}", shell_quote(&file)),
+                _ => show_line(&file, line),
             };
             (format!("{file}, line {line}: it has @{name}, and there is no such set"), repair)
         }

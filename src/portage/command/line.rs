@@ -99,6 +99,11 @@ pub(crate) fn shell_word(word: &str) -> String {
     quoted
 }
 
+/// Shows one line of a file.
+pub(crate) fn show_line(file: &str, line: impl std::fmt::Display) -> String {
+    format!("sed -n {line}p {}", shell_quote(file))
+}
+
 /// Quotes a word for a shell, and for `shlex.split`, with which Portage reads `EMERGE_DEFAULT_OPTS`.
 pub(crate) fn shell_quote(arg: &str) -> String {
     let safe = |b: u8| b.is_ascii_alphanumeric() || b"@%+=:,./-_".contains(&b);
