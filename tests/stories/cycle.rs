@@ -241,6 +241,23 @@ fn a_merge_that_fails_again_in_the_preflight_is_tried_by_the_build() {
     assert_eq!(work, Work::Build { exclude: vec![], merge_again: vec!["app-misc/a-1".into()] });
 }
 
+/// The preflight finds half a merge also of what the build was going to merge again.
+#[test]
+fn what_is_to_be_merged_again_is_so_once() {
+    let mut story = Story::begin(|_| {});
+    let [a, b] = ["app-misc/a-1", "app-misc/b-1"].map(str::to_owned);
+    story.state.durable.cycle.as_mut().unwrap().merge_again = vec![b.clone()];
+    story.end(Report::Ready {
+        repairs: Vec::new(),
+        missing: Vec::new(),
+        unmerged: vec![a.clone(), b.clone()],
+    });
+    story.through(Step::SelfUpdate);
+    story.end(planned(&[]));
+    let (_, work) = story.job.clone().unwrap();
+    assert_eq!(work, Work::Build { exclude: vec![], merge_again: vec![b, a] });
+}
+
 /// Portage itself does not survive a log that it cannot write.
 #[test]
 fn a_full_volume_is_named_whatever_it_did_to_emerge() {

@@ -32,7 +32,9 @@ impl Turn {
             }
             // The build merges them once more, and says of each why it fails.
             if let Some(cycle) = &mut self.state.durable.cycle {
-                cycle.merge_again.extend(unmerged.iter().cloned());
+                let new = unmerged.iter().filter(|package| !cycle.merge_again.contains(package));
+                let new: Vec<String> = new.cloned().collect();
+                cycle.merge_again.extend(new);
             }
             self.looked_for_the_tree(missing);
         }
