@@ -125,9 +125,7 @@ impl Memory {
         let others = self.peers.iter().flat_map(Known::members).map(|member| self.remembered(member));
         Farm { schema: FARM_SCHEMA, builders: own.into_iter().chain(others).collect() }
     }
-}
 
-impl Memory {
     /// One that is away, with what was known of it before this was asked at all.
     fn remembered(&self, mut member: Member) -> Member {
         let Some(away) = &mut member.away else { return member };

@@ -121,11 +121,11 @@ impl Brief {
             ));
         }
         let mut brief: Self = serde_json::from_slice(json).map_err(|_| none())?;
-        brief.is_short();
+        brief.shorten();
         Ok(brief)
     }
 
-    fn is_short(&mut self) {
+    fn shorten(&mut self) {
         shorten(&mut self.headline, SENTENCE);
         for word in [&mut self.version, &mut self.step] {
             shorten(word, WORD);
@@ -152,7 +152,7 @@ impl Farm {
             shorten(&mut member.name, SENTENCE);
             member.url.iter_mut().for_each(|url| shorten(url, SENTENCE));
             member.away.iter_mut().for_each(|away| shorten(&mut away.why, SENTENCE));
-            member.status.iter_mut().for_each(Brief::is_short);
+            member.status.iter_mut().for_each(Brief::shorten);
         }
         away
     }
