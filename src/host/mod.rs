@@ -19,5 +19,6 @@ pub(crate) mod process;
 pub(crate) mod prune;
 pub(crate) mod rehearse;
 pub(crate) mod revision;
+pub(crate) mod seen;
 pub(crate) mod trees;
 pub(crate) mod unusable;

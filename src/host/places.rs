@@ -26,11 +26,23 @@ pub(crate) fn missing(repositories: &Repositories) -> Vec<String> {
 
 /// Whether a program can be found the way a job would find it.
 pub(crate) fn found(program: &str) -> bool {
+    path_of(program).is_some()
+}
+
+/// Where a job would find a program.
+pub(crate) fn path_of(program: &str) -> Option<PathBuf> {
     if program.contains('/') {
-        return Path::new(program).exists();
+        return Some(PathBuf::from(program)).filter(|path| path.exists());
     }
     let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    places.iter().any(|place| Path::new(place).join(program).exists())
+    places.iter().map(|place| Path::new(place).join(program)).find(|path| path.exists())
+}
+
+/// The directories of [`INSTALLED`] in one of which each merge leaves a trace.
+pub(crate) fn databases() -> Vec<PathBuf> {
+    let root = PathBuf::from(INSTALLED);
+    let categories = names(&root).into_iter().filter(|name| !name.starts_with('.'));
+    categories.map(|name| root.join(name)).collect()
 }
 
 /// Every file below a directory, by its path from there; none when it is not there.

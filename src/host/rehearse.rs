@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::build::{binaries, options, own_features};
-use super::configuration::{self, Checked, profile};
+use super::configuration::{self, Ask, Checked, profile};
 use super::output::{Capture, Sink};
 use super::process::{Handle, Launch};
 use super::{facts, places};
@@ -54,8 +54,7 @@ pub(crate) fn rehearse(config: &Config) -> Result<Rehearsal, Vec<Failure>> {
         repositories.as_ref().is_none_or(|repositories| places::missing(repositories).is_empty());
     let logged = |failure: Trouble| vec![Failure { log: Some(LOG.to_owned()), ..*failure }];
     let Checked { settings, told, .. } =
-        configuration::check(config, tree_is_there, &mut |command| Ok(rehearsing.ask(command)))
-            .map_err(logged)?;
+        configuration::check(config, tree_is_there, &mut rehearsing).map_err(logged)?;
     if repositories.is_none() {
         return Err(logged(configuration::repositories::none(&answer)));
     }
@@ -127,6 +126,12 @@ struct Rehearsing {
     log: File,
     scanner: Scanner,
     reader: Reader,
+}
+
+impl Ask for Rehearsing {
+    fn ask(&mut self, question: &Command) -> Result<Vec<u8>, Trouble> {
+        Ok(Rehearsing::ask(self, question))
+    }
 }
 
 impl Rehearsing {

@@ -1,6 +1,8 @@
 //! What Portage has answered, and how long that counts.
 
 use crate::host::configuration;
+use crate::host::seen::Seen;
+use crate::model::Exit;
 use crate::portage::command::{Answers, Command};
 use crate::portage::files::settings::Settings;
 use crate::portage::names::cpv::Cpv;
@@ -15,6 +17,17 @@ pub(crate) struct Known {
     pub(super) portage: Option<(u64, Cpv)>,
     /// What `portageq --version` printed, with the Portage that was installed then.
     pub(super) version: Option<(Cpv, Vec<u8>)>,
+    /// What counts until something that it is made of changes.
+    pub(super) lasting: Vec<Lasting>,
+}
+
+/// What a command printed, in this environment, and what that is made of.
+pub(super) struct Lasting {
+    pub(super) question: Command,
+    pub(super) environment: Vec<String>,
+    pub(super) made_of: Seen,
+    pub(super) exit: Exit,
+    pub(super) text: Vec<u8>,
 }
 
 /// Answers to questions that nobody has asked yet. They are of one step and count once, so that none is older than the step.

@@ -1,16 +1,35 @@
 //! What Portage is asked about itself and its configuration.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::{MutexGuard, PoisonError};
+use std::time::SystemTime;
 
-use super::answers::{Ahead, Known};
+use super::answers::{Ahead, Known, Lasting};
 use super::task::Task;
+use crate::host::configuration::Ask;
 use crate::host::output::Capture;
+use crate::host::places::databases;
+use crate::host::seen::Seen;
 use crate::host::{configuration, installed};
+use crate::model::Exit;
 use crate::model::failure::Trouble;
 use crate::portage::command::{self, Command};
 use crate::portage::files::settings::{self, Settings};
 use crate::portage::names::cpv::Cpv;
+
+/// What the log says of an answer that is not asked for again.
+const LASTING: &str = "the answer of before: nothing that it depends on has changed since";
+
+impl Ask for Task {
+    fn ask(&mut self, question: &Command) -> Result<Vec<u8>, Trouble> {
+        Task::ask(self, question)
+    }
+
+    fn ask_unless_same(&mut self, question: &Command, made_of: &[PathBuf]) -> Result<Vec<u8>, Trouble> {
+        self.capture_unless_same(question, made_of.to_owned()).map(|(_, text)| text)
+    }
+}
 
 impl Task {
     /// What Portage is set to; asked again only when something changed.
@@ -89,11 +108,50 @@ impl Task {
     /// What was found out about the settings and the repositories may not be so any more.
     pub(crate) fn forget_settings(&mut self) {
         self.ahead = None;
-        *self.known() = Known::default();
+        let mut known = self.known();
+        let lasting = std::mem::take(&mut known.lasting);
+        *known = Known { lasting, ..Known::default() };
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a command for its answer, unless it was run before and what it is `made_of` has not changed since.
+    pub(crate) fn capture_unless_same(
+        &mut self,
+        question: &Command,
+        made_of: Vec<PathBuf>,
+    ) -> Result<(Exit, Vec<u8>), Trouble> {
+        if let Some((exit, text)) = self.lasting(question) {
+            let mut log = self.open_log(&question.typed())?;
+            drop(log.write_all(&text));
+            self.note(LASTING)?;
+            return Ok((exit, text));
+        }
+        let made_of = Seen::now(made_of);
+        let (exit, text) = self.capture(question)?;
+        self.keep(question, exit.clone(), &text, Some(made_of));
+        Ok((exit, text))
+    }
+
+    /// What it printed the last time, if that still counts.
+    fn lasting(&self, question: &Command) -> Option<(Exit, Vec<u8>)> {
+        let mut known = self.known();
+        let environment = &self.config.build.environment;
+        known.lasting.retain(|one| {
+            one.question != *question || (one.environment == *environment && one.made_of.holds())
+        });
+        let found = known.lasting.iter().find(|one| one.question == *question);
+        found.map(|one| (one.exit.clone(), one.text.clone()))
+    }
+
+    /// Keeps an answer; none of a command that did not end by itself, or where nobody knows what it is made of.
+    fn keep(&self, question: &Command, exit: Exit, text: &[u8], made_of: Option<Seen>) {
+        let (Exit::Code(_), Some(made_of), false) = (&exit, made_of, self.handle.stopped()) else { return };
+        let environment = self.config.build.environment.clone();
+        let (question, text) = (question.clone(), text.to_owned());
+        self.known().lasting.push(Lasting { question, environment, made_of, exit, text });
     }
 
     /// Asks Portage. What a step mostly asks for is asked together, by whichever question comes first.
@@ -110,17 +168,34 @@ impl Task {
         self.capture(question).map(|(_, text)| text)
     }
 
+    /// What the process that asks them prints; kept where it is nothing but the answers.
+    fn ask_together(&self, questions: &Command) -> Vec<u8> {
+        let began = SystemTime::now();
+        let mut sink = Capture { file: &mut io::sink(), text: Vec::new() };
+        let exit = self.launch().run(questions, &mut sink).exit;
+        let made_of = command::together(&sink.text, &settings::keys()).and_then(|said| {
+            let read = said.read.into_iter().map(PathBuf::from);
+            Seen::since(began, read.chain(databases()).collect())
+        });
+        self.keep(questions, exit, &sink.text, made_of);
+        sink.text
+    }
+
     /// Where Portage has anything else to say, there are no answers, and each question is asked by itself.
     fn ask_ahead(&mut self, keys: &[&str]) -> Result<(), Trouble> {
         let stamp = configuration::stamp();
-        let mut nowhere = io::sink();
-        let mut sink = Capture { file: &mut nowhere, text: Vec::new() };
-        self.launch().run(&command::questions(keys), &mut sink);
-        let answers = command::together(&sink.text, keys).unwrap_or_default();
+        let questions = command::questions(keys);
+        let lasting = self.lasting(&questions).map(|(_, text)| text);
+        let is_lasting = lasting.is_some();
+        let text = lasting.unwrap_or_else(|| self.ask_together(&questions));
+        let answers = command::together(&text, keys).map(|said| said.answers).unwrap_or_default();
         for (question, answer) in &answers {
             let mut log = self.open_log(&question.typed())?;
             if !question.private {
                 drop(log.write_all(answer));
+            }
+            if is_lasting {
+                self.note(LASTING)?;
             }
             // It is of use to later steps as well.
             if *question == command::repositories() {

@@ -156,7 +156,7 @@ fn elsewhere(task: &mut Task, settings: &Settings) {
 /// is paused comes by here again.
 fn configure(task: &mut Task, tree_is_there: bool) -> Result<Settings, Trouble> {
     let config = task.config.clone();
-    let checked = configuration::check(&config, tree_is_there, &mut |command| task.ask(command));
+    let checked = configuration::check(&config, tree_is_there, task);
     let Checked { settings, told, portage } = checked.map_err(|failure| task.logged(*failure))?;
     task.warn("settings", (!told.is_empty()).then(|| told.join("; ")));
     task.know(&settings);

@@ -10,8 +10,8 @@ use super::task::Task;
 use super::{temporary_use, trial};
 use crate::beneath::{Beneath, digested};
 use crate::host::build::{binaries, own_features};
-use crate::host::places::{INSTALLED, STATUS_FILES, listing, missing, names, two_deep};
-use crate::host::unusable;
+use crate::host::places::{INSTALLED, STATUS_FILES, databases, listing, missing, names, two_deep};
+use crate::host::{configuration, unusable};
 use crate::model::Exit;
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::portage::command;
@@ -80,7 +80,7 @@ pub(crate) fn run(
         // Portage ends in a traceback where there is nothing to index.
         if !listing.is_empty() {
             let tree_is_there = repositories.is_none_or(|repositories| missing(repositories).is_empty());
-            index(task, settings, tree_is_there, &mut done)?;
+            index(task, settings, &listing, tree_is_there, &mut done)?;
         }
         unmerged = merge_again(task, settings, cut_short, unfinished, &mut done)?;
     }
@@ -242,16 +242,18 @@ fn take(root: &Path, repairs: Vec<Repair>, done: &mut Vec<String>) -> Result<Vec
 fn index(
     task: &mut Task,
     settings: &Settings,
+    listing: &[Listed],
     tree_is_there: bool,
     done: &mut Vec<String>,
 ) -> Result<(), Trouble> {
-    let (mut exit, mut text) = task.capture(&command::check_binhost(&own_features()))?;
+    let check = command::check_binhost(&own_features());
+    let (mut exit, mut text) = task.capture_unless_same(&check, index_made_of(settings, listing))?;
     if String::from_utf8_lossy(&text).contains("Traceback (most recent call last):") {
         // It ends so over a file that it cannot read, and does not say which.
         let before = done.len();
         set_aside_unreadable(task, settings, done)?;
         if done.len() > before {
-            (exit, text) = task.capture(&command::check_binhost(&own_features()))?;
+            (exit, text) = task.capture(&check)?;
         }
     }
     let mut whole = Vec::new();
@@ -297,6 +299,19 @@ fn index(
         }
     }
     Ok(())
+}
+
+/// What decides whether the package index agrees with the files: both, and what it takes to read them.
+fn index_made_of(settings: &Settings, listing: &[Listed]) -> Vec<PathBuf> {
+    let files = listing.iter().map(|entry| settings.pkgdir.join(&entry.path));
+    // Others may come, in a directory between one of them and the top.
+    let within = |file: PathBuf| {
+        file.ancestors()
+            .take_while(|path| path.starts_with(&settings.pkgdir))
+            .map(Path::to_owned)
+            .collect::<Vec<_>>()
+    };
+    files.flat_map(within).chain(configuration::made_of()).chain(databases()).collect()
 }
 
 /// Merges again what was half merged, so that its files have an owner again, and what did not end. Returns what is installed and

@@ -1,5 +1,7 @@
 //! Configuration that Portage cannot read, and packages that are whole and cannot be used here.
 
+use std::collections::BTreeSet;
+
 use gbsup::model::failure::{Class, Failure};
 use gbsup::model::status::{Mode, Status};
 use gbsup::portage::output::{complaints, problem};
@@ -260,4 +262,53 @@ fn portage_has_the_words_that_are_looked_for() {
     let run = ["run", "--rm", "--interactive", "--entrypoint", "python3", image(), "-c", script];
     let ran = feed(&run, unseen.collect::<String>().as_bytes());
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
+/// The programs that a step ran for an answer, and did not know it from before.
+fn asked(builder: &Builder, cycle: u64, step: &str) -> String {
+    let log = builder.step_log(cycle, step);
+    let questions = log.split("Z $ ").skip(1);
+    let asked =
+        questions.filter(|question| !question.contains("nothing that it depends on has changed since"));
+    let asked: BTreeSet<_> = asked.filter_map(|question| question.split_whitespace().next()).collect();
+    asked.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn an_answer_counts_until_something_that_it_depends_on_changes() {
+    let mut builder = Recipe::settled(&["test-quick/t1"]).start();
+    let mut cycle = builder.wait_waiting().cycle.map_or(0, |cycle| cycle.id);
+    let conf = "/etc/portage/make.conf/zz-more.conf";
+    builder.sh(&format!("echo 'source /srv/more' >{conf} && echo '# nothing yet' >/srv/more"));
+    let mut after = |change: &str| {
+        builder.sh(change);
+        cycle += 1;
+        builder.gbsup(&["sync", "--wait"]).ok();
+        builder.wait_cycle(cycle);
+        ["preflight", "self-update"].map(|step| asked(&builder, cycle, step))
+    };
+    // The first sync of a container writes in its layer what it got from the image.
+    after("true");
+    after("true");
+    assert_eq!(after("true"), ["", ""]);
+    // What make.conf reads, with other flags.
+    assert_eq!(after("echo 'CFLAGS=\"-O1 -pipe\"' >/srv/more"), ["portageq sh", ""]);
+    assert_eq!(after("true"), ["", ""]);
+    // What was not there.
+    assert_eq!(after("echo 'test-quick/t1 foo' >/etc/portage/package.use"), ["emaint portageq", ""]);
+    assert_eq!(after("true"), ["", ""]);
+    // A profile that the sync brings.
+    let profile =
+        "cd /srv/tree && echo '# changed' >>profiles/default/make.defaults && git commit -qam profile";
+    assert_eq!(after(profile), ["", "portageq"]);
+    after("true");
+    assert_eq!(after("true"), ["", ""]);
+    // A binary package, and a compiler.
+    assert_eq!(after("touch $(find /var/lib/gbsup/binpkgs -name 't1-*.gpkg.tar')"), ["emaint", ""]);
+    after("true");
+    assert_eq!(
+        after("gcc=$(command -v gcc) && mv $gcc $gcc.real && ln -s $gcc.real $gcc"),
+        ["portageq sh", ""]
+    );
+    assert_eq!(after("true"), ["", ""]);
 }

@@ -7,8 +7,16 @@ use crate::host::places::names;
 use crate::model::failure::Trouble;
 use crate::portage::command::Command;
 
-/// Runs a command for its answer.
-pub(super) type Ask<'a> = dyn FnMut(&Command) -> Result<Vec<u8>, Trouble> + 'a;
+/// Where commands are run for their answers.
+pub(crate) trait Ask {
+    /// What a command prints.
+    fn ask(&mut self, question: &Command) -> Result<Vec<u8>, Trouble>;
+
+    /// The same; where answers are kept, what it printed the last time counts as long as these are as they were then.
+    fn ask_unless_same(&mut self, question: &Command, _made_of: &[PathBuf]) -> Result<Vec<u8>, Trouble> {
+        self.ask(question)
+    }
+}
 
 pub(super) const ETC: &str = "/etc/portage";
 /// Its directory of keys, which GnuPG writes to whenever it is asked, and which decides about no setting.

@@ -15,7 +15,8 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use files::{Ask, ETC, KEYS, files, read};
+pub(crate) use files::Ask;
+use files::{ETC, KEYS, files, read};
 
 use super::build::{ccache, cpus};
 use super::places::found;
@@ -50,15 +51,19 @@ pub(crate) struct Checked {
 ///
 /// # Errors
 /// What has to be put right first. What is only so because a repository is not there yet is none.
-pub(crate) fn check(config: &Config, tree_is_there: bool, ask: &mut Ask) -> Result<Checked, Trouble> {
-    let text = ask(&command::envvar(&settings::keys()))?;
+pub(crate) fn check(
+    config: &Config,
+    tree_is_there: bool,
+    container: &mut dyn Ask,
+) -> Result<Checked, Trouble> {
+    let text = container.ask(&command::envvar(&settings::keys()))?;
     // What decides about single packages is read only when a package is looked at.
-    let available = ask(&command::portage_available())?;
+    let available = container.ask(&command::portage_available())?;
     let mut told = [&text, &available].map(|text| complaints::read(text)).concat();
     told.extend(silent::dead_links(Path::new(ETC)));
     told.extend(complaints::exception(&available).map(told::of_modules));
     told.extend(silent::env_files());
-    told.extend(silent::scripts(ask)?);
+    told.extend(silent::scripts(container)?);
     told.extend(silent::sets());
     told.extend(silent::words());
     if let Some(failure) = profile::endless(&told) {
@@ -67,11 +72,11 @@ pub(crate) fn check(config: &Config, tree_is_there: bool, ask: &mut Ask) -> Resu
     told::refuse(&told)?;
     let settings = understood(&text)?;
     if tree_is_there {
-        wanted::check(config, ask)?;
+        wanted::check(config, container)?;
     }
     ready::build_directory(&settings)?;
     ready::places(&settings)?;
-    ready::own_key(&settings, ask)?;
+    ready::own_key(&settings, container)?;
     // With helpers a build has more jobs than are good for it alone.
     let (share, behind) = match config.helpers.engine {
         Engine::None => (1, None),
@@ -81,7 +86,7 @@ pub(crate) fn check(config: &Config, tree_is_there: bool, ask: &mut Ask) -> Resu
     let mut findings = make_conf::judge(&settings, &machine);
     let added: Vec<&str> = ccache(config).map(|_| CCACHE).into_iter().chain(behind).collect();
     findings.extend(shadowed::judge(&settings, &added, &machine, ready::shadows().as_ref()));
-    findings.extend(ready::flags(&settings, ask)?);
+    findings.extend(ready::flags(&settings, container)?);
     findings.sort_by_key(|finding| finding.deed == Deed::Tell);
     let files = files::make_conf();
     if let Some(first) = findings.iter().find(|finding| finding.deed == Deed::Stop) {
@@ -127,14 +132,18 @@ pub(crate) fn understood(text: &[u8]) -> Result<Settings, Trouble> {
     Ok(Settings { profile, ..Settings::parse(text) })
 }
 
+/// The files that Portage's configuration is made of in this container, but for the profile: keys and what else it looks up are among
+/// them.
+pub(crate) fn made_of() -> Vec<PathBuf> {
+    files(Path::new(ETC)).into_iter().chain(ELSEWHERE.map(PathBuf::from)).collect()
+}
+
 /// Stands for everything in this container that settings are made of, but for the profile; another one, and they may
 /// be others.
 pub(crate) fn stamp() -> u64 {
     let mut hasher = DefaultHasher::new();
-    let mut files = files(Path::new(ETC));
-    files.retain(|file| !file.starts_with(Path::new(ETC).join(KEYS)));
-    files.extend(ELSEWHERE.map(PathBuf::from));
-    for file in files {
+    let keys = Path::new(ETC).join(KEYS);
+    for file in made_of().into_iter().filter(|file| !file.starts_with(&keys)) {
         // Each merge writes some of them anew as they were.
         (read(&file), file).hash(&mut hasher);
     }

@@ -7,7 +7,7 @@ use nix::sys::statvfs::{FsFlags, fstatvfs, statvfs};
 
 use super::files::{Ask, make_conf};
 use crate::beneath::Beneath;
-use crate::host::places::names;
+use crate::host::places::{databases, names, path_of};
 use crate::model::failure::{Class, Failure, Trouble};
 use crate::portage::command::{self, CCACHE, shell_quote};
 use crate::portage::files::ccache::Shadows;
@@ -92,12 +92,15 @@ pub(super) fn shadows() -> Option<Shadows> {
 }
 
 /// What the compilers have against the flags of make.conf.
-pub(super) fn flags(settings: &Settings, ask: &mut Ask) -> Result<Option<Finding>, Trouble> {
+pub(super) fn flags(settings: &Settings, container: &mut dyn Ask) -> Result<Option<Finding>, Trouble> {
     let tried = compilers::tried(settings);
     if tried.is_empty() {
         return Ok(None);
     }
-    Ok(compilers::judge(&ask(&command::try_flags(&tried))?))
+    let compilers = tried.iter().filter_map(|[_, compiler, ..]| path_of(compiler.split_whitespace().next()?));
+    // Assemblers, linkers and headers come by merges.
+    let made_of: Vec<_> = compilers.chain(databases()).collect();
+    Ok(compilers::judge(&container.ask_unless_same(&command::try_flags(&tried), &made_of)?))
 }
 
 /// The line of make.conf that sets a variable, to be put behind its value; empty where none does.
@@ -108,10 +111,10 @@ fn where_set(variable: &str) -> String {
 }
 
 /// The key with which Portage is to sign what it builds.
-pub(super) fn own_key(settings: &Settings, ask: &mut Ask) -> Result<(), Trouble> {
+pub(super) fn own_key(settings: &Settings, container: &mut dyn Ask) -> Result<(), Trouble> {
     let Some(own) = &settings.signatures.own else { return Ok(()) };
     let command = command::secret_key(&own.home, &own.key);
-    let text = ask(&command)?;
+    let text = container.ask(&command)?;
     if String::from_utf8_lossy(&text).lines().any(|line| line.starts_with("sec:")) {
         return Ok(());
     }

@@ -63,7 +63,7 @@ pub(super) fn env_files() -> Vec<Complaint> {
 
 /// What bash reads in each phase: `bashrc`, and the files of `env` that belong to a package by their place (portage(5)). A syntax
 /// error in one fails whatever is built.
-pub(super) fn scripts(ask: &mut Ask) -> Result<Vec<Complaint>, Trouble> {
+pub(super) fn scripts(container: &mut dyn Ask) -> Result<Vec<Complaint>, Trouble> {
     let etc = Path::new(ETC);
     let env = etc.join(ENV);
     let is_dir = |path: &PathBuf| path.is_dir();
@@ -78,7 +78,7 @@ pub(super) fn scripts(ask: &mut Ask) -> Result<Vec<Complaint>, Trouble> {
     if scripts.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(complaints::of_bash(&ask(&command::check_scripts(&scripts))?))
+    Ok(complaints::of_bash(&container.ask(&command::check_scripts(&scripts))?))
 }
 
 /// Words of files for single packages that Portage does nothing with, and does not tell.

@@ -20,7 +20,7 @@ const WORLD_SETS: &str = "/var/lib/portage/world_sets";
 ///
 /// # Errors
 /// These.
-pub(super) fn check(config: &Config, ask: &mut Ask) -> Result<(), Trouble> {
+pub(super) fn check(config: &Config, container: &mut dyn Ask) -> Result<(), Trouble> {
     let wanted = world::wanted(Path::new(WORLD), Path::new(WORLD_SETS), &config.build.targets, read);
     let neither = |(place, word): (Place, String)| {
         let words = format!("it is neither an atom nor a set, and Portage passes it over: {word}");
@@ -36,7 +36,7 @@ pub(super) fn check(config: &Config, ask: &mut Ask) -> Result<(), Trouble> {
     if names.iter().all(is_usual) && !Path::new(ETC).join(SETS_CONF).exists() {
         return Ok(());
     }
-    let known = ask(&command::list_sets())?;
+    let known = container.ask(&command::list_sets())?;
     refuse(complaints::exception(&known).as_slice())?;
     let unknown = complaints::unknown_sets(&names, &known);
     let Some(name) = unknown.first() else { return Ok(()) };

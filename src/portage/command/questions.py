@@ -1,8 +1,19 @@
 # Several questions to portageq in one process, since importing Portage takes longer than most answers. Each group of questions is asked
 # in a child of its own, which runs the real portageq: an answer is what that prints. The only output is one line with all of them;
-# whoever sees anything else, such as a warning, asks one by one.
+# whoever sees anything else, such as a warning, asks one by one. It also has the paths of what was read for them.
 import io
 import shutil
+
+# What Portage opens and lists, also when it is not there (PEP 578). Its own files are none: a merge changes them, and that shows.
+read = set()
+
+
+def note(event, arguments):
+    if event in ("open", "os.listdir", "os.scandir") and isinstance(arguments[0], (str, bytes)):
+        read.add(os.path.abspath(os.fsdecode(arguments[0])))
+
+
+sys.addaudithook(note)
 
 # The answers need these. Portage imports them late, so each child would do it again.
 import _emerge.Package  # noqa: F401
@@ -46,7 +57,7 @@ def ask_all(code, path, groups):
                 os.close(reader)
                 said = [answer(code, path, words) for words in group]
                 with os.fdopen(writer, "w", encoding="utf-8") as file:
-                    json.dump(said, file)
+                    json.dump([said, sorted(read)], file)
                 status = 0
             except Exception:
                 sys.excepthook(*sys.exc_info())
@@ -58,7 +69,10 @@ def ask_all(code, path, groups):
             text = file.read()
         if os.waitpid(child, 0)[1] != 0:
             sys.exit(1)
-        yield json.loads(text)
+        said, opened = json.loads(text)
+        read.update(opened)
+        yield said
 
 
-print("gbsup answers: " + json.dumps(list(ask_all(*script(), json.loads(os.environ.pop("GBSUP_ASKED"))))))
+answers = list(ask_all(*script(), json.loads(os.environ.pop("GBSUP_ASKED"))))
+print("gbsup answers: " + json.dumps({"answers": answers, "read": sorted(path for path in read if not path.startswith(("/dev/", "/proc/")))}))

@@ -1,5 +1,7 @@
 //! Several questions to portageq in one process: a start of Portage takes longer than most answers.
 
+use serde::Deserialize;
+
 use super::ask::{envvar, portage_available, python, repositories, version};
 use super::line::{Command, set};
 
@@ -30,14 +32,30 @@ pub(crate) fn questions(keys: &[&str]) -> Command {
     command
 }
 
+/// What [`questions`] prints.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub answers: Answers,
+    /// The files and directories that Portage read for that, by their paths.
+    pub read: Vec<String>,
+}
+
+/// The same, as it is printed.
+#[derive(Deserialize)]
+struct Printed {
+    answers: [Vec<String>; 2],
+    read: Vec<String>,
+}
+
 /// The answers to [`questions`]. Nothing where Portage says anything else, such as a warning: to which of them that belongs shows when
 /// they are asked one by one.
-pub(crate) fn together(text: &[u8], keys: &[&str]) -> Option<Answers> {
-    let answers: [Vec<String>; 2] = serde_json::from_slice(text.strip_prefix(BEGIN)?).ok()?;
+pub(crate) fn together(text: &[u8], keys: &[&str]) -> Option<Said> {
+    let Printed { answers, read } = serde_json::from_slice(text.strip_prefix(BEGIN)?).ok()?;
     let groups = groups(keys);
     let is_whole = groups.iter().zip(&answers).all(|(group, answers)| group.len() == answers.len());
     let pairs = groups.into_iter().flatten().zip(answers.into_iter().flatten());
-    is_whole.then(|| pairs.map(|(question, answer)| (question, answer.into_bytes())).collect())
+    let answers = pairs.map(|(question, answer)| (question, answer.into_bytes())).collect();
+    is_whole.then_some(Said { answers, read })
 }
 
 #[cfg(test)]
@@ -47,9 +65,10 @@ mod tests {
     #[test]
     fn answers_count_where_there_is_nothing_else() {
         let keys = ["USE"];
-        let text = r#"gbsup answers: [["[DEFAULT]\n"], ["USE=''\n", "sys-apps/portage-3.0.83\n", "Portage 3.0.83\n"]]
+        let text = r#"gbsup answers: {"answers": [["[DEFAULT]\n"], ["USE=''\n", "sys-apps/portage-3.0.83\n", "Portage 3.0.83\n"]], "read": ["/etc/portage/make.conf"]}
 "#;
-        let answers = together(text.as_bytes(), &keys).unwrap();
+        let Said { answers, read } = together(text.as_bytes(), &keys).unwrap();
+        assert_eq!(read, ["/etc/portage/make.conf"]);
         let [(first, repositories), .., (last, version)] = answers.as_slice() else { panic!("four") };
         assert_eq!(
             (first.typed().as_str(), repositories.as_slice()),
