@@ -37,6 +37,11 @@ impl Seen {
         changed.is_none_or(|changed| changed < began).then_some(seen)
     }
 
+    /// Stands for all that was seen.
+    pub(crate) fn look(&self) -> u64 {
+        self.look
+    }
+
     /// Whether they still are as they were.
     pub(crate) fn holds(&self) -> bool {
         look(&self.paths) == self.look

@@ -25,9 +25,27 @@ pub(crate) struct Known {
 pub(super) struct Lasting {
     pub(super) question: Command,
     pub(super) environment: Vec<String>,
-    pub(super) made_of: Seen,
+    pub(super) made_of: MadeOf,
     pub(super) exit: Exit,
     pub(super) text: Vec<u8>,
+}
+
+/// What an answer is made of.
+pub(super) enum MadeOf {
+    /// What whoever asks for it names, and how that looked.
+    Named(u64),
+    /// What was read for it.
+    Read(Seen),
+}
+
+impl MadeOf {
+    /// Whether all of that is as it was. `named` is how it looks now, where whoever asks names it.
+    pub(super) fn holds(&self, named: Option<u64>) -> bool {
+        match self {
+            Self::Named(look) => named == Some(*look),
+            Self::Read(seen) => seen.holds(),
+        }
+    }
 }
 
 /// Answers to questions that nobody has asked yet. They are of one step and count once, so that none is older than the step.

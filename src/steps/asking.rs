@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use super::answers::{Ahead, Known, Lasting};
+use super::answers::{Ahead, Known, Lasting, MadeOf};
 use super::task::Task;
 use crate::host::configuration::Ask;
 use crate::host::output::Capture;
@@ -123,32 +123,34 @@ impl Task {
         question: &Command,
         made_of: Vec<PathBuf>,
     ) -> Result<(Exit, Vec<u8>), Trouble> {
-        if let Some((exit, text)) = self.lasting(question) {
+        let look = Seen::now(made_of).look();
+        if let Some((exit, text)) = self.lasting(question, Some(look)) {
             let mut log = self.open_log(&question.typed())?;
             drop(log.write_all(&text));
             self.note(LASTING)?;
             return Ok((exit, text));
         }
-        let made_of = Seen::now(made_of);
         let (exit, text) = self.capture(question)?;
-        self.keep(question, exit.clone(), &text, Some(made_of));
+        self.keep(question, exit.clone(), &text, MadeOf::Named(look));
         Ok((exit, text))
     }
 
     /// What it printed the last time, if that still counts.
-    fn lasting(&self, question: &Command) -> Option<(Exit, Vec<u8>)> {
+    fn lasting(&self, question: &Command, named: Option<u64>) -> Option<(Exit, Vec<u8>)> {
         let mut known = self.known();
         let environment = &self.config.build.environment;
         known.lasting.retain(|one| {
-            one.question != *question || (one.environment == *environment && one.made_of.holds())
+            one.question != *question || (one.environment == *environment && one.made_of.holds(named))
         });
         let found = known.lasting.iter().find(|one| one.question == *question);
         found.map(|one| (one.exit.clone(), one.text.clone()))
     }
 
-    /// Keeps an answer; none of a command that did not end by itself, or where nobody knows what it is made of.
-    fn keep(&self, question: &Command, exit: Exit, text: &[u8], made_of: Option<Seen>) {
-        let (Exit::Code(_), Some(made_of), false) = (&exit, made_of, self.handle.stopped()) else { return };
+    /// Keeps an answer, unless the command did not end by itself.
+    fn keep(&self, question: &Command, exit: Exit, text: &[u8], made_of: MadeOf) {
+        if !matches!(exit, Exit::Code(_)) || self.handle.stopped() {
+            return;
+        }
         let environment = self.config.build.environment.clone();
         let (question, text) = (question.clone(), text.to_owned());
         self.known().lasting.push(Lasting { question, environment, made_of, exit, text });
@@ -177,7 +179,9 @@ impl Task {
             let read = said.read.into_iter().map(PathBuf::from);
             Seen::since(began, read.chain(databases()).collect())
         });
-        self.keep(questions, exit, &sink.text, made_of);
+        if let Some(seen) = made_of {
+            self.keep(questions, exit, &sink.text, MadeOf::Read(seen));
+        }
         sink.text
     }
 
@@ -185,7 +189,7 @@ impl Task {
     fn ask_ahead(&mut self, keys: &[&str]) -> Result<(), Trouble> {
         let stamp = configuration::stamp();
         let questions = command::questions(keys);
-        let lasting = self.lasting(&questions).map(|(_, text)| text);
+        let lasting = self.lasting(&questions, None).map(|(_, text)| text);
         let is_lasting = lasting.is_some();
         let text = lasting.unwrap_or_else(|| self.ask_together(&questions));
         let answers = command::together(&text, keys).map(|said| said.answers).unwrap_or_default();

@@ -304,14 +304,7 @@ fn index(
 /// What decides whether the package index agrees with the files: both, and what it takes to read them.
 fn index_made_of(settings: &Settings, listing: &[Listed]) -> Vec<PathBuf> {
     let files = listing.iter().map(|entry| settings.pkgdir.join(&entry.path));
-    // Others may come, in a directory between one of them and the top.
-    let within = |file: PathBuf| {
-        file.ancestors()
-            .take_while(|path| path.starts_with(&settings.pkgdir))
-            .map(Path::to_owned)
-            .collect::<Vec<_>>()
-    };
-    files.flat_map(within).chain(configuration::made_of()).chain(databases()).collect()
+    files.chain(configuration::made_of()).chain(databases()).collect()
 }
 
 /// Merges again what was half merged, so that its files have an owner again, and what did not end. Returns what is installed and
