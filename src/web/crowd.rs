@@ -6,72 +6,22 @@
 //! there is none left for another. Who has to wait does so in a line, where each address has its share, too.
 //!
 //! Pages that are kept open have places of their own, so that they take none from those who download; and a connection that
-//! a page came by gives way before all others.
+//! a page has come by gives way before all others.
+//!
+//! Whoever has asked and waits for the server is not slow, however long a build lets it wait: nobody loses an answer to the next in line.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::meter::{Meter, WINDOW};
+
 /// Bytes per second below which a connection is slow.
 const SLOW: u64 = 64 << 10;
-/// Over how long that is measured. A younger connection never gives way.
-pub(super) const WINDOW: Duration = Duration::from_secs(1);
-
-/// What a connection has taken: written to by whoever sends, read when a place is wanted.
-#[derive(Debug)]
-pub(super) struct Meter(Mutex<Measured>);
-
-/// Two marks: the speed is that since the older one, which lies between one and two windows back.
-#[derive(Clone, Copy, Debug)]
-struct Measured {
-    older: Mark,
-    newer: Mark,
-    total: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    at: Instant,
-    total: u64,
-}
-
-impl Meter {
-    fn new(now: Instant) -> Self {
-        let mark = Mark { at: now, total: 0 };
-        Self(Mutex::new(Measured { older: mark, newer: mark, total: 0 }))
-    }
-
-    /// The client took so many bytes.
-    pub(super) fn took(&self, bytes: usize, now: Instant) {
-        let mut measured = locked(&self.0);
-        measured.total = measured.total.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
-        measured.pass(now);
-    }
-
-    /// Bytes per second of late; `None`: it is not known yet.
-    fn speed(&self, now: Instant) -> Option<u64> {
-        let mut measured = locked(&self.0);
-        measured.pass(now);
-        let past = now.saturating_duration_since(measured.older.at);
-        let taken = u128::from(measured.total - measured.older.total);
-        let speed = taken * 1000 / past.as_millis().max(1);
-        (past >= WINDOW).then(|| u64::try_from(speed).unwrap_or(u64::MAX))
-    }
-}
-
-impl Measured {
-    fn pass(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.newer.at) >= WINDOW {
-            self.older = self.newer;
-            self.newer = Mark { at: now, total: self.total };
-        }
-    }
-}
 
 /// One of so many places is kept for other addresses than the one that has all the rest.
 const KEPT: usize = 8;
@@ -105,8 +55,6 @@ struct Inside {
 struct Member {
     from: IpAddr,
     meter: Arc<Meter>,
-    /// What came by it last was a page.
-    paged: Arc<AtomicBool>,
     /// Set as soon as its task is there.
     task: Option<AbortHandle>,
 }
@@ -118,7 +66,6 @@ pub(super) struct Place {
     number: u64,
     /// What its connection has taken.
     pub(super) meter: Arc<Meter>,
-    paged: Arc<AtomicBool>,
 }
 
 /// A turn in the line, given back when it is dropped.
@@ -153,11 +100,9 @@ impl Crowd {
         let number = inside.next;
         inside.next += 1;
         let meter = Arc::new(Meter::new(now));
-        let paged = Arc::<AtomicBool>::default();
-        let member =
-            Member { from: network(from), meter: Arc::clone(&meter), paged: Arc::clone(&paged), task: None };
+        let member = Member { from: network(from), meter: Arc::clone(&meter), task: None };
         inside.members.insert(number, member);
-        Some(Place { crowd: Arc::clone(self), number, meter, paged })
+        Some(Place { crowd: Arc::clone(self), number, meter })
     }
 
     /// A turn in the line of those that wait for a place. `None`: the line is full, or its address has half of it.
@@ -218,7 +163,7 @@ impl Inside {
         }
         // Pages never keep anybody from downloading.
         let asked = || self.members.iter().filter(|(_, member)| !own || member.from == newcomer);
-        let paged = asked().filter(|(_, member)| member.paged.load(Relaxed) && member.task.is_some());
+        let paged = asked().filter(|(_, member)| member.meter.has_sent_page() && member.task.is_some());
         if let Some((number, _)) = paged.min_by_key(|(number, _)| **number) {
             return Some(*number);
         }
@@ -238,7 +183,7 @@ impl Inside {
 impl Place {
     /// Notes what is sent by it now.
     pub(super) fn sends(&self, page: bool) {
-        self.paged.store(page, Relaxed);
+        self.meter.sends(page);
     }
 
     /// Changes over to the places of open pages, and frees its own. When all of them are taken, the oldest of the address
@@ -305,6 +250,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -313,26 +260,12 @@ mod tests {
     fn enter(crowd: &Arc<Crowd>, from: IpAddr, now: Instant) -> Option<Place> {
         let place = crowd.try_enter(from, now)?;
         crowd.is_held_by(place.number(), tokio::spawn(std::future::pending::<()>()).abort_handle());
+        place.meter.waits(now);
         Some(place)
     }
 
     fn has(crowd: &Crowd, place: &Place) -> bool {
         locked(&crowd.inside).members.contains_key(&place.number)
-    }
-
-    #[test]
-    fn speed_is_that_of_late() {
-        let start = Instant::now();
-        let at = |millis| start + Duration::from_millis(millis);
-        let meter = Meter::new(start);
-        meter.took(100_000, at(500));
-        assert_eq!(meter.speed(at(900)), None);
-        assert_eq!(meter.speed(at(1000)), Some(100_000));
-        // A quick beginning does not count for ever.
-        meter.took(1_000, at(2000));
-        meter.took(1_000, at(3000));
-        assert_eq!(meter.speed(at(3500)), Some(666));
-        assert_eq!(meter.speed(at(9000)), Some(0));
     }
 
     #[tokio::test]
@@ -437,15 +370,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_waits_for_the_server_is_not_slow() {
+        let crowd = Crowd::new(1, 0);
+        let start = Instant::now();
+        let place = crowd.try_enter(HOST, start).unwrap();
+        let task = tokio::spawn(std::future::pending::<()>());
+        crowd.is_held_by(place.number(), task.abort_handle());
+        let later = start + 60 * WINDOW;
+        assert!(crowd.try_enter(HOST, later).is_none() && has(&crowd, &place));
+        // The client is measured from when the server has come to it.
+        place.meter.waits(later);
+        assert!(crowd.try_enter(HOST, later + WINDOW / 2).is_none() && has(&crowd, &place));
+        assert!(crowd.try_enter(HOST, later + WINDOW).is_some() && !has(&crowd, &place));
+    }
+
+    #[tokio::test]
     async fn who_came_for_a_page_gives_way_at_once() {
         let crowd = Crowd::new(2, 1);
         let start = Instant::now();
         let [page, download] = [enter(&crowd, HOST, start).unwrap(), enter(&crowd, HOST, start).unwrap()];
         page.sends(true);
+        assert!(enter(&crowd, HOST, start).is_none() && has(&crowd, &page), "it is being sent");
+        page.meter.has_sent();
         let next = enter(&crowd, HOST, start).expect("the page's place");
         assert!(!has(&crowd, &page) && has(&crowd, &download));
         next.sends(true);
         next.sends(false);
+        next.meter.has_sent();
         assert!(enter(&crowd, HOST, start).is_none(), "it downloads by now");
     }
 

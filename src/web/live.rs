@@ -14,16 +14,15 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::body::Answer;
-use super::known::{Known, News};
 use super::reply::{set, text};
 
 /// After so much silence a listener is sent a sign of life, and words that changed because time passed.
-const BEAT: Duration = Duration::from_secs(15);
+pub(super) const BEAT: Duration = Duration::from_secs(15);
 
-/// Makes events for one listener.
-pub(super) trait Events: Send + 'static {
+/// Makes events of some news for one listener.
+pub(super) trait Events<News>: Send + 'static {
     /// What is new for it; nothing when nothing is.
-    fn next(&mut self, known: &Known) -> Option<Bytes>;
+    fn next(&mut self, newest: &Arc<News>) -> Option<Bytes>;
 
     /// How long it may be silent before it is asked again, and sends a sign of life if there is still nothing.
     fn beat(&self) -> Duration {
@@ -41,10 +40,13 @@ pub(super) fn event(kind: &str, data: &str) -> Bytes {
 }
 
 /// Answers with events until the client has gone.
-pub(super) fn follow(news: &News, events: impl Events) -> Response<Answer> {
+pub(super) fn follow<News: Send + Sync + 'static>(
+    newest: watch::Receiver<Arc<News>>,
+    events: impl Events<News>,
+) -> Response<Answer> {
     // One on its way, and no more until that is taken.
     let (out, taken) = mpsc::channel(1);
-    tokio::spawn(feed(news.watch(), events, out));
+    tokio::spawn(feed(newest, events, out));
     stream(taken)
 }
 
@@ -68,12 +70,16 @@ pub(super) fn full() -> Response<Answer> {
     response
 }
 
-async fn feed(mut newest: watch::Receiver<Arc<Known>>, mut events: impl Events, out: Sender<Bytes>) {
+async fn feed<News>(
+    mut newest: watch::Receiver<Arc<News>>,
+    mut events: impl Events<News>,
+    out: Sender<Bytes>,
+) {
     let mut silent = false;
     loop {
         let Ok(room) = out.reserve().await else { return };
-        let known = Arc::clone(&newest.borrow_and_update());
-        match events.next(&known) {
+        let news = Arc::clone(&newest.borrow_and_update());
+        match events.next(&news) {
             Some(event) => room.send(event),
             None if silent => room.send(Bytes::from_static(b":\n\n")),
             None => drop(room),
@@ -89,12 +95,13 @@ async fn feed(mut newest: watch::Receiver<Arc<Known>>, mut events: impl Events, 
 
 #[cfg(test)]
 mod tests {
+    use super::super::known::{Known, News};
     use super::*;
 
     struct Numbers;
 
-    impl Events for Numbers {
-        fn next(&mut self, known: &Known) -> Option<Bytes> {
+    impl Events<Known> for Numbers {
+        fn next(&mut self, known: &Arc<Known>) -> Option<Bytes> {
             Some(event("number", &known.number.to_string()))
         }
     }
@@ -102,7 +109,9 @@ mod tests {
     #[tokio::test]
     async fn who_is_slow_is_sent_the_newest() {
         let (newest, news) = News::told();
-        let Answer::Live(mut events) = follow(&news, Numbers).into_body() else { panic!("it is no stream") };
+        let Answer::Live(mut events) = follow(news.watch(), Numbers).into_body() else {
+            panic!("it is no stream")
+        };
         assert_eq!(events.recv().await.unwrap(), "event: number\ndata: 0\n\n");
         for number in 1..=100 {
             newest.send_replace(Arc::new(Known { number, ..Known::default() }));

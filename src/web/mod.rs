@@ -30,6 +30,8 @@ mod known;
 mod lent;
 mod live;
 mod logs;
+mod meter;
+mod open;
 mod path;
 mod reading;
 mod reply;
@@ -55,6 +57,7 @@ use std::time::Duration;
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
+use nix::sys::socket;
 use nix::unistd::getppid;
 use tracing::{info, warn};
 
@@ -196,6 +199,8 @@ fn of_directory(directory: &Path, error: &io::Error) -> String {
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
+    // By default a few come at once, and the others are heard a second later.
+    socket::listen(&listener, socket::Backlog::new(i32::from(crowd::LINE))?)?;
     Ok(listener)
 }
 

@@ -1,7 +1,7 @@
 //! Takes connections, so many at a time, and closes those that waste them.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +26,11 @@ const HEAD: usize = 16 << 10;
 const HEADERS: usize = 64;
 /// How long to wait when no connection can be taken, for want of descriptors or of memory.
 const BREATH: Duration = Duration::from_millis(200);
+
+/// What a browser asks for.
+const BROWSER: &[u8] = b"text/html";
+/// What it is told when even the line of those that wait is full.
+const CROWDED: &str = "Too many wait for an answer here already. Try again in some seconds.\n";
 
 /// What it holds clients to.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +65,7 @@ pub(super) async fn serve(listener: TcpListener, site: Site, limits: Limits) {
                     });
                 } else {
                     debug!("{from}: too many wait for a place already");
+                    let _gone = turn_away(socket);
                 }
             }
             Err(error) if is_its_own(&error) => {}
@@ -86,6 +92,24 @@ fn is_its_own(error: &io::Error) -> bool {
     [ConnectionAborted, ConnectionReset, Interrupted].contains(&error.kind())
 }
 
+/// Tells a browser why there is nothing for it. A program that downloads gets nothing: many try again when a connection breaks, and
+/// give up when they are told this.
+fn turn_away(socket: TcpStream) -> io::Result<()> {
+    let mut socket = socket.into_std()?;
+    // Not more than is there. What would be left unread makes the end a harsh one, which loses what was written.
+    let mut head = vec![0; HEAD];
+    let length = socket.read(&mut head)?;
+    if head[..length].windows(BROWSER.len()).any(|part| part == BROWSER) {
+        let length = CROWDED.len();
+        write!(
+            socket,
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\
+            Retry-After: 5\r\nConnection: close\r\n\r\n{CROWDED}"
+        )?;
+    }
+    Ok(())
+}
+
 async fn connection(socket: TcpStream, from: SocketAddr, site: Arc<Site>, limits: Limits, place: Place) {
     // Answers are written whole; there is nothing to wait for.
     let _slower = socket.set_nodelay(true);
@@ -101,7 +125,7 @@ async fn connection(socket: TcpStream, from: SocketAddr, site: Arc<Site>, limits
                 return Ok::<_, Infallible>(upload::answer(site, &repository, request, limits.request).await);
             }
             if routes::find(request.uri().path()).is_some_and(View::is_of_several) {
-                place.sends(true);
+                place.sends(false);
                 site.farm.is_fresh().await;
             }
             Ok(answer(&site, &place, &request, &outgoing))
@@ -118,5 +142,34 @@ async fn connection(socket: TcpStream, from: SocketAddr, site: Arc<Site>, limits
         .await;
     if let Err(error) = served {
         debug!("{from}: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What somebody gets who has sent this when there is no room.
+    async fn told(request: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.write_all(request.as_bytes()).unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        socket.readable().await.unwrap();
+        turn_away(socket).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_browser_is_told_that_there_is_no_room() {
+        let browser = "GET / HTTP/1.1\r\nHost: builder\r\nAccept: text/html,*/*;q=0.8\r\n\r\n";
+        let answer = told(browser).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 503 ") && answer.ends_with(&format!("\r\n\r\n{CROWDED}")),
+            "{answer}"
+        );
+        assert_eq!(told("GET /binpkgs/Packages HTTP/1.1\r\nHost: builder\r\nAccept: */*\r\n\r\n").await, "");
     }
 }

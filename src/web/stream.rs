@@ -10,15 +10,16 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
+use nix::errno::Errno;
 use nix::libc::{self, off64_t};
 use nix::sys::sendfile::sendfile64;
-use nix::sys::socket::{MsgFlags, send};
+use nix::sys::socket::{MsgFlags, recv, sendmsg};
 use tokio::io::{AsyncWrite, Interest};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::body::{Outgoing, stands_for_file};
-use super::crowd::Meter;
+use super::meter::Meter;
 
 /// A client.
 pub(super) struct Stream {
@@ -36,17 +37,19 @@ impl Stream {
         Self { socket, outgoing, stall, meter, stalled: None }
     }
 
-    /// Writes as much as goes, of the first of the buffers that has any.
+    /// Writes as much as goes: of the file whose turn it is, or of all buffers before the next file with a single call.
     fn write_some(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut filled = buffers.iter().filter(|buffer| !buffer.is_empty());
-        let Some(first) = filled.next() else { return Ok(0) };
-        if stands_for_file(first) {
-            return self.send_file(first.len());
+        let first = buffers.iter().position(|buffer| !buffer.is_empty());
+        let Some(buffers) = first.map(|first| &buffers[first..]) else { return Ok(0) };
+        let file = buffers.iter().position(|buffer| stands_for_file(buffer));
+        if file == Some(0) {
+            return self.send_file(buffers[0].len());
         }
         // The head of an answer goes into the same packet as what follows.
-        let more = filled.next().is_some_and(|next| stands_for_file(next));
-        let more = MsgFlags::from_bits_retain(if more { libc::MSG_MORE } else { 0 });
-        Ok(send(self.socket.as_raw_fd(), first, more | MsgFlags::MSG_NOSIGNAL)?)
+        let more = MsgFlags::from_bits_retain(if file.is_some() { libc::MSG_MORE } else { 0 });
+        let flags = more | MsgFlags::MSG_NOSIGNAL;
+        let texts = &buffers[..file.unwrap_or(buffers.len())];
+        Ok(sendmsg::<()>(self.socket.as_raw_fd(), texts, &[], flags, None)?)
     }
 
     /// At most so many bytes of the file whose turn it is.
@@ -69,8 +72,19 @@ impl Stream {
         Ok(sent)
     }
 
+    /// Notes that the client has nothing to say. What it has said already the runtime may not have seen.
+    fn listens(&self) {
+        if self.meter.is_new() {
+            let peeked = recv(self.socket.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
+            if peeked == Err(Errno::EAGAIN) {
+                self.meter.waits(Instant::now().into_std());
+            }
+        }
+    }
+
     /// How long a client has taken nothing.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.meter.waits(Instant::now().into_std());
         let stall = self.stall;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
         ready!(stalled.as_mut().poll(cx));
@@ -89,7 +103,12 @@ impl Read for Stream {
         let mut room = [0; 4096];
         let most = buffer.remaining().min(room.len());
         let mut read = tokio::io::ReadBuf::new(&mut room[..most]);
-        ready!(tokio::io::AsyncRead::poll_read(Pin::new(&mut self.socket), cx, &mut read))?;
+        let Poll::Ready(done) = tokio::io::AsyncRead::poll_read(Pin::new(&mut self.socket), cx, &mut read)
+        else {
+            self.listens();
+            return Poll::Pending;
+        };
+        done?;
         buffer.put_slice(read.filled());
         Poll::Ready(Ok(()))
     }
@@ -129,7 +148,8 @@ impl Write for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Nothing is kept here.
+        // Nothing is kept here, nor by whoever calls this.
+        self.meter.has_sent();
         Poll::Ready(Ok(()))
     }
 

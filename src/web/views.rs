@@ -19,6 +19,7 @@ use super::farm::Farm;
 use super::known::{Known, News};
 use super::live::{self, Events, event};
 use super::logs::Logs;
+use super::open::{self, Change, OpenPage};
 use super::reply::{HTML, body, missing, moved, set, text};
 use super::routes::View;
 use super::shelf::Shelf;
@@ -58,9 +59,8 @@ pub(super) struct Site {
     volume: String,
     /// What the releases have in them.
     pub(super) shelf: Shelf,
-    painted: Mutex<Option<Arc<Painted>>>,
-    /// What was sent last to one that follows the first page: most of them are sent the same.
-    changed: Mutex<Option<Changed>>,
+    /// The first page, for those who have it open.
+    open: Arc<OpenPage>,
     /// What releases say of themselves, which never changes.
     told: Mutex<BTreeMap<Id, Told>>,
 }
@@ -86,8 +86,7 @@ impl Site {
             sources,
             volume,
             shelf: Shelf::default(),
-            painted: Mutex::default(),
-            changed: Mutex::default(),
+            open: Arc::default(),
             told: Mutex::default(),
         }
     }
@@ -119,36 +118,6 @@ impl Site {
         make(Builder { name: &self.name, status: status.as_ref(), left: &known.left, cycles: &cycles, logs })
     }
 
-    /// The first page in its parts, made once for all who follow it.
-    fn paint(&self, known: &Known) -> Arc<Painted> {
-        let now = Timestamp::now();
-        let key = (known.number, now.as_second());
-        let mut painted = self.painted.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*painted {
-            Some(last) if last.key == key => Arc::clone(last),
-            _ => {
-                let page = self.with(known, now, |builder| html::now(builder, now));
-                let new = Arc::new(Painted::new(key, page));
-                *painted = Some(Arc::clone(&new));
-                new
-            }
-        }
-    }
-
-    /// What is sent to whoever has the first page as it was and is to have it as it is: written once for all of them.
-    fn change(&self, sent: Option<&Painted>, new: &Painted) -> Option<Bytes> {
-        let between = (sent.map(|sent| sent.key), new.key);
-        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*changed {
-            Some(last) if last.between == between => last.event.clone(),
-            _ => {
-                let event = new.event_after(sent);
-                *changed = Some(Changed { between, event: event.clone() });
-                event
-            }
-        }
-    }
-
     /// The releases, the newest first.
     fn releases(&self) -> Vec<Listed> {
         let ids = self.tree.ids().unwrap_or_default();
@@ -175,53 +144,6 @@ impl Site {
             serde_json::from_str(&self.tree.text(&format!("{id}/release.json")).ok()?).ok()?;
         let changes = self.tree.beginning(&format!("{id}/CHANGES"), FIRST_LINE).unwrap_or_default();
         Some(Told::of(&release, &changes))
-    }
-}
-
-/// The first page as it is sent to those who have it open.
-#[derive(Debug)]
-struct Painted {
-    /// Of which message, and in which second.
-    key: (u64, i64),
-    title: String,
-    tone: &'static str,
-    about: String,
-    parts: Vec<(&'static str, Arc<str>)>,
-}
-
-/// From one state of the first page to another.
-#[derive(Debug)]
-struct Changed {
-    /// The [`Painted::key`] of both.
-    between: (Option<(u64, i64)>, (u64, i64)),
-    /// Nothing, when they are the same.
-    event: Option<Bytes>,
-}
-
-impl Painted {
-    fn new(key: (u64, i64), page: Page) -> Self {
-        let parts = page.parts.into_iter().chain(page.column).chain(page.aside);
-        Self {
-            key,
-            title: page.title,
-            tone: page.tone.name(),
-            about: page.key,
-            parts: parts.map(|(id, part)| (id, Arc::from(part.into_string()))).collect(),
-        }
-    }
-
-    /// What of it is another than what was sent.
-    fn event_after(&self, sent: Option<&Self>) -> Option<Bytes> {
-        let was = |id: &str| sent?.parts.iter().find(|(known, _)| *known == id).map(|(_, part)| part);
-        let changed = self.parts.iter().filter(|(id, part)| was(id) != Some(part));
-        let parts: BTreeMap<&str, &str> = changed.map(|(id, part)| (*id, part.as_ref())).collect();
-        let same = sent.is_some_and(|sent| {
-            (&sent.title, sent.tone, &sent.about) == (&self.title, self.tone, &self.about)
-        });
-        (!same || !parts.is_empty()).then(|| {
-            let change = Change { title: &self.title, tone: self.tone, key: &self.about, parts };
-            event("page", &serde_json::to_string(&change).unwrap_or_default())
-        })
     }
 }
 
@@ -339,9 +261,14 @@ impl Asked<'_> {
             return live::full();
         }
         match self.query {
-            "farm" if of_several => live::follow(&self.site.news, Table::of(self.site)),
-            "page" => live::follow(&self.site.news, Pages::of(self.site)),
-            _ => live::follow(&self.site.news, Statuses::default()),
+            "farm" if of_several => live::follow(self.site.news.watch(), Table::of(self.site)),
+            "page" => {
+                let site = Arc::clone(self.site);
+                open::follow(&self.site.open, &self.site.news, move |known, now| {
+                    site.with(known, now, |builder| html::now(builder, now))
+                })
+            }
+            _ => live::follow(self.site.news.watch(), Statuses::default()),
         }
     }
 
@@ -364,8 +291,8 @@ struct Statuses {
     sent: Option<Arc<Status>>,
 }
 
-impl Events for Statuses {
-    fn next(&mut self, known: &Known) -> Option<Bytes> {
+impl Events<Known> for Statuses {
+    fn next(&mut self, known: &Arc<Known>) -> Option<Bytes> {
         let status = known.status.as_ref()?;
         if self.sent.as_ref().is_some_and(|sent| Arc::ptr_eq(sent, status)) {
             return None;
@@ -373,37 +300,6 @@ impl Events for Statuses {
         self.sent = Some(Arc::clone(status));
         let text = serde_json::to_string(status.as_ref()).ok()?;
         Some(event("status", &text))
-    }
-}
-
-/// Sends the parts of the first page that have changed.
-#[derive(Debug)]
-struct Pages {
-    site: Arc<Site>,
-    sent: Option<Arc<Painted>>,
-}
-
-/// What is sent of it.
-#[derive(Serialize)]
-struct Change<'a> {
-    title: &'a str,
-    tone: &'a str,
-    key: &'a str,
-    parts: BTreeMap<&'a str, &'a str>,
-}
-
-impl Pages {
-    fn of(site: &Arc<Site>) -> Self {
-        Self { site: Arc::clone(site), sent: None }
-    }
-}
-
-impl Events for Pages {
-    fn next(&mut self, known: &Known) -> Option<Bytes> {
-        let new = self.site.paint(known);
-        let event = self.site.change(self.sent.as_deref(), &new);
-        self.sent = Some(new);
-        event
     }
 }
 
@@ -420,8 +316,8 @@ impl Table {
     }
 }
 
-impl Events for Table {
-    fn next(&mut self, _: &Known) -> Option<Bytes> {
+impl Events<Known> for Table {
+    fn next(&mut self, _: &Arc<Known>) -> Option<Bytes> {
         self.site.farm.ask();
         let now = Timestamp::now();
         let page = html::farm(&self.site.all(now), now);

@@ -4,6 +4,8 @@ use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+
 use crate::server::{PATIENCE, Server, bytes, read, request};
 
 const PACKAGE: &str = "/binpkgs/app-misc/hello/hello-2-1.gpkg.tar";
@@ -134,4 +136,23 @@ fn slow_readers_shut_nobody_out() {
     let rest = std::io::copy(&mut alone.take(64 << 20), &mut std::io::sink());
     assert!(rest.is_ok_and(|count| count >= (64 << 20) - 4096), "it was the only one of its address");
     drop(crowd);
+}
+
+#[test]
+fn many_at_once_are_heard_at_once() {
+    let server = Server::with(&[], &[("GBSUP_HTTP_MAX_CONNECTIONS", "4")]);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(server.pid()).unwrap());
+    // As long as a build leaves it no time, who comes stands before its door.
+    kill(pid, Signal::SIGSTOP).unwrap();
+    let came: Vec<_> = (0..300)
+        .map(|_| {
+            let mut stream = server.connect();
+            stream.write_all(request("GET", "/", &[("Accept", "text/html")]).as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    kill(pid, Signal::SIGCONT).unwrap();
+    for stream in came {
+        assert_eq!(read(&mut BufReader::new(stream), false).unwrap().status, 200);
+    }
 }

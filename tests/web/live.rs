@@ -142,3 +142,35 @@ fn a_reader_that_takes_nothing_is_let_go() {
     let _end = stuck.lines.by_ref().take(200 << 20).read_to_end(&mut came);
     assert!(came.len() < 30 << 20, "{} bytes were kept for it", came.len());
 }
+
+#[test]
+fn an_open_page_is_sent_what_changed_and_counts_by_itself() {
+    // When all is done moves on with each minute.
+    let without_eta = |done| {
+        let mut status = building(done);
+        status.progress.eta = None;
+        status
+    };
+    let mut server = Server::of_builder(&[]);
+    let begun = without_eta(11);
+    server.tell(&told(&begun));
+    server.until(&begun.headline);
+    let (code, mut events) = Events::open(&server, "/api/v1/events?page");
+    assert_eq!(code, 200);
+    let all = events.next("page");
+    let jobs = all["parts"]["jobs"].as_str().unwrap();
+    assert!(jobs.contains(r#"<span data-age="2460">41 min</span>"#), "{jobs}");
+    let head = all["parts"]["head"].as_str().unwrap();
+    assert!(head.contains(r#"(compile, <span data-age="2460">41 min</span> of about 1 h 10 min)"#), "{head}");
+    // A minute later nothing has happened, and after that a package is done.
+    let mut later = without_eta(11);
+    later.jobs.iter_mut().for_each(|job| job.elapsed += 60);
+    later.headline = later.headline.replace("41 min", "42 min");
+    server.tell(&told(&later));
+    server.until(&later.headline);
+    server.tell(&told(&without_eta(12)));
+    let change = events.next("page");
+    let parts: Vec<_> = change["parts"].as_object().unwrap().keys().collect();
+    assert_eq!(parts, ["head", "progress"], "{change}");
+    assert!(change["title"].as_str().unwrap().starts_with("running: 12 of 57"), "{change}");
+}

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::first;
-use super::parts::{ago, between, coded, log_address, moment, seconds, text};
+use super::parts::{ago, between, coded, log_address, moment, seconds, since, text};
 use crate::model::failure::Class;
 use crate::model::records::CycleRow;
 use crate::model::status::{Status, size};
@@ -138,7 +138,7 @@ pub(super) fn around(status: &Status, logs: Option<&str>) -> Markup {
                     dt { "synced" }
                     dd {
                         @match status.sync.last { Some(last) => (ago(status.now, last)), None => "never" }
-                        @if let Some(since) = status.sync.stale_since { span.bad { ", failing for " (between(since, status.now)) } }
+                        @if let Some(since) = status.sync.stale_since { span.bad { ", failing for " (self::since(since, status.now)) } }
                     }
                 }
                 @for one in &status.sync.repositories {
@@ -159,7 +159,7 @@ pub(super) fn around(status: &Status, logs: Option<&str>) -> Markup {
                     } }
                 }
                 dt { "step" }
-                dd { (text(&status.step)) ", for " (between(status.since, status.now)) }
+                dd { (text(&status.step)) ", for " (since(status.since, status.now)) }
             }
         }
     }

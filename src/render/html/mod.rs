@@ -28,7 +28,7 @@ pub use frame::{Frame, document};
 pub use log::{Log, log, log_lines, log_list};
 pub use now::now;
 pub use packages::{about, packages};
-pub use parts::{coded_log, log_address};
+pub use parts::{coded_log, log_address, without_ages};
 pub use plan::plan;
 pub use releases::{release, releases};
 

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use super::parts::{
-    ago, between, clock, coded_log, failed_log, figure, instruction, line, linked, moment, newest_log,
-    package, seconds, text,
+    ago, between, clock, coded_log, counting, failed_log, figure, instruction, line, linked, moment,
+    newest_log, package, seconds, since, text,
 };
 use super::{Builder, Page, Tone, beside, first};
 use crate::model::failure::{Class, Failure};
@@ -95,7 +95,7 @@ fn head(state: &str, rest: &str, status: &Status, now: Timestamp) -> Markup {
     let silent = now.duration_since(status.now);
     let works = matches!(status.state, Mode::Starting | Mode::Running | Mode::Stopping);
     html! {
-        h1 { span.state { (state) ":" } " " (text(rest)) }
+        h1 { span.state { (state) ":" } " " (words(rest, status)) }
         p.sub {
             @if let Some(cycle) = &status.cycle {
                 span { "cycle " a href={ "/cycles/" (cycle.id) } { (cycle.id) } ", began " (ago(status.now, cycle.started))
@@ -105,9 +105,21 @@ fn head(state: &str, rest: &str, status: &Status, now: Timestamp) -> Markup {
             @if !status.pending.is_empty() { span { "asked for: " (text(&status.pending.join(", "))) } }
         }
         @if works && silent > SILENT {
-            p.warn { "The supervisor was last heard " (between(status.now, now)) " ago; this is as it was then." }
+            p.warn { "The supervisor was last heard " (since(status.now, now)) " ago; this is as it was then." }
         }
     }
+}
+
+/// The headline, in which the time of the package at work goes on.
+fn words(rest: &str, status: &Status) -> Markup {
+    let rest = text(rest);
+    let counted = status.jobs.first().and_then(|job| {
+        let before = format!("({}, ", text(&job.phase));
+        let (first, after) = rest.split_once(&before)?;
+        let after = after.strip_prefix(&seconds(job.elapsed))?;
+        Some(html! { (first) (before) (counting(job.elapsed)) (after) })
+    });
+    counted.unwrap_or_else(|| html! { (rest) })
 }
 
 /// What a person is to do, with what to type.
@@ -241,7 +253,7 @@ fn jobs(status: &Status, logs: Option<&str>) -> Markup {
                                 }
                             }
                             td { (text(&job.phase)) @if job.binary { span.dim { ", binary" } } }
-                            td.n { (seconds(job.elapsed)) }
+                            td.n { (counting(job.elapsed)) }
                             td.n { @match job.estimate { Some(estimate) => (seconds(estimate)), None => span.dim { "unknown" } } }
                         }
                     }
@@ -373,7 +385,7 @@ fn known(status: &Status, logs: Option<&str>) -> Markup {
                     li {
                         (linked(&one.package)) " "
                         span.class { (text(&kind(one.class, one.phase.as_deref()))) }
-                        div.why { (text(&one.message)) "; failing for " (between(one.since, status.now)) }
+                        div.why { (text(&one.message)) "; failing for " (since(one.since, status.now)) }
                         @if let Some(path) = &one.log { div.why { (failed_log(logs, path)) } }
                     }
                 }

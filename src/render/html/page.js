@@ -45,8 +45,34 @@
     }
   };
 
+  // As the page says it.
+  const inWords = (seconds) => {
+    const [d, h, m] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+    if (d) return h ? `${d} d ${h} h` : `${d} d`;
+    if (h) return m ? `${h} h ${m} min` : `${h} h`;
+    return m ? `${m} min` : `${seconds} s`;
+  };
+  // What only counts on is not sent: it counts here.
+  const born = new WeakMap();
+  const ages = (root) => {
+    for (const age of root.querySelectorAll("[data-age]")) born.set(age, Date.now() - 1000 * age.dataset.age);
+  };
+  const count = () => {
+    if (document.hidden) return;
+    for (const age of document.querySelectorAll("[data-age]")) {
+      if (!born.has(age)) continue;
+      const seconds = Math.max(0, Math.floor((Date.now() - born.get(age)) / 1000));
+      if (age.dataset.of !== undefined) {
+        age.setAttribute("width", Math.min(1000, Math.floor(1000 * seconds / Math.max(1, age.dataset.of))));
+      } else if (age.textContent !== inWords(seconds)) {
+        age.textContent = inWords(seconds);
+      }
+    }
+  };
+
   const dress = (root) => {
     localize(root);
+    ages(root);
     buttons(root);
   };
 
@@ -130,6 +156,7 @@
   };
 
   dress(document);
+  setInterval(count, 1000);
   for (const form of document.querySelectorAll("form.search")) search(form);
   if (body.dataset.live && window.EventSource) {
     document.addEventListener("visibilitychange", rest);

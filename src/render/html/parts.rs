@@ -13,6 +13,8 @@ use crate::model::duration::in_words;
 use crate::model::records::{PackageOutcome, PackageRow};
 use crate::portage::names::cpv::Cpv;
 
+/// Seconds that go on, in a page; up to the end of what they are told in, nothing else is said.
+const AGE: &str = " data-age=\"";
 /// Bytes of a sentence on a page.
 const LONGEST: usize = 1000;
 
@@ -109,9 +111,32 @@ pub(super) fn clock(at: Timestamp) -> Markup {
     html! { time.clock datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) { (at.strftime("%H:%M UTC")) } }
 }
 
+/// `12 min`, and counting: a script goes on with it.
+pub(super) fn counting(seconds: u64) -> Markup {
+    html! { span data-age=(seconds) { (self::seconds(seconds)) } }
+}
+
+/// The same from a moment on.
+pub(super) fn since(then: Timestamp, now: Timestamp) -> Markup {
+    counting(u64::try_from(now.duration_since(then).as_secs()).unwrap_or_default())
+}
+
 /// `12 min ago`
 pub(super) fn ago(now: Timestamp, then: Timestamp) -> Markup {
-    html! { span title=(then.strftime("%Y-%m-%d %H:%M UTC")) { (between(then, now)) " ago" } }
+    html! { span title=(then.strftime("%Y-%m-%d %H:%M UTC")) { (since(then, now)) " ago" } }
+}
+
+/// A part of a page without what only counts on, in it: of two that are the same so, either will do for whoever has the other.
+#[must_use]
+pub fn without_ages(part: &str) -> String {
+    let mut rest = part;
+    let mut without = String::with_capacity(part.len());
+    while let Some((before, age)) = rest.split_once(AGE) {
+        without.push_str(before);
+        rest = age.find('<').map_or("", |end| &age[end..]);
+    }
+    without.push_str(rest);
+    without
 }
 
 /// The name of a package, which may break only between its parts.
@@ -157,13 +182,13 @@ pub(super) fn figure(number: impl std::fmt::Display, what: &str, class: &str) ->
     html! { div class=(class) { dd { (number) } dt { (what) } } }
 }
 
-/// A share of a whole as a thin line.
-pub(super) fn line(share: u64, of: u64, late: bool) -> Markup {
-    let share = (share.saturating_mul(1000) / of.max(1)).min(1000);
+/// How much of an estimate has passed, as a thin line that goes on by itself.
+pub(super) fn line(elapsed: u64, estimate: u64, late: bool) -> Markup {
+    let share = (elapsed.saturating_mul(1000) / estimate.max(1)).min(1000);
     html! {
         svg.line viewBox="0 0 1000 4" preserveAspectRatio="none" aria-hidden="true" {
             rect.none width="1000" height="4" {}
-            rect.now.late[late] width=(share) height="4" {}
+            rect.now.late[late] height="4" data-of=(estimate) data-age=(elapsed) width=(share) {}
         }
     }
 }
