@@ -208,6 +208,26 @@ fn the_first_page_fits_reads_and_follows() {
 }
 
 #[test]
+fn an_open_page_counts() {
+    let mut server = Server::of_builder(&[]);
+    let mut status = building(11);
+    status.jobs[0].elapsed = 57;
+    status.jobs[0].estimate = Some(100);
+    status.headline = status.headline.replace("41 min of about 1 h 10 min", "57 s of about 1 min");
+    server.tell(&told(&status));
+    server.until(&status.headline);
+    let mut browser = Browser::open();
+    browser.visit(&format!("http://{}/", server.address));
+    // The builder tells nothing more: the first page is as it will be told when it is asked for again.
+    let counted = "new Promise(done => { const look = () => { \
+                   const head = document.querySelector('h1').innerText; \
+                   const [job, line] = ['#jobs td [data-age]', '#jobs [data-of]'].map(one => document.querySelector(one)); \
+                   head.includes('(compile, 1 min of about 1 min)') && job.innerText === '1 min' \
+                   ? done(line.getAttribute('width') >= 600) : requestAnimationFrame(look); }; look(); })";
+    assert_eq!(browser.eval(counted), true);
+}
+
+#[test]
 fn several_builders_fit_and_are_followed() {
     let mut others: Vec<_> = (0..3).map(|_| Server::of_builder(&[])).collect();
     for (other, status) in others.iter_mut().zip([paused(), waiting(), hostile()]) {
