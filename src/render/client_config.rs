@@ -54,6 +54,7 @@ const PYTHON: &[&str] = &[
     include_str!("client/start.py"),
     include_str!("client/setup.py"),
     include_str!("client/tree.py"),
+    include_str!("client/plain.py"),
     command::FACTS,
     include_str!("client/places.py"),
     include_str!("client/check.py"),
@@ -61,6 +62,8 @@ const PYTHON: &[&str] = &[
     include_str!("client/capture.py"),
     include_str!("client/main.py"),
 ];
+/// What brings the repositories to a client without git: a hook of Portage's, and a program of its own.
+const BRING: &[&str] = &[include_str!("client/objects.py"), include_str!("client/bring.py")];
 const KEY: &str = include_str!("client-key.sh");
 /// The same for a release that is rehearsed as a client: it is explained there in the words of `check`.
 const REHEARSAL: &[&str] = &[
@@ -89,6 +92,7 @@ pub(crate) fn script(setup: &Setup) -> String {
     // What is put in last is looked into by nothing.
     SCRIPT
         .replace("@PYTHON@", PYTHON.join("\n\n").trim_end())
+        .replace("@BRING@", BRING.join("\n\n").trim_end())
         .replace("@VERSION@", crate::VERSION)
         .replace("@ORIGIN@", origin)
         .replace("@URL@", &setup.url)
@@ -166,7 +170,8 @@ mod tests {
         assert!(unknown.contains("\nKEY = \"\"\n"), "{unknown}");
         for script in [signed, unsigned, unknown.clone()] {
             assert!(script.contains("\nURL = \"http://b:8080/binpkgs\"\n"), "{script}");
-            let left = ["@PYTHON@", "@VERSION@", "@ORIGIN@", "@URL@", "@KEY@", "@TRUST@", "@ARMOR@"];
+            let left =
+                ["@PYTHON@", "@BRING@", "@VERSION@", "@ORIGIN@", "@URL@", "@KEY@", "@TRUST@", "@ARMOR@"];
             assert_eq!(left.iter().find(|left| script.contains(**left)), None);
             assert!(script.ends_with("\nEND OF PYTHON\n"), "it is whole or does nothing");
         }

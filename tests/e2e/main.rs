@@ -31,6 +31,7 @@ mod notify;
 mod orphans;
 mod pages;
 mod pause;
+mod plain;
 mod plan;
 mod planted;
 mod prune;

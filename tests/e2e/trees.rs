@@ -7,12 +7,12 @@ use gbsup::model::release::{Release, Tree};
 use crate::clients::add;
 use crate::support::{Builder, Client, Recipe};
 
-const REPOSITORY: &str = "/var/db/repos/pocket";
+pub(crate) const REPOSITORY: &str = "/var/db/repos/pocket";
 /// Every file of a repository with its content.
 const FILES: &str = "cd /var/db/repos/pocket && find . -name .git -prune -o -type f -printf '%m ' -exec sha256sum {} + | sort -k 3";
 
 /// A builder whose clients may have its repository, and the release that it offers.
-fn builder() -> Builder {
+pub(crate) fn builder() -> Builder {
     // The tree names what it has itself, as Gentoo's does.
     let mut builder = Recipe::new(&["test-quick/t1"])
         .in_tree(".gitignore", "/metadata/md5-cache/\n")
@@ -29,20 +29,20 @@ fn release(builder: &Builder) -> Release {
     serde_json::from_str(&text).expect("a release")
 }
 
-fn tree(builder: &Builder) -> Tree {
+pub(crate) fn tree(builder: &Builder) -> Tree {
     release(builder).trees["pocket"].clone()
 }
 
 /// Fetches the script and runs it.
 #[track_caller]
-fn set_up(client: &Client) -> String {
+pub(crate) fn set_up(client: &Client) -> String {
     client.sh("python3 -c 'import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:8080/client.sh\").read().decode(), end=\"\")' >/root/client.sh");
     client.try_sh("cd /tmp && sh /root/client.sh setup --tree 2>&1").exited(0)
 }
 
 /// Syncs as a person does; what that said.
 #[track_caller]
-fn sync(client: &Client) -> String {
+pub(crate) fn sync(client: &Client) -> String {
     client.try_sh("emaint sync --repo pocket 2>&1").exited(0)
 }
 
@@ -56,7 +56,7 @@ fn assert_has(client: &Client, tree: &Tree) {
 }
 
 /// The builder gets a newer version of a package, and builds it.
-fn bump(builder: &mut Builder, old: &str, new: &str) {
+pub(crate) fn bump(builder: &mut Builder, old: &str, new: &str) {
     builder.tree(&["bump", "test-quick/t1", old, new]);
     let before = release(builder).id;
     builder.gbsup(&["sync", "--wait"]).ok();
@@ -296,18 +296,21 @@ fn what_a_client_lacks_is_named() {
     let run = || client.try_sh("cd /tmp && sh /root/client.sh setup --tree 2>&1");
     let said = run().exited(1);
     assert!(said.contains("gemato, which is not here: emerge app-portage/gemato (the builder does not offer it, so it is compiled)"), "{said}");
-    client.sh("mv /usr/bin/git /root");
+    client.sh("mv /usr/bin/git /usr/bin/rsync /root");
     let said = run().exited(1);
-    assert!(said.contains("git, which is not here: emerge dev-vcs/git"), "{said}");
+    assert!(
+        said.contains("Portage syncs with git or rsync, which is not here: emerge net-misc/rsync"),
+        "{said}"
+    );
     assert!(client.try_sh("ls /etc/portage/gbsup.asc /etc/portage/repos.conf/").code != 0);
-    client.sh("mv /root/git /usr/bin && mv /root/gemato /usr/lib/python3/dist-packages");
+    client.sh("mv /root/git /root/rsync /usr/bin && mv /root/gemato /usr/lib/python3/dist-packages");
     client.sh("sed -i 's/pocket/own/' /etc/portage/repos.conf");
     let said = run();
     assert_eq!(said.code, 1, "{said:?}");
 }
 
 /// Serves what is in /srv as `etc/nginx.conf` has nginx do it.
-const PLAIN: &str = r#"
+pub(crate) const PLAIN: &str = r#"
 import http.server, os
 class Files(http.server.SimpleHTTPRequestHandler):
     def translate_path(self, path):

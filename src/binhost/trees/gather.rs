@@ -21,8 +21,8 @@ const DEPTH: usize = 32;
 const RESERVE: u64 = 256 << 20;
 /// After so many bytes it is looked again whether there is room.
 const STEP: u64 = 8 << 20;
-/// What may lie in a repository and is none of it: `PORTAGE_RSYNC_OPTS` of Portage names the same.
-const NOT_OF_IT: [&str; 4] = ["distfiles", "local", "packages", "lost+found"];
+/// What may lie in a repository and is none of it: `PORTAGE_RSYNC_OPTS` of Portage names the same, and a client without git has the last.
+const NOT_OF_IT: [&str; 5] = ["distfiles", "local", "packages", "lost+found", ".gbsup-commit"];
 
 /// Takes the files below a directory as they are; their tree. What the store has already costs nothing more.
 ///

@@ -1,12 +1,15 @@
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::git::{Commit, Kind};
 use crate::portage::files::gpkg::sign::tests::Nobody;
+
+mod plain;
 
 /// A repository, and a volume.
 struct Place(tempfile::TempDir);
@@ -71,6 +74,17 @@ impl Place {
     fn packs(&self) -> usize {
         self.store().told().len()
     }
+}
+
+/// Runs a program of Python; what it printed, and whether it ended well.
+fn python(args: &[&str], program: &str) -> (String, bool) {
+    let mut command = Command::new("python3");
+    let pipes = command.args(["-I", "-"]).args(args).stdin(Stdio::piped());
+    let mut child = pipes.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
+    let ran = child.wait_with_output().unwrap();
+    let said = [ran.stdout, ran.stderr].concat();
+    (String::from_utf8_lossy(&said).into_owned(), ran.status.success())
 }
 
 #[test]

@@ -210,11 +210,32 @@ def git(place, *args, **options):
     return subprocess.run(command + list(args), stdout=pipe, stderr=pipe, env=env, cwd="/", check=False, **owner)
 
 
+# Which commit of the builder's a tree is of that came without git.
+PLAIN_RECORD = ".gbsup-commit"
+
+
+def commit_of_plain(location):
+    """The commit of a tree that came from a builder without git, and its time in seconds; None of another one."""
+    import hashlib
+    import re
+
+    try:
+        with open(os.path.join(location, PLAIN_RECORD), "rb") as file:
+            content = file.read(1 << 20)
+    except OSError:
+        return None
+    made = re.search(rb"\ncommitter [^\n]*> ([0-9]{1,12}) ", content)
+    return hashlib.sha1(b"commit %d\0" % len(content) + content).hexdigest(), int(made.group(1)) if made else None
+
+
 def revision_of(location):
     """The commit of a repository and its time in seconds, as far as it has such."""
     import calendar
     import time
 
+    plain = commit_of_plain(location)
+    if plain is not None:
+        return plain
     if os.path.isdir(os.path.join(location, ".git")):
         # What was never fetched is not fetched for it.
         try:

@@ -130,8 +130,8 @@ class Own:
 
 
 def files_of_trees():
-    hook = Own("repo.postsync.d/gbsup", 0o755)
-    return Own("repos.conf/zz-gbsup.conf"), hook, Own("gbsup.asc")
+    hook, code = (Own(name, 0o755) for name in ("repo.postsync.d/gbsup", "postsync.d/gbsup-trees"))
+    return Own("repos.conf/zz-gbsup.conf"), hook, Own("gbsup.asc"), code
 
 
 def made_for_trees():
@@ -167,8 +167,14 @@ def forget_bundles(place):
 
 def origin(place):
     """Where a clone came from; None when there is none."""
+    import re
+    import shutil
+
     if not os.path.isdir(os.path.join(place, ".git")):
         return None
+    if not shutil.which("git"):
+        found = re.search(r'\[remote "origin"\][^\[]*?\n\s*url = (\S+)', text_of(os.path.join(place, ".git/config")))
+        return found.group(1) if found else ""
     return git(place, "config", "remote.origin.url").stdout.decode(errors="replace").strip()
 
 
@@ -178,7 +184,7 @@ def follows(settings, repository):
         place = settings.repositories[repository].location
     except KeyError:
         return False
-    return (origin(place) or "").endswith("/tree/%s.git" % repository)
+    return commit_of_plain(place) is not None or (origin(place) or "").endswith("/tree/%s.git" % repository)
 
 
 def is_signed(place, commit="HEAD"):
@@ -312,6 +318,29 @@ def not_here(package, release):
     return "which is not here: emerge %s (%s), and run this again." % (package, where)
 
 
+def cloned(name, place, base, offered, made):
+    """Brings a repository as a clone; what Portage is told of it."""
+    uri = base + name + ".git"
+    before = origin(place)
+    if before != uri:
+        note_tree(made, name, before or "-")
+        clone(name, uri, place)
+    elif bring(place, name, offered["commit"]):
+        tidy(name, place)
+    else:
+        clone(name, uri, place)
+    bundles = bundles_of(uri)
+    follow_bundles(place, bundles)
+    options = " --config %s=%s" % (BUNDLES, bundles) if bundles else ""
+    section = REPOSITORY % {"name": name, "uri": uri, "bundles": options}
+    return section + (VERIFIED_TREE % key_file() if KEY else UNVERIFIED_TREE)
+
+
+def note_tree(made, name, before):
+    if not any(what.split()[:2] == ["tree", name] for what in made):
+        made.append("tree %s %s" % (name, before))
+
+
 def setup_trees():
     """Has Portage sync from the builder what it offers with its release."""
     import shlex
@@ -331,9 +360,13 @@ def setup_trees():
     trees = release.get("trees") or {}
     if not trees:
         raise Refused("The builder offers no repositories with its release (publish.trees).")
-    if not shutil.which("git"):
-        raise Refused("Portage syncs these repositories with git, " + not_here("dev-vcs/git", release))
-    if KEY:
+    is_plain = not shutil.which("git")
+    if is_plain:
+        if not shutil.which("rsync"):
+            raise Refused("Portage syncs with git or rsync, " + not_here("net-misc/rsync", release))
+        if KEY and not shutil.which("gpg"):
+            raise Refused("These repositories are verified with gpg, " + not_here("app-crypt/gnupg", release))
+    elif KEY:
         try:
             import gemato.openpgp  # noqa: F401
         except ImportError:
@@ -347,29 +380,30 @@ def setup_trees():
     mine = [name for name in sorted(trees) if name in known.prepos and name != "DEFAULT"]
     if not mine:
         raise Refused("None of the repositories of the builder is configured here: %s" % clean(", ".join(sorted(trees))))
-    sections = []
-    for name in mine:
-        place, uri = known[name].location, base + name + ".git"
-        before = origin(place)
-        if before != uri:
-            if not any(what.split()[:2] == ["tree", name] for what in made):
-                made.append("tree %s %s" % (name, before or "-"))
-            clone(name, uri, place)
-        elif bring(place, name, trees[name]["commit"]):
-            tidy(name, place)
-        else:
-            clone(name, uri, place)
-        bundles = bundles_of(uri)
-        follow_bundles(place, bundles)
-        options = " --config %s=%s" % (BUNDLES, bundles) if bundles else ""
-        sections.append(REPOSITORY % {"name": name, "uri": uri, "bundles": options} + (VERIFIED_TREE % key_file() if KEY else UNVERIFIED_TREE))
-    conf, hook, key = files_of_trees()
+    conf, hook, key, code = files_of_trees()
+    try:
+        sections = [(plain if is_plain else cloned)(name, known[name].location, base, trees[name], made) for name in mine]
+    except Refused:
+        if not os.path.exists(conf.path):
+            # Portage goes on with them as before, by which they become others.
+            for name in mine:
+                forget(os.path.join(known[name].location, PLAIN_RECORD))
+        raise
     as_directory(made)
-    if KEY:
-        key.put(armor())
-    words = {"trees": base, "key": shlex.quote(key_file() if KEY else ""), "script": shlex.quote(os.path.abspath(SCRIPT))}
-    hook.put(HOOK % words)
+    if is_plain:
+        put_hooks(hook, code, base, {name: known[name].location for name in mine})
+    else:
+        if KEY:
+            key.put(armor())
+        words = {"trees": base, "key": shlex.quote(key_file() if KEY else ""), "script": shlex.quote(os.path.abspath(SCRIPT))}
+        hook.put(HOOK % words)
     conf.put("".join("%s%s\n" % (MADE, what) for what in made) + "\n".join(sections))
+    # What the other way of the two needs, when that came first.
+    for own in [key] if is_plain else [code]:
+        if own.remove() and not os.listdir(os.path.dirname(own.path)):
+            os.rmdir(os.path.dirname(own.path))
+    if is_plain:
+        print("There is no git here, so a hook brings the repositories. With git Portage does it itself: emerge dev-vcs/git, and run this again.")
     others = [clean(name) for name in sorted(trees) if name not in mine]
     if others:
         print("The builder also offers %s, not configured here." % ", ".join(others))
@@ -393,9 +427,10 @@ def undo_trees():
         print("moved %s/own.conf back to %s" % (top, top))
     elif "directory" in made and not os.listdir(top):
         os.rmdir(top)
-    hooks = os.path.join(ETC, "repo.postsync.d")
-    if removed[1] and not os.listdir(hooks):
-        os.rmdir(hooks)
+    for is_removed, name in ((removed[1], "repo.postsync.d"), (removed[3], "postsync.d")):
+        hooks = os.path.join(ETC, name)
+        if is_removed and not os.listdir(hooks):
+            os.rmdir(hooks)
     import portage
 
     for what in made:
@@ -404,6 +439,11 @@ def undo_trees():
             continue
         name, before = words[1:3]
         place = portage.settings.repositories[name].location
+        forget(why_of(name, place))
+        if commit_of_plain(place) is not None:
+            os.remove(os.path.join(place, PLAIN_RECORD))
+            print("%s is synced from where it was before; until then its files stay as they are" % name)
+            continue
         if not (origin(place) or "").endswith("/tree/%s.git" % name):
             continue
         if before == "-":
