@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use gbsup::model::release::Tree;
 
-use crate::support::{Builder, Client};
-use crate::trees::{REPOSITORY, builder, bump, set_up, sync, tree};
+use crate::support::{Builder, Client, Recipe};
+use crate::trees::{REPOSITORY, builder, bump, release, set_up, sync, tree};
 
 /// Every file of a repository with its mode and its content, but for the one that says which commit they are of.
 const FILES: &str = "cd /var/db/repos/pocket && find . \\( -name .git -o -name .gbsup-commit \\) -prune -o \\( -type f -printf '%m %p\\n' -exec sha256sum {} + \\) -o -type l -printf '%p %l\\n' | sort";
@@ -290,5 +290,45 @@ fn a_killed_sync_leaves_the_tree_of_before_or_the_next() {
     client.sh(&format!("mv {REPOSITORY} /var/db/repos/.gbsup-old-pocket && cp -a /root/first /var/db/repos/.gbsup-new-pocket && rm /var/db/repos/.gbsup-new-pocket/profiles/repo_name"));
     sync(&client);
     assert_has(&client, &second, &new);
+    builder.assert_tidy();
+}
+
+/// Not signed, by a builder that goes back and forth: each sync brings one of the two trees, or says why not.
+#[test]
+fn a_release_that_changes_meanwhile_is_the_one_or_the_other() {
+    let mut builder = Recipe::new(&["test-quick/t1"])
+        .config("[publish]\ntrees = [\"pocket\"]\nsign_key = \"none\"\n")
+        .env("GBSUP_PUBLISH_HOLD_BACK", "true")
+        .start();
+    builder.wait_waiting();
+    builder.look_away();
+    let (first, old) = (release(&builder).id, builder.sh(FILES));
+    let client = Client::of(&builder);
+    without_git(&client);
+    set_up(&client);
+    assert!(
+        client.sh("cat /etc/portage/repos.conf/zz-gbsup.conf").contains("# !!! The builder does not sign: ")
+    );
+    bump(&mut builder, "1", "2");
+    let (second, new) = (release(&builder).id, builder.sh(FILES));
+    builder.sh(&format!(
+        "(while ! [ -e /tmp/enough ]; do gbsup rollback {first} && gbsup rollback {second} || break; done; touch /tmp/done) >/tmp/log 2>&1 &"
+    ));
+    let (mut seen, mut failed) = (BTreeSet::new(), 0);
+    for _ in 0..12 {
+        let ran = client.try_sh("emaint sync --repo pocket 2>&1");
+        let said = ran.out.contains("!!! pocket: ");
+        assert_eq!(ran.code != 0, said, "{ran:?}");
+        failed += u32::from(said);
+        let there = files(&client);
+        assert!(there == old || there == new, "{ran:?}");
+        seen.insert(there == new);
+    }
+    let ended = builder
+        .sh("ls /tmp/done 2>/dev/null; touch /tmp/enough; until [ -e /tmp/done ]; do :; done; cat /tmp/log");
+    assert!(!ended.starts_with("/tmp/done"), "{ended}");
+    eprintln!("the newer one: {seen:?}, {failed} failed");
+    sync(&client);
+    assert_has(&client, &tree(&builder), &new);
     builder.assert_tidy();
 }

@@ -24,7 +24,7 @@ pub(crate) fn builder() -> Builder {
     builder
 }
 
-fn release(builder: &Builder) -> Release {
+pub(crate) fn release(builder: &Builder) -> Release {
     let text = builder.sh("cat /var/lib/gbsup/releases/current/release.json");
     serde_json::from_str(&text).expect("a release")
 }

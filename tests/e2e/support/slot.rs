@@ -20,6 +20,7 @@ const LONG: &[&str] = &[
     "remedy::freetype_and_harfbuzz_are_untangled",
     "pages::what_the_pages_show_is_what_one_sees",
     "audit::what_is_broken_is_built_anew_and_what_stays_so_is_held_back",
+    "plain::a_killed_sync_leaves_the_tree_of_before_or_the_next",
     "shapes::each_kind_of_dependency_whichever_of_its_packages_fails",
     "config::each_fault_of_the_configuration_stops_or_is_told",
     "whole::a_key_or_a_program_that_goes_during_a_cycle_damages_nothing",
