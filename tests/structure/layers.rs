@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("config", "portage words"),
     ("logging", "config"),
     ("model", "config portage words"),
-    ("decide", "config model portage"),
+    ("decide", "config model portage words"),
     ("volume", "beneath config decide model portage procs sys watch words"),
     ("render", "config decide model portage"),
     ("binhost", "beneath children config confine decide git model portage procs render sys volume"),
@@ -153,7 +153,7 @@ fn the_rules_are_noticed_when_broken() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     };
-    write("lib.rs", "mod low; mod high; mod facade; mod table; mod reader;");
+    write("lib.rs", "mod low; mod high; mod facade; mod table; mod reader; mod pure; mod asks;");
     write(
         "low.rs",
         "use crate::high::{self, Thing};\nuse std::{fs, io};\n\
@@ -170,6 +170,11 @@ fn the_rules_are_noticed_when_broken() {
         "macro_rules! table { ($name:ident) => { pub struct All; } }\ntable! { one: enum Row }",
     );
     write("reader.rs", "use crate::table::Row;\nfn f(row: Row) {}");
+    write(
+        "pure.rs",
+        "fn f(all: All) -> All { for n in 0..exists(1) {} all.read_dir; All { size: all.is_dir, ..metadata::of(all) } }",
+    );
+    write("asks.rs", "fn f(path: &Path) { path.parent()?.metadata()?; path.try_exists::<X>(); }");
     let source = Source::read(house.path());
     let graph = source.graph();
     let on = |file: &str| graph[file].iter().map(String::as_str).collect::<Vec<_>>();
@@ -185,4 +190,8 @@ fn the_rules_are_noticed_when_broken() {
         assert!(foreign.contains(seen), "{seen} in {foreign:?}");
     }
     assert!(!foreign.iter().any(|way| way.starts_with("tokio")));
+    let methods =
+        |file: &str| source.foreign(file).into_iter().filter(|way| way.starts_with('.')).collect::<Vec<_>>();
+    assert_eq!(methods("asks.rs"), [".metadata", ".parent", ".try_exists"]);
+    assert_eq!(methods("pure.rs"), [""; 0], "neither a field nor what follows two dots is a call");
 }

@@ -322,30 +322,40 @@ fn leaves(tree: &UseTree, before: &mut Way, found: &mut Vec<(Option<String>, Way
     }
 }
 
-/// Every way that is named in code, in macros as well: `a::b`, `a::{b, c}`; and `.method`.
+/// Every way that is named in code, in macros as well: `a::b`, `a::{b, c}`; and `.method` where it is called. What follows two dots, as in
+/// `..base` or `0..end`, is no method.
 fn named(tokens: TokenStream, found: &mut BTreeSet<Way>) {
     fn ways(tokens: TokenStream, before: &Way, found: &mut BTreeSet<Way>) {
         let mut way: Way = before.clone();
         let mut after_colons = !before.is_empty();
-        let mut is_method = false;
-        let mut colons = 0;
+        let (mut dots, mut colons) = (0, 0);
+        // What follows a dot: a method if it is called, otherwise a field.
+        let mut member: Option<String> = None;
         for token in tokens {
+            let called = match &token {
+                TokenTree::Group(group) => group.delimiter() == Delimiter::Parenthesis,
+                TokenTree::Punct(sign) => sign.as_char() == ':',
+                _ => false,
+            };
+            if let Some(member) = member.take().filter(|_| called) {
+                found.insert(vec![format!(".{member}")]);
+            }
             match token {
                 TokenTree::Ident(name) => {
                     if !after_colons {
                         finish(&mut way, before, found);
                     }
-                    if is_method {
-                        found.insert(vec![format!(".{name}")]);
+                    if dots == 1 {
+                        member = Some(name.to_string());
                     } else {
                         way.push(name.to_string());
                     }
-                    (after_colons, is_method, colons) = (false, false, 0);
+                    (after_colons, dots, colons) = (false, 0, 0);
                 }
                 TokenTree::Punct(sign) if sign.as_char() == ':' => {
                     colons += 1;
                     after_colons = colons == 2 && !way.is_empty();
-                    is_method = false;
+                    dots = 0;
                 }
                 TokenTree::Group(group) => {
                     if after_colons && group.delimiter() == Delimiter::Brace {
@@ -355,11 +365,12 @@ fn named(tokens: TokenStream, found: &mut BTreeSet<Way>) {
                         finish(&mut way, before, found);
                         ways(group.stream(), &Vec::new(), found);
                     }
-                    (after_colons, is_method, colons) = (false, false, 0);
+                    (after_colons, dots, colons) = (false, 0, 0);
                 }
                 other => {
                     finish(&mut way, before, found);
-                    is_method = matches!(&other, TokenTree::Punct(sign) if sign.as_char() == '.');
+                    let is_dot = matches!(&other, TokenTree::Punct(sign) if sign.as_char() == '.');
+                    dots = if is_dot { dots + 1 } else { 0 };
                     (after_colons, colons) = (!before.is_empty(), 0);
                 }
             }

@@ -319,8 +319,7 @@ impl Case<'_> {
         let lines = die.message.lines().filter(|line| !line.is_empty()).skip(1);
         let evidence = lines.map(str::to_owned).collect();
         if die.phase.as_deref() == Some(metadata::PHASE) {
-            let failure = metadata::unreadable(&self.failed.package, &sentence, self.ran);
-            return Failure { evidence, ..failure };
+            return Failure { evidence, ..metadata::unreadable(&self.failed.package, &sentence, self.ran) };
         }
         if die.phase.as_deref() == Some("test") {
             return told(Class::Test, Some("test"), sentence, evidence, vec![self.build(), self.untested()]);
