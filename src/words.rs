@@ -1,5 +1,5 @@
 //! Enums whose variants are words. serde knows each word already: it stands in the status, on the volume and in the
-//! configuration, and people read the same one.
+//! configuration, and people read the same one. And how a sentence ends that names a part of many.
 
 use std::fmt;
 
@@ -17,6 +17,11 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
+
+/// What ends a list that leaves so many out: ` and 3 more`, and nothing for none.
+pub(crate) fn and_more(left_out: usize) -> String {
+    if left_out > 0 { format!(" and {left_out} more") } else { String::new() }
+}
 
 /// The variant of this word.
 ///

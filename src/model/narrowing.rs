@@ -28,6 +28,7 @@ use super::known;
 use crate::portage::names::cpv::Cpv;
 use crate::portage::names::exclude::Excluded;
 use crate::portage::output::plan::{Action, Plan, Planned};
+use crate::words::and_more;
 
 /// After so many plans the next one is taken as it is.
 const ROUNDS: u32 = 6;
@@ -187,10 +188,7 @@ impl Narrowing {
         match self {
             Self::Done { waits, cause, .. } if !waits.is_empty() => {
                 let named: Vec<&str> = waits.iter().take(NAMED).map(Cpv::as_str).collect();
-                let more = match waits.len().saturating_sub(NAMED) {
-                    0 => String::new(),
-                    n => format!(" and {n} more"),
-                };
+                let more = and_more(waits.len().saturating_sub(NAMED));
                 let why = if cause.asked { "is left out" } else { "still fails" };
                 Some(format!("not built, because of what {why}: {}{more}", named.join(" ")))
             }

@@ -10,6 +10,7 @@ use crate::model::duration::in_words;
 use crate::model::failure::{Class, Failure};
 use crate::model::work::{Change, Fewer, Step};
 use crate::portage::output::circular::Solution;
+use crate::words::and_more;
 
 /// A remedy that builds packages again: one line for each class that has such a one.
 struct Again {
@@ -173,10 +174,7 @@ impl Treatment {
 
     /// What is going on, in one sentence: `a/b-1 could not be fetched; trying again in 55 s (attempt 2 of 4)`.
     fn sentence(&self, left: Option<Duration>, config: &Config) -> String {
-        let more = match self.packages.len() {
-            0 | 1 => String::new(),
-            n => format!(" and {} more", n - 1),
-        };
+        let more = and_more(self.packages.len().saturating_sub(1));
         let first = self.packages.first().map_or("a package", String::as_str);
         let when = match left {
             Some(left) if !left.is_zero() => format!("trying again in {}", in_words(left)),

@@ -197,9 +197,8 @@ fn pause(page: &mut Layout, status: &Status, shown: usize) {
     for failure in pause.failures.iter().take(shown) {
         failed(page, failure);
     }
-    if shown > 0 && pause.failures.len() > shown {
-        let more = format!("and {} more: gbsup failures", pause.failures.len() - shown);
-        page.row("", LABEL, &[plain(more)]);
+    if shown > 0 {
+        rest(page, pause.failures.len().saturating_sub(shown), "gbsup failures");
     }
     page.gap();
     to_do(page, status);
@@ -238,9 +237,13 @@ fn sentences(page: &mut Layout, label: &str, sentences: &[String]) {
     for sentence in sentences.iter().take(SHOWN_SENTENCES) {
         page.row(label, CAREFUL, &[plain(cut(&clean(sentence), LONGEST).into_owned())]);
     }
-    if sentences.len() > SHOWN_SENTENCES {
-        let more = format!("and {} more: gbsup status --json", sentences.len() - SHOWN_SENTENCES);
-        page.row("", LABEL, &[plain(more)]);
+    rest(page, sentences.len().saturating_sub(SHOWN_SENTENCES), "gbsup status --json");
+}
+
+/// Which command tells of those that are not shown, when there are some.
+fn rest(page: &mut Layout, left_out: usize, command: &str) {
+    if left_out > 0 {
+        page.row("", LABEL, &[plain(format!("and {left_out} more: {command}"))]);
     }
 }
 
@@ -250,13 +253,7 @@ fn clients(page: &mut Layout, status: &Status) {
         let style = if client.compiled > 0 || client.problem.is_some() { CAREFUL } else { LABEL };
         page.row("client", style, &[plain(cut(&clean(&client.text), LONGEST).into_owned())]);
     }
-    if status.clients.len() > SHOWN_SENTENCES {
-        page.row(
-            "",
-            LABEL,
-            &[plain(format!("and {} more: gbsup clients", status.clients.len() - SHOWN_SENTENCES))],
-        );
-    }
+    rest(page, status.clients.len().saturating_sub(SHOWN_SENTENCES), "gbsup clients");
 }
 
 fn changes(page: &mut Layout, changes: &[String]) {

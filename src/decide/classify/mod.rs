@@ -19,6 +19,7 @@ use crate::portage::output::problem::Problem;
 use crate::portage::output::scanner::How;
 use crate::portage::output::signs;
 use crate::portage::output::sync::{self, Lack, Synced};
+use crate::words::and_more;
 use parts::{brief, last, out_of_memory};
 
 pub use parts::PROFILE_COMMANDS;
@@ -229,11 +230,8 @@ fn amid(mut failure: Failure, job: &Job) -> Failure {
     };
     if !job.packages.is_empty() {
         let more = job.packages.len().saturating_sub(NAMED);
-        let mut named = job.packages.iter().take(NAMED).map(shown).collect::<Vec<_>>().join(", ");
-        if more > 0 {
-            named += &format!(" and {more} more");
-        }
-        failure.message += &format!("; in work was {named}");
+        let named = job.packages.iter().take(NAMED).map(shown).collect::<Vec<_>>().join(", ");
+        failure.message += &format!("; in work was {named}{}", and_more(more));
     }
     failure.evidence.extend(job.failed.keys().map(|name| format!("failed before that: {name}")));
     failure

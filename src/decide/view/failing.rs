@@ -7,6 +7,7 @@ use crate::model::known::KnownFailure;
 use crate::model::skip::Skip;
 use crate::model::state::{Phase, State};
 use crate::model::status::{Skipped, StillFailing, kind};
+use crate::words::and_more;
 
 /// What is known to fail, but for what the builder is paused for.
 pub(super) fn known(state: &State) -> Vec<StillFailing> {
@@ -50,10 +51,7 @@ pub(super) fn skipped(state: &State) -> Vec<Skipped> {
 /// `a/b-1 and 2 more still failing since 2026-11-20 (compile)`: what has failed for the longest time.
 pub(super) fn sentence(state: &State) -> Option<String> {
     let oldest = others(state).min_by_key(|past| past.since)?;
-    let more = match others(state).count() {
-        0 | 1 => String::new(),
-        n => format!(" and {} more", n - 1),
-    };
+    let more = and_more(others(state).count().saturating_sub(1));
     let since = oldest.since.strftime("%Y-%m-%d");
     Some(format!(
         "{}{more} still failing since {since} ({})",

@@ -10,6 +10,7 @@ use crate::model::remedy::{Remedy, Room};
 use crate::model::state::{Live, Pause, Phase, State, Volume};
 use crate::model::status::{JobInfo, Progress, Why};
 use crate::model::{Now, Step};
+use crate::words::and_more;
 
 /// The warning that a job waits for a lock of another Portage: that is no failure, but the reason why
 /// nothing moves, so it is in the headline as well.
@@ -142,10 +143,8 @@ fn packages(verb: &str, before: &str, live: &Live, progress: Progress, now: Now)
     let mut sentence = format!("{verb} {position} of {}", progress.total);
     let jobs = jobs(live, now);
     if let Some(oldest) = jobs.first() {
-        sentence += &format!(", {} ({}, {})", oldest.package, oldest.phase, oldest.time());
-        if jobs.len() > 1 {
-            sentence += &format!(" and {} more", jobs.len() - 1);
-        }
+        let more = and_more(jobs.len() - 1);
+        sentence += &format!(", {} ({}, {}){more}", oldest.package, oldest.phase, oldest.time());
     }
     if let Some(left) = progress.eta.and_then(|eta| eta.in_short(progress.left())) {
         sentence += &format!(", all done in {left}");

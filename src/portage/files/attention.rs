@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::words::and_more;
+
 /// The variables that [`Attention`] is made of.
 pub(crate) const KEYS: &[&str] =
     &["CC", "CFLAGS", "CONFIG_PROTECT", "CONFIG_PROTECT_MASK", "CXXFLAGS", "FCFLAGS", "RUSTFLAGS"];
@@ -151,8 +153,7 @@ pub(crate) fn is_masked(directory: &Path, protect: &[PathBuf], mask: &[PathBuf])
 /// `a, b, c and 3 more`
 fn some(all: &[String]) -> String {
     let (named, rest) = all.split_at(all.len().min(NAMED));
-    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-    named.join(", ") + &more
+    named.join(", ") + &and_more(rest.len())
 }
 
 #[cfg(test)]
