@@ -10,3 +10,14 @@ SLOT="0"
 
 DEPEND="dev-libs/lzo:="
 RDEPEND="${DEPEND}"
+
+src_configure() { :; }
+
+src_compile() {
+	gcc ${CFLAGS} ${LDFLAGS} -Isrc -o lzop src/*.c -llzo2 || die "lzop does not compile"
+}
+
+src_install() {
+	dobin lzop
+	doman doc/lzop.1
+}

@@ -8,6 +8,14 @@ HOMEPAGE="https://www.oberhumer.com/opensource/lzo/"
 LICENSE="GPL-2"
 SLOT="0/2"
 
-src_configure() {
-	econf --enable-shared
+src_configure() { :; }
+
+src_compile() {
+	pocket_library liblzo2.so.2 -Iinclude -Iinclude/lzo -Isrc src/*.c
+}
+
+src_install() {
+	pocket_install_library liblzo2.so.2
+	insinto /usr/include/lzo
+	doins include/lzo/*.h
 }
