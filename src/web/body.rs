@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -50,8 +51,31 @@ pub(super) enum Answer {
     File(Slice, Outgoing),
     /// The rest of one that is being sent: so many bytes.
     Sending(u64),
-    /// Events without an end.
+    /// What somebody else makes, as it comes.
     Live(mpsc::Receiver<Bytes>),
+    /// Events without an end, made by whoever sends them.
+    Follow(Following),
+}
+
+/// The next event, and what comes after it; nothing when that was all.
+pub(super) struct Following(pub(super) Next);
+
+type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Following)>> + Send>>;
+
+impl fmt::Debug for Following {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Following")
+    }
+}
+
+impl Following {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let next = ready!(self.0.as_mut().poll(cx));
+        Poll::Ready(next.map(|(event, rest)| {
+            *self = rest;
+            event
+        }))
+    }
 }
 
 impl Answer {
@@ -60,7 +84,7 @@ impl Answer {
         match self {
             Self::Text(text) => Some(u64::try_from(text.len()).unwrap_or(u64::MAX)),
             Self::File(Slice { length, .. }, _) | Self::Sending(length) => Some(*length),
-            Self::Live(_) => None,
+            Self::Live(_) | Self::Follow(_) => None,
         }
     }
 }
@@ -74,8 +98,13 @@ impl Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
-        if let Self::Live(events) = this {
-            return events.poll_recv(cx).map(|event| event.map(|bytes| Ok(Frame::data(bytes))));
+        let event = match this {
+            Self::Live(events) => Some(ready!(events.poll_recv(cx))),
+            Self::Follow(events) => Some(ready!(events.poll_next(cx))),
+            _ => None,
+        };
+        if let Some(event) = event {
+            return Poll::Ready(event.map(|bytes| Ok(Frame::data(bytes))));
         }
         let left = this.left().unwrap_or_default();
         if left == 0 {

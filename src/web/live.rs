@@ -9,11 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header;
 use hyper::{Response, StatusCode};
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::body::Answer;
+use super::body::{Answer, Following};
 use super::reply::{set, text};
 
 /// After so much silence a listener is sent a sign of life, and words that changed because time passed.
@@ -44,15 +44,52 @@ pub(super) fn follow<News: Send + Sync + 'static>(
     newest: watch::Receiver<Arc<News>>,
     events: impl Events<News>,
 ) -> Response<Answer> {
-    // One on its way, and no more until that is taken.
-    let (out, taken) = mpsc::channel(1);
-    tokio::spawn(feed(newest, events, out));
-    stream(taken)
+    respond(Answer::Follow(next(Feed { newest, events, begun: false })))
+}
+
+/// What one listener is sent.
+struct Feed<News, E> {
+    newest: watch::Receiver<Arc<News>>,
+    events: E,
+    /// Something was sent.
+    begun: bool,
+}
+
+/// Nothing is made before what came before is taken, and nobody but the connection itself is woken for it.
+fn next<News: Send + Sync + 'static>(mut feed: Feed<News, impl Events<News>>) -> Following {
+    Following(Box::pin(async move {
+        let event = feed.next().await?;
+        Some((event, next(feed)))
+    }))
+}
+
+impl<News, E: Events<News>> Feed<News, E> {
+    async fn next(&mut self) -> Option<Bytes> {
+        let mut silent = false;
+        loop {
+            if std::mem::replace(&mut self.begun, true) {
+                tokio::select! {
+                    changed = self.newest.changed() => changed.ok()?,
+                    () = sleep(self.events.beat()) => silent = true,
+                }
+            }
+            let news = Arc::clone(&self.newest.borrow_and_update());
+            match self.events.next(&news) {
+                None if silent => return Some(Bytes::from_static(b":\n\n")),
+                None => {}
+                event => return event,
+            }
+        }
+    }
 }
 
 /// Answers with what comes.
 pub(super) fn stream(taken: Receiver<Bytes>) -> Response<Answer> {
-    let mut response = Response::new(Answer::Live(taken));
+    respond(Answer::Live(taken))
+}
+
+fn respond(answer: Answer) -> Response<Answer> {
+    let mut response = Response::new(answer);
     set(&mut response, header::CONTENT_TYPE, "text/event-stream");
     set(&mut response, header::CACHE_CONTROL, "no-store");
     set(&mut response, header::CONNECTION, "close");
@@ -70,31 +107,12 @@ pub(super) fn full() -> Response<Answer> {
     response
 }
 
-async fn feed<News>(
-    mut newest: watch::Receiver<Arc<News>>,
-    mut events: impl Events<News>,
-    out: Sender<Bytes>,
-) {
-    let mut silent = false;
-    loop {
-        let Ok(room) = out.reserve().await else { return };
-        let news = Arc::clone(&newest.borrow_and_update());
-        match events.next(&news) {
-            Some(event) => room.send(event),
-            None if silent => room.send(Bytes::from_static(b":\n\n")),
-            None => drop(room),
-        }
-        silent = false;
-        tokio::select! {
-            changed = newest.changed() => if changed.is_err() { return },
-            () = out.closed() => return,
-            () = sleep(events.beat()) => silent = true,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+
+    use hyper::body::Body;
+
     use super::super::known::{Known, News};
     use super::*;
 
@@ -106,21 +124,24 @@ mod tests {
         }
     }
 
+    async fn taken(events: &mut Answer) -> Bytes {
+        let frame = std::future::poll_fn(|cx| Pin::new(&mut *events).poll_frame(cx)).await;
+        frame.unwrap().unwrap().into_data().unwrap()
+    }
+
     #[tokio::test]
     async fn who_is_slow_is_sent_the_newest() {
         let (newest, news) = News::told();
-        let Answer::Live(mut events) = follow(news.watch(), Numbers).into_body() else {
-            panic!("it is no stream")
-        };
-        assert_eq!(events.recv().await.unwrap(), "event: number\ndata: 0\n\n");
+        let mut events = follow(news.watch(), Numbers).into_body();
+        assert_eq!(taken(&mut events).await, "event: number\ndata: 0\n\n");
         for number in 1..=100 {
             newest.send_replace(Arc::new(Known { number, ..Known::default() }));
             tokio::task::yield_now().await;
         }
         // One was on its way; the next is the last.
-        let mut came = vec![events.recv().await.unwrap()];
+        let mut came = vec![taken(&mut events).await];
         while came.last().is_none_or(|last| last != "event: number\ndata: 100\n\n") {
-            came.push(events.recv().await.unwrap());
+            came.push(taken(&mut events).await);
         }
         assert!(came.len() <= 3, "{came:?}");
         // Whoever feeds a listener ends with it.
