@@ -6,7 +6,7 @@ use serde_json::Value;
 use tar::{Builder as Tar, EntryType, Header};
 
 use crate::clients::{add, offered, rehearsed, run};
-use crate::support::{Builder, Client, Recipe};
+use crate::support::{Builder, Client, Recipe, host_wait};
 
 /// Writes down what people are told.
 const TELLS: &str = "#!/bin/sh\necho \"$GBSUP_KIND: $GBSUP_TITLE\" >>/run/told\n";
@@ -110,7 +110,9 @@ fn a_client_is_rehearsed_with_each_release_and_people_are_told_once() {
     builder.gbsup(&["clients", "remove", "laptop"]).ok();
     builder.wait_for("it is forgotten", |status| status.clients.is_empty());
     builder.gbsup(&["clients", "laptop"]).exited(1);
-    assert_eq!(builder.sh("ls -A /run/gbsup/clients; ls -A /var/lib/gbsup/clients"), "");
+    host_wait("nothing of it is left", || {
+        builder.sh("ls -A /run/gbsup/clients; ls -A /var/lib/gbsup/clients").is_empty()
+    });
     builder.look_away();
     builder.assert_tidy();
 }

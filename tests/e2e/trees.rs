@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gbsup::model::release::{Release, Tree};
 
 use crate::clients::add;
-use crate::support::{Builder, Client, Recipe};
+use crate::support::{Builder, Client, Recipe, host_wait};
 
 pub(crate) const REPOSITORY: &str = "/var/db/repos/pocket";
 /// Every file of a repository with its content.
@@ -127,10 +127,11 @@ fn tree_and_packages_switch_together_and_go_back_together() {
     let status =
         builder.wait_for("it is rehearsed", |status| status.clients[0].release.as_ref() == Some(&now));
     assert_eq!(status.clients[0].text, "laptop: 1 from the release, nothing to compile");
-    assert_eq!(
-        builder.sh("ls -A /run/gbsup/clients; find /var/cache/edb/dep/run -type f 2>/dev/null | head; :"),
-        ""
-    );
+    // What a rehearsal laid out goes when all clients have been told of.
+    host_wait("nothing of the rehearsal is left", || {
+        let left = "ls -A /run/gbsup/clients; find /var/cache/edb/dep/run -type f 2>/dev/null | head; :";
+        builder.sh(left).is_empty()
+    });
     sync(&client);
     assert_has(&client, &back);
     assert!(client.try_sh(&format!("ls {REPOSITORY}/test-quick/t1/t1-2.ebuild")).code != 0);
