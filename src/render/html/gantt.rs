@@ -103,9 +103,9 @@ pub(super) fn gantt(cycle: &CycleRow, until: Timestamp) -> Markup {
         cycle.steps.iter().map(|step| (second(step.started), second(end_of(step.ended, step.started))));
     let packages = cycle.packages.iter().map(|row| (second(row.started), second(row.ended)));
     let busy: Vec<_> = steps.chain(packages).collect();
-    if busy.is_empty() {
-        return html! {};
-    }
+    let Some(last) = busy.iter().map(|(_, to)| *to).max() else { return html! {} };
+    // Where nothing has run since, as in a pause, the picture ends before this moment.
+    let last = Timestamp::from_second(last).map_or(until, |last| last.min(until));
     let scale = Scale::of(busy);
     let (count, mut bars) = lanes(cycle);
     let all = bars.len();
@@ -117,7 +117,7 @@ pub(super) fn gantt(cycle: &CycleRow, until: Timestamp) -> Markup {
     let height = STEPS + count * LANE + 4;
     let label = format!(
         "Which of {all} packages ran when in this cycle, from its start for {}",
-        between(cycle.started, until)
+        between(cycle.started, last)
     );
     html! {
         section aria-labelledby="h-when" {
@@ -141,7 +141,7 @@ pub(super) fn gantt(cycle: &CycleRow, until: Timestamp) -> Markup {
                         &format!("{}, {}", row.package, between(row.started, row.ended))))
                 }
             }
-            p.sub.ends { (clock(cycle.started)) (clock(until)) }
+            p.sub.ends { (clock(cycle.started)) (clock(last)) }
             @if all > bars.len() { p.sub { "The " (all - bars.len()) " shortest are in the table alone." } }
         }
     }

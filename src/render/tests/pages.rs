@@ -215,6 +215,16 @@ fn a_cycle_and_how_it_differs() {
 }
 
 #[test]
+fn the_picture_of_a_cycle_that_is_paused_ends_with_what_ran_last() {
+    let paused = CycleRow { ended: None, outcome: None, ..cycle(3) };
+    let builder = Builder { name: "builder", status: None, left: &[], cycles: &[&paused], logs: None };
+    let page = html::document(&html::cycle(builder, 3, at(0)).unwrap(), named("builder"));
+    let (_, ends) = page.split_once("</svg><p class=\"sub ends\">").expect("a picture and its ends");
+    let ends: Vec<_> = ends.split("datetime=\"").skip(1).take(2).filter_map(|end| end.get(..20)).collect();
+    assert_eq!(ends, [at(2000), at(1900)].map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
+}
+
+#[test]
 fn the_first_word_is_that_of_everybody() {
     for status in [building(), broken(), waiting()] {
         let page = shown(&status, &[], &[]);
