@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::beneath::{Beneath, digested};
+use crate::portage::command::PATH;
 use crate::portage::files::leftovers::Listed;
 use crate::portage::files::repository::{self, Repositories};
 
@@ -34,8 +35,7 @@ pub(crate) fn path_of(program: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(PathBuf::from(program)).filter(|path| path.exists());
     }
-    let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    places.iter().map(|place| Path::new(place).join(program)).find(|path| path.exists())
+    PATH.split(':').map(|place| Path::new(place).join(program)).find(|path| path.exists())
 }
 
 /// The directories of [`INSTALLED`] in one of which each merge leaves a trace.

@@ -14,7 +14,7 @@ use crate::host::seen::Seen;
 use crate::host::{configuration, installed};
 use crate::model::Exit;
 use crate::model::failure::Trouble;
-use crate::portage::command::{self, Command};
+use crate::portage::command::{self, Command, Said};
 use crate::portage::files::settings::{self, Settings};
 use crate::portage::names::cpv::Cpv;
 
@@ -26,8 +26,8 @@ impl Ask for Task {
         Task::ask(self, question)
     }
 
-    fn ask_unless_same(&mut self, question: &Command, made_of: &[PathBuf]) -> Result<Vec<u8>, Trouble> {
-        self.capture_unless_same(question, made_of.to_owned()).map(|(_, text)| text)
+    fn ask_unless_same(&mut self, question: &Command, made_of: Vec<PathBuf>) -> Result<Vec<u8>, Trouble> {
+        self.capture_unless_same(question, made_of).map(|(_, text)| text)
     }
 }
 
@@ -170,29 +170,24 @@ impl Task {
         self.capture(question).map(|(_, text)| text)
     }
 
-    /// What the process that asks them prints; kept where it is nothing but the answers.
-    fn ask_together(&self, questions: &Command) -> Vec<u8> {
-        let began = SystemTime::now();
-        let mut sink = Capture { file: &mut io::sink(), text: Vec::new() };
-        let exit = self.launch().run(questions, &mut sink).exit;
-        let made_of = command::together(&sink.text, &settings::keys()).and_then(|said| {
-            let read = said.read.into_iter().map(PathBuf::from);
-            Seen::since(began, read.chain(databases()).collect())
-        });
-        if let Some(seen) = made_of {
-            self.keep(questions, exit, &sink.text, MadeOf::Read(seen));
-        }
-        sink.text
-    }
-
     /// Where Portage has anything else to say, there are no answers, and each question is asked by itself.
     fn ask_ahead(&mut self, keys: &[&str]) -> Result<(), Trouble> {
         let stamp = configuration::stamp();
         let questions = command::questions(keys);
-        let lasting = self.lasting(&questions, None).map(|(_, text)| text);
+        let began = SystemTime::now();
+        let lasting = self.lasting(&questions, None);
         let is_lasting = lasting.is_some();
-        let text = lasting.unwrap_or_else(|| self.ask_together(&questions));
-        let answers = command::together(&text, keys).map(|said| said.answers).unwrap_or_default();
+        let (exit, text) = lasting.unwrap_or_else(|| {
+            let mut sink = Capture { file: &mut io::sink(), text: Vec::new() };
+            (self.launch().run(&questions, &mut sink).exit, sink.text)
+        });
+        let Said { answers, read } = command::together(&text, keys).unwrap_or_default();
+        if !is_lasting && !answers.is_empty() {
+            let made_of = read.into_iter().map(PathBuf::from).chain(databases()).collect();
+            if let Some(seen) = Seen::since(began, made_of) {
+                self.keep(&questions, exit, &text, MadeOf::Read(seen));
+            }
+        }
         for (question, answer) in &answers {
             let mut log = self.open_log(&question.typed())?;
             if !question.private {

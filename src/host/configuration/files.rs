@@ -13,7 +13,7 @@ pub(crate) trait Ask {
     fn ask(&mut self, question: &Command) -> Result<Vec<u8>, Trouble>;
 
     /// The same; where answers are kept, what it printed the last time counts as long as these are as they were then.
-    fn ask_unless_same(&mut self, question: &Command, _made_of: &[PathBuf]) -> Result<Vec<u8>, Trouble> {
+    fn ask_unless_same(&mut self, question: &Command, _made_of: Vec<PathBuf>) -> Result<Vec<u8>, Trouble> {
         self.ask(question)
     }
 }

@@ -99,8 +99,8 @@ pub(super) fn flags(settings: &Settings, container: &mut dyn Ask) -> Result<Opti
     }
     let compilers = tried.iter().filter_map(|[_, compiler, ..]| path_of(compiler.split_whitespace().next()?));
     // Assemblers, linkers and headers come by merges.
-    let made_of: Vec<_> = compilers.chain(databases()).collect();
-    Ok(compilers::judge(&container.ask_unless_same(&command::try_flags(&tried), &made_of)?))
+    let made_of = compilers.chain(databases()).collect();
+    Ok(compilers::judge(&container.ask_unless_same(&command::try_flags(&tried), made_of)?))
 }
 
 /// The line of make.conf that sets a variable, to be put behind its value; empty where none does.

@@ -24,7 +24,7 @@ pub(crate) use ccache::{CCACHE, Ccache, ccache_counters};
 pub(crate) use client::{read_ebuilds, rehearse, resolver};
 pub(crate) use inherited::{CERTIFICATES, Inherits, is_name, left_out, published};
 pub(crate) use line::{Command, PATH, shell_quote, shell_word, show_line};
-pub(crate) use questions::{Answers, is_asked_together, questions, together};
+pub(crate) use questions::{Answers, Said, is_asked_together, questions, together};
 pub(crate) use trial::{
     TRIAL, TRIAL_AGAIN, TRIAL_PKGDIR, TRIAL_ROOT, WORLD, WORLD_SETS, Wanted, lacks_what_the_profile_names,
     masked, passed_over, trial,

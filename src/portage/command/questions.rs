@@ -33,7 +33,7 @@ pub(crate) fn questions(keys: &[&str]) -> Command {
 }
 
 /// What [`questions`] prints.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Said {
     pub answers: Answers,
     /// The files and directories that Portage read for that, by their paths.
