@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gbsup::model::release::Tree;
 
 use crate::support::{Builder, Client, Recipe};
-use crate::trees::{REPOSITORY, builder, bump, release, set_up, sync, tree};
+use crate::trees::{REPOSITORY, assert_fits, builder, bump, release, set_up, sync, tree, update};
 
 /// Every file of a repository with its mode and its content, but for the one that says which commit they are of.
 const FILES: &str = "cd /var/db/repos/pocket && find . \\( -name .git -o -name .gbsup-commit \\) -prune -o \\( -type f -printf '%m %p\\n' -exec sha256sum {} + \\) -o -type l -printf '%p %l\\n' | sort";
@@ -64,10 +64,8 @@ fn goes_along(mut builder: Builder, client: &Client) {
     let again = set_up(client);
     assert!(!again.contains("wrote") && !again.contains("fetched"), "{again}");
     assert!(!sync(client).contains("!!!"));
-    let update = "emerge --update --deep --changed-use --getbinpkg --ask=n --quiet @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }; ls /var/db/pkg/test-quick";
-    assert_eq!(client.sh(update), "t1-1\n");
-    let check = client.try_sh("sh /root/client.sh check").exited(0);
-    assert!(check.contains(" fits 127.0.0.1 (release "), "{check}");
+    assert_eq!(update(client), "t1-1\n");
+    assert_fits(client);
 
     // A day later: only what is new is fetched.
     bump(&mut builder, "1", "2");
@@ -79,7 +77,7 @@ fn goes_along(mut builder: Builder, client: &Client) {
         said.lines().find_map(|line| line.strip_suffix(" kB fetched)")?.rsplit_once('(')?.1.parse().ok());
     assert!(fetched.is_some_and(|kilobytes: f64| kilobytes < 20.0), "{said}");
     assert_has(client, &second, &builder.sh(FILES));
-    assert_eq!(client.sh(update), "t1-2\n");
+    assert_eq!(update(client), "t1-2\n");
 
     // Back, and both at once.
     builder.gbsup(&["rollback"]).ok();
@@ -87,7 +85,7 @@ fn goes_along(mut builder: Builder, client: &Client) {
     assert_eq!(back.tree, first.tree);
     sync(client);
     assert_has(client, &back, &files_of_first);
-    assert_eq!(client.sh(update), "t1-1\n");
+    assert_eq!(update(client), "t1-1\n");
 
     // What somebody changed here is put right, whatever it was; a tree of another user stays that user's.
     client.sh(&format!("cd {REPOSITORY} && echo x >>test-quick/t1/t1-1.ebuild && rm -r profiles && mkdir -p distfiles a/b && echo x >distfiles/x && echo y >a/b/c && chown -R portage:portage ."));

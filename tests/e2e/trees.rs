@@ -46,6 +46,21 @@ pub(crate) fn sync(client: &Client) -> String {
     client.try_sh("emaint sync --repo pocket 2>&1").exited(0)
 }
 
+/// Has a client update its world from binary packages; what it has of `test-quick` then.
+#[track_caller]
+pub(crate) fn update(client: &Client) -> String {
+    client.sh(
+        "emerge --update --deep --changed-use --getbinpkg --ask=n --quiet @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }; ls /var/db/pkg/test-quick",
+    )
+}
+
+/// Asserts that a client says that it would compile nothing.
+#[track_caller]
+pub(crate) fn assert_fits(client: &Client) {
+    let check = client.try_sh("sh /root/client.sh check").exited(0);
+    assert!(check.contains(" fits 127.0.0.1 (release "), "{check}");
+}
+
 /// The client has exactly what this release was built from.
 #[track_caller]
 fn assert_has(client: &Client, tree: &Tree) {
@@ -87,10 +102,8 @@ fn tree_and_packages_switch_together_and_go_back_together() {
     assert_eq!(set_up(&client).matches("wrote").count(), 0, "a second time it changes nothing");
     let said = sync(&client);
     assert!(said.contains("Trusted signature found on top commit") && !said.contains("!!!"), "{said}");
-    let update = "emerge --update --deep --changed-use --getbinpkg --ask=n --quiet @world >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }; ls /var/db/pkg/test-quick";
-    assert_eq!(client.sh(update), "t1-1\n");
-    let check = client.try_sh("sh /root/client.sh check").exited(0);
-    assert!(check.contains(" fits 127.0.0.1 (release "), "{check}");
+    assert_eq!(update(&client), "t1-1\n");
+    assert_fits(&client);
 
     // A day later.
     bump(&mut builder, "1", "2");
@@ -112,7 +125,7 @@ fn tree_and_packages_switch_together_and_go_back_together() {
     assert_has(&client, &second);
     assert!(size() - whole <= 40, "{} of {whole} KiB", size() - whole);
     assert_eq!(client.sh(FILES), builder.sh(FILES));
-    assert_eq!(client.sh(update), "t1-2\n");
+    assert_eq!(update(&client), "t1-2\n");
     assert!(client.sh("cat /var/log/emerge.log").contains(") Merging Binary (test-quick/t1-2"));
 
     // Back, and both at once. What that means for it is told beforehand, by the tree of then, and afterwards.
@@ -135,9 +148,8 @@ fn tree_and_packages_switch_together_and_go_back_together() {
     sync(&client);
     assert_has(&client, &back);
     assert!(client.try_sh(&format!("ls {REPOSITORY}/test-quick/t1/t1-2.ebuild")).code != 0);
-    assert_eq!(client.sh(update), "t1-1\n", "Portage goes back as well, with what is offered now");
-    let check = client.try_sh("sh /root/client.sh check").exited(0);
-    assert!(check.contains(" fits 127.0.0.1 (release "), "{check}");
+    assert_eq!(update(&client), "t1-1\n", "Portage goes back as well, with what is offered now");
+    assert_fits(&client);
 
     let undone = client.try_sh("sh /root/client.sh undo 2>&1").exited(0);
     assert_eq!(client.sh(&state), before, "{undone}");
