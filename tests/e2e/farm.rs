@@ -1,16 +1,16 @@
-//! Several builders that find each other by one name.
+//! Several builders: they find each other by one name, and one is the mirror of the others.
 
 use serde_json::Value;
 
 use crate::support::{Builder, Recipe, docker};
 
-/// A network of containers, in which names are looked up as in a swarm.
+/// A network of containers, in which names are looked up as in a swarm. Nothing leads out of it.
 struct Network(String);
 
 impl Network {
-    fn make() -> Self {
-        let name = format!("gbsup-e2e-farm-{}", std::process::id());
-        docker(&["network", "create", "--label", "gbsup.test", &name]).ok();
+    fn make(what: &str) -> Self {
+        let name = format!("gbsup-e2e-{what}-{}", std::process::id());
+        docker(&["network", "create", "--internal", "--label", "gbsup.test", &name]).ok();
         Self(name)
     }
 
@@ -55,7 +55,7 @@ fn by_page(builder: &Builder) -> impl Fn() -> String {
 
 #[test]
 fn builders_find_each_other_by_one_name() {
-    let network = Network::make();
+    let network = Network::make("farm");
     let mut first = network.join(Recipe::settled(&["test-quick/t1"]), "first").start();
     first.wait_waiting();
     let world = Recipe::beside(&first).no_volume().world(&["test-quick/t1"]);
@@ -84,4 +84,31 @@ fn builders_find_each_other_by_one_name() {
     // Who asks for the first time has nobody to miss.
     until(by_command(&first), |all| all.len() == 1);
     first.assert_tidy();
+}
+
+#[test]
+fn sources_come_from_another_builder_and_from_nowhere_else() {
+    let network = Network::make("sources");
+    let mut first = Recipe::settled(&["test-quick/t1"])
+        .args(&["--network", &network.0, "--network-alias", "first"])
+        .env("GBSUP_HTTP_DISTFILES", "true")
+        .start();
+    first.wait_waiting();
+    first.sh("ebuild /var/db/repos/pocket/app-text/tree/tree-2.1.0.ebuild fetch");
+    // It has the tree and no source, and says where it asks for some.
+    let ask = "#!/bin/sh\necho \"$2\" >>/var/tmp/asked && exec wget -q -O \"$1\" \"$2\"\n";
+    let mut second = Recipe::beside(&first)
+        .no_volume()
+        .world(&["app-text/tree"])
+        .args(&["--network", &network.0, "--tmpfs", "/srv/distfiles"])
+        .env("GENTOO_MIRRORS", "http://first:8080")
+        .env("FETCHCOMMAND", "ask \"${DISTDIR}/${FILE}\" \"${URI}\"")
+        .executable("/usr/local/bin/ask", ask)
+        .start();
+    second.wait_waiting();
+    assert!(second.has("app-text/tree-2.1.0"));
+    let asked =
+        ["layout.conf", "tree_2.1.0.orig.tar.gz"].map(|name| format!("http://first:8080/distfiles/{name}\n"));
+    assert_eq!(second.sh("cat /var/tmp/asked"), asked.concat());
+    second.assert_tidy();
 }
