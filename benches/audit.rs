@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn run(file: &str) -> Result<(), Box<dyn Error>> {
     let began = Instant::now();
-    let index = Index::parse(&fs::read(file)?);
+    let index = Index::parse(fs::read(file)?);
     let (damaged, lost) = (BTreeMap::new(), BTreeMap::new());
     let found = audit(Facts {
         index: &index,

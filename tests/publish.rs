@@ -92,7 +92,7 @@ impl Volume {
         let place = releases.place(id);
         let release = releases.read(id).unwrap();
         releases.check(&release).unwrap();
-        let index = Index::parse(&fs::read(place.join("Packages")).unwrap());
+        let index = Index::parse(fs::read(place.join("Packages")).unwrap());
         assert_eq!(index.packages.len(), PACKAGES);
         for package in &index.packages {
             let file = package.file();

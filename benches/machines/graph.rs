@@ -81,7 +81,7 @@ fn value<'a>(entry: &'a str, key: &str) -> &'a str {
 }
 
 /// One kind of dependencies of a package, with its flags.
-fn needs(package: &Planned, text: &str) -> Result<Vec<Need>, Problem> {
+fn needs<'a>(package: &Planned, text: &'a str) -> Result<Vec<Need<'a>>, Problem> {
     let has = |flag: &str| HIDDEN.contains(&flag) || package.flags.iter().any(|other| other == flag);
     depend::parse(text, has)
 }

@@ -86,7 +86,7 @@ pub(crate) fn read_index(place: &Path) -> io::Result<Index> {
     let damaged = |why| io::Error::new(io::ErrorKind::InvalidData, format!("it {why}"));
     let mut text = Vec::new();
     Beneath::open(place)?.linked("Packages")?.read_to_end(&mut text)?;
-    index::whole(&text).map_err(damaged)
+    index::whole(text).map_err(damaged)
 }
 
 /// The same for an index that was read already.

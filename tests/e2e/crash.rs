@@ -177,7 +177,7 @@ fn check(releases: &Releases) -> Option<Release> {
     let sums: Vec<String> = files.map(|(path, sha512)| format!("{sha512}  {path}\n")).collect();
     let checked = command("sha512sum", &["--check", "--quiet"], Some(&place), sums.concat().as_bytes());
     assert_eq!(checked.code, 0, "{id}: {checked:?}");
-    let Index { header, packages, .. } = Index::parse(&fs::read(place.join("Packages")).expect("an index"));
+    let Index { header, packages, .. } = Index::parse(fs::read(place.join("Packages")).expect("an index"));
     assert_eq!(header.get("TIMESTAMP"), Some(release.published.as_second().to_string().as_str()));
     assert_eq!((packages.len(), release.packages.len()), (WORLD.len(), WORLD.len()));
     for (package, Entry { path, size, md5, sha1, .. }) in packages.iter().zip(&release.packages) {

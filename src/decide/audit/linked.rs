@@ -67,14 +67,16 @@ pub fn outdated(linked: &[Linked], installed: &[Installed]) -> Vec<Broken> {
 /// Looks for them among the builds that are offered. Sorted.
 pub(super) fn linked(all: &[Instance], slots: &[Slot]) -> Vec<Linked> {
     let mut providers: HashMap<SonameRef, Vec<&Slot>> = HashMap::new();
-    for slot in slots {
-        for soname in slot.chosen().iter().flat_map(|n| &all[*n].provides) {
-            providers.entry(*soname).or_default().push(slot);
+    // Of which there is another version.
+    for slot in slots.iter().filter(|slot| slot.candidates.len() > 1) {
+        for soname in slot.chosen().iter().flat_map(|n| all[*n].provides()) {
+            providers.entry(soname).or_default().push(slot);
         }
     }
     let mut found = Vec::new();
-    for user in slots.iter().filter_map(Slot::chosen).map(|n| &all[n]) {
-        let libraries = user.requires.iter().filter_map(|soname| providers.get(soname)).flatten();
+    let users = slots.iter().filter(|_| !providers.is_empty());
+    for user in users.filter_map(Slot::chosen).map(|n| &all[n]) {
+        let libraries = user.requires().filter_map(|soname| providers.get(&soname)).flatten();
         for (slot, library) in libraries.filter_map(|slot| Some((slot, &all[slot.chosen()?]))) {
             let Some(before) = built_with(user, slot, all) else { continue };
             let (package, library) = (user.package, library.package);
@@ -97,7 +99,7 @@ pub(super) fn linked(all: &[Instance], slots: &[Slot]) -> Vec<Linked> {
 /// is built with is merged before. `None` when there was none, or its binary package is gone: then nobody knows, and nothing is
 /// claimed. (One that was built and never merged, or an older one merged again from its binary package, deceives this. Then one
 /// package is told or built anew without need, once.)
-fn built_with<'a>(user: &Instance, slot: &Slot, all: &'a [Instance]) -> Option<&'a Instance<'a>> {
+fn built_with<'i, 'a>(user: &Instance, slot: &Slot, all: &'i [Instance<'a>]) -> Option<&'i Instance<'a>> {
     let built = user.package.built()?;
     let builds = slot.candidates.iter().map(|n| &all[*n]);
     let before = builds.filter(|one| one.package.built().is_some_and(|at| at <= built));

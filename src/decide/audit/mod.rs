@@ -17,14 +17,16 @@ mod fate;
 mod instance;
 mod linked;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::iter;
 
 use instance::{Instance, Slot, implicit};
 
 use crate::model::offer::{Broken, Held, NEEDS, NOT_OFFERED, Why};
 use crate::portage::files::index::{Index, Package};
 use crate::portage::files::vdb::{Installed, Soname, SonameRef};
-use crate::portage::names::atom::{Atom, Provided};
+use crate::portage::names::atom::{Atom, Candidate, Provided};
 use crate::portage::names::cpv::Cpv;
 use crate::portage::names::exclude;
 use crate::portage::names::version;
@@ -107,12 +109,10 @@ struct Choice<'a> {
     slots: Vec<Slot<'a>>,
     /// What is installed, was damaged, and has no build any more; and what was wrong with it.
     lost: Vec<(&'a Installed, &'a str)>,
-    /// The slots of a `category/package`.
-    by_cp: HashMap<&'a str, Vec<usize>>,
-    /// The sonames that are offered, and by how many.
+    /// The first and the last of the slots of a `category/package`, each of which leads to the next one.
+    by_cp: HashMap<&'a str, (usize, usize)>,
+    /// Every soname that any build or installed package ever provided, and by how many it is offered.
     offered: HashMap<SonameRef<'a>, usize>,
-    /// Every soname that any build or installed package ever provided.
-    known: HashSet<SonameRef<'a>>,
     /// The same without the versions, by architecture.
     families: HashSet<(&'a str, &'a str)>,
 }
@@ -121,21 +121,34 @@ impl<'a> Choice<'a> {
     fn new(facts: Facts<'a>, implicit: &'a BTreeSet<String>) -> Self {
         let all: Vec<Instance> =
             facts.index.packages.iter().map(|package| Instance::new(package, implicit)).collect();
-        let key = |package: &'a Package| (package.cpv.cp(), package.slot().0);
         let installed: HashMap<(&str, &str), &Installed> =
             facts.installed.iter().map(|one| ((one.cpv.cp(), one.slot.name.as_str()), one)).collect();
-        let mut slots: Vec<Slot> = Vec::new();
-        let mut places = HashMap::new();
-        let mut by_cp: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut slots: Vec<Slot> = Vec::with_capacity(all.len());
+        let mut places = HashMap::with_capacity(all.len());
+        let mut by_cp: HashMap<&str, (usize, usize)> = HashMap::with_capacity(all.len());
         for (n, instance) in all.iter().enumerate() {
-            let key = key(instance.package);
-            let place = *places.entry(key).or_insert_with(|| {
-                by_cp.entry(key.0).or_default().push(slots.len());
-                slots.push(Slot { candidates: Vec::new(), at: 0, installed: installed.get(&key).copied() });
-                slots.len() - 1
+            let key = (instance.package.cpv.cp(), instance.slot().0);
+            let place = *places.entry(key).or_insert(slots.len());
+            if let Some(slot) = slots.get_mut(place) {
+                slot.candidates.push(n);
+                continue;
+            }
+            slots.push(Slot {
+                candidates: vec![n],
+                at: 0,
+                installed: installed.get(&key).copied(),
+                next: None,
             });
-            slots[place].candidates.push(n);
+            match by_cp.entry(key.0) {
+                Entry::Occupied(mut ends) => {
+                    let (_, last) = ends.get_mut();
+                    slots[*last].next = Some(place);
+                    *last = place;
+                }
+                Entry::Vacant(none) => drop(none.insert((place, place))),
+            }
         }
+        drop(places);
         for slot in &mut slots {
             let is_installed = |package: &Package| {
                 slot.installed.is_some_and(|one| {
@@ -150,16 +163,16 @@ impl<'a> Choice<'a> {
                     .then_with(|| (b.build_id(), b.built()).cmp(&(a.build_id(), a.built())))
             });
         }
-        let mut known: HashSet<SonameRef> = all.iter().flat_map(|one| &one.provides).copied().collect();
-        known.extend(facts.installed.iter().flat_map(|one| &one.provides).map(Soname::by_ref));
+        let mut offered: HashMap<SonameRef, usize> = HashMap::new();
+        offered.extend(all.iter().flat_map(Instance::provides).map(|soname| (soname, 0)));
+        offered.extend(facts.installed.iter().flat_map(|one| &one.provides).map(|one| (one.by_ref(), 0)));
         // What clients have anyway is as good as offered.
         let anyway = facts.installed.iter().filter(|one| facts.provided.iter().any(|p| p.is(&one.cpv)));
-        let mut offered: HashMap<SonameRef, usize> =
-            anyway.flat_map(|one| one.provides.iter().map(|soname| (soname.by_ref(), 1))).collect();
-        for soname in slots.iter().flat_map(|slot| &all[slot.candidates[0]].provides) {
-            *offered.entry(*soname).or_default() += 1;
+        let anyway = anyway.flat_map(|one| &one.provides).map(Soname::by_ref);
+        for soname in anyway.chain(slots.iter().flat_map(|slot| all[slot.candidates[0]].provides())) {
+            *offered.entry(soname).or_default() += 1;
         }
-        let families = known.iter().map(|soname| (soname.abi, soname.family())).collect();
+        let families = offered.keys().map(|soname| (soname.abi, soname.family())).collect();
         let builds = all.iter().filter(|_| !facts.lost.is_empty());
         let there: HashSet<&Cpv> = builds.map(|one| &one.package.cpv).collect();
         let is_lost = |one: &Installed| {
@@ -167,7 +180,7 @@ impl<'a> Choice<'a> {
         };
         let what = |one: &'a Installed| Some((one, facts.lost.get(&one.cpv)?.as_str()));
         let lost = facts.installed.iter().filter(|one| is_lost(one)).filter_map(what).collect();
-        Self { facts, all, slots, lost, by_cp, offered, known, families }
+        Self { facts, all, slots, lost, by_cp, offered, families }
     }
 
     /// Gives way until everything that is offered is right.
@@ -188,13 +201,13 @@ impl<'a> Choice<'a> {
             for (slot, old) in wrong {
                 self.slots[slot].at += 1;
                 let new = self.slots[slot].chosen();
-                for soname in &self.all[old].provides {
-                    if let Some(count) = self.offered.get_mut(soname) {
+                for soname in self.all[old].provides() {
+                    if let Some(count) = self.offered.get_mut(&soname) {
                         *count -= 1;
                     }
                 }
-                for soname in new.iter().flat_map(|new| &self.all[*new].provides) {
-                    *self.offered.entry(*soname).or_default() += 1;
+                for soname in new.iter().flat_map(|new| self.all[*new].provides()) {
+                    *self.offered.entry(soname).or_default() += 1;
                 }
                 doubtful.insert(slot);
                 doubtful.extend(users.of(&self.all[old]));
@@ -214,8 +227,8 @@ impl<'a> Choice<'a> {
                 }
                 let candidates = &self.slots[slot].candidates;
                 let Some(at) = candidates.iter().position(|n| self.wrong(*n).is_none()) else { continue };
-                for soname in &self.all[candidates[at]].provides {
-                    *self.offered.entry(*soname).or_default() += 1;
+                for soname in self.all[candidates[at]].provides() {
+                    *self.offered.entry(soname).or_default() += 1;
                 }
                 self.slots[slot].at = at;
                 again = true;
@@ -228,23 +241,28 @@ impl<'a> Choice<'a> {
         let mut users = Users { by_cp: HashMap::new(), by_soname: HashMap::new() };
         for (place, slot) in self.slots.iter().enumerate() {
             for instance in slot.candidates.iter().map(|n| &self.all[*n]) {
-                for need in instance.needs.iter().flatten() {
+                for need in instance.needs().iter().flatten() {
                     need.for_each(&mut |atom| {
-                        users.by_cp.entry(atom.cp().to_owned()).or_default().insert(place);
+                        users.by_cp.entry(atom.cp()).or_default().insert(place);
                     });
                 }
-                for soname in &instance.requires {
-                    users.by_soname.entry(*soname).or_default().insert(place);
+                for soname in instance.requires() {
+                    users.by_soname.entry(soname).or_default().insert(place);
                 }
             }
         }
         users
     }
 
+    /// The slots of a `category/package`.
+    fn slots_of(&self, cp: &str) -> impl Iterator<Item = &Slot<'a>> {
+        let first = self.by_cp.get(cp).map(|(first, _)| &self.slots[*first]);
+        iter::successors(first, |slot| slot.next.map(|next| &self.slots[next]))
+    }
+
     /// Whether what is offered, or what clients have anyway, is what an atom means.
     fn is_offered(&self, atom: &Atom, by: &Instance) -> bool {
-        let slots = self.by_cp.get(atom.cp()).into_iter().flatten();
-        let mut chosen = slots.filter_map(|slot| self.slots[*slot].chosen());
+        let mut chosen = self.slots_of(atom.cp()).filter_map(Slot::chosen);
         self.facts.provided.iter().any(|provided| provided.satisfies(atom))
             || by.is_meant(atom, by)
             || chosen.any(|n| self.all[n].is_meant(atom, by))
@@ -259,7 +277,7 @@ impl<'a> Choice<'a> {
         {
             return Some((Why::File, what.clone()));
         }
-        let needs = match &instance.needs {
+        let needs = match instance.needs() {
             Ok(needs) => needs,
             Err(problem) => {
                 return Some((
@@ -276,23 +294,24 @@ impl<'a> Choice<'a> {
             });
         }
         // What no package ever provided belongs to the base of the system, or is not needed in earnest.
-        let is_there = |soname: &SonameRef| {
-            instance.provides.binary_search(soname).is_ok()
-                || self.offered.get(soname).is_some_and(|count| *count > 0)
+        let is_known = |soname: &SonameRef| match self.offered.get(soname) {
+            Some(count) => *count == 0,
+            None => self.families.contains(&(soname.abi, soname.family())),
         };
-        let is_known = |soname: &SonameRef| {
-            self.known.contains(soname) || self.families.contains(&(soname.abi, soname.family()))
-        };
-        let is_lost = |soname: &&SonameRef| !is_there(soname) && is_known(soname);
-        instance.requires.iter().find(is_lost).map(|soname| {
+        let missing: Vec<SonameRef> = instance.requires().filter(is_known).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let own: HashSet<SonameRef> = instance.provides().collect();
+        // The least of them, in whatever order they stand.
+        missing.into_iter().filter(|soname| !own.contains(soname)).min().map(|soname| {
             (Why::Soname(soname.name.to_owned()), format!("links to {}, which nothing offers", soname.name))
         })
     }
 
     /// The package that is held back and would be what an atom means.
     fn held_for(&self, atom: &Atom, by: &Instance) -> Option<&'a Cpv> {
-        let slots = self.by_cp.get(atom.cp()).into_iter().flatten().map(|slot| &self.slots[*slot]);
-        let mut held = slots.filter(|slot| slot.chosen().is_none());
+        let mut held = self.slots_of(atom.cp()).filter(|slot| slot.chosen().is_none());
         let held = held.find(|slot| slot.candidates.iter().any(|n| self.all[*n].is_meant(atom, by)));
         let lost = || {
             let mut lost = self.lost.iter().map(|(one, _)| *one);
@@ -306,8 +325,7 @@ impl<'a> Choice<'a> {
 
     /// Whether there is any build of what is installed, or another version of it for its slot.
     fn has_slot(&self, one: &Installed) -> bool {
-        let slots = self.by_cp.get(one.cpv.cp()).into_iter().flatten().map(|slot| &self.slots[*slot]);
-        let mut names = slots.map(|slot| self.all[slot.candidates[0]].package.slot().0);
+        let mut names = self.slots_of(one.cpv.cp()).map(|slot| self.all[slot.candidates[0]].slot().0);
         names.any(|name| name == one.slot.name)
     }
 
@@ -322,9 +340,10 @@ impl<'a> Choice<'a> {
         let (mut held, mut rebuild) = (Vec::new(), Vec::new());
         for slot in self.slots.iter().filter(|slot| self.is_wanted(slot)) {
             let first = slot.candidates[0];
-            let Some((why, what)) = self.wrong(first).filter(|_| slot.chosen() != Some(first)) else {
+            if slot.chosen() == Some(first) {
                 continue;
-            };
+            }
+            let Some((why, what)) = self.wrong(first) else { continue };
             let package = self.all[first].package;
             if let Some(installed) = slot.installed {
                 rebuild.extend(self.cure(installed, package, &why, &what));
@@ -414,7 +433,7 @@ fn together(mut all: Vec<Broken>) -> Vec<Broken> {
 
 /// Which slots have builds that name a package or a soname.
 struct Users<'a> {
-    by_cp: HashMap<String, BTreeSet<usize>>,
+    by_cp: HashMap<&'a str, BTreeSet<usize>>,
     by_soname: HashMap<SonameRef<'a>, BTreeSet<usize>>,
 }
 
@@ -422,7 +441,7 @@ impl<'a> Users<'a> {
     /// The slots that may need this build.
     fn of<'u>(&'u self, instance: &'u Instance<'a>) -> impl Iterator<Item = usize> {
         let by_cp = self.by_cp.get(instance.package.cpv.cp()).into_iter();
-        let by_soname = instance.provides.iter().filter_map(|soname| self.by_soname.get(soname));
+        let by_soname = instance.provides().filter_map(|soname| self.by_soname.get(&soname));
         by_cp.chain(by_soname).flatten().copied()
     }
 }

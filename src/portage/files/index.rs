@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::gpkg::digests::Whole;
 use crate::portage::names::cpv::Cpv;
@@ -25,19 +27,28 @@ pub struct Index {
 
 impl Index {
     /// Reads an index. A block that names no package is skipped, and counted.
+    ///
+    /// The blocks share the text, which is not copied when it is handed over.
     #[must_use]
-    pub fn parse(text: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(text);
-        let mut blocks = text.split("\n\n").map(|block| Block::new(block.trim_matches('\n')));
-        let header = blocks.next().unwrap_or_default();
-        let (mut packages, mut unreadable) = (Vec::new(), 0);
-        for block in blocks.filter(|block| !block.0.trim().is_empty()) {
-            match Package::new(block) {
-                Some(package) => packages.push(package),
-                None => unreadable += 1,
+    pub fn parse<'a>(text: impl Into<Cow<'a, [u8]>>) -> Self {
+        let text = String::from_utf8(text.into().into_owned());
+        let text = Arc::new(text.unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()));
+        let (mut header, mut packages, mut unreadable) = (None, Vec::new(), 0);
+        let mut begin = 0;
+        let ends = memchr::memmem::find_iter(text.as_bytes(), "\n\n").chain([text.len()]);
+        for end in ends {
+            let block = Block::part(&text, begin..end);
+            begin = end + 2;
+            if header.is_none() {
+                header = Some(block);
+            } else if !block.text().trim().is_empty() {
+                match Package::new(block) {
+                    Some(package) => packages.push(package),
+                    None => unreadable += 1,
+                }
             }
         }
-        Self { header, packages, unreadable }
+        Self { header: header.unwrap_or_default(), packages, unreadable }
     }
 }
 
@@ -50,18 +61,34 @@ impl fmt::Display for Index {
 }
 
 /// `KEY: value` lines, kept as they were read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Block(String);
+#[derive(Clone, Default)]
+pub struct Block {
+    /// What it is a part of; it alone once it was changed.
+    whole: Arc<String>,
+    range: Range<usize>,
+}
 
 impl Block {
-    fn new(text: &str) -> Self {
-        Self(text.to_owned())
+    /// A part of a text, without the ends of lines around it.
+    fn part(whole: &Arc<String>, range: Range<usize>) -> Self {
+        let text = &whole[range.clone()];
+        let begin = range.start + (text.len() - text.trim_start_matches('\n').len());
+        let end = begin + text.trim_matches('\n').len();
+        Self { whole: Arc::clone(whole), range: begin..end }
+    }
+
+    fn new(text: String) -> Self {
+        Self { range: 0..text.len(), whole: Arc::new(text) }
+    }
+
+    fn text(&self) -> &str {
+        &self.whole[self.range.clone()]
     }
 
     /// The value of a key; one without a value has an empty one.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        let mut rest = self.0.as_str();
+        let mut rest = self.text();
         loop {
             let end = memchr::memchr(b'\n', rest.as_bytes());
             let line = &rest[..end.unwrap_or(rest.len())];
@@ -75,9 +102,16 @@ impl Block {
     /// The values of several keys, all found at once; an empty text where there is none.
     pub(crate) fn values<const N: usize>(&self, keys: [&str; N]) -> [&str; N] {
         let mut found = [None; N];
-        for (name, value) in self.lines() {
-            if let Some(at) = keys.iter().position(|key| *key == name) {
-                found[at].get_or_insert(value);
+        let mut rest = self.text();
+        while !rest.is_empty() {
+            let (line, after) = match memchr::memchr(b'\n', rest.as_bytes()) {
+                Some(end) => (&rest[..end], &rest[end + 1..]),
+                None => (rest, ""),
+            };
+            rest = after;
+            let Some(end) = memchr::memchr(b':', line.as_bytes()) else { continue };
+            if let Some(at) = keys.iter().position(|key| *key == &line[..end]) {
+                found[at].get_or_insert_with(|| line[end + 1..].trim());
             }
         }
         found.map(Option::unwrap_or_default)
@@ -93,14 +127,14 @@ impl Block {
 
     /// The same for several, each of another key.
     pub(crate) fn set_all(&mut self, values: &[(&str, &str)]) {
-        let mut length = self.0.len();
+        let mut length = self.range.len();
         for (key, value) in values {
             assert!(!key.contains([':', '\n']) && !value.contains('\n'), "{key}: {value:?} is not one line");
             length += key.len() + value.len() + 3;
         }
         let mut text = String::with_capacity(length);
         let mut new = values.to_vec();
-        for line in self.0.lines() {
+        for line in self.text().lines() {
             let key = line.split(':').next();
             match new.iter().position(|(name, _)| Some(*name) == key) {
                 Some(at) => push_value(&mut text, new.remove(at)),
@@ -110,17 +144,17 @@ impl Block {
         for value in new {
             push_value(&mut text, value);
         }
-        self.0 = text;
+        *self = Self::new(text);
     }
 
     /// Takes names and passwords out of addresses, such as those of `GENTOO_MIRRORS`.
     pub(crate) fn conceal(&mut self) {
-        self.0 = concealed_text(&self.0);
+        *self = Self::new(concealed_text(self.text()));
     }
 
     /// Keys and values, in order.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.lines().filter_map(|line| {
+        self.text().lines().filter_map(|line| {
             let (key, value) = line.split_once(':')?;
             Some((key, value.trim()))
         })
@@ -142,9 +176,23 @@ fn push_value(text: &mut String, (key, value): (&str, &str)) {
 
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.text())
     }
 }
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Block").field(&self.text()).finish()
+    }
+}
+
+impl PartialEq for Block {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for Block {}
 
 /// One build of one package, as an index describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,10 +220,9 @@ impl Package {
         self.get("USE").split_whitespace()
     }
 
-    /// Its slot and its sub-slot; without a sub-slot the slot is both (PMS, chapter 7).
+    /// See [`slot_of`].
     pub(crate) fn slot(&self) -> (&str, &str) {
-        let slot = self.block.get("SLOT").filter(|slot| !slot.is_empty()).unwrap_or("0");
-        slot.split_once('/').unwrap_or((slot, slot))
+        slot_of(self.get("SLOT"))
     }
 
     /// When its build ended, in seconds since 1970.
@@ -204,6 +251,12 @@ impl Package {
             sha1: value("SHA1"),
         }
     }
+}
+
+/// The slot and the sub-slot of a SLOT; without a sub-slot the slot is both (PMS, chapter 7).
+pub(crate) fn slot_of(text: &str) -> (&str, &str) {
+    let slot = if text.is_empty() { "0" } else { text };
+    slot.split_once('/').unwrap_or((slot, slot))
 }
 
 /// One binary package.
@@ -256,7 +309,7 @@ impl File {
 ///
 /// # Errors
 /// When there are fewer or more, in words that follow the name of the file.
-pub(crate) fn whole(text: &[u8]) -> Result<Index, String> {
+pub(crate) fn whole<'a>(text: impl Into<Cow<'a, [u8]>>) -> Result<Index, String> {
     let index = Index::parse(text);
     let read = index.packages.len() + index.unreadable;
     match index.header.get("PACKAGES").map(str::parse::<usize>) {
@@ -345,11 +398,11 @@ mod tests {
 
     #[test]
     fn a_value_is_set_in_its_place() {
-        let mut header = Block::new("PACKAGES: 3\nURI:\nVERSION: 0");
+        let mut header = Block::new("PACKAGES: 3\nURI:\nVERSION: 0".to_owned());
         header.set("PACKAGES", "4");
         header.set("URI", "a:b");
         header.set("TTL", "60");
-        let mut at_once = Block::new("PACKAGES: 3\nURI:\nVERSION: 0");
+        let mut at_once = Block::new("PACKAGES: 3\nURI:\nVERSION: 0".to_owned());
         at_once.set_all(&[("TTL", "60"), ("URI", "a:b"), ("PACKAGES", "4")]);
         assert_eq!(at_once, header);
         assert_eq!(header.to_string(), "PACKAGES: 4\nURI: a:b\nVERSION: 0\nTTL: 60");
@@ -357,6 +410,50 @@ mod tests {
         header.conceal();
         assert_eq!(header.get("GENTOO_MIRRORS"), Some("http://***@a http://b"));
         assert_eq!(header.get("URI"), Some("a:b"));
+    }
+
+    /// The blocks as the format describes them: between empty lines, each a text of its own.
+    fn in_parts(text: &[u8]) -> (String, Vec<String>, usize) {
+        let text = String::from_utf8_lossy(text);
+        let mut blocks = text.split("\n\n").map(|block| block.trim_matches('\n').to_owned());
+        let header = blocks.next().unwrap_or_default();
+        let cpv = |block: &str| {
+            let first = block.split('\n').find_map(|line| line.strip_prefix("CPV:"));
+            first.and_then(|cpv| Cpv::parse(cpv.trim().as_bytes())).is_some()
+        };
+        let (packages, others): (Vec<_>, Vec<_>) = blocks.partition(|block| cpv(block));
+        (header, packages, others.iter().filter(|block| !block.trim().is_empty()).count())
+    }
+
+    /// The first value of each key, by lines.
+    fn first_of(block: &str, key: &str) -> String {
+        let mut values = block.lines().filter_map(|line| line.split_once(':'));
+        values.find(|(name, _)| *name == key).map_or(String::new(), |(_, value)| value.trim().to_owned())
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn blocks_that_share_a_text_are_what_they_are_alone(
+            pieces in proptest::collection::vec(proptest::sample::select(vec![
+                "\n", "\n\n", "\n\n\n", "CPV: a/b-1", "CPV: a/c-2\n", "CPV:", "CPV: none", "SLOT: 0/1", "USE:a \r", ":", " ", "é", "USE: b\nUSE: c",
+                "\u{2028}", "\0",
+            ]), 0..24),
+            cut in 0..4_usize,
+        ) {
+            let mut text = pieces.concat().into_bytes();
+            // In the middle of a letter, too.
+            text.truncate(text.len().saturating_sub(cut));
+            let (header, packages, unreadable) = in_parts(&text);
+            let index = Index::parse(&text);
+            let blocks: Vec<_> = index.packages.iter().map(|package| package.block.to_string()).collect();
+            proptest::prop_assert_eq!((index.header.to_string(), blocks, index.unreadable), (header, packages, unreadable));
+            for package in &index.packages {
+                let keys = ["CPV", "USE", "SLOT", "", "X"];
+                let text = package.block.to_string();
+                proptest::prop_assert_eq!(package.block.values(keys), keys.map(|key| first_of(&text, key)));
+                proptest::prop_assert_eq!(&package.block, &Block::new(text));
+            }
+        }
     }
 
     #[test]

@@ -201,31 +201,28 @@ impl<'a> SonameRef<'a> {
     /// The name without its version, which stands after `.so` or, of some libraries, before it:
     /// `libperl.so.5.40`, `libbfd-2.43.so`.
     pub(crate) fn family(self) -> &'a str {
-        let stem = self.name.split(".so").next().unwrap_or(self.name);
+        let end = self.name.as_bytes().windows(3).position(|three| three == b".so");
+        let stem = end.map_or(self.name, |end| &self.name[..end]);
         let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
         bare.strip_suffix('-').unwrap_or(stem)
     }
 }
 
-/// Reads REQUIRES or PROVIDES: `x86_32: liba.so.1 x86_64: liba.so.1 libb.so.2`. In order, and each once.
-pub(crate) fn sonames(text: &str) -> Vec<SonameRef<'_>> {
+/// Reads REQUIRES or PROVIDES: `x86_32: liba.so.1 x86_64: liba.so.1 libb.so.2`.
+pub(crate) fn sonames(text: &str) -> impl Iterator<Item = SonameRef<'_>> {
     let mut abi = None;
-    let mut found = Vec::new();
-    for word in text.split_whitespace() {
-        match (word.strip_suffix(':'), abi) {
-            (Some(next), _) => abi = Some(next),
-            (None, Some(abi)) => found.push(SonameRef { abi, name: word }),
-            (None, None) => {}
+    text.split_whitespace().filter_map(move |word| match word.strip_suffix(':') {
+        Some(next) => {
+            abi = Some(next);
+            None
         }
-    }
-    found.sort_unstable();
-    found.dedup();
-    found
+        None => abi.map(|abi| SonameRef { abi, name: word }),
+    })
 }
 
 fn owned(text: &str) -> BTreeSet<Soname> {
     let owned = |soname: SonameRef| Soname { abi: soname.abi.to_owned(), name: soname.name.to_owned() };
-    sonames(text).into_iter().map(owned).collect()
+    sonames(text).map(owned).collect()
 }
 
 /// Whether a package has files below a directory, by its CONTENTS: `obj PATH DIGEST TIME` and the like.
@@ -236,6 +233,16 @@ pub(crate) fn owns_below(contents: &str, directory: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_family_is_what_stands_before_the_first_so(name in "[a-z0-9.é-]{0,6}(\\.so)?[a-z0-9.]{0,4}(\\.so)?[0-9.]{0,3}") {
+            let stem = name.split(".so").next().unwrap();
+            let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+            let expected = bare.strip_suffix('-').unwrap_or(stem);
+            proptest::prop_assert_eq!(SonameRef { abi: "x86_64", name: &name }.family(), expected);
+        }
+    }
 
     #[test]
     fn bound_dependencies() {
@@ -262,8 +269,9 @@ mod tests {
     #[test]
     fn libraries() {
         let soname = |abi, name| SonameRef { abi, name };
+        let read = sonames("lost x86_64: libb.so x86_32: liba.so.1 x86_64: liba.so.1 libb.so\n");
         assert_eq!(
-            sonames("lost x86_64: libb.so x86_32: liba.so.1 x86_64: liba.so.1 libb.so\n"),
+            read.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(),
             [soname("x86_32", "liba.so.1"), soname("x86_64", "liba.so.1"), soname("x86_64", "libb.so")]
         );
         for (name, family) in [

@@ -6,7 +6,6 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::ops::Range;
 
 use serde::Serialize;
 
@@ -43,45 +42,26 @@ enum Asked {
     Same(bool),
 }
 
-/// A part of the text of an atom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Part {
-    begin: u32,
-    end: u32,
-}
-
-impl Part {
-    /// Where a part of a text stands in it; nothing when the text is longer than anybody can mean.
-    fn of(text: &str, part: &str) -> Option<Self> {
-        let begin = part.as_ptr().addr() - text.as_ptr().addr();
-        Some(Self { begin: begin.try_into().ok()?, end: (begin + part.len()).try_into().ok()? })
-    }
-
-    fn range(self) -> Range<usize> {
-        self.begin as usize..self.end as usize
-    }
-}
-
 /// A flag of an atom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct FlagDependency {
-    name: Part,
+struct FlagDependency<'a> {
+    name: &'a str,
     asked: Asked,
     /// `(+)` or `(-)`: what a package is taken to have that does not know the flag.
     default: Option<bool>,
 }
 
-/// A package dependency: its text, and where its parts stand in it. An index has a hundred thousand of them.
+/// A package dependency, in the text that it was read from: an index has a hundred thousand of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Atom {
-    text: Box<str>,
+pub struct Atom<'a> {
+    text: &'a str,
     blocks: bool,
-    cp: Part,
-    version: Option<(Operator, Part)>,
+    cp: &'a str,
+    version: Option<(Operator, &'a str)>,
     /// Slot and sub-slot, as far as they are fixed.
-    slot: Option<Part>,
-    sub_slot: Option<Part>,
-    flags: Box<[FlagDependency]>,
+    slot: Option<&'a str>,
+    sub_slot: Option<&'a str>,
+    flags: Box<[FlagDependency<'a>]>,
 }
 
 /// A text that is not an atom.
@@ -99,21 +79,21 @@ pub trait Candidate {
     fn flag(&self, name: &str) -> Option<bool>;
 }
 
-impl Atom {
+impl<'a> Atom<'a> {
     /// Reads an atom. A repository (`::gentoo`) is read and passed over: dependencies name none.
     ///
     /// # Errors
     /// When it is none.
-    pub fn parse(text: &str) -> Result<Self, NotAnAtom> {
+    pub fn parse(text: &'a str) -> Result<Self, NotAnAtom> {
         Self::read(text).ok_or_else(|| NotAnAtom(text.to_owned()))
     }
 
-    fn read(text: &str) -> Option<Self> {
+    fn read(text: &'a str) -> Option<Self> {
         let rest = text.strip_prefix("!!").or_else(|| text.strip_prefix('!')).unwrap_or(text);
         let blocks = rest.len() < text.len();
         let (rest, flags) = match rest.split_once('[') {
             Some((rest, flags)) => {
-                let flags = flags.strip_suffix(']')?.split(',').map(|flag| FlagDependency::read(text, flag));
+                let flags = flags.strip_suffix(']')?.split(',').map(FlagDependency::read);
                 (rest, flags.collect::<Option<_>>()?)
             }
             None => (rest, Box::default()),
@@ -122,17 +102,7 @@ impl Atom {
         let (name, slot) = rest.split_once(':').map_or((rest, None), |(name, slot)| (name, Some(slot)));
         let (slot, sub_slot) = read_slot(slot)?;
         let (cp, version) = read_name(name)?;
-        let part = |part: Option<&str>| part.map_or(Some(None), |part| Part::of(text, part).map(Some));
-        let version = match version {
-            Some((operator, version)) => Some((operator, Part::of(text, version)?)),
-            None => None,
-        };
-        let (slot, sub_slot, cp) = (part(slot)?, part(sub_slot)?, Part::of(text, cp)?);
-        Some(Self { text: text.into(), blocks, cp, version, slot, sub_slot, flags })
-    }
-
-    fn part(&self, part: Part) -> &str {
-        &self.text[part.range()]
+        Some(Self { text, blocks, cp, version, slot, sub_slot, flags })
     }
 
     /// Whether it says what must not be there.
@@ -143,14 +113,13 @@ impl Atom {
 
     /// `category/package`.
     #[must_use]
-    pub fn cp(&self) -> &str {
-        self.part(self.cp)
+    pub fn cp(&self) -> &'a str {
+        self.cp
     }
 
     /// Whether it means a version, with its revision; always when it names none.
     pub(crate) fn means_version(&self, version: &str) -> bool {
         let Some((operator, own)) = self.version else { return true };
-        let own = self.part(own);
         let order = || version::compare(version, own);
         match operator {
             Operator::Less => order() == Ordering::Less,
@@ -166,10 +135,7 @@ impl Atom {
 
     /// Whether it means this package, when one asks for it whose flags are these.
     pub fn means(&self, candidate: &impl Candidate, has: impl Fn(&str) -> bool) -> bool {
-        let is_so = |flag: &FlagDependency| {
-            let name = self.part(flag.name);
-            flag.is_as_asked(candidate.flag(name), || has(name))
-        };
+        let is_so = |flag: &FlagDependency| flag.is_as_asked(candidate.flag(flag.name), || has(flag.name));
         self.means_build(candidate.cpv(), candidate.slot()) && self.flags.iter().all(is_so)
     }
 
@@ -177,16 +143,16 @@ impl Atom {
     #[must_use]
     pub fn means_build(&self, cpv: &Cpv, (slot, sub_slot): (&str, &str)) -> bool {
         cpv.cp() == self.cp()
-            && self.slot.is_none_or(|wanted| self.part(wanted) == slot)
-            && self.sub_slot.is_none_or(|wanted| self.part(wanted) == sub_slot)
+            && self.slot.is_none_or(|wanted| wanted == slot)
+            && self.sub_slot.is_none_or(|wanted| wanted == sub_slot)
             && self.means_version(cpv.version())
     }
 }
 
 /// The atom as it was written.
-impl fmt::Display for Atom {
+impl fmt::Display for Atom<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.text)
     }
 }
 
@@ -246,9 +212,8 @@ fn begins(version: &str, own: &str) -> bool {
         || is_digit(own.chars().last()) != is_digit(rest.chars().next())
 }
 
-impl FlagDependency {
-    /// Reads one, which is a part of the text of an atom.
-    fn read(atom: &str, text: &str) -> Option<Self> {
+impl<'a> FlagDependency<'a> {
+    fn read(text: &'a str) -> Option<Self> {
         let (text, asked): (&str, fn(bool) -> Asked) = match text.strip_suffix('?') {
             Some(text) => (text, Asked::IfSo),
             None => match text.strip_suffix('=') {
@@ -266,8 +231,7 @@ impl FlagDependency {
             (_, Some(name)) => (name, Some(false)),
             (None, None) => (text, None),
         };
-        let name = Part::of(atom, name).filter(|_| is_name(name, b"+_@-"))?;
-        Some(Self { name, asked: asked(positive), default })
+        is_name(name, b"+_@-").then(|| Self { name, asked: asked(positive), default })
     }
 
     /// A flag that the package does not have and for which there is no default never is, even where its state
@@ -299,7 +263,7 @@ impl Provided {
             return Some(Self { cp: cpv.cp().to_owned(), version: Some(cpv.version().to_owned()) });
         }
         let atom = Atom::parse(text).ok()?;
-        (&*atom.text == atom.cp()).then(|| Self { cp: atom.cp().to_owned(), version: None })
+        (atom.text == atom.cp()).then(|| Self { cp: atom.cp().to_owned(), version: None })
     }
 
     /// Whether it is what an atom means.

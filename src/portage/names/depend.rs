@@ -9,13 +9,13 @@ pub(crate) const DEPTH: usize = 64;
 
 /// A dependency, with the conditions on the package's own flags already decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Need<'a> {
     /// A package, or that it is not there.
-    Atom(Atom),
+    Atom(Atom<'a>),
     /// All of these.
-    All(Vec<Need>),
+    All(Vec<Need<'a>>),
     /// One of these, of which none is an [`Any`](Self::Any) without members.
-    Any(Vec<Need>),
+    Any(Vec<Need<'a>>),
 }
 
 /// A text that cannot be read.
@@ -39,7 +39,7 @@ pub enum Problem {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn parse(text: &str, has: impl Fn(&str) -> bool) -> Result<Vec<Need>, Problem> {
+pub fn parse(text: &str, has: impl Fn(&str) -> bool) -> Result<Vec<Need<'_>>, Problem> {
     let mut words = text.split_whitespace();
     let needs = group(&mut words, &has, 0)?;
     Ok(needs)
@@ -50,7 +50,7 @@ fn group<'a>(
     words: &mut impl Iterator<Item = &'a str>,
     has: &impl Fn(&str) -> bool,
     depth: usize,
-) -> Result<Vec<Need>, Problem> {
+) -> Result<Vec<Need<'a>>, Problem> {
     if depth > DEPTH {
         return Err(Problem::Deep);
     }
@@ -92,9 +92,9 @@ fn open<'a>(words: &mut impl Iterator<Item = &'a str>, after: &str) -> Result<()
     }
 }
 
-impl Need {
+impl<'a> Need<'a> {
     /// Every atom in it.
-    pub fn for_each<'a>(&'a self, visit: &mut impl FnMut(&'a Atom)) {
+    pub fn for_each(&self, visit: &mut impl FnMut(&Atom<'a>)) {
         match self {
             Self::Atom(atom) => visit(atom),
             Self::All(needs) | Self::Any(needs) => needs.iter().for_each(|need| need.for_each(visit)),
@@ -103,7 +103,7 @@ impl Need {
 
     /// What of it is not there, by the word of `is_there`: nothing, or the first atom that is missing, of several
     /// choices the first. What must not be there is passed over: that is between the packages of one system.
-    pub(crate) fn missing(&self, is_there: &impl Fn(&Atom) -> bool) -> Option<&Atom> {
+    pub(crate) fn missing(&self, is_there: &impl Fn(&Atom<'a>) -> bool) -> Option<&Atom<'a>> {
         match self {
             Self::Atom(atom) => (!atom.blocks() && !is_there(atom)).then_some(atom),
             Self::All(needs) => needs.iter().find_map(|need| need.missing(is_there)),
