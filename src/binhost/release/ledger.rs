@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, Error, NEW, OLD, Releases};
 use crate::model::offer::Offer;
-use crate::model::release::{Id, Turn};
+use crate::model::release::{Id, Release, Turn};
 use crate::volume::kept::{self, Kept, Reading};
 use crate::volume::{Locked, replace};
 
@@ -73,8 +73,17 @@ impl Publisher {
     }
 
     /// The next name and the time of its index, neither of which was or will be used by another release.
-    pub(super) fn next(&mut self, now: Timestamp) -> Result<(Id, Timestamp), Error> {
-        let current = self.releases.current().and_then(|id| self.releases.stamp(id));
+    pub(super) fn next(
+        &mut self,
+        before: Option<&Release>,
+        now: Timestamp,
+    ) -> Result<(Id, Timestamp), Error> {
+        // What is offered was read before, as a rule.
+        let stamp = |id| match before.filter(|before| before.id == id) {
+            Some(before) => Some(before.published),
+            None => self.releases.stamp(id),
+        };
+        let current = self.releases.current().and_then(stamp);
         let least = current.max(self.ledger.stamped).map_or(i64::MIN, |stamp| stamp.as_second() + 1);
         let stamp = Timestamp::from_second(now.as_second().max(least)).unwrap_or(now);
         let id = Id::after(self.ledger.last, now);

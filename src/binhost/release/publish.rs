@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
+use std::{iter, thread};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -125,12 +127,13 @@ pub fn publish<S: Signer + Sync>(
         withheld: snapshots.iter().filter_map(withheld).collect(),
     };
     let pen = signatory.map(|signatory| &signatory.signer);
-    let mut outcome = publisher.finish(draft, before.as_ref(), now, pen, |directory, parts| {
-        if let Some(signatory) = signatory {
-            sign::all(directory, parts, signatory, now, &mut stopped)?;
-        }
-        stage::packages(directory, parts, &mut stopped)
-    })?;
+    let mut outcome =
+        publisher.finish(draft, before.as_ref(), now, pen, &mut stopped, |directory, parts, stopped| {
+            if let Some(signatory) = signatory {
+                sign::all(directory, parts, signatory, now, &mut *stopped)?;
+            }
+            stage::packages(directory, parts, stopped)
+        })?;
     if let Some(lost) = lost {
         outcome.changes += &format!(
             "; clients had been offered {lost}, which is not on this volume any more, and would have gone by its index: the volume comes from \
@@ -214,7 +217,14 @@ pub fn roll_back<S: Signer + Sync>(
         let missing = || Error::Incomplete { id, path: entry.path.clone(), what: "is not in its index" };
         let package = packages.remove(&entry.path).ok_or_else(missing)?;
         let need = if signs_anew && entry.path.ends_with(SIGNABLE) { Need::Signing } else { Need::Nothing };
-        Ok(Part { entry: entry.clone(), package, place: Arc::clone(&files), need, time: None })
+        Ok(Part {
+            entry: entry.clone(),
+            package,
+            place: Arc::clone(&files),
+            need,
+            time: None,
+            is_kept: false,
+        })
     };
     let parts = target.packages.iter().map(part).collect::<Result<Vec<_>, Error>>()?;
     let again = Some(target.again.unwrap_or(id));
@@ -236,12 +246,13 @@ pub fn roll_back<S: Signer + Sync>(
         withheld: target.withheld,
     };
     let pen = signatory.map(|signatory| &signatory.signer);
-    let outcome = publisher.finish(draft, before.as_ref(), now, pen, |to, parts| {
-        if let Some(signatory) = signatory {
-            sign::all(to, parts, signatory, now, || false)?;
-        }
-        stage::packages(to, parts, || false)
-    })?;
+    let outcome =
+        publisher.finish(draft, before.as_ref(), now, pen, &mut || false, |to, parts, stopped| {
+            if let Some(signatory) = signatory {
+                sign::all(to, parts, signatory, now, &mut *stopped)?;
+            }
+            stage::packages(to, parts, stopped)
+        })?;
     Ok((current, outcome))
 }
 
@@ -278,20 +289,24 @@ fn parts(
         before.iter().flat_map(|before| &before.packages).map(|entry| (entry.path.as_str(), entry)).collect();
     let place = open(pkgdir)?;
     let there = before.and_then(|before| open(&releases.place(before.id)).ok());
-    let mut near = Near::default();
-    let part = |offered: &Offered| {
+    let found: Vec<Found> = offer
+        .packages
+        .iter()
+        .map(|offered| {
+            let earlier = known.get(offered.path.as_str()).filter(|earlier| earlier.source() == offered.sha1);
+            (packages.remove(&offered.path), earlier.copied())
+        })
+        .collect();
+    let times = there.as_ref().map(|there| times(there, &found)).unwrap_or_default();
+    let times = times.into_iter().chain(iter::repeat(None));
+    let part = |((offered, (package, earlier)), time): ((&Offered, Found), Option<i64>)| {
         let changed = |what| Error::Changed { path: offered.path.clone(), what };
-        let package =
-            packages.remove(&offered.path).ok_or_else(|| changed("the index does not name it any more"))?;
+        let package = package.ok_or_else(|| changed("the index does not name it any more"))?;
         let seconds = facts.seconds.get(offered.cpv.cp()).copied();
-        let earlier = known.get(offered.path.as_str()).filter(|earlier| earlier.source() == offered.sha1);
-        if let (Some(earlier), Some(there)) = (earlier, &there)
-            && let Ok(file) = near.entry(there, Path::new(&earlier.path))
-            && let Some(time) = untouched(earlier, &package, &file)
-        {
-            let entry = Entry { seconds, beside: offered.beside.clone(), ..(*earlier).clone() };
+        if let (Some(earlier), Some(there), Some(time)) = (earlier, &there, time) {
+            let entry = Entry { seconds, beside: offered.beside.clone(), ..earlier.clone() };
             let place = Arc::clone(there);
-            return Ok(Part { entry, package, place, need: Need::Nothing, time: Some(time) });
+            return Ok(Part { entry, package, place, need: Need::Nothing, time: Some(time), is_kept: true });
         }
         let file = place.linked(&offered.path).and_then(|file| file.metadata());
         if file.at(&pkgdir.join(&offered.path))?.len() != offered.size {
@@ -315,9 +330,33 @@ fn parts(
         };
         let need =
             if signed.is_some() && entry.path.ends_with(SIGNABLE) { Need::Signing } else { Need::Reading };
-        Ok(Part { entry, package, place: Arc::clone(&place), need, time: None })
+        Ok(Part { entry, package, place: Arc::clone(&place), need, time: None, is_kept: false })
     };
-    offer.packages.iter().map(part).collect()
+    offer.packages.iter().zip(found).zip(times).map(part).collect()
+}
+
+/// A package of the index, and what the release before has of it.
+type Found<'a> = (Option<Package>, Option<&'a Entry>);
+
+/// Looks at the files of the release before, half of them in another thread; what [`untouched`] says of each.
+fn times(there: &Arc<Beneath>, found: &[Found]) -> Vec<Option<i64>> {
+    let look = |found: &[Found]| -> Vec<Option<i64>> {
+        let mut near = Near::default();
+        let mut one = |(package, earlier): &Found| {
+            let (package, earlier) = (package.as_ref()?, (*earlier)?);
+            untouched(earlier, package, &near.entry(there, Path::new(&earlier.path)).ok()?)
+        };
+        found.iter().map(&mut one).collect()
+    };
+    let (one, other) = found.split_at(found.len() / 2);
+    thread::scope(|scope| {
+        let others = thread::Builder::new().spawn_scoped(scope, || look(other)).ok();
+        let mut times = look(one);
+        // Where no thread can be made, this one looks at all.
+        let others = others.map(|others| others.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        times.extend(others.unwrap_or_else(|| look(other)));
+        times
+    })
 }
 
 /// The time of a file of the release before, in seconds since 1970, if it is what was put there. One that is no copy is PKGDIR's file as
@@ -336,19 +375,26 @@ impl Publisher {
     /// Makes the release and switches to it.
     fn finish<S: Signer>(
         &mut self,
-        draft: Draft,
+        mut draft: Draft,
         before: Option<&Release>,
         now: Timestamp,
         signer: Option<&S>,
-        fill: impl FnOnce(&Path, &mut [Part]) -> Result<(), Error>,
+        stopped: &mut dyn FnMut() -> bool,
+        fill: impl FnOnce(&Path, &mut [Part], &mut dyn FnMut() -> bool) -> Result<(), Error>,
     ) -> Result<Published, Error> {
-        let (id, stamp) = self.next(now)?;
+        let (id, stamp) = self.next(before, now)?;
         let directory = self.releases.directory();
         let temporary = directory.join(format!("{NEW}{id}"));
         let releases = self.releases.clone();
-        let made = make(&releases, &temporary, draft, before, (id, stamp), signer, fill).and_then(
-            |(release, changes, trees)| Ok((self.switch(&temporary, (release, changes), now)?, trees)),
-        );
+        let links = stage::links(&draft.parts);
+        let rest = |stopped: &mut dyn FnMut() -> bool| {
+            fill(&temporary, &mut draft.parts, stopped)?;
+            make(&releases, &temporary, draft, before, (id, stamp), signer)
+        };
+        let made =
+            stage::link_beside(&temporary, &links, rest, stopped).and_then(|(release, changes, trees)| {
+                Ok((self.switch(&temporary, (release, changes), now)?, trees))
+            });
         if made.is_err() {
             // What cannot be removed now is removed by the next who comes.
             drop(fs::remove_dir_all(&temporary));
@@ -384,7 +430,7 @@ impl Publisher {
     }
 }
 
-/// Makes everything that a release consists of.
+/// Makes everything that a release consists of beside the files of its packages.
 fn make<S: Signer>(
     releases: &Releases,
     directory: &Path,
@@ -392,13 +438,10 @@ fn make<S: Signer>(
     before: Option<&Release>,
     (id, stamp): (Id, Timestamp),
     signer: Option<&S>,
-    fill: impl FnOnce(&Path, &mut [Part]) -> Result<(), Error>,
 ) -> Result<(Release, String, Vec<String>), Error> {
-    let Draft { header, mut parts, held, origin, again, signed, fingerprint, next, withheld } = draft;
-    fill(directory, &mut parts)?;
+    let Draft { header, parts, held, origin, again, signed, fingerprint, next, withheld } = draft;
     let offered = trees::offer(releases, directory, next, before, (id, stamp), (signed.is_some(), signer));
-    let (packages, entries): (Vec<_>, Vec<_>) =
-        parts.into_iter().map(|part| (part.package, part.entry)).unzip();
+    let (packages, entries): (Vec<_>, Vec<_>) = parts.into_iter().map(Part::described).unzip();
     let index = stage::index(directory, Index { header, packages, unreadable: 0 }, stamp)?;
     let mut release = Release {
         schema: Release::SCHEMA,

@@ -3,8 +3,11 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use flate2::{Compression, GzBuilder};
 use jiff::Timestamp;
@@ -30,9 +33,10 @@ pub(super) struct Part {
     pub(super) place: Arc<Beneath>,
     /// What has to be done with it.
     pub(super) need: Need,
-    /// When its file was written, in seconds since 1970, where that is known and the file is one of a release: it is ours, and was
-    /// looked at.
+    /// When its file was written, in seconds since 1970, once that is known.
     pub(super) time: Option<i64>,
+    /// It is a file of the release before, which is ours and was looked at: nothing but a link is to be made of it.
+    pub(super) is_kept: bool,
 }
 
 /// How a package gets into a release.
@@ -48,7 +52,7 @@ pub(super) enum Need {
     Signed,
 }
 
-/// Puts the packages into a new directory; those that were not read before are read, as they lie there.
+/// Puts the packages into a new directory but for those of [`links`]; those that were not read before are read, as they lie there.
 pub(super) fn packages(
     directory: &Path,
     parts: &mut [Part],
@@ -57,31 +61,92 @@ pub(super) fn packages(
     make(directory)?;
     let mut examiner = Examiner::default();
     let (mut made, mut near) = (PathBuf::new(), Near::default());
-    for part in parts {
+    for part in parts.iter_mut().filter(|part| !part.is_kept) {
         if stopped() {
             return Err(Error::Stopped);
         }
         let to = directory.join(&part.entry.path);
-        if let Some(parent) = to.parent().filter(|parent| *parent != made) {
-            make(parent)?;
-            parent.clone_into(&mut made);
-        }
+        made_for(&to, &mut made)?;
         let time = match part.need {
             Need::Signed => fs::metadata(&to).map(|meta| meta.mtime()),
-            Need::Nothing | Need::Reading | Need::Signing => part.place(&mut near, &to),
+            Need::Nothing | Need::Reading | Need::Signing => {
+                place(&part.place, Path::new(&part.entry.path), None, &mut near, &to)
+            }
         };
-        let time = time.at(&to)?;
+        part.time = Some(time.at(&to)?);
         if part.need == Need::Reading {
             read(part, &to)?;
             look_into(&mut part.entry, &to, &mut examiner);
         }
-        let Part { entry, package, .. } = part;
-        package.block.set_all(&[
-            ("SIZE", &entry.size.to_string()),
-            ("MD5", &entry.md5),
-            ("SHA1", &entry.sha1),
-            ("MTIME", &time.to_string()),
-        ]);
+    }
+    Ok(())
+}
+
+/// A file of the release before that goes into the new one as it is.
+pub(super) struct Link {
+    place: Arc<Beneath>,
+    path: PathBuf,
+    time: i64,
+}
+
+/// Those that nobody has to read: most of them.
+pub(super) fn links(parts: &[Part]) -> Vec<Link> {
+    let link = |part: &Part| {
+        let time = part.time.filter(|_| part.is_kept)?;
+        Some(Link { place: Arc::clone(&part.place), path: PathBuf::from(&part.entry.path), time })
+    };
+    parts.iter().filter_map(link).collect()
+}
+
+/// So many are linked before somebody else may begin with the next ones. They are in one directory, as a rule.
+const TOGETHER: usize = 64;
+
+/// Links them while the rest of a release is made: two threads, of which the one that is done with the rest helps the other.
+pub(super) fn link_beside<T>(
+    directory: &Path,
+    links: &[Link],
+    rest: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T, Error>,
+    stopped: &mut dyn FnMut() -> bool,
+) -> Result<T, Error> {
+    let (next, halt) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let work = |stopped: &mut dyn FnMut() -> bool| {
+        let (mut made, mut near) = (PathBuf::new(), Near::default());
+        while let Some(some) = links.chunks(TOGETHER).nth(next.fetch_add(1, Ordering::Relaxed))
+            && !halt.load(Ordering::Relaxed)
+        {
+            let linked = some.iter().try_for_each(|Link { place: from, path, time }| {
+                if stopped() {
+                    return Err(Error::Stopped);
+                }
+                let to = directory.join(path);
+                made_for(&to, &mut made)?;
+                place(from, path, Some(*time), &mut near, &to).at(&to).map(drop)
+            });
+            if linked.is_err() {
+                halt.store(true, Ordering::Relaxed);
+                return linked;
+            }
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        // Where no thread can be made, this one does it all.
+        let other = thread::Builder::new().spawn_scoped(scope, || work(&mut || false)).ok();
+        let made = rest(stopped);
+        halt.fetch_or(made.is_err(), Ordering::Relaxed);
+        let mine = work(stopped);
+        let others = other.map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let made = made?;
+        mine.and(others.unwrap_or(Ok(())))?;
+        Ok(made)
+    })
+}
+
+/// Makes the directory that a file comes to, unless it was the last one to be made.
+fn made_for(to: &Path, made: &mut PathBuf) -> Result<(), Error> {
+    if let Some(parent) = to.parent().filter(|parent| *parent != made) {
+        make(parent)?;
+        parent.clone_into(made);
     }
     Ok(())
 }
@@ -97,31 +162,44 @@ impl Part {
         self.place.linked(&self.entry.path).at(&self.place.path().join(&self.entry.path))
     }
 
-    /// A file in two places: as one file where that goes; its time, in seconds since 1970. A format that Portage changes in place when a package
-    /// moves (`portage/dbapi/bintree.py:update_ents` does with xpak) is copied, and so is what a file system refuses to link.
-    fn place(&self, near: &mut Near, to: &Path) -> io::Result<i64> {
-        use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
-        if to.extension().is_some_and(|format| format == "tar") {
-            let path = Path::new(&self.entry.path);
-            let linked = match self.time {
-                Some(time) => near.link(&self.place, path, to).map(|()| time),
-                None => near.link_to(&self.place, path, to).map(|meta| meta.mtime()),
-            };
-            match linked {
-                Err(error)
-                    if [CrossesDevices, PermissionDenied, TooManyLinks, Unsupported]
-                        .contains(&error.kind()) => {}
-                linked => return linked,
-            }
+    /// What the index and the release say of it, once it is in its place.
+    pub(super) fn described(self) -> (Package, Entry) {
+        let Self { entry, mut package, time, .. } = self;
+        let (size, time) = (entry.size.to_string(), time.map(|time| time.to_string()));
+        let mut values = vec![("SIZE", &*size), ("MD5", &entry.md5), ("SHA1", &entry.sha1)];
+        values.extend(time.as_deref().map(|time| ("MTIME", time)));
+        // Of most the index says that already.
+        values.retain(|(key, value)| package.get(key) != *value);
+        if !values.is_empty() {
+            package.block.set_all(&values);
         }
-        let mut from = self.place.linked(&self.entry.path)?;
-        let mut copy = File::create(to)?;
-        io::copy(&mut from, &mut copy)?;
-        let meta = from.metadata()?;
-        copy.set_permissions(meta.permissions())?;
-        copy.set_modified(meta.modified()?)?;
-        Ok(meta.mtime())
+        (package, entry)
     }
+}
+
+/// A file in two places: as one file where that goes; its time, in seconds since 1970, which whoever knows it gives. A format that Portage
+/// changes in place when a package moves (`portage/dbapi/bintree.py:update_ents` does with xpak) is copied, and so is what a file system
+/// refuses to link.
+fn place(from: &Arc<Beneath>, path: &Path, time: Option<i64>, near: &mut Near, to: &Path) -> io::Result<i64> {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    if to.extension().is_some_and(|format| format == "tar") {
+        let linked = match time {
+            Some(time) => near.link(from, path, to).map(|()| time),
+            None => near.link_to(from, path, to).map(|meta| meta.mtime()),
+        };
+        match linked {
+            Err(error)
+                if [CrossesDevices, PermissionDenied, TooManyLinks, Unsupported].contains(&error.kind()) => {}
+            linked => return linked,
+        }
+    }
+    let mut from = from.linked(path)?;
+    let mut copy = File::create(to)?;
+    io::copy(&mut from, &mut copy)?;
+    let meta = from.metadata()?;
+    copy.set_permissions(meta.permissions())?;
+    copy.set_modified(meta.modified()?)?;
+    Ok(meta.mtime())
 }
 
 /// Reads a file, which has to be the one that was found good.
@@ -195,7 +273,7 @@ pub(super) fn index(directory: &Path, mut index: Index, stamp: Timestamp) -> Res
     let packed = gzip.write_all(&plain).and_then(|()| gzip.finish()).at(&directory.join(PACKAGES_GZ))?;
     let mut files = Vec::new();
     for (name, bytes) in [(PACKAGES, plain), (PACKAGES_GZ, packed)] {
-        write(&directory.join(name), &bytes, Some(stamp))?;
+        write_later(&directory.join(name), &bytes, stamp)?;
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         files.push(IndexFile { name: name.to_owned(), size, sha512: hex(&Sha512::digest(&bytes)) });
     }
@@ -207,8 +285,8 @@ pub(super) fn papers(directory: &Path, release: &Release, changes: &str) -> Resu
     let path = directory.join(RELEASE);
     let mut text = serde_json::to_vec_pretty(release).map_err(io::Error::from).at(&path)?;
     text.push(b'\n');
-    write(&path, &text, Some(release.published))?;
-    write(&directory.join(CHANGES), changes.as_bytes(), Some(release.published))
+    write_later(&path, &text, release.published)?;
+    write_later(&directory.join(CHANGES), changes.as_bytes(), release.published)
 }
 
 /// Writes what decides whether the packages fit a client.
@@ -220,17 +298,24 @@ pub(super) fn fingerprint(
     let path = directory.join(FINGERPRINT);
     let mut text = serde_json::to_vec_pretty(fingerprint).map_err(io::Error::from).at(&path)?;
     text.push(b'\n');
-    write(&path, &text, Some(stamp))
+    write_later(&path, &text, stamp)
 }
 
 /// Writes a file, synced, of this time if one is given.
 pub(super) fn write(path: &Path, bytes: &[u8], stamp: Option<Timestamp>) -> Result<(), Error> {
-    let written = File::create(path).and_then(|mut file| {
-        file.write_all(bytes)?;
-        stamp.map_or(Ok(()), |stamp| file.set_modified(stamp.into()))?;
-        file.sync_all()
-    });
-    written.at(path)
+    created(path, bytes, stamp).and_then(|file| file.sync_all()).at(path)
+}
+
+/// The same of a release that is being made: [`settle`] syncs all of it at once.
+fn write_later(path: &Path, bytes: &[u8], stamp: Timestamp) -> Result<(), Error> {
+    created(path, bytes, Some(stamp)).map(drop).at(path)
+}
+
+fn created(path: &Path, bytes: &[u8], stamp: Option<Timestamp>) -> io::Result<File> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    stamp.map_or(Ok(()), |stamp| file.set_modified(stamp.into()))?;
+    Ok(file)
 }
 
 /// Waits until everything on this file system is on its disk. Portage syncs none of the files it makes, and there

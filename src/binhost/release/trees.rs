@@ -1,12 +1,14 @@
 //! The ebuild repositories of a release.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use serde::Deserialize;
 
-use super::{Error, Releases};
+use super::{Error, RELEASE, Releases};
 use crate::binhost::trees::{
     Store, bytes_in, checkout, gather, references, tidy as tidy_store, write_commit, write_step,
 };
@@ -160,24 +162,43 @@ fn step(store: &Store, last: &Tree, next: &Tree, stamp: Timestamp) -> Result<(),
     write_step(store, (old, old_tree), (new, new_tree), made).map_err(|error| error.to_string())
 }
 
+/// What a release says of its repositories, without all that it says of its packages.
+#[derive(Deserialize)]
+struct Repositories {
+    schema: u32,
+    #[serde(default)]
+    trees: BTreeMap<String, Tree>,
+}
+
+impl Releases {
+    /// The repositories of a release; nothing when it does not say.
+    fn trees(&self, id: Id) -> Option<BTreeMap<String, Tree>> {
+        let text = fs::read(self.place(id).join(RELEASE)).ok()?;
+        let Repositories { schema, trees } = serde_json::from_slice(&text).ok()?;
+        (schema <= Release::SCHEMA).then_some(trees)
+    }
+}
+
 /// Bounds what the repositories take, and removes those that nobody is offered. What fails is tried again with the next release.
 pub(super) fn tidy(releases: &Releases, snapshots: &BTreeMap<String, Snapshot>) -> Vec<String> {
-    let all: Vec<Release> = releases.ids().into_iter().filter_map(|id| releases.read(id).ok()).collect();
-    let current = releases.current();
-    let offered = all.iter().find(|release| Some(release.id) == current);
-    let Some(offered) = offered else { return Vec::new() };
-    let used = |name: &str| {
-        offered.trees.contains_key(name) || matches!(snapshots.get(name), Some(Snapshot::Tree(_)))
-    };
+    let names = Store::names(&releases.directory());
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let all: BTreeMap<Id, BTreeMap<String, Tree>> =
+        releases.ids().into_iter().filter_map(|id| Some((id, releases.trees(id)?))).collect();
+    let Some(offered) = releases.current().and_then(|current| all.get(&current)) else { return Vec::new() };
+    let used =
+        |name: &str| offered.contains_key(name) || matches!(snapshots.get(name), Some(Snapshot::Tree(_)));
     let mut problems = Vec::new();
-    for name in Store::names(&releases.directory()) {
+    for name in names {
         let store = Store::of(&releases.directory(), &name);
         if !used(&name) {
             // Clients are refused it from now on, and learn of it by that.
             drop(store.remove());
             continue;
         }
-        let trees = || all.iter().filter_map(|release| release.trees.get(&name));
+        let trees = || all.values().filter_map(|trees| trees.get(&name));
         let mut needed: Vec<Object> = trees().filter_map(|tree| tree.tree.parse().ok()).collect();
         if let Some(Snapshot::Tree(tree)) = snapshots.get(&name) {
             needed.extend(tree.parse::<Object>());
