@@ -2,24 +2,58 @@
 //!
 //! ```text
 //! verify packages DIR COUNT BYTES      so many gpkgs with images of so many bytes, and the index that belongs to them
+//! verify digest NAME THREADS SECONDS   how fast gbsup works out one digest alone, with so many threads: GB/s
 //! ```
 
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::hint::black_box;
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use blake2::Blake2b512;
 use gbsup::portage::files::gpkg::digests::{Whole, hex};
+use md5::Md5;
+use sha1::Sha1;
 use sha2::{Digest, Sha512};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["packages", dir, count, bytes] => packages(Path::new(dir), count.parse()?, bytes.parse()?),
+        ["digest", "blake2b", threads, seconds] => speed::<Blake2b512>(threads, seconds),
+        ["digest", "sha512", threads, seconds] => speed::<Sha512>(threads, seconds),
+        ["digest", "md5", threads, seconds] => speed::<Md5>(threads, seconds),
+        ["digest", "sha1", threads, seconds] => speed::<Sha1>(threads, seconds),
         _ => Err("see the top of benches/verify.rs".into()),
     }
+}
+
+/// As much as is worked on at a time, as a package is read.
+const CHUNK: usize = 64 << 10;
+
+fn speed<D: Digest>(threads: &str, seconds: &str) -> Result<(), Box<dyn Error>> {
+    let (threads, seconds) = (threads.parse()?, Duration::from_secs_f64(seconds.parse()?));
+    let data = noise(1, CHUNK);
+    let work = || {
+        let (began, mut digest, mut bytes) = (Instant::now(), D::new(), 0);
+        while began.elapsed() < seconds {
+            digest.update(&data);
+            bytes += CHUNK;
+        }
+        black_box(digest.finalize());
+        bytes as f64 / began.elapsed().as_secs_f64() / 1e9
+    };
+    let sum: f64 = thread::scope(|scope| {
+        let all: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        all.into_iter().map(|one| one.join().unwrap_or_default()).sum()
+    });
+    println!("{sum:.3}");
+    Ok(())
 }
 
 fn packages(dir: &Path, count: u64, bytes: usize) -> Result<(), Box<dyn Error>> {
@@ -30,9 +64,10 @@ fn packages(dir: &Path, count: u64, bytes: usize) -> Result<(), Box<dyn Error>> 
         let file = dir.join(&path);
         package(&file, &format!("package-{n}-1"), &noise(n, bytes))?;
         let Whole { size, md5, sha1 } = Whole::read(File::open(&file)?)?;
+        let time = fs::metadata(&file)?.mtime();
         write!(
             index,
-            "BUILD_ID: 1\nCPV: bench/package-{n}\nMD5: {md5}\nPATH: {path}\nSHA1: {sha1}\nSIZE: {size}\n\n"
+            "BUILD_ID: 1\nCPV: bench/package{n}-1\nMD5: {md5}\nPATH: {path}\nSHA1: {sha1}\nSIZE: {size}\nMTIME: {time}\n\n"
         )?;
     }
     Ok(fs::write(dir.join("Packages"), index)?)
