@@ -178,3 +178,24 @@ fn the_files_that_start_builders_name_settings_that_there_are() {
     }
     assert!(names > 4, "{names}");
 }
+
+/// An orchestrator that finds a builder unhealthy while that waits for a person would replace what is to be repaired, and one that
+/// waits no longer than gbsup itself would kill a merge.
+#[test]
+fn the_files_for_orchestrators_leave_a_pause_and_a_merge_alone() {
+    let top = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (file, waits) in [
+        ("deploy/helpers.yaml", "stop_grace_period: 2m"),
+        ("deploy/swarm.yaml", "stop_grace_period: 2m"),
+        ("deploy/kubernetes.yaml", "terminationGracePeriodSeconds: 120"),
+        ("deploy/quadlet/gbsup-desktop.container", "--stop-timeout=120"),
+    ] {
+        let text = fs::read_to_string(top.join(file)).unwrap();
+        let separates = |c: char| !(c.is_ascii_alphanumeric() || "_/-".contains(c));
+        let words: Vec<_> = text.split(separates).filter(|word| !word.is_empty()).collect();
+        let has = |wanted: &[&str]| words.windows(wanted.len()).any(|some| some == wanted);
+        assert!(has(&["/usr/bin/gbsup", "health", "--live"]), "{file}");
+        assert!(has(&["GBSUP_STOP_GRACE", "110s"]) || has(&["GBSUP_STOP_GRACE", "value", "110s"]), "{file}");
+        assert!(text.contains(waits), "{file}: {waits}");
+    }
+}
