@@ -266,11 +266,15 @@ heartbeat. It fails with 1 and the reason when one of them did not arrive.")]
     },
     /// Serve the releases of a volume over HTTP; the builder does this itself
     Serve(ServeArgs),
-    /// Compile for a builder whose helpers.engine is icecream
+    /// Compile for a builder whose helpers.engine is icecream or distcc
     #[command(after_help = "\
 Example, on any machine of the builder's private network:
   docker run -d --restart always --network farm --read-only --tmpfs /run --tmpfs /var/cache/icecc:exec \
       --cap-drop ALL --cap-add CHOWN,SETGID,SETUID,SETPCAP,SYS_CHROOT --cpus 4 --memory 4g IMAGE helper builder
+
+Where the builder's helpers.engine is distcc it needs no more than a tmpfs on /tmp, and a user instead of capabilities:
+  docker run -d --restart always --network farm --read-only --tmpfs /tmp --user 65534 --cap-drop ALL \
+      --cpus 4 --memory 4g IMAGE helper --engine distcc builder
 
 It compiles as many files at a time as the container may use CPUs. Whoever is a helper could put anything into your
 packages: docs/helpers.md.")]
@@ -278,6 +282,9 @@ packages: docs/helpers.md.")]
         /// The builder, as HOST or HOST:PORT
         #[arg(value_name = "BUILDER", default_value = "builder")]
         builder: String,
+        /// What the builder's helpers.engine is; otherwise GBSUP_HELPERS_ENGINE, or icecream
+        #[arg(long, value_name = "ENGINE", value_parser = ["icecream", "distcc"])]
+        engine: Option<String>,
     },
     /// Print the script with which a client uses the packages of this builder
     ClientConfig(ClientConfigArgs),
@@ -323,7 +330,10 @@ Example:
     },
     /// Stand between the builder and its helpers; the supervisor starts it
     #[command(hide = true)]
-    Relay,
+    Relay {
+        /// What they are helpers of
+        engine: Option<String>,
+    },
     /// Be the resolver of a client, without rights; whoever rehearses a release starts it
     #[command(hide = true)]
     Rehearse {

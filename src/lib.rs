@@ -14,6 +14,7 @@ pub mod client;
 pub mod config;
 pub mod confine;
 pub mod decide;
+pub mod distcc;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod git;

@@ -86,9 +86,10 @@ pub fn run(verb: Verb) -> Result<Exit, Error> {
         Verb::Peers { own, server, peers } => peers::run(&peers, own, server)
             .map(|()| Exit::Done)
             .map_err(|error| Error::Failed(error.to_string())),
-        Verb::Helper { builder } => helpers::helper(&builder).map(|()| Exit::Done).map_err(Error::Failed),
-        Verb::Relay => {
-            helpers::relay().map(|()| Exit::Done).map_err(|error| Error::Failed(error.to_string()))
+        Verb::Helper { builder, engine } => helper(&builder, engine.as_deref()),
+        Verb::Relay { engine } => {
+            let engine = helpers::engine(engine.as_deref()).unwrap_or_default();
+            helpers::relay(engine).map(|()| Exit::Done).map_err(|error| Error::Failed(error.to_string()))
         }
         Verb::Webhook { timeout } => webhook::run(Duration::from_secs(timeout)),
         Verb::Config(ConfigVerb::Check(args)) => config_check(&args),
@@ -121,6 +122,16 @@ fn pause(supervisor: &Supervisor, args: PauseArgs) -> Result<Exit, Error> {
             _ => {}
         }
     }
+}
+
+fn helper(builder: &str, engine: Option<&str>) -> Result<Exit, Error> {
+    let set = std::env::var("GBSUP_HELPERS_ENGINE").ok();
+    let said = engine.or(set.as_deref());
+    let Some(engine) = helpers::engine(said) else {
+        let said = said.unwrap_or_default();
+        return Err(Error::Usage(format!("GBSUP_HELPERS_ENGINE is icecream or distcc, not {said:?}")));
+    };
+    helpers::helper(builder, engine).map(|()| Exit::Done).map_err(Error::Failed)
 }
 
 fn read_config(args: &ConfigArgs) -> Result<(String, Option<String>), Error> {

@@ -278,6 +278,8 @@ pub enum Engine {
     None,
     /// icecream, whose helpers are sent the compiler that is used here.
     Icecream,
+    /// distcc, whose helpers use their own one: only those where it is proved to be the same.
+    Distcc,
 }
 
 /// `log.level`

@@ -257,7 +257,7 @@ fn out_of_range_and_wrong_types_are_refused() {
         "[prune]\nlog_size = 5",
         "[prune]\nlog_size = \"5\"",
         "[prune]\nlog_size = \"-1 MiB\"",
-        "[helpers]\nengine = \"distcc\"",
+        "[helpers]\nengine = \"ice\"",
         "[helpers]\nengine = true",
         "[ccache]\nsize = \"any\"",
         "[ccache]\nsize = \"0 MiB\"",

@@ -6,6 +6,7 @@ pub mod build_log;
 pub mod circular;
 pub mod config;
 pub mod dependencies;
+pub mod distcc;
 pub mod elf;
 pub mod emerge_log;
 pub mod gpkg;
@@ -30,11 +31,12 @@ mod tests {
     type Run = fn(&[u8]);
 
     /// Each target, by its name in `fuzz/Cargo.toml`.
-    const TARGETS: [(&str, Run); 18] = [
+    const TARGETS: [(&str, Run); 19] = [
         ("build_log", super::build_log::run),
         ("circular", super::circular::run),
         ("config", super::config::run),
         ("dependencies", super::dependencies::run),
+        ("distcc", super::distcc::run),
         ("elf", super::elf::run),
         ("emerge_log", super::emerge_log::run),
         ("gpkg", super::gpkg::run),

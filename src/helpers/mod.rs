@@ -1,4 +1,4 @@
-//! Other machines compile for this one: icecream, with a process of ours on either side of the network between.
+//! Other machines compile for this one: icecream or distcc, with a process of ours on either side of the network between.
 //!
 //! ```text
 //!   builder: icecc ──► iceccd --no-remote ──► icecc-scheduler   on loopback alone, with its control port
@@ -16,10 +16,15 @@
 //! listens on the network, what a helper may say is known, and a helper that no longer answers is taken out at once, with
 //! every connection that waits for it: icecream itself waits twelve minutes. On the helper's side the load that its daemon tells is put right, which
 //! is the whole machine's.
+//!
+//! With distcc there is no scheduler, and compilers connect to the addresses on loopback by themselves. The helper's side tells the relay that it is
+//! there, and where its daemon takes files; the relay compares its compilers with those here (`crate::distcc::probe`) before it listens for it.
 
 mod probe;
 mod relay;
 mod role;
+
+use crate::config::Engine;
 
 pub(crate) use relay::run as relay;
 pub(crate) use role::run as helper;
@@ -28,3 +33,19 @@ pub(crate) use role::run as helper;
 pub(crate) const PORT: u16 = 8765;
 /// Where the scheduler listens, on loopback; its control port is the next one.
 pub(crate) const SCHEDULER: u16 = 8767;
+/// Where the daemon of a helper of distcc takes files.
+const DISTCCD: u16 = 3632;
+/// How a helper of distcc and a relay speak with each other.
+const VERSION: u32 = 1;
+/// What a relay answers to a helper of distcc.
+const READY: &str = "gbsup distcc 1\n";
+
+/// What a helper is told to help with.
+#[must_use]
+pub(crate) fn engine(said: Option<&str>) -> Option<Engine> {
+    match said {
+        None | Some("" | "none" | "icecream") => Some(Engine::Icecream),
+        Some("distcc") => Some(Engine::Distcc),
+        Some(_) => None,
+    }
+}

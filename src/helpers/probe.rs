@@ -1,4 +1,4 @@
-//! Whether a daemon of icecream still answers: by an exchange, since the kernel accepts connections and data for a process that is frozen.
+//! Whether a daemon still answers: by an exchange, since the kernel accepts connections and data for a process that is frozen.
 
 use std::io;
 use std::net::SocketAddr;
@@ -35,21 +35,35 @@ pub(super) async fn ask(address: SocketAddr) -> Result<(), String> {
         stream.read_exact(&mut answer).await?;
         if is_hello(answer) { Ok(()) } else { Err(io::Error::other("it does not speak icecream")) }
     };
+    in_time(address, exchange).await
+}
+
+/// An exchange with a daemon, within [`PATIENCE`].
+///
+/// # Errors
+/// Why nothing came of it.
+pub(super) async fn in_time<T>(
+    address: SocketAddr,
+    exchange: impl Future<Output = io::Result<T>>,
+) -> Result<T, String> {
     match timeout(PATIENCE, exchange).await {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(came)) => Ok(came),
         Ok(Err(problem)) => Err(format!("{address} cannot be used: {problem}")),
         Err(_) => Err(format!("{address} gave no answer within {} s", PATIENCE.as_secs())),
     }
 }
 
 /// Asks again and again while something is open, and returns when there was no answer.
-pub(super) async fn until_silent(address: SocketAddr, open: &mut watch::Receiver<usize>) -> String {
+pub(super) async fn until_silent<Asked: Future<Output = Result<(), String>>>(
+    ask: impl Fn() -> Asked,
+    open: &mut watch::Receiver<usize>,
+) -> String {
     let mut missed = 0;
     loop {
         if open.wait_for(|open| *open > 0).await.is_err() {
             std::future::pending::<()>().await;
         }
-        match ask(address).await {
+        match ask().await {
             Ok(()) => {
                 missed = 0;
                 sleep(EVERY).await;
@@ -116,10 +130,10 @@ mod tests {
         let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (open, mut opened) = watch::channel(0);
         let why = wait_for(async {
-            let idle = timeout(Duration::from_millis(50), until_silent(gone, &mut opened)).await;
+            let idle = timeout(Duration::from_millis(50), until_silent(|| ask(gone), &mut opened)).await;
             assert!(idle.is_err(), "what has no work is not asked");
             open.send_replace(1);
-            until_silent(gone, &mut opened).await
+            until_silent(|| ask(gone), &mut opened).await
         });
         assert!(why.contains("Connection refused"), "{why}");
     }

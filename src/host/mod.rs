@@ -3,6 +3,7 @@
 
 pub(crate) mod build;
 pub(crate) mod clients;
+pub(crate) mod compilers;
 pub(crate) mod configuration;
 pub(crate) mod console;
 pub(crate) mod delivery;

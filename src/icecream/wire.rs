@@ -45,6 +45,13 @@ pub fn is_hello(answer: [u8; 4]) -> bool {
     answer[0] >= OLDEST && answer[1..] == [0; 3]
 }
 
+/// Whether a helper can be called so.
+#[must_use]
+pub fn is_name(name: &[u8]) -> bool {
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    !name.is_empty() && name.len() <= LONGEST_NAME && name.iter().all(fits)
+}
+
 /// Cuts a stream of bytes into the greeting and messages.
 #[derive(Default)]
 pub struct Messages {
@@ -143,8 +150,7 @@ impl Message {
         }
         let name = text(&self.0, at).ok_or(Odd::Kind)?;
         let name = name.strip_suffix(b"\0").unwrap_or(name);
-        let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-        if name.is_empty() || name.len() > LONGEST_NAME || !name.iter().all(fits) {
+        if !is_name(name) {
             return Err(Odd::Name);
         }
         Ok(Login { port, slots, name: String::from_utf8_lossy(name).into_owned() })

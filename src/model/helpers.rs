@@ -19,6 +19,17 @@ pub struct Helper {
     pub address: String,
     /// How many files it compiles at a time.
     pub slots: u32,
+    /// Where compilers of this machine find it, as `ADDRESS:PORT`; absent where a scheduler tells them.
+    pub gate: Option<String>,
+}
+
+/// A helper that is there and is not given everything, or nothing at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// What it calls itself.
+    pub name: String,
+    /// Why.
+    pub why: String,
 }
 
 /// Who is there, and why the last one that went has gone.
@@ -28,6 +39,33 @@ pub struct Present {
     pub helpers: Vec<Helper>,
     /// A sentence about one that was taken out or let in no further.
     pub lost: Option<String>,
+    /// Those that are left out.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// What a helper of distcc says of itself when it comes, as a line of JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Announced {
+    /// Which way of saying this it is: 1.
+    pub distcc: u32,
+    /// What it calls itself.
+    pub name: String,
+    /// Where its daemon takes files.
+    pub port: u16,
+    /// How many at a time.
+    pub slots: u32,
+}
+
+/// How a helper is told from others: a compiler, and what that makes here of the unit in `crate::distcc::probe`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Probe {
+    /// The name by which it is called.
+    pub compiler: String,
+    /// Whether a helper that has another one is given nothing at all.
+    pub needed: bool,
+    /// What it made.
+    pub object: Vec<u8>,
 }
 
 /// What is known of the helpers.
@@ -39,7 +77,9 @@ pub struct Helpers {
     pub compiled: BTreeMap<String, u64>,
     /// The same of each package (`category/name-version`). A file of which it is not known for which package it was is in none of them.
     pub packages: BTreeMap<String, BTreeMap<String, u64>>,
-    /// The cycle that both are about.
+    /// How many files were compiled here since they could be handed to nobody, by the option for which.
+    pub kept: BTreeMap<String, u64>,
+    /// The cycle that all three are about.
     pub cycle: Option<u64>,
     /// Why nothing can be given to any; absent while all that it takes runs.
     pub down: Option<String>,

@@ -9,32 +9,48 @@ use super::task::Task;
 use crate::config::Engine;
 use crate::decide::helpers as decide;
 use crate::host::build::cpus;
+use crate::host::compilers::with_chost;
 use crate::host::inputs::OF_HELPERS as NAME;
 use crate::host::places::{found, names};
 use crate::model::failure::{Class, Failure, Trouble};
+use crate::model::helpers::Present;
 use crate::portage::files::masquerade;
 
 /// make.conf as a directory: its files are read in the order of their names, and what `package.env` says wins over all of them.
 const DIRECTORY: &str = "/etc/portage/make.conf";
-/// What has to be installed.
-const PROGRAMS: [&str; 3] = ["icecc", "iceccd", "icecc-scheduler"];
 /// Where compilers are.
 const COMPILERS: &str = "/usr/bin";
-/// What they are called, behind the CHOST.
-const CALLED: [&str; 6] = ["-gcc", "-g++", "-cc", "-c++", "-clang", "-clang++"];
 
-/// Sets Portage up for the helpers that there are, or takes that back. `slots` is how many files they compile at a time.
+/// What has to be installed for an engine.
+struct Needs {
+    engine: &'static str,
+    /// The first is the one to which the links lead.
+    programs: &'static [&'static str],
+    package: &'static str,
+}
+
+const ICECREAM: Needs = Needs {
+    engine: "icecream",
+    programs: &["icecc", "iceccd", "icecc-scheduler"],
+    package: "sys-devel/icecream",
+};
+const DISTCC: Needs = Needs { engine: "distcc", programs: &["distcc"], package: "sys-devel/distcc" };
+
+/// Sets Portage up for the helpers that there are, or takes that back.
 ///
 /// # Errors
 /// One sentence, when the configuration wants helpers and there can be none.
-pub(crate) fn prepare(task: &mut Task, slots: u32) -> Result<(), Trouble> {
+pub(crate) fn prepare(task: &mut Task, present: &Present) -> Result<(), Trouble> {
     let file = Path::new(DIRECTORY).join(NAME);
-    let changed = match task.config.helpers.engine {
-        Engine::None => remove(&file),
-        Engine::Icecream => {
-            ready()?;
-            write(&file, &decide::make_conf(decide::jobs(cpus(), slots)))
-        }
+    let engine = task.config.helpers.engine;
+    match engine {
+        Engine::None => {}
+        Engine::Icecream => ready(&ICECREAM)?,
+        Engine::Distcc => ready(&DISTCC)?,
+    }
+    let changed = match decide::make_conf(engine, cpus(), present) {
+        Some(text) => write(&file, &text),
+        None => remove(&file),
     };
     let changed = changed.map_err(|problem| {
         Box::new(Failure::new(Class::Config, format!("{} cannot be written: {problem}", file.display())))
@@ -46,15 +62,16 @@ pub(crate) fn prepare(task: &mut Task, slots: u32) -> Result<(), Trouble> {
 }
 
 /// Whether there can be helpers; what is missing and can be made is made.
-fn ready() -> Result<(), Trouble> {
-    let missing: Vec<_> = PROGRAMS.into_iter().filter(|program| !found(program)).collect();
-    let links = masquerade::places(PROGRAMS[0]).map(PathBuf::from).find(|place| place.is_dir());
+fn ready(needs: &Needs) -> Result<(), Trouble> {
+    let Needs { engine, programs, package } = needs;
+    let missing: Vec<_> = programs.iter().copied().filter(|program| !found(program)).collect();
+    let links = masquerade::places(programs[0]).map(PathBuf::from).find(|place| place.is_dir());
     let (true, Some(links)) = (missing.is_empty(), links) else {
         let what = if missing.is_empty() { "its links to compilers".to_owned() } else { missing.join(", ") };
         let message =
-            format!("[helpers] engine is \"icecream\", and icecream is not installed here: {what} not found");
+            format!("[helpers] engine is \"{engine}\", and {engine} is not installed here: {what} not found");
         let mut failure = Failure::new(Class::Config, message);
-        failure.suggestions = vec!["emerge --oneshot sys-devel/icecream".to_owned()];
+        failure.suggestions = vec![format!("emerge --oneshot {package}")];
         return Err(Box::new(failure));
     };
     if !Path::new(DIRECTORY).is_dir() {
@@ -79,8 +96,8 @@ fn link(links: &Path, compilers: &Path) -> io::Result<()> {
     // Where the others lead.
     let target = there.iter().find_map(|name| fs::read_link(links.join(name)).ok());
     let Some(target) = target else { return Ok(()) };
-    for name in names(compilers) {
-        if CALLED.iter().any(|called| name.ends_with(called)) && !there.contains(&name) {
+    for name in with_chost(compilers) {
+        if !there.contains(&name) {
             symlink(&target, links.join(&name))?;
         }
     }

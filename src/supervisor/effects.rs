@@ -106,7 +106,7 @@ impl Supervisor {
                 Effect::Begin(job, cycle, work) => {
                     let config = &self.state.live.config;
                     let job_file = store::job_file(&config.volume.path);
-                    let helpers = self.state.live.helpers.slots();
+                    let helpers = self.state.live.helpers.present.clone();
                     self.performer.start(config, helpers, job_file, job, cycle, work);
                 }
                 Effect::Show(state) => self.effects.shown = Some(state),

@@ -20,7 +20,6 @@ pub(crate) mod socket;
 mod telling;
 mod viewers;
 mod watching;
-mod whose;
 
 use std::collections::HashMap;
 use std::io;

@@ -13,6 +13,7 @@ use crate::host::console::Console;
 use crate::host::places;
 use crate::host::process::Handle;
 use crate::model::failure::{Class, Failure, Trouble};
+use crate::model::helpers::Present;
 use crate::model::{Event, Exit, Force, JobId, Report, Work, work};
 use crate::portage::command::{self, Host};
 use crate::portage::names::cpv::Cpv;
@@ -40,7 +41,7 @@ impl Performer {
     pub(super) fn start(
         &mut self,
         config: &Config,
-        helpers: u32,
+        helpers: Present,
         job_file: PathBuf,
         job: JobId,
         cycle: u64,
@@ -70,7 +71,7 @@ impl Performer {
         let events = self.events.clone();
         let limits = Limits::begin();
         let spawned = thread::Builder::new().name(work.step().to_string()).spawn(move || {
-            let report = task.perform(&work, helpers);
+            let report = task.perform(&work, &helpers);
             drop(task.events.send(Event::Ended { job, report }));
         });
         if let Err(problem) = spawned {
@@ -107,9 +108,9 @@ impl Performer {
 }
 
 impl Task {
-    fn perform(&mut self, work: &Work, slots: u32) -> Report {
+    fn perform(&mut self, work: &Work, present: &Present) -> Report {
         let limits = Limits::begin();
-        let report = helpers::prepare(self, slots).and_then(|()| self.carry_out(work));
+        let report = helpers::prepare(self, present).and_then(|()| self.carry_out(work));
         self.settle();
         report.unwrap_or_else(|mut failure| {
             classify::refused(&mut failure, &limits.finish());

@@ -12,27 +12,34 @@ use crate::support::{Builder, Recipe, Slot, docker, image};
 const RIGHTS: &[&str] = &["CHOWN", "SETGID", "SETUID", "SETPCAP", "SYS_CHROOT"];
 
 /// A network of the test's, and the helpers in it.
-struct Farm {
-    network: String,
+pub(crate) struct Farm {
+    pub(crate) network: String,
     helpers: Vec<String>,
 }
 
 impl Farm {
-    fn make() -> Self {
-        let network = format!("gbsup-e2e-helpers-{}", std::process::id());
+    pub(crate) fn make(kind: &str) -> Self {
+        let network = format!("gbsup-e2e-{kind}-{}", std::process::id());
         docker(&["network", "create", "--internal", "--label", "gbsup.test", &network]).ok();
         Self { network, helpers: Vec::new() }
     }
 
     /// Starts one; its name.
     fn helper(&mut self) -> String {
-        let name = format!("{}-{}", self.network, self.helpers.len());
-        let mut args = vec!["run", "--detach", "--name", &name, "--hostname", &name, "--label", "gbsup.test"];
-        args.extend(["--network", &self.network, "--read-only", "--no-healthcheck", "--memory", "1g"]);
+        let mut args = vec!["--read-only", "--cap-drop", "ALL"];
         args.extend(["--tmpfs", "/run", "--tmpfs", "/tmp", "--tmpfs", "/var/cache/icecc:exec"]);
-        args.extend(["--security-opt", "no-new-privileges", "--cap-drop", "ALL"]);
         args.extend(RIGHTS.iter().flat_map(|right| ["--cap-add", right]));
         args.extend([image(), "helper", "builder"]);
+        self.run(&args)
+    }
+
+    /// Starts one with these arguments for `docker run`; its name.
+    pub(crate) fn run(&mut self, more: &[&str]) -> String {
+        let name = format!("{}-{}", self.network, self.helpers.len());
+        let mut args = vec!["run", "--detach", "--name", &name, "--hostname", &name, "--label", "gbsup.test"];
+        args.extend(["--network", &self.network, "--no-healthcheck", "--memory", "1g"]);
+        args.extend(["--security-opt", "no-new-privileges"]);
+        args.extend(more);
         docker(&args).ok();
         self.helpers.push(name.clone());
         name
@@ -48,27 +55,29 @@ impl Drop for Farm {
     }
 }
 
-fn helpers(status: &Status) -> &HelpersInfo {
+pub(crate) fn helpers(status: &Status) -> &HelpersInfo {
     status.helpers.as_ref().expect("there are to be helpers")
 }
 
-fn until(builder: &mut Builder, what: &str, is_so: impl Fn(&HelpersInfo) -> bool) -> Status {
+pub(crate) fn until(builder: &mut Builder, what: &str, is_so: impl Fn(&HelpersInfo) -> bool) -> Status {
     builder.wait_for(what, |status| status.helpers.as_ref().is_some_and(&is_so))
 }
 
-/// Compiles six files at the same time as a build would; how long it took.
-fn compile(builder: &Builder) -> Duration {
+/// Compiles six files at the same time as a build would, after this; how long it took.
+pub(crate) fn compile(builder: &Builder, before: &str) -> Duration {
     let begun = Instant::now();
-    let script = "export PATH=/usr/lib/icecc/bin:$PATH && cd $(mktemp -d) && for n in 1 2 3 4 5 6; do
-        echo \"#include <map>\nint f(int n) { return std::map<int, int>{{n, $n}}.size(); }\" >$n.cpp; g++ -c $n.cpp & done
-        wait; ls | grep -c '[.]o$'";
-    assert_eq!(builder.sh(script), "6\n");
+    let script = format!(
+        "{before} && cd $(mktemp -d) && for n in 1 2 3 4 5 6; do
+        echo \"#include <map>\nint f(int n) {{ return std::map<int, int>{{{{n, $n}}}}.size(); }}\" >$n.cpp; g++ -c $n.cpp & done
+        wait; ls | grep -c '[.]o$'"
+    );
+    assert_eq!(builder.sh(&script), "6\n");
     begun.elapsed()
 }
 
 #[test]
 fn files_go_to_helpers_and_a_frozen_one_holds_nothing_up() {
-    let mut farm = Farm::make();
+    let mut farm = Farm::make("helpers");
     let mut builder = Recipe::settled(&["test-quick/t1"])
         .args(&["--network", &farm.network, "--network-alias", "builder"])
         .env("GBSUP_HELPERS_ENGINE", "icecream")
@@ -96,7 +105,7 @@ fn files_go_to_helpers_and_a_frozen_one_holds_nothing_up() {
     docker(&["pause", &helper]).ok();
     Slot::lend(|| {
         // icecream alone waits for twelve minutes.
-        let took = compile(&builder);
+        let took = compile(&builder, "export PATH=/usr/lib/icecc/bin:$PATH");
         assert!(took < Duration::from_mins(3), "{took:?}");
         until(&mut builder, "the frozen one is gone", |helpers| helpers.present.is_empty());
         docker(&["unpause", &helper]).ok();

@@ -13,6 +13,7 @@ mod config;
 mod crash;
 mod cycle;
 mod damage;
+mod distcc;
 mod drift;
 mod engine;
 mod failure;

@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("procs", "sys"),
     ("beneath", "sys"),
     ("confine", ""),
+    ("distcc", ""),
     ("git", ""),
     ("icecream", ""),
     ("requests", ""),
@@ -31,9 +32,9 @@ const ROOMS: &[(&str, &str)] = &[
     ("steps", "beneath binhost children config decide host model portage procs render sys volume"),
     (
         "supervisor",
-        "beneath binhost children config decide host icecream logging model portage procs render steps sys volume watch",
+        "beneath binhost children config decide distcc host icecream logging model portage procs render steps sys volume watch",
     ),
-    ("helpers", "children confine decide host icecream model portage procs steps sys"),
+    ("helpers", "children config confine decide distcc host icecream model portage procs steps sys"),
     ("peers", "children config confine model portage procs requests sys"),
     ("init", "children config model portage procs signals sys volume"),
     ("web", "beneath config confine decide git logging model peers portage procs render sys"),
@@ -42,7 +43,7 @@ const ROOMS: &[(&str, &str)] = &[
         "client",
         "beneath binhost children cli config decide helpers host model peers portage procs render requests sys volume watch web",
     ),
-    ("fuzzing", "config icecream model portage"),
+    ("fuzzing", "config distcc icecream model portage"),
     ("main", "binhost cli client init render supervisor"),
     ("lib", ""),
 ];
@@ -54,7 +55,7 @@ const AGAINST_THE_RULE: &[(&str, &str)] = &[];
 const CIRCLES: &[&[&str]] = &[];
 
 /// The rooms that decide and show.
-const PURE: &[&str] = &["decide", "git", "icecream", "model", "portage", "render"];
+const PURE: &[&str] = &["decide", "distcc", "git", "icecream", "model", "portage", "render"];
 /// What they may not touch.
 const IMPURE: &[&str] = &[
     "tokio",

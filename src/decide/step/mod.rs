@@ -119,6 +119,9 @@ impl Turn {
                     Some(text) => drop(self.state.live.warnings.insert(helpers::WARNING, text)),
                     None => drop(self.state.live.warnings.remove(helpers::WARNING)),
                 }
+                for text in helpers::said(&self.state.live.helpers.present, &now.present) {
+                    self.say(text);
+                }
                 let before = std::mem::replace(&mut self.state.live.helpers, *now);
                 self.helped(&before);
             }

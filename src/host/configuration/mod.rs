@@ -81,6 +81,7 @@ pub(crate) fn check(
     let (share, behind) = match config.helpers.engine {
         Engine::None => (1, None),
         Engine::Icecream => (MOST, Some("icecream")),
+        Engine::Distcc => (MOST, Some("distcc")),
     };
     let machine = Machine { found: &found, cpus: cpus().saturating_mul(share) };
     let mut findings = make_conf::judge(&settings, &machine);

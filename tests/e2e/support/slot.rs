@@ -12,6 +12,7 @@ const LONG: &[&str] = &[
     "survival::a_supervisor_that_hangs_is_started_again_and_goes_on",
     "kinds::the_verdict_is_what_emerge_then_does",
     "major::after_a_major_update_nothing_needs_the_old_version",
+    "distcc::only_the_same_compiler_is_given_files_and_a_frozen_one_holds_nothing_up",
     "helpers::files_go_to_helpers_and_a_frozen_one_holds_nothing_up",
     "kill::at_twenty_moments_it_goes_on_and_loses_nothing",
     "remedy::two_rings_at_once_are_broken_and_nothing_odd_is_packaged",

@@ -1,5 +1,6 @@
-//! Which package a file belongs to that a build has just asked the scheduler for. The scheduler is told the end of its path alone. Whoever
-//! asked waits for the answer meanwhile, with the file among its arguments, in the directory of its build.
+//! Which package a file belongs to that a build has just handed on. icecream's scheduler is told the end of its path alone; whoever
+//! asked waits for the answer meanwhile, with the file among its arguments, in the directory of its build. A client of distcc tells the number of
+//! its process, and is in that directory as well.
 
 use std::path::{Component, Path, PathBuf};
 use std::{fs, io};
@@ -19,6 +20,25 @@ pub(super) fn package(file: &str) -> Option<Cpv> {
         let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         asked_by(&arguments, file, || place(pid))
     }))
+}
+
+/// The package that a client of distcc compiles for, by the number that its process has for itself; where builds have numbers of their own, that
+/// may be one of several.
+pub(super) fn package_of(client: u32) -> Option<Cpv> {
+    let of = |pid: u32| place(pid).and_then(|place| package_at(place.to_str()?));
+    if numbers(client).last() == Some(&client) {
+        return of(client);
+    }
+    let entries = fs::read_dir("/proc").ok()?;
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    one(pids.filter(|pid| numbers(*pid).last() == Some(&client)).map(of))
+}
+
+/// The numbers of a process, from here inwards; see proc_pid_status(5).
+fn numbers(pid: u32) -> Vec<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+    numbers.split_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
 /// What all are, when they are all the same.
@@ -129,6 +149,7 @@ mod tests {
             .unwrap();
         // It has been started when `spawn` returns.
         let found = package("b-1/work/some-file-of-this-test.c");
+        assert_eq!(package_of(waits.id()), found);
         waits.kill().unwrap();
         waits.wait().unwrap();
         assert_eq!(found.as_ref().map(Cpv::as_str), Some("a/b-1"));

@@ -1,0 +1,157 @@
+//! What is known of helpers, from what the threads tell.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::keep::STEADY;
+use super::told::Told;
+use crate::model::Event;
+use crate::model::helpers::{Helpers, Present};
+
+/// The loop is told at most so often.
+const OFTEN: Duration = Duration::from_secs(1);
+/// So many names are told apart.
+const MOST_NAMES: usize = 1000;
+/// And so many packages.
+const MOST_PACKAGES: usize = 10_000;
+
+/// Tells the loop what comes of it, until nobody can tell anything any more; then, that there are no helpers.
+pub(super) fn tell(heard: &Receiver<Told>, events: &UnboundedSender<Event>) {
+    let mut known = Known::default();
+    loop {
+        let next = match known.due() {
+            Some(due) => heard.recv_timeout(due.saturating_duration_since(Instant::now())),
+            None => heard.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match next {
+            Ok(told) => known.take(told),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        let until = Instant::now() + OFTEN;
+        while let Ok(told) = heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            known.take(told);
+        }
+        if known.settle(Instant::now()) {
+            drop(events.send(Event::Helped(Box::new(known.helpers.clone()))));
+        }
+    }
+    drop(events.send(Event::Helped(Box::default())));
+}
+
+/// What is known, and what of that is new.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) helpers: Helpers,
+    changed: bool,
+    /// Who is where, or was there last.
+    gates: HashMap<String, String>,
+    /// Those that ended: why, and when they were started again.
+    ended: BTreeMap<&'static str, (String, Option<Instant>)>,
+}
+
+impl Known {
+    pub(super) fn take(&mut self, told: Told) {
+        self.changed = true;
+        match told {
+            Told::Present(present) => {
+                let gates =
+                    present.helpers.iter().filter_map(|one| Some((one.gate.clone()?, one.name.clone())));
+                self.gates.extend(gates);
+                let lost = present.lost.or(self.helpers.present.lost.take());
+                self.helpers.present = Present { lost, ..present };
+            }
+            Told::Compiled(by, package) => self.compiled(by, package),
+            Told::CompiledAt(gate, package) => {
+                let by = self.gates.get(&gate).cloned().unwrap_or(gate);
+                self.compiled(by, package);
+            }
+            Told::Kept(option) => *self.helpers.kept.entry(option.to_owned()).or_default() += 1,
+            Told::Cycle(cycle) => {
+                self.helpers.compiled.clear();
+                self.helpers.packages.clear();
+                self.helpers.kept.clear();
+                self.helpers.cycle = cycle;
+            }
+            Told::Started(program) => {
+                if let Some((_, since)) = self.ended.get_mut(program) {
+                    *since = Some(Instant::now());
+                }
+            }
+            Told::Ended(program, why) => {
+                if program == "relay" {
+                    self.helpers.present.helpers.clear();
+                    self.helpers.present.left_out.clear();
+                }
+                self.ended.insert(program, (why, None));
+            }
+        }
+    }
+
+    fn compiled(&mut self, by: String, package: Option<String>) {
+        let compiled = &mut self.helpers.compiled;
+        let known = compiled.contains_key(&by) || compiled.len() < MOST_NAMES;
+        let by = if known { by } else { "others".to_owned() };
+        *compiled.entry(by.clone()).or_default() += 1;
+        let packages = &mut self.helpers.packages;
+        let known = |package: &String| packages.contains_key(package) || packages.len() < MOST_PACKAGES;
+        if let Some(package) = package.filter(known) {
+            *packages.entry(package).or_default().entry(by).or_default() += 1;
+        }
+    }
+
+    /// When one that was started again has run for long enough.
+    fn due(&self) -> Option<Instant> {
+        self.ended.values().filter_map(|(_, since)| Some((*since)? + STEADY)).min()
+    }
+
+    /// Whether there is something to tell.
+    fn settle(&mut self, now: Instant) -> bool {
+        self.ended.retain(|_, (_, since)| since.is_none_or(|since| now < since + STEADY));
+        let down = self.ended.values().next().map(|(why, _)| why.clone());
+        let changed = std::mem::take(&mut self.changed) || down != self.helpers.down;
+        self.helpers.down = down;
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_is_told_until_it_has_run_again_for_a_while() {
+        let mut known = Known::default();
+        known.take(Told::Started("iceccd"));
+        assert!(known.settle(Instant::now()) && known.helpers.down.is_none());
+        known.take(Told::Ended("iceccd", "signal 9 ended iceccd".into()));
+        assert!(known.settle(Instant::now()) && known.due().is_none());
+        known.take(Told::Started("iceccd"));
+        known.settle(Instant::now());
+        assert_eq!(known.helpers.down.as_deref(), Some("signal 9 ended iceccd"));
+        assert!(known.settle(known.due().unwrap()) && known.helpers.down.is_none());
+        assert!(!known.settle(Instant::now()));
+    }
+
+    #[test]
+    fn files_are_counted_for_each_cycle_and_names_are_bounded() {
+        let mut known = Known::default();
+        for n in 0..2 * MOST_NAMES {
+            known.take(Told::Compiled(format!("h{n}"), (n % 2 == 0).then(|| "a/b-1".to_owned())));
+        }
+        assert_eq!(known.helpers.compiled.len(), MOST_NAMES + 1);
+        assert_eq!(known.helpers.files().1, 2 * MOST_NAMES as u64);
+        assert_eq!(known.helpers.packages["a/b-1"].values().sum::<u64>(), MOST_NAMES as u64);
+        known.take(Told::Cycle(Some(2)));
+        assert_eq!((known.helpers.files(), known.helpers.cycle), ((0, 0), Some(2)));
+        assert!(known.helpers.packages.is_empty());
+        for n in 0..=MOST_PACKAGES {
+            known.take(Told::Compiled("h1".into(), Some(format!("a/b-{n}"))));
+        }
+        assert_eq!(known.helpers.packages.len(), MOST_PACKAGES);
+        assert_eq!(known.helpers.files().1, MOST_PACKAGES as u64 + 1, "all count for the cycle");
+    }
+}
