@@ -52,6 +52,8 @@ pub(crate) struct Entry {
     pub(crate) kind: Kind,
     /// Bytes.
     pub(crate) size: u64,
+    /// Its number on its file system.
+    pub(crate) inode: u64,
     /// The user that it belongs to.
     pub(crate) owner: u32,
     /// When its content was last changed.
@@ -347,6 +349,7 @@ fn entry(path: PathBuf, meta: &FileStat) -> Entry {
         path,
         kind: kind(meta),
         size: u64::try_from(meta.st_size).unwrap_or_default(),
+        inode: meta.st_ino,
         owner: meta.st_uid,
         modified: at(meta.st_mtime, meta.st_mtime_nsec),
         changed: at(meta.st_ctime, meta.st_ctime_nsec),

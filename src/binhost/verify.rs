@@ -5,20 +5,21 @@
 //! is read again as well when other keys are trusted than then.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::{self, Read};
 use std::num::NonZero;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
 use super::examine::Examiner;
 use super::trust::Trust;
-use crate::beneath::Beneath;
+use crate::beneath::{self, Beneath, Near};
 use crate::model::verified::{Finding, Kind, Verified};
 use crate::portage::files::gpkg::digests::Whole;
 use crate::portage::files::gpkg::{Damage, Sound};
@@ -99,18 +100,22 @@ pub(crate) fn verify_index(
 ) -> Verified {
     let files: Vec<File> = index.packages.iter().map(Package::file).collect();
     let before = std::mem::replace(known, Known { keys: trust.digest().to_owned(), files: BTreeMap::new() });
-    let place = Beneath::open(pkgdir).map_err(|problem| problem.to_string());
+    let place = Beneath::open(pkgdir).map(Arc::new).map_err(|problem| problem.to_string());
     let next = AtomicUsize::new(0);
     let (send, results) = mpsc::channel();
     thread::scope(|scope| {
         let work = || {
             let (send, next, files, before, place) = (send.clone(), &next, &files, &before, &place);
             move || {
-                let mut examiner = Examiner::default();
+                let (mut examiner, mut near) = (Examiner::default(), Near::default());
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let last = before.files.get(&file.path).filter(|_| !all);
                     let last = last.filter(|last| trust.knows(&before.keys, last.is_signed));
-                    drop(send.send((file.path.as_str(), one(place, file, last, trust, &mut examiner))));
+                    let outcome = match last.filter(|last| last.is_there(place, file, &mut near)) {
+                        Some(last) => (0, agree(file, last.clone())),
+                        None => one(place, file, trust, &mut examiner),
+                    };
+                    drop(send.send((file.path.as_str(), outcome)));
                 }
             }
         };
@@ -142,9 +147,8 @@ pub(crate) fn verify_index(
 
 /// How many bytes of a file were read, and what it is or what is wrong with it.
 fn one(
-    place: &Result<Beneath, String>,
+    place: &Result<Arc<Beneath>, String>,
     file: &File,
-    last: Option<&Good>,
     trust: &Trust,
     examiner: &mut Examiner,
 ) -> (u64, Result<Good, (Kind, String)>) {
@@ -157,17 +161,13 @@ fn one(
         Ok(opened) => opened,
         Err(problem) => return missing(problem),
     };
-    let has_manifest = file.path.ends_with(".gpkg.tar");
-    let (bytes, sound) = match last.filter(|last| last.is_still(&meta)) {
-        Some(last) => (0, Ok(Sound { whole: last.whole.clone(), is_signed: last.is_signed })),
-        None if has_manifest => (meta.len(), read(opened, meta.len(), trust, examiner)),
-        None if matches!(trust, Trust::Checked { demanded: true, .. }) => {
-            return (0, Err((Kind::Signature, "is of a format that has no signatures".to_owned())));
-        }
-        None => {
-            let whole = examiner.xpak(&opened, meta.len());
-            (meta.len(), whole.map(|whole| Sound { whole, is_signed: false }))
-        }
+    let size = meta.len();
+    let sound = if file.path.ends_with(GPKG) {
+        read(opened, size, trust, examiner)
+    } else if matches!(trust, Trust::Checked { demanded: true, .. }) {
+        return (0, Err((Kind::Signature, "is of a format that has no signatures".to_owned())));
+    } else {
+        examiner.xpak(&opened, size).map(|whole| Sound { whole, is_signed: false })
     };
     let outcome = match sound {
         Err(damage) => {
@@ -179,18 +179,27 @@ fn one(
             };
             Err((kind, damage.told()))
         }
-        Ok(Sound { whole, is_signed }) => match file.disagreement(&whole) {
-            None => {
-                Ok(Good { inode: meta.ino(), changed: (meta.mtime(), meta.mtime_nsec()), is_signed, whole })
-            }
-            Some(what) if has_manifest => {
-                Err((Kind::Index, format!("is whole, but {what} is not what the index says")))
-            }
-            // Nothing but the index knows what it was.
-            Some(what) => Err((Kind::Damaged, format!("is damaged: {what} is not what the index says"))),
-        },
+        Ok(Sound { whole, is_signed }) => {
+            let changed = (meta.mtime(), meta.mtime_nsec());
+            agree(file, Good { inode: meta.ino(), changed, is_signed, whole })
+        }
     };
-    (bytes, outcome)
+    (size, outcome)
+}
+
+/// The end of the names of what has a Manifest, which says what it is.
+const GPKG: &str = ".gpkg.tar";
+
+/// A file that is good in itself, if it is the one that the index means.
+fn agree(file: &File, good: Good) -> Result<Good, (Kind, String)> {
+    match file.disagreement(&good.whole) {
+        None => Ok(good),
+        Some(what) if file.path.ends_with(GPKG) => {
+            Err((Kind::Index, format!("is whole, but {what} is not what the index says")))
+        }
+        // Nothing but the index knows what it was.
+        Some(what) => Err((Kind::Damaged, format!("is damaged: {what} is not what the index says"))),
+    }
 }
 
 fn read(opened: fs::File, size: u64, trust: &Trust, examiner: &mut Examiner) -> Result<Sound, Damage> {
@@ -202,10 +211,18 @@ fn read(opened: fs::File, size: u64, trust: &Trust, examiner: &mut Examiner) -> 
 }
 
 impl Good {
-    fn is_still(&self, meta: &Metadata) -> bool {
-        self.inode == meta.ino()
-            && self.changed == (meta.mtime(), meta.mtime_nsec())
-            && self.whole.size == meta.len()
+    /// Whether the file is still as it was. It is not opened for that.
+    fn is_there(&self, place: &Result<Arc<Beneath>, String>, file: &File, near: &mut Near) -> bool {
+        let entry = place.as_ref().ok().and_then(|place| near.entry(place, Path::new(&file.path)).ok());
+        let is_it = |entry: beneath::Entry| {
+            let since = entry.modified.duration_since(UNIX_EPOCH).ok()?;
+            let changed = (i64::try_from(since.as_secs()).ok()?, since.subsec_nanos().into());
+            Some(
+                entry.kind == beneath::Kind::File
+                    && (entry.inode, changed, entry.size) == (self.inode, self.changed, self.whole.size),
+            )
+        };
+        entry.and_then(is_it).unwrap_or_default()
     }
 }
 
@@ -292,6 +309,19 @@ mod tests {
             assert_eq!(found(&verified), expected.each_ref().map(|(path, kind)| (path.as_str(), *kind)));
             assert_eq!(known.files.keys().collect::<Vec<_>>(), [&path(5)]);
         }
+    }
+
+    /// What it was found to be is no reason to follow what is in its place now.
+    #[test]
+    fn a_link_to_what_was_found_good_is_none() {
+        let dir = pkgdir(2);
+        let mut known = Known::default();
+        assert_eq!(found(&verify(dir.path(), false, &mut known, &Trust::Ignored).unwrap()), []);
+        let file = dir.path().join(path(1));
+        fs::rename(&file, dir.path().join("moved")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("moved"), &file).unwrap();
+        let verified = verify(dir.path(), false, &mut known, &Trust::Ignored).unwrap();
+        assert_eq!(found(&verified), [(path(1).as_str(), Kind::Missing)]);
     }
 
     /// A disk that rots changes neither the size nor the time.
