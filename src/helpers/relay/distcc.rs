@@ -5,6 +5,7 @@ use std::io::{self, BufRead};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::tcp::OwnedReadHalf;
@@ -21,6 +22,8 @@ use crate::helpers::{READY, VERSION};
 use crate::icecream::wire::is_name;
 use crate::model::helpers::{Announced, BUILDER, Helper, LeftOut, Probe};
 
+/// Whoever takes longer for each of its units is slow: none is a tenth of a second's work.
+const SLOW: Duration = Duration::from_secs(2);
 /// Bytes of what a helper says of itself.
 const LONGEST: usize = 1024;
 
@@ -195,15 +198,24 @@ impl Helping<'_> {
 /// When it does not answer.
 async fn prove(address: SocketAddr, probes: &[Probe]) -> Result<Result<Proved, String>, String> {
     let mut proved = Proved { same: BTreeSet::new(), others: BTreeMap::new() };
+    let mut fastest = PATIENCE;
     for probe in probes {
+        let begun = Instant::now();
         match compare(address, probe).await {
-            Ok(None) => drop(proved.same.insert(probe.compiler.clone())),
+            Ok(None) => {
+                fastest = fastest.min(begun.elapsed());
+                proved.same.insert(probe.compiler.clone());
+            }
             Ok(Some(why)) if probe.needed => return Ok(Err(why)),
             Ok(Some(why)) => drop(proved.others.insert(probe.compiler.clone(), why)),
             Err(why) => return Err(why),
         }
     }
-    Ok(Ok(proved))
+    Ok(if fastest > SLOW {
+        Err(format!("it is slow: what takes a moment takes it {} s and more", fastest.as_secs()))
+    } else {
+        Ok(proved)
+    })
 }
 
 /// Whether it is still there, and its compiler with it.
@@ -232,9 +244,10 @@ async fn compare(address: SocketAddr, probe: &Probe) -> Result<Option<String>, S
                     Some(format!("its {compiler} fails"))
                 });
             }
-            // A daemon that has no such compiler says nothing.
+            // Of what goes wrong before a compiler is started a daemon says nothing.
             if stream.read_buf(&mut came).await? == 0 {
-                return Ok(Some(format!("it has no {compiler}")));
+                let why = format!("it answers nothing when it is to use {compiler}: it has none, or no room");
+                return Ok(Some(why));
             }
         }
     };
@@ -357,7 +370,10 @@ mod tests {
         let address = daemon(vec![same(), same(), Vec::new(), same()]);
         let proved = wait_for(prove(address, &probes)).unwrap().unwrap();
         assert_eq!(proved.same, ["cc", "g++", "gcc"].map(str::to_owned).into());
-        assert_eq!(proved.others["clang"], "it has no clang");
+        assert_eq!(
+            proved.others["clang"],
+            "it answers nothing when it is to use clang: it has none, or no room"
+        );
         for (answers, words) in [
             (
                 vec![answer(0, &object("15"))],
@@ -368,7 +384,7 @@ mod tests {
                 vec![same(), answer(0, &[&object("14")[..], b"x"].concat())],
                 "its g++ makes another object than the one here",
             ),
-            (vec![Vec::new()], "it has no gcc"),
+            (vec![Vec::new()], "it answers nothing when it is to use gcc: it has none, or no room"),
         ] {
             let why = wait_for(prove(daemon(answers), &probes)).unwrap().err();
             assert_eq!(why.as_deref(), Some(words));

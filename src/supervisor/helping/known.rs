@@ -121,6 +121,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::helpers::Helper;
 
     #[test]
     fn what_ended_is_told_until_it_has_run_again_for_a_while() {
@@ -153,5 +154,22 @@ mod tests {
         }
         assert_eq!(known.helpers.packages.len(), MOST_PACKAGES);
         assert_eq!(known.helpers.files().1, MOST_PACKAGES as u64 + 1, "all count for the cycle");
+    }
+
+    #[test]
+    fn who_compiled_is_known_by_where_it_is_even_when_it_has_gone() {
+        let mut known = Known::default();
+        let at = |gate: &str| Told::CompiledAt(gate.to_owned(), Some("a/b-1".to_owned()));
+        let gate = Some("127.0.1.1:3632".to_owned());
+        let helper = Helper { name: "h1".into(), address: "10.0.0.2".into(), slots: 2, gate };
+        known.take(Told::Present(Present { helpers: vec![helper], ..Present::default() }));
+        known.take(at("127.0.1.1:3632"));
+        known.take(Told::Present(Present::default()));
+        known.take(at("127.0.1.1:3632"));
+        known.take(Told::Kept("-flto"));
+        assert_eq!(known.helpers.compiled, BTreeMap::from([("h1".to_owned(), 2)]));
+        assert_eq!((known.helpers.packages["a/b-1"]["h1"], known.helpers.kept["-flto"]), (2, 1));
+        known.take(Told::Cycle(Some(2)));
+        assert!(known.helpers.kept.is_empty());
     }
 }
