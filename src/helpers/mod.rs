@@ -20,6 +20,7 @@
 //! With distcc there is no scheduler, and compilers connect to the addresses on loopback by themselves. The helper's side tells the relay that it is
 //! there, and where its daemon takes files; the relay compares its compilers with those here (`crate::distcc::probe`) before it listens for it.
 
+mod jobs;
 mod probe;
 mod relay;
 mod role;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::jobs::Counter;
 use crate::icecream::wire::{HELLO, is_hello};
 
 /// How long a connection, and an answer, may take. A daemon answers between two jobs of the kernel's, however much it compiles.
@@ -53,16 +53,14 @@ pub(super) async fn in_time<T>(
     }
 }
 
-/// Asks again and again while something is open, and returns when there was no answer.
+/// Asks again and again while it has files, and returns when there was no answer.
 pub(super) async fn until_silent<Asked: Future<Output = Result<(), String>>>(
     ask: impl Fn() -> Asked,
-    open: &mut watch::Receiver<usize>,
+    jobs: &Counter,
 ) -> String {
     let mut missed = 0;
     loop {
-        if open.wait_for(|open| *open > 0).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        jobs.is_at_work().await;
         match ask().await {
             Ok(()) => {
                 missed = 0;
@@ -128,12 +126,12 @@ mod tests {
     #[test]
     fn what_is_gone_has_no_more_than_its_chances() {
         let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (open, mut opened) = watch::channel(0);
+        let jobs = Counter::default();
         let why = wait_for(async {
-            let idle = timeout(Duration::from_millis(50), until_silent(|| ask(gone), &mut opened)).await;
+            let idle = timeout(Duration::from_millis(50), until_silent(|| ask(gone), &jobs)).await;
             assert!(idle.is_err(), "what has no work is not asked");
-            open.send_replace(1);
-            until_silent(|| ask(gone), &mut opened).await
+            let _job = jobs.begin();
+            until_silent(|| ask(gone), &jobs).await
         });
         assert!(why.contains("Connection refused"), "{why}");
     }

@@ -67,7 +67,7 @@ fn only_the_same_compiler_is_given_files_and_a_frozen_one_holds_nothing_up() {
     // What it never brings is compiled here.
     docker(&["pause", &good]).ok();
     Slot::lend(|| {
-        let took = compile(&builder, AS_A_BUILD);
+        let took = compile(&builder, AS_A_BUILD, "map");
         assert!(took < Duration::from_mins(1), "{took:?}");
         until(&mut builder, "the frozen one is gone", |helpers| helpers.present.is_empty());
         docker(&["unpause", &good]).ok();

@@ -11,6 +11,9 @@ use crate::support::{Builder, Recipe, Slot, docker, image};
 /// What docs/helpers.md gives a helper.
 const RIGHTS: &[&str] = &["CHOWN", "SETGID", "SETUID", "SETPCAP", "SYS_CHROOT"];
 
+/// As builds have it.
+const AS_A_BUILD: &str = "export PATH=/usr/lib/icecc/bin:$PATH";
+
 /// A network of the test's, and the helpers in it.
 pub(crate) struct Farm {
     pub(crate) network: String,
@@ -26,7 +29,8 @@ impl Farm {
 
     /// Starts one; its name.
     fn helper(&mut self) -> String {
-        let mut args = vec!["--read-only", "--cap-drop", "ALL"];
+        // One file at a time.
+        let mut args = vec!["--cpus", "1", "--read-only", "--cap-drop", "ALL"];
         args.extend(["--tmpfs", "/run", "--tmpfs", "/tmp", "--tmpfs", "/var/cache/icecc:exec"]);
         args.extend(RIGHTS.iter().flat_map(|right| ["--cap-add", right]));
         args.extend([image(), "helper", "builder"]);
@@ -63,12 +67,12 @@ pub(crate) fn until(builder: &mut Builder, what: &str, is_so: impl Fn(&HelpersIn
     builder.wait_for(what, |status| status.helpers.as_ref().is_some_and(&is_so))
 }
 
-/// Compiles six files at the same time as a build would, after this; how long it took.
-pub(crate) fn compile(builder: &Builder, before: &str) -> Duration {
+/// Compiles six files with this header at the same time as a build would, after this; how long it took.
+pub(crate) fn compile(builder: &Builder, before: &str, header: &str) -> Duration {
     let begun = Instant::now();
     let script = format!(
         "{before} && cd $(mktemp -d) && for n in 1 2 3 4 5 6; do
-        echo \"#include <map>\nint f(int n) {{ return std::map<int, int>{{{{n, $n}}}}.size(); }}\" >$n.cpp; g++ -c $n.cpp & done
+        echo \"#include <{header}>\nint f() {{ return $n; }}\" >$n.cpp; g++ -c $n.cpp & done
         wait; ls | grep -c '[.]o$'"
     );
     assert_eq!(builder.sh(&script), "6\n");
@@ -105,11 +109,23 @@ fn files_go_to_helpers_and_a_frozen_one_holds_nothing_up() {
     docker(&["pause", &helper]).ok();
     Slot::lend(|| {
         // icecream alone waits for twelve minutes.
-        let took = compile(&builder, "export PATH=/usr/lib/icecc/bin:$PATH");
+        let took = compile(&builder, AS_A_BUILD, "map");
         assert!(took < Duration::from_mins(3), "{took:?}");
         until(&mut builder, "the frozen one is gone", |helpers| helpers.present.is_empty());
         docker(&["unpause", &helper]).ok();
         until(&mut builder, "it has come back", |helpers| helpers.present.len() == 1);
+
+        // Its daemon answers, and its compiler never ends.
+        let stops = "until pkill -STOP cc1plus; do sleep 0.02; done";
+        docker(&["exec", "--detach", "--user", "icecc", &helper, "sh", "-c", stops]).ok();
+        // The scheduler would rather have a file or two compiled here.
+        let took = compile(&builder, &format!("{AS_A_BUILD} ICECC_PREFERRED_HOST={helper}"), "regex");
+        assert!(took < Duration::from_mins(2), "{took:?}");
+        let why = format!("helpers: {helper} was taken out for 1 min: a file did not come back within 60 s");
+        let logs = builder.logs();
+        assert!(logs.contains(&why), "{logs}");
+        docker(&["restart", "--time", "0", &helper]).ok();
+        until(&mut builder, "it has come back once more", |helpers| helpers.present.len() == 1);
     });
 
     // All that the build compiled was of its one package, and nothing that a person did.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{self, UnboundedSender};
@@ -15,8 +15,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::farm::{Gone, Job, MOST_SLOTS, PATIENCE, Place, Visit, Wanted, next};
+use super::farm::{Gone, MOST_SLOTS, PATIENCE, Place, Visit, Wanted, hand_over, next};
 use crate::distcc::{probe as unit, wire};
+use crate::helpers::jobs::Counter;
 use crate::helpers::probe;
 use crate::helpers::{READY, VERSION};
 use crate::icecream::wire::is_name;
@@ -115,7 +116,7 @@ impl Helping<'_> {
 
     async fn attend(mut self) -> Result<Gone, Gone> {
         let mut wanted = self.visit.farm.wanted.clone();
-        let (open, mut opened) = watch::channel(0);
+        let jobs = self.visit.jobs;
         let (refuse, mut refused) = mpsc::unbounded_channel();
         let proofs = watch::Sender::new(None::<Arc<Proved>>);
         let mut gate = JoinSet::new();
@@ -135,7 +136,7 @@ impl Helping<'_> {
                             listener,
                             self.address(),
                             proofs.subscribe(),
-                            open.clone(),
+                            jobs.clone(),
                             refuse.clone(),
                         ));
                     }
@@ -152,7 +153,7 @@ impl Helping<'_> {
                     false
                 }
             };
-            let silent = probe::until_silent(|| answers(self.address(), first), &mut opened);
+            let silent = probe::until_silent(|| answers(self.address(), first), jobs);
             tokio::pin!(silent);
             let mut told = false;
             loop {
@@ -162,6 +163,7 @@ impl Helping<'_> {
                         break;
                     }
                     why = &mut silent, if is_in => return Ok(Gone::Out(why)),
+                    why = jobs.until_stuck() => return Ok(Gone::Stuck(why)),
                     Some(why) = refused.recv() => {
                         // The first is enough for a person to look.
                         if is_in && !std::mem::replace(&mut told, true) {
@@ -259,16 +261,16 @@ async fn hand_on(
     listener: TcpListener,
     address: SocketAddr,
     proofs: watch::Receiver<Option<Arc<Proved>>>,
-    open: watch::Sender<usize>,
+    jobs: Counter,
     refuse: UnboundedSender<String>,
 ) {
     let mut running = JoinSet::new();
     loop {
         let client = next(&listener, &mut running).await;
-        let (open, proofs, refuse) = (open.clone(), proofs.clone(), refuse.clone());
+        let (jobs, proofs, refuse) = (jobs.clone(), proofs.clone(), refuse.clone());
         running.spawn(async move {
             // A client that is sent away compiles by itself.
-            drop(file(client, address, proofs, &open, &refuse).await);
+            drop(file(client, address, proofs, &jobs, &refuse).await);
         });
     }
 }
@@ -277,7 +279,7 @@ async fn file(
     mut client: TcpStream,
     address: SocketAddr,
     mut proofs: watch::Receiver<Option<Arc<Proved>>>,
-    open: &watch::Sender<usize>,
+    jobs: &Counter,
     refuse: &UnboundedSender<String>,
 ) -> io::Result<()> {
     let mut head = Vec::new();
@@ -298,10 +300,11 @@ async fn file(
         drop(refuse.send(why));
         return Ok(());
     }
-    let _open = Job::begin(open);
+    let job = jobs.begin();
     let mut helper = probe::connect(address).await?;
     helper.write_all(&head).await?;
-    copy_bidirectional(&mut client, &mut helper).await.map(drop)
+    hand_over(job, &mut client, &mut helper).await;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -404,9 +407,9 @@ mod tests {
                 others: [("g++".to_owned(), "its g++ fails".to_owned())].into(),
             };
             let proofs = watch::Sender::new(None);
-            let (open, (refuse, mut refused)) = (watch::Sender::new(0), mpsc::unbounded_channel());
+            let (refuse, mut refused) = mpsc::unbounded_channel();
             let address = daemon(vec![answer(0, b"made")]);
-            tokio::spawn(hand_on(gate, address, proofs.subscribe(), open, refuse));
+            tokio::spawn(hand_on(gate, address, proofs.subscribe(), Counter::default(), refuse));
             let mut waits = TcpStream::connect(here).await.unwrap();
             waits.write_all(&sent(&["gcc", "-c", "a.c"])).await.unwrap();
             proofs.send_replace(Some(Arc::new(proved)));

@@ -2,21 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::helpers::jobs::{Counter, Job};
 use crate::model::helpers::{Helper, LeftOut, MOST, Present, Probe};
 
 /// How long one may take to say who it is.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// A helper that says that it has more slots is believed so many.
 pub(super) const MOST_SLOTS: u32 = 256;
+/// Bytes that more than greetings and an error come to: an object.
+const OBJECT: u64 = 256;
+/// How long one stays out that brought nothing back, at first; twice as long each time that it did not since, and never longer than this.
+const OUT: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(8)];
 
 /// How helpers are told from others whose compilers are their own; nothing as long as the builder has not said.
 pub(super) type Wanted = Arc<[Probe]>;
@@ -27,6 +33,8 @@ pub(super) struct Farm {
     pub(super) wanted: watch::Receiver<Wanted>,
     /// By the last part of their address on loopback.
     pub(super) places: Mutex<BTreeMap<u8, Place>>,
+    /// Until when those stay out that brought nothing back, and how long that is.
+    pub(super) out: Mutex<BTreeMap<IpAddr, (Instant, Duration)>>,
 }
 
 /// What is known of one.
@@ -40,7 +48,25 @@ pub(super) enum Place {
 
 impl Farm {
     pub(super) fn places(&self) -> MutexGuard<'_, BTreeMap<u8, Place>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.places)
+    }
+
+    pub(super) fn is_out(&self, address: IpAddr) -> bool {
+        lock(&self.out).get(&address).is_some_and(|(until, _)| Instant::now() < *until)
+    }
+
+    /// Leaves one out from now on; how long.
+    pub(super) fn leave_out(&self, address: IpAddr) -> Duration {
+        let mut out = lock(&self.out);
+        let [first, longest] = OUT;
+        let time = out.get(&address).map_or(first, |(_, before)| longest.min(*before * 2));
+        out.insert(address, (Instant::now() + time, time));
+        time
+    }
+
+    /// One has brought something back.
+    pub(super) fn forgive(&self, address: IpAddr) {
+        lock(&self.out).remove(&address);
     }
 
     pub(super) fn take_place(&self) -> Option<u8> {
@@ -72,10 +98,16 @@ impl Farm {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// How one went.
 pub(super) enum Gone {
     Left,
     Out(String),
+    /// It answers, and brings nothing back.
+    Stuck(String),
 }
 
 impl From<io::Error> for Gone {
@@ -89,6 +121,7 @@ pub(super) struct Visit<'a> {
     pub(super) farm: &'a Farm,
     pub(super) place: u8,
     pub(super) from: SocketAddr,
+    pub(super) jobs: &'a Counter,
 }
 
 impl Visit<'_> {
@@ -117,18 +150,13 @@ pub(super) async fn next(gate: &TcpListener, running: &mut JoinSet<()>) -> TcpSt
     }
 }
 
-/// Counts as long as it lives.
-pub(super) struct Job(watch::Sender<usize>);
-
-impl Job {
-    pub(super) fn begin(open: &watch::Sender<usize>) -> Self {
-        open.send_modify(|open| *open += 1);
-        Self(open.clone())
-    }
-}
-
-impl Drop for Job {
-    fn drop(&mut self) {
-        self.0.send_modify(|open| *open = open.saturating_sub(1));
+/// Hands a file on, and what comes back, until one of both ends it; or the helper has had it for too long.
+pub(super) async fn hand_over(job: Job, client: &mut TcpStream, helper: &mut TcpStream) {
+    let is_back = tokio::select! {
+        ended = copy_bidirectional(client, helper) => ended.is_ok_and(|(_, back)| back >= OBJECT),
+        () = job.overdue() => false,
+    };
+    if is_back {
+        job.done();
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::PORT;
+use super::jobs::Counter;
 use crate::config::Engine;
 use crate::confine;
 use crate::procs::Role;
@@ -40,7 +41,7 @@ pub(crate) fn run(engine: Engine) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
-        let farm = Arc::new(Farm { wanted, places: Mutex::default() });
+        let farm = Arc::new(Farm { wanted, places: Mutex::default(), out: Mutex::default() });
         loop {
             match listener.accept().await {
                 Ok((stream, from)) => {
@@ -56,21 +57,32 @@ pub(crate) fn run(engine: Engine) -> io::Result<()> {
 
 /// One has come.
 async fn serve(farm: &Farm, engine: Engine, stream: TcpStream, from: SocketAddr) {
+    if farm.is_out(from.ip()) {
+        return;
+    }
     let Some(place) = farm.take_place() else { return };
-    let visit = Visit { farm, place, from };
+    let jobs = Counter::default();
+    let visit = Visit { farm, place, from, jobs: &jobs };
     let (Ok(why) | Err(why)) = match engine {
         Engine::Distcc => distcc::introduce(&visit, stream).await,
         Engine::None | Engine::Icecream => icecream::introduce(&visit, stream).await,
     };
     let was = farm.places().remove(&place);
+    if jobs.has_brought_back() {
+        farm.forgive(from.ip());
+    }
     match (was, why) {
         (Some(Place::In(helper, _)), Gone::Left) => farm.tell(Some(format!("{} has left", helper.name))),
         (Some(Place::In(helper, _)), Gone::Out(why)) => {
             farm.tell(Some(format!("{} was taken out: {why}", helper.name)));
         }
+        (Some(Place::In(helper, _)), Gone::Stuck(why)) => {
+            let minutes = farm.leave_out(from.ip()).as_secs() / 60;
+            farm.tell(Some(format!("{} was taken out for {minutes} min: {why}", helper.name)));
+        }
         (Some(Place::Out(_)), _) => farm.tell(None),
         (_, Gone::Out(why)) => farm.tell(Some(format!("{} was not let in: {why}", from.ip()))),
         // It has said nothing, as whoever asks whether somebody is here.
-        (_, Gone::Left) => {}
+        (_, Gone::Left | Gone::Stuck(_)) => {}
     }
 }
