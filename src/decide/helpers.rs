@@ -1,7 +1,7 @@
 //! Compile helpers: how many jobs a build gets with them, whether a machine can be one, and what a person should know.
 
 use crate::config::Engine;
-use crate::model::helpers::{Helper, Helpers, Present};
+use crate::model::helpers::{Helper, Helpers, LeftOut, Present};
 
 /// The key of the warning that helpers do not help.
 pub(crate) const WARNING: &str = "helpers";
@@ -168,17 +168,22 @@ pub(crate) fn warning(helpers: &Helpers) -> Option<String> {
     let left_out = present.left_out.first().map(|one| {
         let more = present.left_out.len() - 1;
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-        format!("the helper {} is left out{more}: {}", one.name, one.why)
+        format!("the helper {} {}{more}: {}", one.name, how(present, one), one.why)
     });
     if remote > 0 || all < ENOUGH {
         return left_out;
     }
+    // What is told by a scheduler goes to whoever is there.
+    let late = present.helpers.iter().all(|helper| helper.gate.is_some());
+    let late = if late { "one that came while a step ran is given files from the next on; " } else { "" };
     match (left_out.or_else(|| present.lost.clone()), present.helpers.len()) {
         (Some(lost), 0) => here(&lost),
         (None, 0) => here("no helper is there"),
-        (_, 1) => here(&format!("the helper was given none of {all} files; docker logs of it says more")),
+        (_, 1) => {
+            here(&format!("the helper was given none of {all} files; {late}docker logs of it says more"))
+        }
         (_, count) => here(&format!(
-            "the {count} helpers were given none of {all} files; docker logs of each says more"
+            "the {count} helpers were given none of {all} files; {late}docker logs of each says more"
         )),
     }
 }
@@ -188,13 +193,21 @@ pub(crate) fn said(before: &Present, now: &Present) -> Vec<String> {
     let lost = now.lost.iter().filter(|lost| before.lost.as_ref() != Some(lost));
     let lost = lost.map(|lost| format!("helpers: {lost}"));
     let left_out = now.left_out.iter().filter(|one| !before.left_out.contains(one));
-    lost.chain(left_out.map(|one| format!("helpers: {} is left out: {}", one.name, one.why))).collect()
+    lost.chain(left_out.map(|one| format!("helpers: {} {}: {}", one.name, how(now, one), one.why))).collect()
+}
+
+fn how(present: &Present, one: &LeftOut) -> &'static str {
+    if present.helpers.iter().any(|helper| helper.name == one.name) {
+        "is not given everything"
+    } else {
+        "is left out"
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::helpers::{BUILDER, LeftOut};
+    use crate::model::helpers::BUILDER;
 
     fn helper(name: &str) -> Helper {
         Helper { name: name.into(), address: "10.0.0.2".into(), slots: 2, gate: None }
@@ -274,7 +287,13 @@ mod tests {
         helpers.present.lost = Some("h1 was taken out".into());
         assert!(warning(&helpers).unwrap().ends_with(": h1 was taken out"));
         helpers.present = Present { helpers: vec![helper("h1")], ..Present::default() };
-        assert!(warning(&helpers).unwrap().contains("given none of 20 files"));
+        assert!(warning(&helpers).unwrap().ends_with("given none of 20 files; docker logs of it says more"));
+        helpers.present.helpers[0].gate = Some("127.0.1.1:3632".into());
+        assert!(
+            warning(&helpers)
+                .unwrap()
+                .contains("while a step ran is given files from the next on; docker logs")
+        );
         helpers.compiled.insert("h1".into(), 1);
         assert_eq!((warning(&helpers), helpers.files(), helpers.slots()), (None, (1, 21), 2));
         helpers.down = Some("iceccd is not installed".into());
@@ -294,6 +313,10 @@ mod tests {
         helpers.compiled.insert("h1".into(), 20);
         helpers.present.left_out.push(other);
         assert_eq!(warning(&helpers).unwrap(), "the helper h2 is left out, and 1 more: its gcc is another");
+        helpers.present.helpers.push(helper("h2"));
+        assert!(
+            warning(&helpers).unwrap().starts_with("the helper h2 is not given everything, and 1 more: ")
+        );
     }
 
     #[test]

@@ -138,10 +138,12 @@ pub fn file(compiler: &str) -> &'static str {
     if is_cxx(compiler) { "gbsup.ii" } else { "gbsup.i" }
 }
 
-/// How it is compiled; a daemon puts its own names in the place of the last one and of that behind `-c`.
+/// How it is compiled; a daemon puts its own names in the place of the last one and of that behind `-c`. clang would write down where it runs.
 #[must_use]
-pub fn arguments<'a>(compiler: &'a str, file: &'a str, object: &'a str) -> [&'a str; 7] {
-    [compiler, "-g", "-O2", "-c", file, "-o", object]
+pub fn arguments<'a>(compiler: &'a str, file: &'a str, object: &'a str) -> Vec<&'a str> {
+    let name = compiler.rsplit('/').next().unwrap_or(compiler);
+    let directory = name.contains("clang").then_some("-fdebug-compilation-dir=/gbsup");
+    [compiler, "-g", "-O2"].into_iter().chain(directory).chain(["-c", file, "-o", object]).collect()
 }
 
 /// Why what was made there does not show the compiler that is used here; nothing when it does.
@@ -179,6 +181,8 @@ mod tests {
             assert_eq!(source(compiler).contains("template"), file == "gbsup.ii");
         }
         assert_eq!(arguments("gcc", "a.i", "a.o").join(" "), "gcc -g -O2 -c a.i -o a.o");
+        let clang = arguments("/usr/lib/llvm/20/bin/clang++", "a.ii", "a.o");
+        assert_eq!(clang[3..5], ["-fdebug-compilation-dir=/gbsup", "-c"]);
     }
 
     #[test]

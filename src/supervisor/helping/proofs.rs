@@ -136,7 +136,8 @@ fn object(stage: &Stage, place: &Path, compiler: &str, path: &Path) -> Result<Ve
     let (unit, object) = (place.join(probe::file(compiler)), place.join("gbsup.o"));
     fs::write(&unit, probe::source(compiler)).map_err(|problem| problem.to_string())?;
     let words = [path, &unit, &object].map(|path| path.to_string_lossy().into_owned());
-    let argv = probe::arguments(&words[0], &words[1], &words[2]).map(str::to_owned).to_vec();
+    let argv = probe::arguments(&words[0], &words[1], &words[2]);
+    let argv = argv.into_iter().map(str::to_owned).collect();
     let handle = stage.next().ok_or("all is about to end")?;
     let command = Command { argv, env: Vec::new(), private: false };
     let mut said = Capture { file: &mut io::sink(), text: Vec::new() };
