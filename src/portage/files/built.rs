@@ -2,20 +2,32 @@
 //! (`portage/package/ebuild/doebuild.py`).
 
 use std::cell::LazyCell;
-use std::collections::HashMap;
-use std::ops::RangeInclusive;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::{Range, RangeInclusive};
 
 /// The ends of the builds of all packages, as seconds since 1970. The index is read when the first of them is asked for: a log that has
 /// nothing new asks for none.
 pub struct Built<'a>(LazyCell<Ends, Box<dyn FnOnce() -> Ends + 'a>>);
 
-/// By `category/package-version`, in order.
-type Ends = HashMap<Box<[u8]>, Vec<i64>>;
+/// The index, and the ends of all builds that it has: by a hash of the name, then by time. One list and no map of lists, since an index of years
+/// has tens of thousands of them, and most are asked for once.
+struct Ends {
+    index: Vec<u8>,
+    all: Vec<End>,
+    hash: RandomState,
+}
+
+struct End {
+    hash: u64,
+    time: i64,
+    /// Where the name stands in the index.
+    name: Range<usize>,
+}
 
 impl<'a> Built<'a> {
     /// By the index that this gives.
     pub fn by(index: impl FnOnce() -> Vec<u8> + 'a) -> Self {
-        Self(LazyCell::new(Box::new(|| ends(&index()))))
+        Self(LazyCell::new(Box::new(|| Ends::of(index()))))
     }
 
     /// Without an index none is known.
@@ -26,39 +38,46 @@ impl<'a> Built<'a> {
 
     /// When the last build of a package in this time ended.
     pub(super) fn last(&self, package: &str, time: RangeInclusive<i64>) -> Option<i64> {
-        let ends = self.0.get(package.as_bytes())?;
-        let after = ends.partition_point(|end| end <= time.end());
-        ends[..after].last().copied().filter(|end| time.contains(end))
+        let Ends { index, all, hash } = &*self.0;
+        let hash = hash.hash_one(package.as_bytes());
+        let after = all.partition_point(|end| (end.hash, end.time) <= (hash, *time.end()));
+        let mut before = all[..after].iter().rev();
+        // Another package may have the same hash.
+        let end = before.find(|end| end.hash != hash || index[end.name.clone()] == *package.as_bytes())?;
+        (end.hash == hash && time.contains(&end.time)).then_some(end.time)
     }
 }
 
-/// Only the two keys that count are looked for: an index of thousands of packages has thirty of each.
-fn ends(index: &[u8]) -> Ends {
-    let mut all = Ends::new();
-    let (mut package, mut end) = (None, None);
-    let mut rest = index;
-    while !rest.is_empty() {
-        let line;
-        (line, rest) = match memchr::memchr(b'\n', rest) {
-            Some(length) => (&rest[..length], &rest[length + 1..]),
-            None => (rest, &[][..]),
-        };
-        if let Some(value) = line.strip_prefix(b"CPV:") {
-            package.get_or_insert(value.trim_ascii());
-        } else if let Some(value) = line.strip_prefix(b"BUILD_TIME:") {
-            end.get_or_insert(value.trim_ascii());
-        }
-        if line.is_empty() || rest.is_empty() {
-            let end = end.take().and_then(|end| std::str::from_utf8(end).ok()?.parse().ok());
-            if let (Some(package), Some(end)) = (package.take(), end) {
-                all.entry(package.into()).or_default().push(end);
+impl Ends {
+    /// Only the two keys that count are looked for: an index of thousands of packages has thirty of each.
+    fn of(index: Vec<u8>) -> Self {
+        let hash = RandomState::new();
+        let mut all = Vec::new();
+        let (mut package, mut end) = (None, None);
+        let mut rest = &index[..];
+        while !rest.is_empty() {
+            let line;
+            (line, rest) = match memchr::memchr(b'\n', rest) {
+                Some(length) => (&rest[..length], &rest[length + 1..]),
+                None => (rest, &[][..]),
+            };
+            if let Some(value) = line.strip_prefix(b"CPV:") {
+                package.get_or_insert(value.trim_ascii());
+            } else if let Some(value) = line.strip_prefix(b"BUILD_TIME:") {
+                end.get_or_insert(value.trim_ascii());
+            }
+            if line.is_empty() || rest.is_empty() {
+                let time = end.take().and_then(|end| std::str::from_utf8(end).ok()?.parse().ok());
+                if let (Some(package), Some(time)) = (package.take(), time) {
+                    let begin = package.as_ptr().addr() - index.as_ptr().addr();
+                    let name = begin..begin + package.len();
+                    all.push(End { hash: hash.hash_one(package), time, name });
+                }
             }
         }
+        all.sort_unstable_by_key(|end: &End| (end.hash, end.time));
+        Self { index, all, hash }
     }
-    for ends in all.values_mut() {
-        ends.sort_unstable();
-    }
-    all
 }
 
 #[cfg(test)]
@@ -84,6 +103,20 @@ mod tests {
             assert_eq!(built.last(package, time.clone()), end, "{package} {time:?}");
         }
         assert_eq!(Built::unknown().last("a/b-1", 0..=100), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn it_is_the_last_one_of_all_that_the_index_has(
+            builds in proptest::collection::vec((0..4_u8, 0..12_i64), 0..40),
+            (package, from, to) in (0..5_u8, 0..12_i64, 0..12_i64),
+        ) {
+            let block = |(name, time): &(u8, i64)| format!("CPV: a/b{name}-1\nBUILD_TIME: {time}\n\n");
+            let index: String = builds.iter().map(block).collect();
+            let in_time = builds.iter().filter(|(name, time)| *name == package && (from..=to).contains(time));
+            let built = Built::by(|| index.into_bytes());
+            proptest::prop_assert_eq!(built.last(&format!("a/b{package}-1"), from..=to), in_time.map(|(_, time)| *time).max());
+        }
     }
 
     #[test]
