@@ -87,6 +87,8 @@ pub(crate) struct Takes {
     starts_programs: bool,
     /// Bytes that have to be free there, whatever it does, and for each file.
     free: (u64, u64),
+    /// So many files at a time are the most.
+    most: u32,
 }
 
 /// It unpacks what it is sent, and enters it as another user.
@@ -94,10 +96,16 @@ pub(crate) const ICECREAM: Takes = Takes {
     capabilities: &[(0, "CHOWN"), (6, "SETGID"), (7, "SETUID"), (8, "SETPCAP"), (18, "SYS_CHROOT")],
     starts_programs: true,
     free: (ENVIRONMENT, FREE),
+    most: u32::MAX,
 };
-/// It becomes another user, where it is root. What it is sent, and what comes of that, is in files.
-pub(crate) const DISTCC: Takes =
-    Takes { capabilities: &[(6, "SETGID"), (7, "SETUID")], starts_programs: false, free: (0, FILES) };
+/// It becomes another user, where it is root. What it is sent, and what comes of that, is in files. It takes no `--jobs` above 200, of which one is
+/// for whoever asks whether it answers.
+pub(crate) const DISTCC: Takes = Takes {
+    capabilities: &[(6, "SETGID"), (7, "SETUID")],
+    starts_programs: false,
+    free: (0, FILES),
+    most: 199,
+};
 
 /// How many files it can compile at a time.
 ///
@@ -119,7 +127,7 @@ pub(crate) fn slots(takes: Takes, means: Means, directory: &str) -> Result<u32, 
         ));
     }
     let by_memory = means.memory.map_or(u32::MAX, |bytes| u32::try_from(bytes / MEMORY).unwrap_or(u32::MAX));
-    let slots = means.cpus.max(1).min(by_memory);
+    let slots = means.cpus.max(1).min(by_memory).min(takes.most);
     if slots == 0 {
         return Err(format!(
             "this container cannot help, since it may use less than {} MiB of memory",
@@ -261,6 +269,8 @@ mod tests {
         }
         let less = Means { capabilities: 1 << 6 | 1 << 7, starts_programs: false, free: 160 << 20, ..GOOD };
         assert_eq!(by_distcc(less), Ok(4));
+        let large = Means { cpus: 256, free: 16 << 30, ..GOOD };
+        assert_eq!((slots(large), by_distcc(large)), (Ok(256), Ok(199)));
         for (means, words) in [
             (
                 Means { capabilities: 1 << 6, ..less },
