@@ -13,6 +13,31 @@ const VERSION: u32 = 1;
 const TOKEN: usize = 12;
 /// So many arguments at most are read.
 const MOST_ARGUMENTS: u32 = 20_000;
+/// Bytes of the name of a compiler.
+const LONGEST_NAME: usize = 100;
+/// What options begin with for which there is a second file: one that comes of it and would stay where it is compiled, or one that is not there
+/// and is missed without a word. Clients know it of `-fprofile-arcs`, `-ftest-coverage` and `--coverage` alone.
+const SECOND_FILES: [&str; 19] = [
+    "-gsplit-dwarf",
+    "-save-temps",
+    "--save-temps",
+    "-fdump-",
+    "-fstack-usage",
+    "-fcallgraph-info",
+    "-fprofile-",
+    "-fauto-profile",
+    "-fbranch-probabilities",
+    "-fopt-info",
+    "-fsave-optimization-record",
+    "-foptimization-record-file",
+    "-ftime-trace",
+    "-fmodule",
+    "-fdiagnostics-format=sarif-file",
+    "-fdiagnostics-format=json-file",
+    "-aux-info",
+    "-serialize-diagnostics",
+    "--serialize-diagnostics",
+];
 /// What a client may send before the file, and a daemon in all of its answer to a probe.
 pub const MOST: usize = 4 << 20;
 
@@ -38,14 +63,26 @@ impl Request<'_> {
     /// The compiler, when it is called by a name and by nothing else.
     #[must_use]
     pub fn compiler(&self) -> Option<&str> {
-        str::from_utf8(self.arguments.first()?).ok().filter(|name| !name.contains('/'))
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
+        let name = str::from_utf8(self.arguments.first()?).ok()?;
+        Some(name).filter(|name| name.len() <= LONGEST_NAME && name.bytes().all(plain))
     }
 
-    /// Whether what comes of it depends on the machine that it is compiled on. Clients know it of `-march` and `-mtune` alone.
+    /// Why it is to be compiled on the machine that it comes from: the option, or what that begins with.
     #[must_use]
-    pub fn is_native(&self) -> bool {
-        self.arguments.iter().any(|argument| argument.starts_with(b"-m") && argument.ends_with(b"=native"))
+    pub fn stays_for(&self) -> Option<&str> {
+        self.arguments.iter().find_map(|argument| stays_for(str::from_utf8(argument).ok()?))
     }
+}
+
+/// Why what is compiled with this argument is to be compiled on the machine that it comes from: what comes of it depends on the machine, of which
+/// clients know `-march` and `-mtune` alone, or is more than an object.
+#[must_use]
+pub fn stays_for(argument: &str) -> Option<&str> {
+    if argument.starts_with("-m") && argument.ends_with("=native") || argument == "-da" {
+        return Some(argument);
+    }
+    SECOND_FILES.into_iter().find(|option| argument.starts_with(option))
 }
 
 /// Reads what a client sends before the file; nothing as long as more of it is to come.
@@ -169,7 +206,7 @@ mod tests {
     fn what_is_said_can_be_read() {
         assert_eq!(ask(&["gcc", "-c", "a.c"], "int"), SENT);
         let asked = request(SENT).unwrap().unwrap();
-        assert_eq!((asked.compiler(), asked.arguments.len(), asked.is_native()), (Some("gcc"), 3, false));
+        assert_eq!((asked.compiler(), asked.arguments.len(), asked.stays_for()), (Some("gcc"), 3, None));
         assert_eq!(answer(CAME), Ok(Some(Answer { status: 256, said: b"no", object: b"" })));
         for (whole, said) in [(true, &SENT[..SENT.len() - 15]), (false, &SENT[..SENT.len() - 16])] {
             assert_eq!(request(said).map(|read| read.is_some()), Ok(whole));
@@ -180,13 +217,42 @@ mod tests {
     }
 
     #[test]
-    fn what_depends_on_the_machine_is_seen() {
-        for (argument, native) in
-            [("-march=native", true), ("-mcpu=native", true), ("-march=x86-64", false), ("-Dm=native", false)]
-        {
+    fn what_another_machine_would_make_otherwise_stays() {
+        for (argument, expected) in [
+            ("-march=native", Some("-march=native")),
+            ("-mcpu=native", Some("-mcpu=native")),
+            ("-march=x86-64", None),
+            ("-Dm=native", None),
+            ("-gsplit-dwarf=split", Some("-gsplit-dwarf")),
+            ("-save-temps=obj", Some("-save-temps")),
+            ("-fdump-tree-all", Some("-fdump-")),
+            ("-fstack-usage", Some("-fstack-usage")),
+            ("-fprofile-use=a.gcda", Some("-fprofile-")),
+            ("-da", Some("-da")),
+            ("-dA", None),
+            ("-fstack-protector", None),
+            ("-D-save-temps", None),
+        ] {
             let said = ask(&["/usr/bin/gcc", argument], "");
             let asked = request(&said).unwrap().unwrap();
-            assert_eq!((asked.is_native(), asked.compiler()), (native, None), "{argument}");
+            assert_eq!((asked.stays_for(), asked.compiler()), (expected, None), "{argument}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_none() {
+        let long = "g".repeat(LONGEST_NAME + 1);
+        for (name, is_one) in [
+            ("x86_64-pc-linux-gnu-g++", true),
+            ("clang-20", true),
+            (&long[1..], true),
+            (&long, false),
+            ("gcc\nhelpers: all is well", false),
+            ("gcc\u{202e}", false),
+            ("./gcc", false),
+        ] {
+            let said = ask(&[name], "");
+            assert_eq!(request(&said).unwrap().unwrap().compiler(), is_one.then_some(name), "{name:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use crate::distcc::{log, probe, wire};
 /// Reads it.
 pub fn run(data: &[u8]) {
     if let Ok(Some(asked)) = wire::request(data) {
-        let _wanted = (asked.is_native(), asked.compiler());
+        let _wanted = (asked.stays_for(), asked.compiler());
     }
     if let Ok(Some(answer)) = wire::answer(data) {
         let _why = probe::differs("gcc", data, answer.object);

@@ -285,7 +285,7 @@ async fn file(
     let mut head = Vec::new();
     let compiler = loop {
         if let Some(asked) = wire::request(&head).map_err(io::Error::other)? {
-            break asked.compiler().filter(|_| !asked.is_native()).map(str::to_owned);
+            break asked.compiler().filter(|_| asked.stays_for().is_none()).map(str::to_owned);
         }
         if client.read_buf(&mut head).await? == 0 {
             return Ok(());
