@@ -42,6 +42,23 @@ impl Counter {
         Job { jobs: self.0.clone(), since: Instant::now() }
     }
 
+    /// The next, as soon as it has fewer than so many.
+    pub(super) async fn turn(&self, slots: u32) -> Job {
+        let slots = slots as usize;
+        loop {
+            let mut begun = false;
+            self.0.send_if_modified(|jobs| {
+                begun = jobs.open < slots;
+                jobs.open += usize::from(begun);
+                begun
+            });
+            if begun {
+                return Job { jobs: self.0.clone(), since: Instant::now() };
+            }
+            self.until(|jobs| jobs.open < slots).await;
+        }
+    }
+
     /// Whether it has brought back any.
     pub(super) fn has_brought_back(&self) -> bool {
         self.0.borrow().back.is_some()
@@ -131,6 +148,21 @@ mod tests {
             three.overdue().await;
             assert_eq!(counter.until_stuck().await, "a file did not come back within 60 s, nor did another");
             assert_eq!((begun.elapsed(), counter.has_brought_back()), (SHORT, true));
+        });
+    }
+
+    #[test]
+    fn nobody_has_more_than_its_slots() {
+        wait_for(async {
+            let counter = Counter::default();
+            let (one, _two) = (counter.turn(2).await, counter.turn(2).await);
+            assert!(timeout(SHORT, counter.turn(2)).await.is_err());
+            let waits = counter.turn(2);
+            tokio::pin!(waits);
+            assert!(timeout(SHORT, &mut waits).await.is_err());
+            one.done();
+            let _three = timeout(SHORT, waits).await.expect("one is free");
+            assert!(timeout(SHORT, counter.turn(2)).await.is_err());
         });
     }
 

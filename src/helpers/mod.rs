@@ -25,6 +25,8 @@ mod probe;
 mod relay;
 mod role;
 
+use std::time::Duration;
+
 use crate::config::Engine;
 
 pub(crate) use relay::run as relay;
@@ -38,8 +40,12 @@ pub(crate) const SCHEDULER: u16 = 8767;
 const DISTCCD: u16 = 3632;
 /// How a helper of distcc and a relay speak with each other.
 const VERSION: u32 = 1;
-/// What a relay answers to a helper of distcc.
-const READY: &str = "gbsup distcc 1\n";
+/// What a relay answers to a helper of distcc that may stay: this and [`VERSION`], as a line.
+const READY: &str = "gbsup distcc ";
+/// What it answers to one that may not: this and why, as a line.
+const REFUSED: &str = "gbsup refuses ";
+/// How long a relay says nothing to a helper of distcc at most: then an empty line.
+const BEAT: Duration = Duration::from_secs(15);
 
 /// What a helper is told to help with.
 #[must_use]

@@ -1,30 +1,32 @@
 //! A helper of distcc: its compilers are asked for what is known of those here before it is given anything, and again while it has work.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
 use std::io::{self, BufRead};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::{self, UnboundedSender};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::farm::{Gone, MOST_SLOTS, PATIENCE, Place, Visit, Wanted, hand_over, next};
-use crate::distcc::{probe as unit, wire};
-use crate::helpers::jobs::Counter;
-use crate::helpers::probe;
-use crate::helpers::{READY, VERSION};
+use super::farm::{Gone, MOST_SLOTS, PATIENCE, Place, Visit, Wanted};
+use super::gate::{Behind, hand_on};
+use super::proof::{Proved, Unfit, answers, prove};
+use crate::helpers::{BEAT, READY, REFUSED, VERSION, probe};
 use crate::icecream::wire::is_name;
 use crate::model::helpers::{Announced, BUILDER, Helper, LeftOut, Probe};
 
-/// Whoever takes longer for each of its units is slow: none is a tenth of a second's work.
-const SLOW: Duration = Duration::from_secs(2);
+/// How long until one is asked again that is given nothing for a reason which may be over by then.
+pub(super) const AGAIN: Duration = Duration::from_mins(3);
+/// How long nobody can be proved before a person is told: compilers change in a moment, and are proved in a few.
+pub(super) const NOBODY: Duration = Duration::from_mins(1);
+/// How long whoever is turned away has to say who it is: what is closed before all of it was read loses what was said last.
+const LISTENS: Duration = Duration::from_secs(2);
 /// Bytes of what a helper says of itself.
 const LONGEST: usize = 1024;
 
@@ -37,7 +39,7 @@ pub(super) fn wanted() -> io::Result<watch::Receiver<Wanted>> {
     thread::Builder::new().name("proofs".into()).spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
             if let Ok(probes) = serde_json::from_str::<Vec<Probe>>(&line) {
-                say.send_replace(probes.into());
+                say.send_replace(Some(probes.into()));
             }
         }
         // Without the builder there is nobody to compile for.
@@ -52,12 +54,47 @@ pub(super) async fn introduce(visit: &Visit<'_>, mut stream: TcpStream) -> Resul
     let Some(said) = timeout(PATIENCE, line(&mut stream)).await.map_err(late)?? else {
         return Ok(Gone::Left);
     };
-    let announced = read(&said).map_err(Gone::Out)?;
-    stream.write_all(READY.as_bytes()).await?;
+    let announced = match read(&said) {
+        Ok(announced) => announced,
+        Err(why) => {
+            stream.write_all(format!("{REFUSED}{why}\n").as_bytes()).await?;
+            return Err(Gone::Out(why));
+        }
+    };
+    stream.write_all(format!("{READY}{VERSION}\n").as_bytes()).await?;
     let (mut from, to) = stream.into_split();
-    tokio::select! {
+    let to = Mutex::new(to);
+    let gone = tokio::select! {
         () = end_of(&mut from) => Ok(Gone::Left),
-        gone = Helping { visit, announced, to }.attend() => gone,
+        () = beat(&to) => Ok(Gone::Left),
+        gone = Helping { visit, announced, to: &to }.attend() => gone,
+    };
+    if let Ok(Gone::Out(why) | Gone::Stuck(why)) | Err(Gone::Out(why) | Gone::Stuck(why)) = &gone {
+        say(&to, &format!("is given nothing any more: {why}")).await;
+    }
+    gone
+}
+
+/// Says why it is not let in.
+pub(super) async fn turn_away(mut stream: TcpStream, why: &str) {
+    if let Ok(Ok(Some(_))) = timeout(LISTENS, line(&mut stream)).await {
+        drop(stream.write_all(format!("{REFUSED}{why}\n").as_bytes()).await);
+    }
+}
+
+/// For its own log.
+async fn say(to: &Mutex<OwnedWriteHalf>, what: &str) {
+    // When it is gone, that is noticed elsewhere.
+    drop(to.lock().await.write_all(format!("{what}\n").as_bytes()).await);
+}
+
+/// A helper hears from here as long as there is a way, which may end without a word to either; returns when it has.
+async fn beat(to: &Mutex<OwnedWriteHalf>) {
+    loop {
+        sleep(BEAT).await;
+        if to.lock().await.write_all(b"\n").await.is_err() {
+            return;
+        }
     }
 }
 
@@ -96,17 +133,18 @@ async fn end_of(from: &mut OwnedReadHalf) {
     while from.read(&mut bytes).await.is_ok_and(|length| length > 0) {}
 }
 
-/// What compilers there are the same as here.
-struct Proved {
-    same: BTreeSet<String>,
-    /// Why others are not.
-    others: BTreeMap<String, String>,
+/// What one may do.
+enum Standing {
+    In,
+    Out(Unfit),
+    /// Nobody can be proved.
+    Unknown,
 }
 
 struct Helping<'a> {
     visit: &'a Visit<'a>,
     announced: Announced,
-    to: tokio::net::tcp::OwnedWriteHalf,
+    to: &'a Mutex<OwnedWriteHalf>,
 }
 
 impl Helping<'_> {
@@ -114,61 +152,103 @@ impl Helping<'_> {
         SocketAddr::new(self.visit.from.ip(), self.announced.port)
     }
 
-    async fn attend(mut self) -> Result<Gone, Gone> {
+    async fn attend(self) -> Result<Gone, Gone> {
         let mut wanted = self.visit.farm.wanted.clone();
         let jobs = self.visit.jobs;
-        let (refuse, mut refused) = mpsc::unbounded_channel();
+        let (refuse, mut refused) = mpsc::channel(1);
         let proofs = watch::Sender::new(None::<Arc<Proved>>);
-        let mut gate = JoinSet::new();
+        let mut gate = JoinSet::<()>::new();
         loop {
-            let probes = Arc::clone(&wanted.borrow_and_update());
-            let Some(first) = probes.iter().find(|probe| probe.needed) else {
-                wanted.changed().await.map_err(|_| Gone::Left)?;
-                continue;
-            };
-            // Whoever comes meanwhile waits.
+            let probes = wanted.borrow_and_update().clone();
+            let is_said = probes.is_some();
+            let probes = probes.unwrap_or_default();
+            let first = probes.iter().find(|probe| probe.needed);
+            // Whoever comes meanwhile waits for a moment.
             proofs.send_replace(None);
-            let is_in = match prove(self.address(), &probes).await.map_err(Gone::Out)? {
-                Ok(proved) => {
+            let found = async {
+                match first {
+                    Some(_) => prove(self.address(), &probes).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            let found = tokio::select! {
+                biased;
+                changed = wanted.changed() => {
+                    changed.map_err(|_| Gone::Left)?;
+                    continue;
+                }
+                found = found => found.map_err(Gone::Out)?,
+            };
+            let standing = match found {
+                Some(Ok(proved)) => {
                     if gate.is_empty() {
                         let listener = TcpListener::bind(self.visit.here(self.announced.port)).await?;
-                        gate.spawn(hand_on(
-                            listener,
-                            self.address(),
-                            proofs.subscribe(),
-                            jobs.clone(),
-                            refuse.clone(),
-                        ));
+                        let to = Behind {
+                            address: self.address(),
+                            slots: self.slots(),
+                            jobs: jobs.clone(),
+                            proofs: proofs.subscribe(),
+                            refuse: refuse.clone(),
+                        };
+                        gate.spawn(hand_on(listener, to));
                     }
+                    say(self.to, "helps").await;
                     proofs.send_replace(Some(Arc::new(proved)));
                     self.put(None);
-                    self.say("helps").await;
-                    true
+                    Standing::In
                 }
-                Err(why) => {
-                    gate = JoinSet::new();
-                    self.say(&format!("is given nothing: {why}")).await;
-                    let name = self.announced.name.clone();
-                    self.visit.put(Place::Out(LeftOut { name, why }));
-                    false
+                Some(Err(unfit)) => {
+                    gate.shutdown().await;
+                    say(self.to, &format!("is given nothing: {}", unfit.why)).await;
+                    self.put_out(unfit.why.clone());
+                    Standing::Out(unfit)
+                }
+                None => {
+                    // What is compiled there may be compiled by what is no longer the same.
+                    gate.shutdown().await;
+                    if is_said {
+                        self.visit.put(Place::Coming);
+                    }
+                    Standing::Unknown
                 }
             };
-            let silent = probe::until_silent(|| answers(self.address(), first), jobs);
-            tokio::pin!(silent);
-            let mut told = false;
+            let silent = async {
+                match (first, &standing) {
+                    (Some(first), Standing::In) => {
+                        probe::until_silent(|| answers(self.address(), first), jobs).await
+                    }
+                    _ => pending().await,
+                }
+            };
+            let later = async {
+                match &standing {
+                    Standing::Out(unfit) if unfit.passes => sleep(AGAIN).await,
+                    Standing::Unknown if is_said => sleep(NOBODY).await,
+                    _ => pending().await,
+                }
+            };
+            tokio::pin!(silent, later);
+            let (mut told, mut is_later) = (false, false);
             loop {
                 tokio::select! {
                     changed = wanted.changed() => {
                         changed.map_err(|_| Gone::Left)?;
                         break;
                     }
-                    why = &mut silent, if is_in => return Ok(Gone::Out(why)),
+                    why = &mut silent => return Ok(Gone::Out(why)),
                     why = jobs.until_stuck() => return Ok(Gone::Stuck(why)),
                     Some(why) = refused.recv() => {
                         // The first is enough for a person to look.
-                        if is_in && !std::mem::replace(&mut told, true) {
+                        if matches!(standing, Standing::In) && !std::mem::replace(&mut told, true) {
                             self.put(Some(why));
                         }
+                    }
+                    () = &mut later, if !is_later => {
+                        if matches!(standing, Standing::Out(_)) {
+                            break;
+                        }
+                        is_later = true;
+                        self.put_out("what the builder's own compilers make is not known".into());
                     }
                 }
             }
@@ -177,134 +257,24 @@ impl Helping<'_> {
 
     /// It takes files, but for some.
     fn put(&self, short: Option<String>) {
-        let Announced { name, slots, port, .. } = &self.announced;
+        let Announced { name, port, .. } = &self.announced;
         let helper = Helper {
             name: name.clone(),
             address: self.visit.from.ip().to_string(),
-            slots: (*slots).min(MOST_SLOTS),
+            slots: self.slots(),
             gate: Some(self.visit.here(*port).to_string()),
         };
         self.visit.put(Place::In(helper, short));
     }
 
-    /// For its own log.
-    async fn say(&mut self, what: &str) {
-        // When it is gone, that is noticed elsewhere.
-        drop(self.to.write_all(format!("{what}\n").as_bytes()).await);
+    /// It is given nothing.
+    fn put_out(&self, why: String) {
+        self.visit.put(Place::Out(LeftOut { name: self.announced.name.clone(), why }));
     }
-}
 
-/// Compares its compilers with those here; why it is given nothing when one that is needed is another.
-///
-/// # Errors
-/// When it does not answer.
-async fn prove(address: SocketAddr, probes: &[Probe]) -> Result<Result<Proved, String>, String> {
-    let mut proved = Proved { same: BTreeSet::new(), others: BTreeMap::new() };
-    let mut fastest = PATIENCE;
-    for probe in probes {
-        let begun = Instant::now();
-        match compare(address, probe).await {
-            Ok(None) => {
-                fastest = fastest.min(begun.elapsed());
-                proved.same.insert(probe.compiler.clone());
-            }
-            Ok(Some(why)) if probe.needed => return Ok(Err(why)),
-            Ok(Some(why)) => drop(proved.others.insert(probe.compiler.clone(), why)),
-            Err(why) => return Err(why),
-        }
+    fn slots(&self) -> u32 {
+        self.announced.slots.min(MOST_SLOTS)
     }
-    Ok(if fastest > SLOW {
-        Err(format!("it is slow: what takes a moment takes it {} s and more", fastest.as_secs()))
-    } else {
-        Ok(proved)
-    })
-}
-
-/// Whether it is still there, and its compiler with it.
-async fn answers(address: SocketAddr, probe: &Probe) -> Result<(), String> {
-    compare(address, probe).await.and_then(|other| other.map_or(Ok(()), Err))
-}
-
-/// Has it compile something; why what comes back shows another compiler.
-///
-/// # Errors
-/// When nothing comes back.
-async fn compare(address: SocketAddr, probe: &Probe) -> Result<Option<String>, String> {
-    let compiler = &probe.compiler;
-    let asked =
-        wire::ask(&unit::arguments(compiler, unit::file(compiler), "gbsup.o"), unit::source(compiler));
-    let exchange = async {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(&asked).await?;
-        let mut came = Vec::new();
-        loop {
-            if let Some(answer) = wire::answer(&came).map_err(io::Error::other)? {
-                let made = answer.status == 0;
-                return Ok(if made {
-                    unit::differs(compiler, &probe.object, answer.object)
-                } else {
-                    Some(format!("its {compiler} fails"))
-                });
-            }
-            // Of what goes wrong before a compiler is started a daemon says nothing.
-            if stream.read_buf(&mut came).await? == 0 {
-                let why = format!("it answers nothing when it is to use {compiler}: it has none, or no room");
-                return Ok(Some(why));
-            }
-        }
-    };
-    probe::in_time(address, exchange).await
-}
-
-/// Hands files on until it is dropped: to compilers that are proved, and where it is no matter on which machine they are compiled.
-async fn hand_on(
-    listener: TcpListener,
-    address: SocketAddr,
-    proofs: watch::Receiver<Option<Arc<Proved>>>,
-    jobs: Counter,
-    refuse: UnboundedSender<String>,
-) {
-    let mut running = JoinSet::new();
-    loop {
-        let client = next(&listener, &mut running).await;
-        let (jobs, proofs, refuse) = (jobs.clone(), proofs.clone(), refuse.clone());
-        running.spawn(async move {
-            // A client that is sent away compiles by itself.
-            drop(file(client, address, proofs, &jobs, &refuse).await);
-        });
-    }
-}
-
-async fn file(
-    mut client: TcpStream,
-    address: SocketAddr,
-    mut proofs: watch::Receiver<Option<Arc<Proved>>>,
-    jobs: &Counter,
-    refuse: &UnboundedSender<String>,
-) -> io::Result<()> {
-    let mut head = Vec::new();
-    let compiler = loop {
-        if let Some(asked) = wire::request(&head).map_err(io::Error::other)? {
-            break asked.compiler().filter(|_| asked.stays_for().is_none()).map(str::to_owned);
-        }
-        if client.read_buf(&mut head).await? == 0 {
-            return Ok(());
-        }
-    };
-    let Some(compiler) = compiler else { return Ok(()) };
-    let proved = proofs.wait_for(Option::is_some).await.ok().and_then(|proved| proved.clone());
-    let Some(proved) = proved else { return Ok(()) };
-    if !proved.same.contains(&compiler) {
-        let why = proved.others.get(&compiler).cloned();
-        let why = why.unwrap_or_else(|| format!("a build uses {compiler}, of which nothing is known here"));
-        drop(refuse.send(why));
-        return Ok(());
-    }
-    let job = jobs.begin();
-    let mut helper = probe::connect(address).await?;
-    helper.write_all(&head).await?;
-    hand_over(job, &mut client, &mut helper).await;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -328,102 +298,5 @@ mod tests {
         ] {
             assert!(found.unwrap_err().contains(words), "{words}");
         }
-    }
-
-    fn wait_for<T>(what: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(what)
-    }
-
-    fn object(version: &str) -> Vec<u8> {
-        format!("\u{7f}ELF GCC: (Gentoo {version})\0").into_bytes()
-    }
-
-    fn probe(compiler: &str, needed: bool) -> Probe {
-        Probe { compiler: compiler.into(), needed, object: object("14") }
-    }
-
-    fn answer(status: u32, object: &[u8]) -> Vec<u8> {
-        let head = format!("DONE00000001STAT{status:08x}SERR00000000SOUT00000000DOTO{:08x}", object.len());
-        [head.as_bytes(), object].concat()
-    }
-
-    /// A daemon that answers one after the other so.
-    fn daemon(answers: Vec<Vec<u8>>) -> SocketAddr {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            for answer in answers {
-                let (mut stream, _) = listener.accept().unwrap();
-                let (mut asked, mut bytes) = (Vec::new(), [0; 4096]);
-                // All of it, so that closing it resets nothing.
-                while !asked.ends_with(b"}\n") {
-                    let length = io::Read::read(&mut stream, &mut bytes).unwrap();
-                    asked.extend(&bytes[..length]);
-                }
-                io::Write::write_all(&mut stream, &answer).unwrap();
-            }
-        });
-        address
-    }
-
-    #[test]
-    fn only_the_same_compiler_is_let_in() {
-        let same = || answer(0, &object("14"));
-        let probes = [probe("gcc", true), probe("g++", true), probe("clang", false), probe("cc", false)];
-        let address = daemon(vec![same(), same(), Vec::new(), same()]);
-        let proved = wait_for(prove(address, &probes)).unwrap().unwrap();
-        assert_eq!(proved.same, ["cc", "g++", "gcc"].map(str::to_owned).into());
-        assert_eq!(
-            proved.others["clang"],
-            "it answers nothing when it is to use clang: it has none, or no room"
-        );
-        for (answers, words) in [
-            (
-                vec![answer(0, &object("15"))],
-                "its gcc is gcc (Gentoo 15), and the one here is gcc (Gentoo 14)",
-            ),
-            (vec![answer(256, b"")], "its gcc fails"),
-            (
-                vec![same(), answer(0, &[&object("14")[..], b"x"].concat())],
-                "its g++ makes another object than the one here",
-            ),
-            (vec![Vec::new()], "it answers nothing when it is to use gcc: it has none, or no room"),
-        ] {
-            let why = wait_for(prove(daemon(answers), &probes)).unwrap().err();
-            assert_eq!(why.as_deref(), Some(words));
-        }
-        let gone = wait_for(prove(daemon(vec![b"HTTP/1.1 400".to_vec()]), &probes)).err().unwrap();
-        assert!(gone.contains("does not speak distcc"), "{gone}");
-    }
-
-    #[test]
-    fn only_what_was_proved_is_handed_on() {
-        let sent = |arguments: &[&str]| wire::ask(arguments, unit::source("gcc"));
-        wait_for(async {
-            let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let here = gate.local_addr().unwrap();
-            let proved = Proved {
-                same: ["gcc".to_owned()].into(),
-                others: [("g++".to_owned(), "its g++ fails".to_owned())].into(),
-            };
-            let proofs = watch::Sender::new(None);
-            let (refuse, mut refused) = mpsc::unbounded_channel();
-            let address = daemon(vec![answer(0, b"made")]);
-            tokio::spawn(hand_on(gate, address, proofs.subscribe(), Counter::default(), refuse));
-            let mut waits = TcpStream::connect(here).await.unwrap();
-            waits.write_all(&sent(&["gcc", "-c", "a.c"])).await.unwrap();
-            proofs.send_replace(Some(Arc::new(proved)));
-            let mut came = Vec::new();
-            waits.read_to_end(&mut came).await.unwrap();
-            assert_eq!(came, answer(0, b"made"));
-            for arguments in [&["gcc", "-mcpu=native"][..], &["/bin/gcc"], &["g++"], &["clang"]] {
-                let mut client = TcpStream::connect(here).await.unwrap();
-                // It may be sent away before it has said all.
-                drop(client.write_all(&sent(arguments)).await);
-                assert!(client.read_u8().await.is_err(), "{arguments:?}");
-            }
-            let said = [refused.recv().await, refused.recv().await].map(Option::unwrap_or_default);
-            assert_eq!(said, ["its g++ fails", "a build uses clang, of which nothing is known here"]);
-        });
     }
 }

@@ -1,7 +1,7 @@
 //! Who is there, and what is told of that.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,17 +24,21 @@ const OBJECT: u64 = 256;
 /// How long one stays out that brought nothing back, at first; twice as long each time that it did not since, and never longer than this.
 const OUT: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(8)];
 
-/// How helpers are told from others whose compilers are their own; nothing as long as the builder has not said.
-pub(super) type Wanted = Arc<[Probe]>;
+/// How helpers are told from others whose compilers are their own; nothing as long as the builder has not said, and none while nobody can be proved.
+pub(super) type Wanted = Option<Arc<[Probe]>>;
 
 /// Those who are there or coming.
 pub(super) struct Farm {
+    /// Who is told of each change.
+    says: Box<dyn Fn(&Present) + Send + Sync>,
     /// How a helper is told from others whose compiler is its own.
     pub(super) wanted: watch::Receiver<Wanted>,
     /// By the last part of their address on loopback.
-    pub(super) places: Mutex<BTreeMap<u8, Place>>,
+    places: Mutex<BTreeMap<u8, Place>>,
+    /// Who had each of those last.
+    owners: Mutex<BTreeMap<u8, IpAddr>>,
     /// Until when those stay out that brought nothing back, and how long that is.
-    pub(super) out: Mutex<BTreeMap<IpAddr, (Instant, Duration)>>,
+    out: Mutex<BTreeMap<IpAddr, (Instant, Duration)>>,
 }
 
 /// What is known of one.
@@ -47,6 +51,12 @@ pub(super) enum Place {
 }
 
 impl Farm {
+    /// Nobody is there yet.
+    pub(super) fn new(says: Box<dyn Fn(&Present) + Send + Sync>, wanted: watch::Receiver<Wanted>) -> Self {
+        let (places, owners, out) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { says, wanted, places, owners, out }
+    }
+
     pub(super) fn places(&self) -> MutexGuard<'_, BTreeMap<u8, Place>> {
         lock(&self.places)
     }
@@ -69,11 +79,20 @@ impl Farm {
         lock(&self.out).remove(&address);
     }
 
-    pub(super) fn take_place(&self) -> Option<u8> {
-        let mut all = self.places();
-        let free = (1..=u8::MAX).find(|place| !all.contains_key(place)).filter(|_| all.len() < MOST)?;
-        all.insert(free, Place::Coming);
-        Some(free)
+    /// The one that it had before, or one that nobody had, or one that nobody has: a step's compilers go on to where they were told at its
+    /// beginning that somebody is, and with how many slots.
+    pub(super) fn take_place(&self, address: IpAddr) -> Option<u8> {
+        let (mut all, mut owners) = (self.places(), lock(&self.owners));
+        if all.len() >= MOST {
+            return None;
+        }
+        let free = |place: &u8| !all.contains_key(place);
+        let was =
+            |owner: Option<IpAddr>| (1..=u8::MAX).filter(free).find(|n| owners.get(n).copied() == owner);
+        let place = was(Some(address)).or_else(|| was(None)).or_else(|| (1..=u8::MAX).find(free))?;
+        all.insert(place, Place::Coming);
+        owners.insert(place, address);
+        Some(place)
     }
 
     pub(super) fn tell(&self, lost: Option<String>) {
@@ -90,11 +109,7 @@ impl Farm {
         }
         helpers.sort_by(|a, b| a.name.cmp(&b.name));
         left_out.sort_by(|a, b| a.name.cmp(&b.name));
-        let line = serde_json::to_string(&Present { helpers, lost, left_out }).unwrap_or_default();
-        // Who reads it is the supervisor, without which there is no relay.
-        if writeln!(io::stdout().lock(), "{line}").is_err() {
-            std::process::exit(1);
-        }
+        (self.says)(&Present { helpers, lost, left_out });
     }
 }
 
@@ -158,5 +173,38 @@ pub(super) async fn hand_over(job: Job, client: &mut TcpStream, helper: &mut Tcp
     };
     if is_back {
         job.done();
+    }
+}
+
+#[cfg(test)]
+impl Farm {
+    /// One whose changes are told there.
+    pub(super) fn telling(
+        wanted: watch::Receiver<Wanted>,
+    ) -> (Self, tokio::sync::mpsc::UnboundedReceiver<Present>) {
+        let (say, told) = tokio::sync::mpsc::unbounded_channel();
+        (Self::new(Box::new(move |present| drop(say.send(present.clone()))), wanted), told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_comes_back_has_its_place_again_and_nobody_else() {
+        let (farm, _told) = Farm::telling(watch::channel(None).1);
+        let address = |n: u8| IpAddr::from([10, 0, 0, n]);
+        assert_eq!([1, 2, 3].map(|n| farm.take_place(address(n))), [1, 2, 3].map(Some));
+        farm.places().remove(&1);
+        farm.places().remove(&2);
+        assert_eq!(farm.take_place(address(4)), Some(4), "the places of others are theirs");
+        assert_eq!(farm.take_place(address(2)), Some(2));
+        assert_eq!(farm.take_place(address(2)), Some(5), "two may have one address");
+        // Where nobody's is left, one is taken that nobody has.
+        for n in 6..=u8::MAX {
+            farm.take_place(address(n)).map(|place| farm.places().remove(&place));
+        }
+        assert_eq!(farm.take_place(IpAddr::from([10, 0, 1, 1])), Some(1));
     }
 }

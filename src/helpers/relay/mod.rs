@@ -2,11 +2,15 @@
 
 mod distcc;
 mod farm;
+mod gate;
 mod icecream;
+mod proof;
+#[cfg(test)]
+mod tests;
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use farm::{Farm, Gone, Place, Visit};
@@ -18,6 +22,7 @@ use super::PORT;
 use super::jobs::Counter;
 use crate::config::Engine;
 use crate::confine;
+use crate::model::helpers::Present;
 use crate::procs::Role;
 
 /// Descriptors: four for each job, and some for each helper.
@@ -36,12 +41,12 @@ pub(crate) fn run(engine: Engine) -> io::Result<()> {
     confine::relays(FILES)?;
     let wanted = match engine {
         Engine::Distcc => distcc::wanted()?,
-        Engine::None | Engine::Icecream => watch::channel(Arc::default()).1,
+        Engine::None | Engine::Icecream => watch::channel(None).1,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
-        let farm = Arc::new(Farm { wanted, places: Mutex::default(), out: Mutex::default() });
+        let farm = Arc::new(Farm::new(Box::new(say), wanted));
         loop {
             match listener.accept().await {
                 Ok((stream, from)) => {
@@ -55,12 +60,27 @@ pub(crate) fn run(engine: Engine) -> io::Result<()> {
     })
 }
 
+/// On standard output, a line for each change.
+fn say(present: &Present) {
+    let line = serde_json::to_string(present).unwrap_or_default();
+    // Who reads it is the supervisor, without which there is no relay.
+    if writeln!(io::stdout().lock(), "{line}").is_err() {
+        std::process::exit(1);
+    }
+}
+
 /// One has come.
 async fn serve(farm: &Farm, engine: Engine, stream: TcpStream, from: SocketAddr) {
-    if farm.is_out(from.ip()) {
-        return;
-    }
-    let Some(place) = farm.take_place() else { return };
+    let place = if farm.is_out(from.ip()) {
+        Err("it brought nothing back, and is left out for some minutes")
+    } else {
+        farm.take_place(from.ip()).ok_or("there are as many helpers as there may be")
+    };
+    let place = match (place, engine) {
+        (Ok(place), _) => place,
+        (Err(why), Engine::Distcc) => return distcc::turn_away(stream, why).await,
+        (Err(_), Engine::None | Engine::Icecream) => return,
+    };
     let jobs = Counter::default();
     let visit = Visit { farm, place, from, jobs: &jobs };
     let (Ok(why) | Err(why)) = match engine {

@@ -9,12 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::unistd::{geteuid, gethostname};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::place::{DISTCC_DIRECTORY, end_of, files, look_up};
-use crate::helpers::{DISTCCD, READY, VERSION, probe};
+use crate::helpers::{BEAT, DISTCCD, READY, REFUSED, VERSION, probe};
 use crate::host::compilers;
 use crate::host::process::NOBODY;
 use crate::model::helpers::Announced;
@@ -27,6 +27,8 @@ const COMPILERS: &str = "/tmp/.gbsup-compilers";
 const AGAIN: Duration = Duration::from_secs(5);
 /// How long until it is looked whether the daemon listens.
 const SOON: Duration = Duration::from_millis(20);
+/// A builder that says nothing for so long has gone, or the way to it.
+const SILENT: Duration = BEAT.saturating_mul(6);
 /// Bytes of what a builder says that are shown.
 const SHOWN: u64 = 400;
 
@@ -53,13 +55,19 @@ pub(super) async fn help(builder: &str, slots: u32) -> Result<(), String> {
         loop {
             show(builder_says).await;
             println!("gbsup: the builder has gone");
+            let mut known = String::new();
             builder_says = loop {
                 sleep(AGAIN).await;
                 if look_up(builder)? != address {
                     return Err::<(), _>(format!("the builder is not at {address} any more"));
                 }
-                if let Ok(says) = announce(address, slots).await {
-                    break says;
+                match announce(address, slots).await {
+                    Ok(says) => break says,
+                    Err(why) if why == known => {}
+                    Err(why) => {
+                        println!("gbsup: {why}");
+                        known = why;
+                    }
                 }
             };
         }
@@ -107,7 +115,7 @@ fn listens(sockets: &str, port: u16) -> bool {
 }
 
 /// Says who is here; what the builder says of that follows.
-async fn announce(address: SocketAddr, slots: u32) -> Result<TcpStream, String> {
+async fn announce(address: SocketAddr, slots: u32) -> Result<BufReader<TcpStream>, String> {
     let name = gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     let announced = Announced { distcc: VERSION, name, port: DISTCCD, slots };
     let exchange = async {
@@ -115,28 +123,33 @@ async fn announce(address: SocketAddr, slots: u32) -> Result<TcpStream, String> 
         let mut said = serde_json::to_vec(&announced)?;
         said.push(b'\n');
         stream.write_all(&said).await?;
-        let mut answer = [0; READY.len()];
-        let read = stream.read_exact(&mut answer).await;
-        if read.is_err() || answer != *READY.as_bytes() {
-            return Err(io::Error::other("its [helpers] engine is not \"distcc\""));
+        let mut says = BufReader::new(stream);
+        let said = line(&mut says).await?.unwrap_or_default();
+        if said.strip_prefix(READY).is_some_and(|version| version == VERSION.to_string()) {
+            return Ok(says);
         }
-        Ok(stream)
+        Err(io::Error::other(match said.strip_prefix(REFUSED) {
+            Some(why) => format!("the builder does not take this helper: {why}"),
+            None => "its [helpers] engine is not \"distcc\"".to_owned(),
+        }))
     };
     probe::in_time(address, exchange).await
 }
 
+/// A line of what the builder says, as it can be shown; nothing when that was all.
+async fn line(says: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    let length = says.take(SHOWN).read_until(b'\n', &mut line).await?;
+    let line = String::from_utf8_lossy(&line);
+    Ok((length > 0).then(|| line.chars().filter(|letter| !letter.is_control()).collect()))
+}
+
 /// Shows what the builder says, until it says nothing more.
-async fn show(says: TcpStream) {
-    let mut says = BufReader::new(says);
-    loop {
-        let mut line = Vec::new();
-        match (&mut says).take(SHOWN).read_until(b'\n', &mut line).await {
-            Ok(length) if length > 0 => {
-                let line = String::from_utf8_lossy(&line);
-                let shown: String = line.chars().filter(|letter| !letter.is_control()).collect();
-                println!("gbsup: {shown}");
-            }
-            _ => return,
+async fn show(mut says: impl AsyncBufRead + Unpin) {
+    while let Ok(Ok(Some(line))) = timeout(SILENT, line(&mut says)).await {
+        // That it is there is no news.
+        if !line.is_empty() {
+            println!("gbsup: {line}");
         }
     }
 }
@@ -160,6 +173,8 @@ fn start(builder: IpAddr, slots: u32) -> io::Result<Child> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
     #[test]
@@ -169,5 +184,54 @@ mod tests {
             1: 0100007F:1F90 0100007F:0E31 01 00000000:00000000\n";
         assert!(listens(sockets, 3632));
         assert!(!listens(sockets, 8080) && !listens(sockets, 3633) && !listens("", 3632));
+    }
+    #[test]
+    fn a_builder_that_is_silent_has_gone() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.unwrap().block_on(async {
+            let (mut builder, says) = tokio::io::duplex(64);
+            let begun = Instant::now();
+            let speaks = async {
+                builder.write_all(b"helps\n").await.unwrap();
+                for _ in 0..10 {
+                    sleep(BEAT).await;
+                    builder.write_all(b"\n").await.unwrap();
+                }
+                // It loses its power: nothing is closed.
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = show(BufReader::new(says)) => {}
+                () = speaks => {}
+            }
+            assert_eq!(begun.elapsed(), 10 * BEAT + SILENT);
+        });
+    }
+
+    #[test]
+    fn who_is_not_taken_is_told_why() {
+        let answered = |answer: &'static str| {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let served = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut said = String::new();
+                io::BufRead::read_line(&mut io::BufReader::new(&mut stream), &mut said).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let announced = runtime.block_on(announce(address, 2));
+            served.join().unwrap();
+            announced.map(drop)
+        };
+        assert_eq!(answered("gbsup distcc 1\n"), Ok(()));
+        for (answer, words) in [
+            ("gbsup refuses it is left out\n", "the builder does not take this helper: it is left out"),
+            ("gbsup distcc 11\n", "its [helpers] engine is not \"distcc\""),
+            ("", "its [helpers] engine is not \"distcc\""),
+        ] {
+            let why = answered(answer).unwrap_err();
+            assert!(why.ends_with(words), "{why}");
+        }
     }
 }
