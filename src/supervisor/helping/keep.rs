@@ -38,11 +38,11 @@ pub(super) fn keep(
 ) {
     let command = Command { argv, env: Vec::new(), private: false };
     let mut wait = Duration::from_secs(1);
-    while let Some(handle) = stage.next() {
+    while let Some(turn) = stage.next() {
         let began = Instant::now();
         drop(told.send(Told::Started(program)));
         let mut said = Said { told, last: String::new(), jobs: HashMap::new() };
-        let mut launch = Launch::new(&handle, Inherits::Nothing);
+        let mut launch = Launch::new(&turn, Inherits::Nothing);
         if let Some(wishes) = wishes
             && let Ok((reads, writes)) = io::pipe()
         {
@@ -52,7 +52,7 @@ pub(super) fn keep(
         let ended = launch.run(&command, &mut said);
         // Whoever writes to it must not wait for ever.
         drop(launch);
-        stage.forget_ended();
+        drop(turn);
         let why = match ended.exit {
             Exit::Code(_) if !said.last.is_empty() => said.last,
             Exit::Code(code) => format!("{program} ended with exit code {code}"),

@@ -138,11 +138,11 @@ fn object(stage: &Stage, place: &Path, compiler: &str, path: &Path) -> Result<Ve
     let words = [path, &unit, &object].map(|path| path.to_string_lossy().into_owned());
     let argv = probe::arguments(&words[0], &words[1], &words[2]);
     let argv = argv.into_iter().map(str::to_owned).collect();
-    let handle = stage.next().ok_or("all is about to end")?;
+    let turn = stage.next().ok_or("all is about to end")?;
     let command = Command { argv, env: Vec::new(), private: false };
     let mut said = Capture { file: &mut io::sink(), text: Vec::new() };
-    let ended = Launch::new(&handle, Inherits::Nothing).run(&command, &mut said);
-    stage.forget_ended();
+    let ended = Launch::new(&turn, Inherits::Nothing).run(&command, &mut said);
+    drop(turn);
     match ended.exit {
         Exit::Code(0) => fs::read(&object).map_err(|problem| problem.to_string()),
         Exit::NotStarted(why) => Err(why),

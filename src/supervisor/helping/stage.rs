@@ -1,5 +1,7 @@
 //! How all that helps is ended.
 
+use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,34 +11,56 @@ use crate::model::Force;
 /// By which they are ended.
 #[derive(Default)]
 pub(super) struct Stage {
-    /// Those that run; nothing once all are to end.
-    handles: Mutex<Option<Vec<Handle>>>,
+    handles: Mutex<Handles>,
     stopped: Mutex<bool>,
     bell: Condvar,
 }
 
+/// The ways to end those that run or are about to, by a number of each.
+#[derive(Default)]
+struct Handles {
+    given: u64,
+    all: BTreeMap<u64, Handle>,
+}
+
+/// A way to end one, for as long as it is held.
+pub(super) struct Turn<'a> {
+    stage: &'a Stage,
+    number: u64,
+    handle: Handle,
+}
+
+impl Deref for Turn<'_> {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        lock(&self.stage.handles).all.remove(&self.number);
+    }
+}
+
 impl Stage {
     /// A way to end one that is about to begin; nothing when it must not.
-    pub(super) fn next(&self) -> Option<Handle> {
+    pub(super) fn next(&self) -> Option<Turn<'_>> {
         let handle = Handle::default();
         let mut handles = lock(&self.handles);
         if *lock(&self.stopped) {
             return None;
         }
-        handles.get_or_insert_default().push(handle.clone());
-        Some(handle)
+        let number = handles.given;
+        handles.given += 1;
+        handles.all.insert(number, handle.clone());
+        Some(Turn { stage: self, number, handle })
     }
 
     /// Whether all are to end.
     pub(super) fn is_over(&self) -> bool {
         *lock(&self.stopped)
-    }
-
-    /// Those that have ended need no way to end them.
-    pub(super) fn forget_ended(&self) {
-        if let Some(handles) = lock(&self.handles).as_mut() {
-            handles.retain(|one| one.leader().is_some());
-        }
     }
 
     /// Waits so long, or until all are to end.
@@ -46,10 +70,10 @@ impl Stage {
     }
 
     pub(super) fn stop(&self) {
-        let mut handles = lock(&self.handles);
+        let handles = lock(&self.handles);
         *lock(&self.stopped) = true;
         self.bell.notify_all();
-        for handle in handles.take().unwrap_or_default() {
+        for handle in handles.all.values() {
             handle.signal(Force::Terminate);
         }
     }
@@ -57,4 +81,20 @@ impl Stage {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_about_to_begin_is_ended_whoever_has_ended_before() {
+        let stage = Stage::default();
+        let (begins, ends) = (stage.next().unwrap(), stage.next().unwrap());
+        drop(ends);
+        assert_eq!(lock(&stage.handles).all.len(), 1);
+        stage.stop();
+        assert!(begins.stopped());
+        assert!(stage.next().is_none());
+    }
 }
