@@ -1,5 +1,7 @@
 //! Compile helpers: how many jobs a build gets with them, whether a machine can be one, and what a person should know.
 
+use core::net::SocketAddr;
+
 use crate::config::Engine;
 use crate::model::helpers::{Helper, Helpers, LeftOut, Present};
 
@@ -47,9 +49,17 @@ pub(crate) fn make_conf(engine: Engine, own: u32, present: &Present) -> Option<S
     ))
 }
 
+/// Whether compilers of this machine can find a helper there.
+pub(crate) fn is_gate(gate: &str) -> bool {
+    gate.parse().is_ok_and(
+        |gate: SocketAddr| matches!(gate, SocketAddr::V4(v4) if v4.ip().octets()[..3] == [127, 0, 1]),
+    )
+}
+
 /// A helper that was not there for a file is asked again soon: where it is gone it costs nothing, since nobody listens.
 fn of_distcc(own: u32, present: &Present) -> String {
-    let host = |helper: &Helper| Some(format!("{}/{}", helper.gate.as_ref()?, helper.slots));
+    let gate = |helper: &Helper| helper.gate.clone().filter(|gate| is_gate(gate));
+    let host = |helper: &Helper| Some(format!("{}/{}", gate(helper)?, helper.slots));
     let here = format!("localhost/{own}");
     let hosts: Vec<String> = present.helpers.iter().filter_map(host).chain([here]).collect();
     let hosts = hosts.join(" ");
@@ -242,6 +252,12 @@ mod tests {
         );
         let hosts = "DISTCC_HOSTS=\"127.0.1.1:3632/2 localhost/2 --localslots=2 --localslots_cpp=16\"\n";
         assert!(text.contains(hosts), "{text}");
+        for gate in
+            ["127.0.1.1:3632 --randomize", "127.0.1.1:3632\"\nX=\"", "127.0.0.1:3632", "[::1]:3632", ""]
+        {
+            let none = make_conf(Engine::Distcc, 2, &present(Some(gate))).unwrap();
+            assert!(none.contains("DISTCC_HOSTS=\"localhost/2 --"), "{none}");
+        }
         // Without one it has to be known that all is to be compiled here.
         let none = make_conf(Engine::Distcc, 2, &Present::default()).unwrap();
         assert!(none.contains("DISTCC_HOSTS=\"localhost/2 --") && none.contains("-j2\""), "{none}");

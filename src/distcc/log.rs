@@ -9,8 +9,21 @@
 //!
 //! What clients hand to nobody, such as what is linked, has no line of the first kind, and the builder's own name in the others.
 
+use core::net::SocketAddr;
+
 /// What a client calls the machine that it runs on.
-pub const HERE: &str = "localhost";
+const HERE: &str = "localhost";
+
+/// Where a file was compiled. Every build can write here what it likes, so nothing else is told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the machine that it belongs to.
+    Here,
+    /// At this address.
+    At(SocketAddr),
+    /// At none that could be a helper's.
+    Elsewhere,
+}
 
 /// What a client says, and the number of its process as it knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +41,8 @@ pub enum Said<'a> {
     Begins,
     /// A compiler is started, with these arguments.
     Runs(&'a str),
-    /// A file is compiled, on this machine.
-    Compiled(&'a str),
+    /// A file is compiled.
+    Compiled(Place),
     /// That is all.
     Ends,
 }
@@ -49,7 +62,9 @@ pub fn read(line: &str) -> Option<Line<'_>> {
             Some(compiled) => {
                 let (_, on) = compiled.rsplit_once(" on ")?;
                 // Behind the address is how many files at a time it takes.
-                Said::Compiled(on.split('/').next()?)
+                let on = on.split('/').next()?;
+                let at = || on.parse().map_or(Place::Elsewhere, Place::At);
+                Said::Compiled(if on == HERE { Place::Here } else { at() })
             }
             None => file.starts_with("from ").then_some(Said::Begins)?,
         }
@@ -79,8 +94,13 @@ mod tests {
         for (said, expected) in [
             ("compile from f1.cpp to f1.o", Some(Said::Begins)),
             ("exec on 127.0.1.1:3632/2: g++ -c a b.cpp", Some(Said::Runs("g++ -c a b.cpp"))),
-            ("compile f1.cpp on 127.0.1.1:3632/2 completed ok", Some(Said::Compiled("127.0.1.1:3632"))),
-            ("compile a on b.c on localhost completed ok", Some(Said::Compiled(HERE))),
+            (
+                "compile f1.cpp on 127.0.1.1:3632/2 completed ok",
+                Some(Said::Compiled(Place::At(([127, 0, 1, 1], 3632).into()))),
+            ),
+            ("compile a on b.c on localhost completed ok", Some(Said::Compiled(Place::Here))),
+            ("compile a.c on \u{1b}[2Jh1,lzo completed ok", Some(Said::Compiled(Place::Elsewhere))),
+            ("compile a.c on 127.0.1.1 completed ok", Some(Said::Compiled(Place::Elsewhere))),
             ("cpp f1.cpp on localhost completed ok", None),
             ("ERROR: compile bad.c on localhost failed", None),
             ("compile a.c on localhost", None),

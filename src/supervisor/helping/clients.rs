@@ -14,7 +14,7 @@ use super::told::Told;
 use super::whose;
 use crate::beneath::PORTAGE_ID;
 use crate::decide::helpers::{DISTCC_DIR, DISTCC_LOG};
-use crate::distcc::log::{self, HERE, Line, Said};
+use crate::distcc::log::{self, Line, Place, Said};
 use crate::model::helpers::BUILDER;
 use crate::watch::Watch;
 
@@ -133,10 +133,10 @@ impl Clients<'_> {
             Said::Runs(_) => {}
             Said::Compiled(on) => {
                 if let Some(client) = self.at_work.remove(&process).filter(|client| client.compiles) {
-                    let told = if on == HERE {
-                        Told::Compiled(BUILDER.to_owned(), client.package)
-                    } else {
-                        Told::CompiledAt(on.to_owned(), client.package)
+                    let told = match on {
+                        Place::Here => Told::Compiled(BUILDER.to_owned(), client.package),
+                        Place::At(gate) => Told::CompiledAt(Some(gate), client.package),
+                        Place::Elsewhere => Told::CompiledAt(None, client.package),
                     };
                     drop(self.told.send(told));
                     if let Some(option) = client.stays_for {
@@ -173,6 +173,8 @@ mod tests {
             distcc[4000001] compile a.c on 127.0.1.1:3632/2 completed ok\n\
             distcc[4000002] compile (null) on localhost completed ok\n\
             distcc[4000003] compile (null) on localhost completed ok\n\
+            distcc[4000005] compile from d.c to d.o\n\
+            distcc[4000005] compile d.c on a name of its own completed ok\n\
             distcc[4000004] compile from c.c to c.o\n\
             distcc[4000004] ERROR: compile c.c on localhost failed\n\
             distcc[4000004] (dcc_exit) exit: code 1; self: 0.0 user\n\
@@ -183,12 +185,15 @@ mod tests {
         assert!(clients.held.is_empty());
         drop(told);
         let words = |told| match told {
-            Told::Compiled(by, None) | Told::CompiledAt(by, None) => by,
+            Told::Compiled(by, None) => by,
+            Told::CompiledAt(gate, None) => {
+                gate.map_or_else(|| "elsewhere".to_owned(), |gate| gate.to_string())
+            }
             Told::Kept(option) => option.to_owned(),
             _ => "something else".to_owned(),
         };
         let heard: Vec<_> = heard.into_iter().map(words).collect();
-        assert_eq!(heard, ["127.0.1.1:3632", BUILDER, "-march=native"]);
+        assert_eq!(heard, ["127.0.1.1:3632", BUILDER, "-march=native", "elsewhere"]);
     }
 
     #[test]

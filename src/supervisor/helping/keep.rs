@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::proofs::Wish;
 use super::stage::Stage;
-use super::told::Told;
+use super::told::{Told, believed, shown};
 use super::whose;
 use crate::host::output::Sink;
 use crate::host::process::Launch;
@@ -15,7 +15,6 @@ use crate::icecream::log::{self, Line};
 use crate::model::Exit;
 use crate::model::helpers::BUILDER;
 use crate::portage::command::{Command, Inherits};
-use crate::render::clean;
 
 /// What has run so long runs.
 pub(super) const STEADY: Duration = Duration::from_secs(10);
@@ -23,8 +22,6 @@ pub(super) const STEADY: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// So many files at a time that are asked for and have not come back; more are forgotten ones.
 const MOST_JOBS: usize = 10_000;
-/// Bytes of a last word that are told.
-const SHOWN: usize = 200;
 
 /// Keeps one of them running.
 ///
@@ -108,11 +105,9 @@ impl Sink for Said<'_> {
             if let Some(line) = log::read(line) {
                 self.job(line);
             } else if let Ok(present) = serde_json::from_str(line) {
-                drop(self.told.send(Told::Present(present)));
+                drop(self.told.send(Told::Present(believed(present))));
             } else if !line.trim().is_empty() {
-                let line = clean(line);
-                let line = line.strip_prefix("gbsup: ").unwrap_or(&line);
-                line[..line.floor_char_boundary(SHOWN)].clone_into(&mut self.last);
+                self.last = shown(line.strip_prefix("gbsup: ").unwrap_or(line));
             }
         }
     }

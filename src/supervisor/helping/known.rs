@@ -1,6 +1,7 @@
 //! What is known of helpers, from what the threads tell.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use crate::model::helpers::{Helpers, Present};
 const OFTEN: Duration = Duration::from_secs(1);
 /// So many names are told apart.
 const MOST_NAMES: usize = 1000;
+/// What all those are called who are not.
+const OTHERS: &str = "others";
 /// And so many packages.
 const MOST_PACKAGES: usize = 10_000;
 
@@ -48,7 +51,7 @@ pub(super) struct Known {
     pub(super) helpers: Helpers,
     changed: bool,
     /// Who is where, or was there last.
-    gates: HashMap<String, String>,
+    gates: HashMap<SocketAddr, String>,
     /// Those that ended: why, and when they were started again.
     ended: BTreeMap<&'static str, (String, Option<Instant>)>,
 }
@@ -58,16 +61,14 @@ impl Known {
         self.changed = true;
         match told {
             Told::Present(present) => {
-                let gates =
-                    present.helpers.iter().filter_map(|one| Some((one.gate.clone()?, one.name.clone())));
-                self.gates.extend(gates);
+                self.gates.extend(gates(&present));
                 let lost = present.lost.or(self.helpers.present.lost.take());
                 self.helpers.present = Present { lost, ..present };
             }
             Told::Compiled(by, package) => self.compiled(by, package),
             Told::CompiledAt(gate, package) => {
-                let by = self.gates.get(&gate).cloned().unwrap_or(gate);
-                self.compiled(by, package);
+                let by = gate.and_then(|gate| self.gates.get(&gate));
+                self.compiled(by.map_or(OTHERS, |by| by).to_owned(), package);
             }
             Told::Kept(option) => *self.helpers.kept.entry(option.to_owned()).or_default() += 1,
             Told::Cycle(cycle) => {
@@ -75,6 +76,8 @@ impl Known {
                 self.helpers.packages.clear();
                 self.helpers.kept.clear();
                 self.helpers.cycle = cycle;
+                // What is compiled at the end of the step before is one of others.
+                self.gates = gates(&self.helpers.present).collect();
             }
             Told::Started(program) => {
                 if let Some((_, since)) = self.ended.get_mut(program) {
@@ -94,7 +97,7 @@ impl Known {
     fn compiled(&mut self, by: String, package: Option<String>) {
         let compiled = &mut self.helpers.compiled;
         let known = compiled.contains_key(&by) || compiled.len() < MOST_NAMES;
-        let by = if known { by } else { "others".to_owned() };
+        let by = if known { by } else { OTHERS.to_owned() };
         *compiled.entry(by.clone()).or_default() += 1;
         let packages = &mut self.helpers.packages;
         let known = |package: &String| packages.contains_key(package) || packages.len() < MOST_PACKAGES;
@@ -116,6 +119,11 @@ impl Known {
         self.helpers.down = down;
         changed
     }
+}
+
+/// Where those are that have a place here.
+fn gates(present: &Present) -> impl Iterator<Item = (SocketAddr, String)> {
+    present.helpers.iter().filter_map(|one| Some((one.gate.as_ref()?.parse().ok()?, one.name.clone())))
 }
 
 #[cfg(test)]
@@ -159,7 +167,7 @@ mod tests {
     #[test]
     fn who_compiled_is_known_by_where_it_is_even_when_it_has_gone() {
         let mut known = Known::default();
-        let at = |gate: &str| Told::CompiledAt(gate.to_owned(), Some("a/b-1".to_owned()));
+        let at = |gate: &str| Told::CompiledAt(gate.parse().ok(), Some("a/b-1".to_owned()));
         let gate = Some("127.0.1.1:3632".to_owned());
         let helper = Helper { name: "h1".into(), address: "10.0.0.2".into(), slots: 2, gate };
         known.take(Told::Present(Present { helpers: vec![helper], ..Present::default() }));
@@ -169,7 +177,11 @@ mod tests {
         known.take(Told::Kept("-flto"));
         assert_eq!(known.helpers.compiled, BTreeMap::from([("h1".to_owned(), 2)]));
         assert_eq!((known.helpers.packages["a/b-1"]["h1"], known.helpers.kept["-flto"]), (2, 1));
+        for unknown in ["127.0.1.2:3632", "a name that a build has written"] {
+            known.take(at(unknown));
+        }
+        assert_eq!(known.helpers.compiled, BTreeMap::from([("h1".to_owned(), 2), (OTHERS.to_owned(), 2)]));
         known.take(Told::Cycle(Some(2)));
-        assert!(known.helpers.kept.is_empty());
+        assert!(known.helpers.kept.is_empty() && known.gates.is_empty(), "nobody is there any more");
     }
 }
