@@ -2,13 +2,17 @@
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
+use std::io::{self, PipeReader, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FallocateFlags, fallocate};
+use tracing::warn;
 
+use super::keep::{LONGEST_WAIT, STEADY};
 use super::stage::Stage;
 use super::told::Told;
 use super::whose;
@@ -24,47 +28,70 @@ const MOST_CLIENTS: usize = 10_000;
 const LONGEST: usize = 1 << 20;
 /// Bytes that are read at a time, and so many are taken away together.
 const PIECE: usize = 64 << 10;
-/// What the threads of this are told as.
-const NAME: &str = "clients";
-
-/// Reads until all is to end.
-pub(super) fn read(stage: &Stage, told: &Sender<Told>) {
-    if let Err(problem) = follow(stage, told) {
-        drop(told.send(Told::Ended(NAME, format!("{DISTCC_LOG} cannot be read: {problem}"))));
-    }
-}
-
-/// Makes those who wait for what clients write look up.
-pub(super) fn end() {
-    // It is not there without distcc.
-    drop(fs::remove_file(DISTCC_LOG));
-}
-
-fn follow(stage: &Stage, told: &Sender<Told>) -> io::Result<()> {
-    let mut file = begin(Path::new(DISTCC_DIR), Path::new(DISTCC_LOG))?;
-    let watch = Watch::new()?;
-    watch.only(&[Path::new(DISTCC_LOG)])?;
-    let mut clients = Clients { told, at_work: HashMap::new(), held: Vec::new() };
-    let (mut bytes, mut at, mut taken) = (vec![0; PIECE], 0_u64, 0_u64);
+/// Reads until all is to end, which has come when nobody can write to `end` any more.
+pub(super) fn read(stage: &Stage, told: &Sender<Told>, end: &PipeReader) {
+    let [directory, log] = [DISTCC_DIR, DISTCC_LOG].map(Path::new);
+    let (mut wait, mut known) = (Duration::from_secs(1), String::new());
     while !stage.is_over() {
+        let began = Instant::now();
+        let mut clients = Clients { told, at_work: HashMap::new(), held: Vec::new() };
+        if let Err(problem) = follow(directory, log, &mut clients, end, || begin(directory, log)) {
+            // Files go to helpers all the same.
+            let problem = problem.to_string();
+            if problem != known {
+                warn!("{DISTCC_LOG} cannot be read, so files that are compiled are not counted: {problem}");
+                known = problem;
+            }
+        }
+        if began.elapsed() >= STEADY {
+            wait = Duration::from_secs(1);
+        }
+        stage.wait(wait);
+        wait = (2 * wait).min(LONGEST_WAIT);
+    }
+    // Where that cannot be done nothing was there.
+    drop(close(log));
+}
+
+/// Gives what clients of a step that still runs have to say to nobody: they would begin a file of their own, which grows.
+fn close(log: &Path) -> io::Result<()> {
+    fs::remove_file(log)?;
+    symlink("/dev/null", log)
+}
+
+/// Reads what comes, until the end is there. Every build can put another file in the place of the one that is read, which goes.
+fn follow(
+    directory: &Path,
+    log: &Path,
+    clients: &mut Clients<'_>,
+    end: &PipeReader,
+    begin: impl Fn() -> io::Result<File>,
+) -> io::Result<()> {
+    let watch = Watch::new()?;
+    loop {
+        let mut file = begin()?;
+        let own = file.metadata()?;
+        watch.only(&[directory])?;
+        let (mut at, mut taken) = (0, 0);
         loop {
-            let length = file.read(&mut bytes)?;
-            if length == 0 {
+            at += clients.take_in(&mut file)?;
+            // Where this cannot be done the file only grows.
+            if at - taken >= PIECE as u64 {
+                let [offset, length] =
+                    [taken, at - taken].map(|bytes| i64::try_from(bytes).unwrap_or_default());
+                let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+                let _grows = fallocate(&file, flags, offset, length);
+                taken = at;
+            }
+            let same = |there: fs::Metadata| (there.dev(), there.ino()) == (own.dev(), own.ino());
+            if !fs::symlink_metadata(log).is_ok_and(same) {
                 break;
             }
-            clients.feed(&bytes[..length]);
-            at += length as u64;
+            if watch.wait_or(end.as_fd(), None)? {
+                return Ok(());
+            }
         }
-        // Where this cannot be done the file only grows.
-        if at - taken >= PIECE as u64 {
-            let [offset, length] = [taken, at - taken].map(|bytes| i64::try_from(bytes).unwrap_or_default());
-            let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-            let _grows = fallocate(&file, flags, offset, length);
-            taken = at;
-        }
-        watch.wait(None)?;
     }
-    Ok(())
 }
 
 /// An empty file, which builds may write whoever they are.
@@ -101,6 +128,20 @@ struct Client {
 }
 
 impl Clients<'_> {
+    /// Reads all that is there; how much that was.
+    fn take_in(&mut self, file: &mut File) -> io::Result<u64> {
+        let mut bytes = vec![0; PIECE];
+        let mut all = 0;
+        loop {
+            let length = file.read(&mut bytes)?;
+            if length == 0 {
+                return Ok(all);
+            }
+            self.feed(&bytes[..length]);
+            all += length as u64;
+        }
+    }
+
     fn feed(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);
         let Some(end) = self.held.iter().rposition(|byte| *byte == b'\n') else {
@@ -196,13 +237,52 @@ mod tests {
         assert_eq!(heard, ["127.0.1.1:3632", BUILDER, "-march=native", "elsewhere"]);
     }
 
+    /// Its end is a way that is closed, and each of its files one that is told.
+    #[test]
+    fn a_log_that_a_build_puts_in_its_place_is_taken_away() {
+        let place = tempfile::tempdir().unwrap();
+        let (log, other) = (place.path().join("log"), place.path().join("other"));
+        let ((told, heard), (new, begins)) = (mpsc::channel(), mpsc::channel());
+        let (ended, end) = io::pipe().unwrap();
+        let (directory, path) = (place.path().to_owned(), log.clone());
+        let follows = std::thread::spawn(move || {
+            let begin = || {
+                drop(fs::remove_file(&path));
+                let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+                let _nobody_waits = new.send(());
+                file
+            };
+            let mut clients = Clients { told: &told, at_work: HashMap::new(), held: Vec::new() };
+            follow(&directory, &path, &mut clients, &ended, begin).map_err(|problem| problem.to_string())
+        });
+        let text = "distcc[4000001] compile from a.c to a.o\n\
+            distcc[4000001] compile a.c on localhost completed ok\n";
+        for _ in 0..3 {
+            begins.recv().unwrap();
+            let mut file = OpenOptions::new().append(true).open(&log).unwrap();
+            io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+            assert!(matches!(heard.recv(), Ok(Told::Compiled(by, None)) if by == BUILDER));
+            fs::write(&other, text).unwrap();
+            fs::rename(&other, &log).unwrap();
+        }
+        begins.recv().unwrap();
+        fs::remove_file(&log).unwrap();
+        begins.recv().unwrap();
+        drop(end);
+        assert_eq!(follows.join().unwrap(), Ok(()));
+        assert!(heard.recv().is_err(), "what a build has put there is no log");
+        close(&log).unwrap();
+        fs::write(&log, text).unwrap();
+        assert!(!fs::metadata(&log).unwrap().is_file() && fs::read(&log).unwrap().is_empty());
+    }
+
     #[test]
     fn what_is_there_already_is_not_followed() {
         let place = tempfile::tempdir().unwrap();
         let (directory, other) = (place.path().join("distcc"), place.path().join("other"));
         fs::create_dir(&directory).unwrap();
         fs::write(&other, "kept").unwrap();
-        std::os::unix::fs::symlink(&other, directory.join("log")).unwrap();
+        symlink(&other, directory.join("log")).unwrap();
         if begin(&directory, &directory.join("log")).is_err() {
             // Nobody but root gives files to others.
             assert!(!nix::unistd::geteuid().is_root());

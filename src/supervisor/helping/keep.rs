@@ -19,7 +19,7 @@ use crate::portage::command::{Command, Inherits};
 /// What has run so long runs.
 pub(super) const STEADY: Duration = Duration::from_secs(10);
 /// The longest wait before one is started again.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// So many files at a time that are asked for and have not come back; more are forgotten ones.
 const MOST_JOBS: usize = 10_000;
 

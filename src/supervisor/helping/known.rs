@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -21,8 +22,33 @@ const OTHERS: &str = "others";
 /// And so many packages.
 const MOST_PACKAGES: usize = 10_000;
 
+/// What is told the loop by one of those that follow each other. Each goes on for a while when it is to end, and says nothing more once the
+/// next has begun.
+pub(super) struct News {
+    events: UnboundedSender<Event>,
+    /// Which of them is the last.
+    last: Arc<Mutex<u64>>,
+    own: u64,
+}
+
+impl News {
+    /// That of the next one.
+    pub(super) fn next(last: &Arc<Mutex<u64>>, events: UnboundedSender<Event>) -> Self {
+        let mut number = last.lock().unwrap_or_else(PoisonError::into_inner);
+        *number += 1;
+        Self { events, last: Arc::clone(last), own: *number }
+    }
+
+    fn tell(&self, helpers: Helpers) {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last == self.own {
+            drop(self.events.send(Event::Helped(Box::new(helpers))));
+        }
+    }
+}
+
 /// Tells the loop what comes of it, until nobody can tell anything any more; then, that there are no helpers.
-pub(super) fn tell(heard: &Receiver<Told>, events: &UnboundedSender<Event>) {
+pub(super) fn tell(heard: &Receiver<Told>, news: &News) {
     let mut known = Known::default();
     loop {
         let next = match known.due() {
@@ -39,10 +65,10 @@ pub(super) fn tell(heard: &Receiver<Told>, events: &UnboundedSender<Event>) {
             known.take(told);
         }
         if known.settle(Instant::now()) {
-            drop(events.send(Event::Helped(Box::new(known.helpers.clone()))));
+            news.tell(known.helpers.clone());
         }
     }
-    drop(events.send(Event::Helped(Box::default())));
+    news.tell(Helpers::default());
 }
 
 /// What is known, and what of that is new.
@@ -128,8 +154,30 @@ fn gates(present: &Present) -> impl Iterator<Item = (SocketAddr, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
     use crate::model::helpers::Helper;
+
+    #[test]
+    fn whoever_is_followed_by_another_says_nothing_more() {
+        let (events, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let last = Arc::default();
+        let (before, now) = (News::next(&last, events.clone()), News::next(&last, events));
+        let here = Helpers { cycle: Some(2), ..Helpers::default() };
+        now.tell(here.clone());
+        before.tell(Helpers { cycle: Some(1), ..Helpers::default() });
+        let nobody = mpsc::channel().1;
+        tell(&nobody, &before);
+        let mut next = || match heard.blocking_recv() {
+            Some(Event::Helped(helpers)) => Some(*helpers),
+            _ => None,
+        };
+        assert_eq!(next(), Some(here));
+        tell(&nobody, &now);
+        drop((before, now));
+        assert_eq!((next(), next()), (Some(Helpers::default()), None));
+    }
 
     #[test]
     fn what_ended_is_told_until_it_has_run_again_for_a_while() {

@@ -10,11 +10,12 @@ mod stage;
 mod told;
 mod whose;
 
-use std::io;
-use std::sync::Arc;
+use std::io::{self, PipeWriter};
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
+use known::News;
 use proofs::Wish;
 use stage::Stage;
 use tokio::sync::mpsc::UnboundedSender;
@@ -34,17 +35,26 @@ const SCHEDULER: &str = "8767";
 #[derive(Default)]
 pub(super) struct Helping {
     running: Option<Running>,
+    /// Which of those that were started the loop hears of.
+    heard: Arc<Mutex<u64>>,
 }
 
 struct Running {
     engine: Engine,
     stage: Arc<Stage>,
     told: Sender<Told>,
-    /// Where it is found out what compilers make, if that has to be known.
-    wishes: Option<Sender<Wish>>,
+    of_distcc: Option<OfDistcc>,
     cycle: Option<u64>,
     /// How much of the cycle was merged.
     merged: usize,
+}
+
+/// What only distcc needs.
+struct OfDistcc {
+    /// Where it is found out what compilers make.
+    wishes: Sender<Wish>,
+    /// Closed, it ends the reading of what clients write.
+    _end: PipeWriter,
 }
 
 impl Helping {
@@ -66,7 +76,7 @@ impl Helping {
         let (id, merged) = (cycle.map(|cycle| cycle.id), cycle.map_or(0, |cycle| cycle.merged.len()));
         match &mut self.running {
             Some(running) => running.look(id, merged),
-            None if wanted => self.running = Running::begin(engine, id, events),
+            None if wanted => self.running = Running::begin(engine, id, events, &self.heard),
             None => {}
         }
     }
@@ -75,7 +85,6 @@ impl Helping {
     pub(super) fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.stage.stop();
-            clients::end();
         }
     }
 }
@@ -87,7 +96,7 @@ impl Running {
         if begins {
             drop(self.told.send(Told::Cycle(cycle)));
         }
-        if let Some(wishes) = &self.wishes
+        if let Some(OfDistcc { wishes, .. }) = &self.of_distcc
             && (begins || self.merged != merged)
         {
             drop(wishes.send(if begins && cycle.is_some() { Wish::Cycle } else { Wish::Merged }));
@@ -96,37 +105,46 @@ impl Running {
     }
 
     /// Begins; nothing when there could be no thread, and then the next look tries again.
-    fn begin(engine: Engine, cycle: Option<u64>, events: &UnboundedSender<Event>) -> Option<Self> {
+    fn begin(
+        engine: Engine,
+        cycle: Option<u64>,
+        events: &UnboundedSender<Event>,
+        last: &Arc<Mutex<u64>>,
+    ) -> Option<Self> {
         let (told, heard) = mpsc::channel();
         let stage = Arc::new(Stage::default());
         drop(told.send(Told::Cycle(cycle)));
-        let events = events.clone();
-        thread::Builder::new().name("helpers".into()).spawn(move || known::tell(&heard, &events)).ok()?;
+        let (events, last) = (events.clone(), Arc::clone(last));
+        let tells = move || known::tell(&heard, &News::next(&last, events));
+        thread::Builder::new().name("helpers".into()).spawn(tells).ok()?;
         let begun = if engine == Engine::Distcc {
-            Self::of_distcc(&stage, &told).map(Some)
+            OfDistcc::begin(&stage, &told).map(Some)
         } else {
             of_icecream(cpus())
                 .into_iter()
                 .try_for_each(|(program, argv)| spawn(program, argv, &stage, &told, None))
                 .map(|()| None)
         };
-        let Ok(wishes) = begun else {
+        let Ok(of_distcc) = begun else {
             stage.stop();
             return None;
         };
-        Some(Self { engine, stage, told, wishes, cycle, merged: 0 })
+        Some(Self { engine, stage, told, of_distcc, cycle, merged: 0 })
     }
+}
 
+impl OfDistcc {
     /// The relay, with what reads that of clients and what finds out about compilers.
-    fn of_distcc(stage: &Arc<Stage>, told: &Sender<Told>) -> io::Result<Sender<Wish>> {
+    fn begin(stage: &Arc<Stage>, told: &Sender<Told>) -> io::Result<Self> {
         let (wish, wished) = mpsc::channel();
+        let (ended, end) = io::pipe()?;
         let (kept, tells) = (Arc::clone(stage), told.clone());
         thread::Builder::new().name("proofs".into()).spawn(move || proofs::keep(&wished, &kept, &tells))?;
         let (kept, tells) = (Arc::clone(stage), told.clone());
-        thread::Builder::new().name("clients".into()).spawn(move || clients::read(&kept, &tells))?;
+        thread::Builder::new().name("clients".into()).spawn(move || clients::read(&kept, &tells, &ended))?;
         let argv = vec!["/proc/self/exe".to_owned(), "relay".to_owned(), "distcc".to_owned()];
         spawn("relay", argv, stage, told, Some(wish.clone()))?;
-        Ok(wish)
+        Ok(Self { wishes: wish, _end: end })
     }
 }
 
