@@ -14,9 +14,7 @@ use crate::portage::names::cpv::Cpv;
 
 /// Nothing when nobody is found who could have asked, or there are several of whom it may have been any.
 pub(super) fn package(file: &str) -> Option<Cpv> {
-    let entries = fs::read_dir("/proc").ok()?;
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    one(pids.flat_map(|pid| {
+    one(pids().flat_map(|pid| {
         let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         asked_by(&arguments, file, || place(pid))
     }))
@@ -25,13 +23,23 @@ pub(super) fn package(file: &str) -> Option<Cpv> {
 /// The package that a client of distcc compiles for, by the number that its process has for itself; where builds have numbers of their own, that
 /// may be one of several.
 pub(super) fn package_of(client: u32) -> Option<Cpv> {
-    let of = |pid: u32| place(pid).and_then(|place| package_at(place.to_str()?));
-    if numbers(client).last() == Some(&client) {
-        return of(client);
-    }
-    let entries = fs::read_dir("/proc").ok()?;
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    one(pids.filter(|pid| numbers(*pid).last() == Some(&client)).map(of))
+    let all = pids().map(|pid| (pid, numbers(pid)));
+    of_client(client, all, |pid| place(pid).and_then(|place| package_at(place.to_str()?)))
+}
+
+/// The package of all processes that have this number for themselves; one that has it here may be another than the client.
+fn of_client(
+    client: u32,
+    all: impl Iterator<Item = (u32, Vec<u32>)>,
+    package: impl Fn(u32) -> Option<Cpv>,
+) -> Option<Cpv> {
+    one(all.filter(|(_, numbers)| numbers.last() == Some(&client)).map(|(pid, _)| package(pid)))
+}
+
+/// The processes that there are.
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
 /// The numbers of a process, from here inwards; see proc_pid_status(5).
@@ -133,6 +141,24 @@ mod tests {
         for several in [vec![a.clone(), b], vec![a.clone(), None], vec![None, a], vec![None], Vec::new()] {
             assert_eq!(one(several.into_iter()), None);
         }
+    }
+
+    #[test]
+    fn a_number_that_two_have_for_themselves_is_of_neither() {
+        let cpv = |name: &str| Cpv::parse(name.as_bytes());
+        let package = |pid| match pid {
+            57 => cpv("a/a-1"),
+            900 | 901 => cpv("b/b-1"),
+            _ => None,
+        };
+        let of = |all: &[(u32, &[u32])]| {
+            of_client(57, all.iter().map(|(pid, numbers)| (*pid, numbers.to_vec())), package)
+        };
+        assert_eq!(of(&[(57, &[57])]), cpv("a/a-1"));
+        assert_eq!(of(&[(57, &[57]), (900, &[900, 57])]), None, "it may be either");
+        // One that is 57 here alone is another.
+        assert_eq!(of(&[(57, &[57, 3]), (900, &[900, 57]), (901, &[901, 57])]), cpv("b/b-1"));
+        assert_eq!(of(&[(57, &[57, 3])]), None);
     }
 
     #[test]
