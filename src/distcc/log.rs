@@ -79,10 +79,8 @@ pub fn stays_for(arguments: &str) -> Option<&'static str> {
     if !has("-c") {
         return None;
     }
-    if let Some(native) = ["-march=native", "-mtune=native"].into_iter().find(|option| has(option)) {
-        return Some(native);
-    }
-    arguments.contains(" -flto").then_some("-flto")
+    // distcc 3.4 compares whole words: with `-flto=auto` a file is handed on.
+    ["-march=native", "-mtune=native", "-flto"].into_iter().find(|option| has(option))
 }
 
 #[cfg(test)]
@@ -121,7 +119,9 @@ mod tests {
         for (arguments, why) in [
             ("g++ -march=native -c a.cpp", Some("-march=native")),
             ("g++ -mtune=native -c a.cpp", Some("-mtune=native")),
-            ("g++ -flto=auto -c a.cpp", Some("-flto")),
+            ("g++ -flto -c a.cpp", Some("-flto")),
+            ("g++ -flto=auto -c a.cpp", None),
+            ("g++ -c -fltoo.cpp", None),
             ("g++ -march=native a.o -o a", None),
             ("g++ -O2 -c a.cpp", None),
         ] {
