@@ -166,6 +166,17 @@ pub(crate) fn load(slots: u32, free: u64) -> u32 {
     if free < room(slots) { 1000 } else { 0 }
 }
 
+/// Which compilers a helper has to have as they are here, of all names and which file each is: those that are the one called gcc, clang where
+/// there is none, or the same for C++.
+pub(crate) fn needed<'a, F: PartialEq>(compilers: &[(&'a str, F)]) -> Vec<&'a str> {
+    let base = |names: [&str; 2]| {
+        let is = |name: &str| compilers.iter().find(|(known, _)| *known == name).map(|(_, file)| file);
+        names.into_iter().find_map(is)
+    };
+    let needed = [base(["gcc", "clang"]), base(["g++", "clang++"])];
+    compilers.iter().filter(|(_, file)| needed.contains(&Some(file))).map(|(name, _)| *name).collect()
+}
+
 /// What a person should know; nothing as long as all helpers help.
 pub(crate) fn warning(helpers: &Helpers) -> Option<String> {
     let (remote, all) = helpers.files();
@@ -297,6 +308,15 @@ mod tests {
             let said = by_distcc(means).unwrap_err();
             assert!(said.contains(words), "{said}");
         }
+    }
+
+    #[test]
+    fn a_helper_needs_one_compiler_of_each_language_by_all_its_names() {
+        let all =
+            [("cc", 1), ("clang", 3), ("clang++", 3), ("g++", 2), ("gcc", 1), ("x-gcc", 1), ("y-gcc", 4)];
+        assert_eq!(needed(&all), ["cc", "g++", "gcc", "x-gcc"]);
+        assert_eq!(needed(&all[1..3]), ["clang", "clang++"]);
+        assert_eq!(needed(&all[6..]), [""; 0]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::task::Task;
 use crate::config::Engine;
 use crate::decide::helpers as decide;
 use crate::host::build::cpus;
-use crate::host::compilers::with_chost;
+use crate::host::compilers::{self, with_chost};
 use crate::host::inputs::OF_HELPERS as NAME;
 use crate::host::places::{found, names};
 use crate::model::failure::{Class, Failure, Trouble};
@@ -18,8 +18,6 @@ use crate::portage::files::masquerade;
 
 /// make.conf as a directory: its files are read in the order of their names, and what `package.env` says wins over all of them.
 const DIRECTORY: &str = "/etc/portage/make.conf";
-/// Where compilers are.
-const COMPILERS: &str = "/usr/bin";
 
 /// What has to be installed for an engine.
 struct Needs {
@@ -83,7 +81,7 @@ fn ready(needs: &Needs) -> Result<(), Trouble> {
         )];
         return Err(Box::new(failure));
     }
-    link(&links, Path::new(COMPILERS)).map_err(|problem| {
+    link(&links, Path::new(compilers::PLACE)).map_err(|problem| {
         let message = format!("{} cannot be given the compilers' names: {problem}", links.display());
         Box::new(Failure::new(Class::Config, message))
     })

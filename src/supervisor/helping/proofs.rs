@@ -4,10 +4,12 @@ use std::fs::{self, DirBuilder, Metadata};
 use std::io::{self, PipeWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use super::stage::Stage;
-use super::told::Told;
+use super::told::{Told, shown};
+use crate::decide::helpers as decide;
 use crate::distcc::probe;
 use crate::host::compilers;
 use crate::host::output::Capture;
@@ -23,6 +25,10 @@ const DIRECTORY: &str = "/run/gbsup/proofs";
 const NAME: &str = "proofs";
 /// More compilers than so many are none that builds would call.
 const MOST: usize = 40;
+/// How long after one that could not be made the next is tried, at first; twice as long each time, and never longer than this.
+const AGAIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_mins(5)];
+/// By which nobody is proved.
+const NOBODY: &str = "[]\n";
 
 /// Why it is to be found out.
 pub(super) enum Wish {
@@ -36,51 +42,115 @@ pub(super) enum Wish {
 
 /// Finds it out whenever that is wished, until nobody can wish any more.
 pub(super) fn keep(wished: &Receiver<Wish>, stage: &Stage, told: &Sender<Told>) {
-    let (mut known, mut relay): (Option<(Vec<Stamp>, String)>, Option<PipeWriter>) = (None, None);
-    while let Ok(mut wish) = wished.recv() {
-        let mut is_new = false;
+    let mut proofs = Proofs::default();
+    loop {
+        let next = match proofs.again {
+            Some(wait) => wished.recv_timeout(wait),
+            None => wished.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match next {
+            Ok(wish) => proofs.wish(wish),
+            Err(RecvTimeoutError::Timeout) => proofs.is_due = true,
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
         // What was wished meanwhile is wished once.
-        loop {
-            match wish {
-                Wish::Cycle => known = None,
-                Wish::Merged => {}
-                Wish::Tell(writer) => (relay, is_new) = (Some(writer), true),
-            }
-            let Ok(next) = wished.try_recv() else { break };
-            wish = next;
+        for wish in wished.try_iter() {
+            proofs.wish(wish);
         }
-        let stamps = stamps();
-        if known.as_ref().is_none_or(|(before, _)| *before != stamps) {
-            match make(stage) {
-                Ok(probes) => {
-                    drop(told.send(Told::Started(NAME)));
-                    known = serde_json::to_string(&probes).ok().map(|line| (stamps, line + "\n"));
-                }
-                Err(why) => {
-                    drop(told.send(Told::Ended(NAME, why)));
-                    // Nobody is proved any more.
-                    known = Some((Vec::new(), "[]\n".to_owned()));
-                }
-            }
-            is_new = true;
-        }
-        if let (true, Some((_, line)), Some(writer)) = (is_new, &known, &mut relay)
-            && writer.write_all(line.as_bytes()).is_err()
-        {
-            // It has ended, and the next one is told anew.
-            relay = None;
+        if let Some(said) = proofs.look(stamps(), || make(stage)) {
+            drop(told.send(said));
         }
     }
 }
 
+/// What is known of the compilers here.
+#[derive(Default)]
+struct Proofs {
+    /// Of those that it is about; of none when it could not be found out.
+    stamps: Vec<Stamp>,
+    /// What the relay is told of them; absent as long as nothing was tried.
+    line: Option<String>,
+    relay: Option<PipeWriter>,
+    /// The relay has to be told.
+    is_new: bool,
+    /// It has to be found out whatever compilers there are.
+    is_due: bool,
+    /// How long it takes until that is tried again.
+    again: Option<Duration>,
+}
+
+impl Proofs {
+    fn wish(&mut self, wish: Wish) {
+        match wish {
+            Wish::Cycle => self.is_due = true,
+            Wish::Merged => {}
+            Wish::Tell(writer) => (self.relay, self.is_new) = (Some(writer), true),
+        }
+    }
+
+    /// Finds it out where that is to be done, with the compilers that there are now; what came of it.
+    fn look(
+        &mut self,
+        stamps: Vec<Stamp>,
+        make: impl FnOnce() -> Result<Vec<Probe>, String>,
+    ) -> Option<Told> {
+        let is_other = self.line.is_none() || self.stamps != stamps;
+        if is_other && self.line.as_ref().is_some_and(|line| line != NOBODY) {
+            // What was proved is about compilers that are gone, and making it again takes a while.
+            self.tell(NOBODY.to_owned());
+        }
+        let said = if is_other || self.is_due {
+            self.is_due = false;
+            let found = make()
+                .and_then(|probes| serde_json::to_string(&probes).map_err(|problem| problem.to_string()));
+            Some(match found {
+                Ok(line) => {
+                    (self.stamps, self.again) = (stamps, None);
+                    self.tell(line + "\n");
+                    Told::Started(NAME)
+                }
+                Err(why) => {
+                    let [first, longest] = AGAIN;
+                    self.stamps.clear();
+                    self.again = Some(self.again.map_or(first, |before| longest.min(2 * before)));
+                    self.tell(NOBODY.to_owned());
+                    Told::Ended(NAME, shown(&why))
+                }
+            })
+        } else {
+            None
+        };
+        if self.is_new
+            && let Some(line) = self.line.take()
+        {
+            self.tell(line);
+        }
+        said
+    }
+
+    /// Tells the relay that is there, and those that come after it.
+    fn tell(&mut self, line: String) {
+        self.is_new = false;
+        if self.relay.as_mut().is_some_and(|relay| relay.write_all(line.as_bytes()).is_err()) {
+            // It has ended, and the next one is told anew.
+            self.relay = None;
+        }
+        self.line = Some(line);
+    }
+}
+
 /// What a program is, as far as can be seen without starting it.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Stamp(PathBuf, u64, u64, i64, i64, u64);
 
-/// Of all compilers, and of what assembles for them.
+/// Of all compilers, of what assembles for them, and of what else decides what they make.
 fn stamps() -> Vec<Stamp> {
     let assembler = path_of("as");
-    let all = compilers::all().into_iter().map(|(_, path)| path).chain(assembler);
+    let all = compilers::all()
+        .into_iter()
+        .map(|(_, path)| path)
+        .chain(assembler)
+        .chain(compilers::behind(Path::new("/")));
     let stamp = |path: PathBuf| {
         let of: Metadata = fs::metadata(&path).ok()?;
         Some(Stamp(path, of.dev(), of.ino(), of.mtime(), of.mtime_nsec(), of.size()))
@@ -88,24 +158,21 @@ fn stamps() -> Vec<Stamp> {
     all.filter_map(stamp).collect()
 }
 
-/// Compiles the unit with each of them. A helper needs those that are the one called gcc, clang where there is none, or the same for C++.
+/// Compiles the unit with each of them.
 ///
 /// # Errors
-/// When not even those compile it.
+/// When not even those compile it that helpers need.
 fn make(stage: &Stage) -> Result<Vec<Probe>, String> {
     let mut all = compilers::all();
     // A person is told of the first that is another one, by the name that is best known.
     all.sort_by_key(|(name, _)| !matches!(name.as_str(), "gcc" | "g++"));
     let place = Path::new(DIRECTORY);
     fresh(place).map_err(|problem| format!("{DIRECTORY} cannot be made: {problem}"))?;
-    let base = |names: [&str; 2]| {
-        let is = |name: &str| all.iter().find(|(known, _)| known == name).and_then(|(_, path)| file(path));
-        names.into_iter().find_map(is)
-    };
-    let needed = [base(["gcc", "clang"]), base(["g++", "clang++"])];
+    let files: Vec<_> = all.iter().filter_map(|(name, path)| Some((name.as_str(), file(path)?))).collect();
+    let needed = decide::needed(&files);
     let mut probes = Vec::new();
     for (compiler, path) in all.iter().take(MOST) {
-        let needed = file(path).is_some_and(|file| needed.contains(&Some(file)));
+        let needed = needed.contains(&compiler.as_str());
         match object(stage, place, compiler, path) {
             Ok(object) => probes.push(Probe { compiler: compiler.clone(), needed, object }),
             Err(why) if needed => return Err(format!("what {compiler} makes is not known: {why}")),
@@ -177,6 +244,58 @@ mod tests {
         assert!(object(&stage, place.path(), "gcc", Path::new("/bin/false")).is_err());
         stage.stop();
         assert!(object(&stage, place.path(), "gcc", Path::new("/usr/bin/gcc")).is_err());
+    }
+
+    /// What a relay reads until its way is closed.
+    fn heard(proofs: Proofs, mut reads: io::PipeReader) -> String {
+        drop(proofs);
+        io::read_to_string(&mut reads).unwrap()
+    }
+
+    fn stamp(size: u64) -> Vec<Stamp> {
+        vec![Stamp("/usr/bin/gcc".into(), 0, 0, 0, 0, size)]
+    }
+
+    #[test]
+    fn nobody_is_proved_from_when_a_compiler_is_another_until_that_is_known() {
+        let (reads, writes) = io::pipe().unwrap();
+        let mut proofs = Proofs::default();
+        let probe = |name: &str| vec![Probe { compiler: name.into(), needed: true, object: Vec::new() }];
+        let line = |name: &str| serde_json::to_string(&probe(name)).unwrap() + "\n";
+        let never = || panic!("nothing has changed");
+        assert!(matches!(proofs.look(stamp(1), || Ok(probe("old"))), Some(Told::Started(NAME))));
+        proofs.wish(Wish::Tell(writes));
+        proofs.wish(Wish::Merged);
+        assert!(proofs.look(stamp(1), never).is_none());
+        proofs.wish(Wish::Merged);
+        let mut reads = reads;
+        let mut came = vec![0; line("old").len() + NOBODY.len()];
+        let made = || {
+            // It is told before anything is made: this would wait for ever.
+            io::Read::read_exact(&mut reads, &mut came).unwrap();
+            Ok(probe("new"))
+        };
+        assert!(proofs.look(stamp(2), made).is_some());
+        assert_eq!(String::from_utf8(came).unwrap(), line("old") + NOBODY);
+        proofs.wish(Wish::Cycle);
+        assert!(proofs.look(stamp(2), || Ok(probe("new"))).is_some(), "each cycle begins with proofs");
+        assert!(proofs.look(stamp(2), never).is_none());
+        assert_eq!(heard(proofs, reads), line("new").repeat(2));
+    }
+
+    #[test]
+    fn what_could_not_be_made_is_tried_again_after_a_while() {
+        let mut proofs = Proofs::default();
+        let fails = || Err(format!("no \u{1b}[2Jroom{}", "x".repeat(1 << 20)));
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            let Some(Told::Ended(NAME, why)) = proofs.look(stamp(1), fails) else { panic!() };
+            assert!(why.starts_with("no \\x1b[2Jroom") && why.len() < 1000, "{}", why.len());
+            waits.extend(proofs.again.map(|wait| wait.as_secs()));
+        }
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300]);
+        assert!(matches!(proofs.look(stamp(1), || Ok(Vec::new())), Some(Told::Started(NAME))));
+        assert!(proofs.again.is_none() && proofs.look(stamp(1), fails).is_none());
     }
 
     #[test]
