@@ -225,6 +225,11 @@ pub(crate) fn said(before: &Present, now: &Present) -> Vec<String> {
     lost.chain(left_out.map(|one| format!("helpers: {} {}: {}", one.name, how(now, one), one.why))).collect()
 }
 
+/// Whether a loss is that of this helper: it begins with what that calls itself, or with where it is.
+pub(crate) fn is_about(lost: &str, helper: &Helper) -> bool {
+    lost.split(' ').next().is_some_and(|who| who == helper.name || who == helper.address)
+}
+
 fn how(present: &Present, one: &LeftOut) -> &'static str {
     if present.helpers.iter().any(|helper| helper.name == one.name) {
         "is not given everything"

@@ -10,11 +10,14 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::keep::STEADY;
 use super::told::Told;
+use crate::decide::helpers::is_about;
 use crate::model::Event;
 use crate::model::helpers::{Helpers, Present};
 
 /// The loop is told at most so often.
 const OFTEN: Duration = Duration::from_secs(1);
+/// Of those that were not let in one is told, and the next after so long.
+const STRANGERS: Duration = Duration::from_mins(1);
 /// So many names are told apart.
 const MOST_NAMES: usize = 1000;
 /// What all those are called who are not.
@@ -80,6 +83,10 @@ pub(super) struct Known {
     gates: HashMap<SocketAddr, String>,
     /// Those that ended: why, and when they were started again.
     ended: BTreeMap<&'static str, (String, Option<Instant>)>,
+    /// The loop was told of the last loss.
+    is_told: bool,
+    /// When one that was never in was told last.
+    stranger: Option<Instant>,
 }
 
 impl Known {
@@ -88,8 +95,7 @@ impl Known {
         match told {
             Told::Present(present) => {
                 self.gates.extend(gates(&present));
-                let lost = present.lost.or(self.helpers.present.lost.take());
-                self.helpers.present = Present { lost, ..present };
+                self.present(present, Instant::now());
             }
             Told::Compiled(by, package) => self.compiled(by, package),
             Told::CompiledAt(gate, package) => {
@@ -120,6 +126,24 @@ impl Known {
         }
     }
 
+    /// A loss stays until the next one, or until the one that was lost is back: it may be lost again.
+    fn present(&mut self, present: Present, now: Instant) {
+        let about = |lost: &str, present: &Present| present.helpers.iter().any(|one| is_about(lost, one));
+        let before = &mut self.helpers.present;
+        let lost = present.lost.filter(|lost| {
+            let is_stranger = !about(lost, before);
+            let is_quiet = self.stranger.is_none_or(|said| now >= said + STRANGERS);
+            if is_stranger && is_quiet {
+                self.stranger = Some(now);
+            }
+            !is_stranger || is_quiet
+        });
+        let present = Present { lost: None, ..present };
+        let before = before.lost.take().filter(|lost| !self.is_told || !about(lost, &present));
+        self.is_told &= lost.is_none();
+        self.helpers.present = Present { lost: lost.or(before), ..present };
+    }
+
     fn compiled(&mut self, by: String, package: Option<String>) {
         let compiled = &mut self.helpers.compiled;
         let known = compiled.contains_key(&by) || compiled.len() < MOST_NAMES;
@@ -143,6 +167,7 @@ impl Known {
         let down = self.ended.values().next().map(|(why, _)| why.clone());
         let changed = std::mem::take(&mut self.changed) || down != self.helpers.down;
         self.helpers.down = down;
+        self.is_told |= changed;
         changed
     }
 }
@@ -210,6 +235,40 @@ mod tests {
         }
         assert_eq!(known.helpers.packages.len(), MOST_PACKAGES);
         assert_eq!(known.helpers.files().1, MOST_PACKAGES as u64 + 1, "all count for the cycle");
+    }
+
+    #[test]
+    fn who_leaves_twice_is_told_twice_and_strangers_once_a_minute() {
+        let h1 = Helper { name: "h1".into(), address: "10.0.0.2".into(), slots: 2, gate: None };
+        let says = |helpers: &[Helper], lost: Option<&str>| Present {
+            helpers: helpers.to_vec(),
+            lost: lost.map(str::to_owned),
+            ..Present::default()
+        };
+        let (here, gone) = (says(&[h1], None), says(&[], Some("h1 has left")));
+        let now = Instant::now();
+        let mut known = Known { changed: true, ..Known::default() };
+        let mut take = |present: &Present, seconds: u64, is_told: bool| {
+            known.present(present.clone(), now + Duration::from_secs(seconds));
+            known.changed |= is_told;
+            known.settle(now);
+            known.helpers.present.lost.clone()
+        };
+        let left = Some("h1 has left".to_owned());
+        assert_eq!(take(&here, 0, true), None);
+        assert_eq!(take(&gone, 0, false), left);
+        assert_eq!(take(&here, 0, true), left, "it has not been told yet");
+        assert_eq!(take(&here, 0, true), None);
+        assert_eq!(take(&gone, 0, true), left);
+        let stranger = |number: u64| format!("10.0.0.{number} was not let in: it is no helper of distcc");
+        let told: Vec<_> = (10..160)
+            .filter_map(|second| take(&says(&[], Some(&stranger(second % 2 + 7))), second, true))
+            .collect();
+        assert_eq!(told.len(), 150);
+        let changes = told.windows(2).filter(|two| two[0] != two[1]).count();
+        assert!(changes <= 2 && told[0] == stranger(7), "{changes}");
+        assert_eq!(take(&here, 160, true), Some(told[149].clone()));
+        assert_eq!(take(&gone, 160, true), left, "one that was in is always told");
     }
 
     #[test]
