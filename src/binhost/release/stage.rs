@@ -131,14 +131,17 @@ pub(super) fn link_beside<T>(
     };
     thread::scope(|scope| {
         // Where no thread can be made, this one does it all.
-        let other = thread::Builder::new().spawn_scoped(scope, || work(&mut || false)).ok();
-        let made = rest(stopped);
+        let other =
+            thread::Builder::new().spawn_scoped(scope, || work(&mut || halt.load(Ordering::Relaxed))).ok();
+        // Whoever fails stops the other.
+        let made = rest(&mut || halt.load(Ordering::Relaxed) || stopped());
         halt.fetch_or(made.is_err(), Ordering::Relaxed);
         let mine = work(stopped);
         let others = other.map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        let made = made?;
-        mine.and(others.unwrap_or(Ok(())))?;
-        Ok(made)
+        match (made, mine.and(others.unwrap_or(Ok(())))) {
+            (Err(Error::Stopped) | Ok(_), Err(why)) | (Err(why), _) => Err(why),
+            (Ok(made), Ok(())) => Ok(made),
+        }
     })
 }
 
@@ -324,4 +327,39 @@ pub(super) fn settle(directory: &Path) -> Result<(), Error> {
     let synced =
         File::open(directory).and_then(|opened| nix::unistd::syncfs(&opened).map_err(io::Error::from));
     synced.at(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn links(directory: &Path, names: &[String]) -> Vec<Link> {
+        let place = Arc::new(Beneath::open(directory).unwrap());
+        let link = |name: &String| Link { place: Arc::clone(&place), path: PathBuf::from(name), time: 0 };
+        names.iter().map(link).collect()
+    }
+
+    #[test]
+    fn whoever_fails_stops_the_other() {
+        let volume = tempfile::tempdir().unwrap();
+        let missing = links(volume.path(), &["a/lost.gpkg.tar".to_owned()]);
+        let to = volume.path().join("release");
+        // As long as signing may take, if nobody stops it.
+        let endless = |stopped: &mut dyn FnMut() -> bool| {
+            let begun = Instant::now();
+            while !stopped() {
+                assert!(begun.elapsed() < Duration::from_mins(1), "nobody stops it");
+                thread::yield_now();
+            }
+            Err::<(), _>(Error::Stopped)
+        };
+        let why = link_beside(&to, &missing, endless, &mut || false).unwrap_err();
+        assert!(why.to_string().contains("lost.gpkg.tar"), "{why}");
+
+        let why = link_beside(&to, &missing, |_| Err::<(), _>(Error::Nothing), &mut || false).unwrap_err();
+        assert!(matches!(why, Error::Nothing), "{why}");
+        assert!(matches!(link_beside(&to, &[], endless, &mut || true), Err(Error::Stopped)));
+    }
 }

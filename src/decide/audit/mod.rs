@@ -294,11 +294,11 @@ impl<'a> Choice<'a> {
             });
         }
         // What no package ever provided belongs to the base of the system, or is not needed in earnest.
-        let is_known = |soname: &SonameRef| match self.offered.get(soname) {
+        let is_missing = |soname: &SonameRef| match self.offered.get(soname) {
             Some(count) => *count == 0,
             None => self.families.contains(&(soname.abi, soname.family())),
         };
-        let missing: Vec<SonameRef> = instance.requires().filter(is_known).collect();
+        let missing: Vec<SonameRef> = instance.requires().filter(is_missing).collect();
         if missing.is_empty() {
             return None;
         }
