@@ -144,7 +144,7 @@ pub(crate) fn slots(takes: Takes, means: Means, directory: &str) -> Result<u32, 
             MEMORY >> 20
         ));
     }
-    let needed = takes.free.0 + takes.free.1 * (u64::from(slots) + 1);
+    let needed = takes.free.0 + room(takes.free.1, slots);
     if means.free < needed {
         return Err(format!(
             "this container cannot help, since {} MiB are free in {directory} and {} are needed",
@@ -155,15 +155,15 @@ pub(crate) fn slots(takes: Takes, means: Means, directory: &str) -> Result<u32, 
     Ok(slots)
 }
 
-/// Bytes that have to stay free for so many slots.
-fn room(slots: u32) -> u64 {
-    FREE * (u64::from(slots) + 1)
+/// Bytes for so many slots and one more, of which each needs so much.
+fn room(each: u64, slots: u32) -> u64 {
+    each * (u64::from(slots) + 1)
 }
 
 /// The load that a helper tells, in thousandths; at 1000 it is given nothing. What the machine does besides is for the scheduler of its kernel
 /// to divide.
 pub(crate) fn load(slots: u32, free: u64) -> u32 {
-    if free < room(slots) { 1000 } else { 0 }
+    if free < room(FREE, slots) { 1000 } else { 0 }
 }
 
 /// Which compilers a helper has to have as they are here, of all names and which file each is: those that are the one called gcc, clang where
