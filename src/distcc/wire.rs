@@ -16,7 +16,8 @@ const MOST_ARGUMENTS: u32 = 20_000;
 /// Bytes of the name of a compiler.
 const LONGEST_NAME: usize = 100;
 /// What options begin with for which there is a second file: one that comes of it and would stay where it is compiled, or one that is not there
-/// and is missed without a word. Clients know it of `-fprofile-arcs`, `-ftest-coverage` and `--coverage` alone.
+/// and is missed without a word. Clients know it of some, such as
+/// `-fprofile-arcs`.
 const SECOND_FILES: [&str; 19] = [
     "-gsplit-dwarf",
     "-save-temps",
