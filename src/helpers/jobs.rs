@@ -39,6 +39,10 @@ impl Counter {
     /// It is given one more, which it has for as long as this lives.
     pub(super) fn begin(&self) -> Job {
         self.0.send_modify(|jobs| jobs.open += 1);
+        self.begun()
+    }
+
+    fn begun(&self) -> Job {
         Job { jobs: self.0.clone(), since: Instant::now() }
     }
 
@@ -53,7 +57,7 @@ impl Counter {
                 begun
             });
             if begun {
-                return Job { jobs: self.0.clone(), since: Instant::now() };
+                return self.begun();
             }
             self.until(|jobs| jobs.open < slots).await;
         }

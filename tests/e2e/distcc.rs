@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use gbsup::model::helpers::Files;
-use gbsup::model::records::CycleRow;
-
-use crate::helpers::{Farm, compile, helpers, until};
-use crate::support::{Builder, Recipe, Slot, docker, image};
+use crate::helpers::{Farm, assert_cannot_help, assert_kept, build, compile, until};
+use crate::support::{Builder, Slot, docker, image};
 
 /// What docs/helpers.md gives a helper.
 const RIGHTS: &[&str] = &["--read-only", "--tmpfs", "/tmp", "--user", "65534", "--cap-drop", "ALL"];
@@ -24,12 +21,7 @@ fn is_told(builder: &mut Builder, words: &[&str]) {
 #[test]
 fn only_the_same_compiler_is_given_files_and_a_frozen_one_holds_nothing_up() {
     let mut farm = Farm::make("distcc");
-    let mut builder = Recipe::settled(&["test-quick/t1"])
-        .args(&["--network", &farm.network, "--network-alias", "builder"])
-        .env("GBSUP_HELPERS_ENGINE", "distcc")
-        .env("GBSUP_BUILD_TARGETS", "test-slow/many")
-        .start();
-    builder.wait_waiting();
+    let mut builder = farm.builder("distcc");
     let helper = ["helper", "--engine", "distcc", "builder"];
     let good = farm.run(&[RIGHTS, &[image()], &helper].concat());
     let another = format!("{ANOTHER} && exec gbsup helper --engine distcc builder");
@@ -41,21 +33,8 @@ fn only_the_same_compiler_is_given_files_and_a_frozen_one_holds_nothing_up() {
         &[&other, "is left out: its ", " is gcc (Debian 12.9.9", ", and the one here is gcc (Debian 12.2.0"],
     );
 
-    // Where builds are another user's even root may not look.
-    builder.sh("echo 'FEATURES=\"${FEATURES} userpriv\"' >/etc/portage/make.conf/zzz-userpriv");
-    builder.gbsup(&["sync", "--wait"]).ok();
-    let status = until(&mut builder, "all files are told", |helpers| helpers.remote + helpers.local >= 8);
-    let compiled = helpers(&status);
-    assert!(compiled.remote > 0, "{compiled:?}");
-    let present: Vec<_> = compiled.present.iter().map(|one| (one.name.as_str(), one.files)).collect();
-    assert_eq!(present, [(good.as_str(), compiled.remote)]);
-    let of_package = Files { remote: compiled.remote, local: compiled.local, helpers: 1 };
-    let cycles: Vec<CycleRow> =
-        serde_json::from_str(&builder.gbsup(&["history", "--json"]).ok()).expect("cycles");
-    let mut packages =
-        cycles.iter().flat_map(|cycle| cycle.packages.iter().map(move |package| (cycle, package)));
-    let (cycle, many) = packages.find(|(_, one)| one.package == "test-slow/many-1").expect("it was built");
-    assert_eq!((many.files, cycle.files), (Some(of_package), Some(of_package)));
+    let files = build(&mut builder, &good);
+    assert_kept(&builder, files);
 
     // What is handed to nobody is no secret, and links are none of the files.
     builder.sh(&format!(
@@ -97,10 +76,6 @@ fn what_cannot_help_says_why_and_ends() {
         (&["--tmpfs", "/tmp:size=16m"], "16 MiB are free in /tmp and "),
         (&[], "no builder can be helped: 127.0.0.1:8765 cannot be used: Connection refused"),
     ] {
-        let run = ["run", "--rm", "--network", "none", "--no-healthcheck", "--label", "gbsup.test"];
-        let helper = [image(), "helper", "--engine", "distcc", "127.0.0.1"];
-        let ran = docker(&[&run, args, &helper].concat());
-        assert!(ran.code == 1 && ran.err.contains(words), "{args:?}: {} {}", ran.code, ran.err);
-        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+        assert_cannot_help(args, &["helper", "--engine", "distcc", "127.0.0.1"], words);
     }
 }

@@ -27,6 +27,19 @@ impl Farm {
         Self { network, helpers: Vec::new() }
     }
 
+    /// A builder in it that has had its first cycle and has eight files to compile in the next, as another user.
+    pub(crate) fn builder(&self, engine: &str) -> Builder {
+        let mut builder = Recipe::settled(&["test-quick/t1"])
+            .args(&["--network", &self.network, "--network-alias", "builder"])
+            .env("GBSUP_HELPERS_ENGINE", engine)
+            .env("GBSUP_BUILD_TARGETS", "test-slow/many")
+            .start();
+        builder.wait_waiting();
+        // Where builds are another user's even root may not look.
+        builder.sh("echo 'FEATURES=\"${FEATURES} userpriv\"' >/etc/portage/make.conf/zzz-userpriv");
+        builder
+    }
+
     /// Starts one; its name.
     fn helper(&mut self) -> String {
         // One file at a time.
@@ -67,6 +80,37 @@ pub(crate) fn until(builder: &mut Builder, what: &str, is_so: impl Fn(&HelpersIn
     builder.wait_for(what, |status| status.helpers.as_ref().is_some_and(&is_so))
 }
 
+/// Builds those eight files, of which this helper has to compile some; what became of them.
+pub(crate) fn build(builder: &mut Builder, helper: &str) -> Files {
+    builder.gbsup(&["sync", "--wait"]).ok();
+    let status = until(builder, "all files are told", |helpers| helpers.remote + helpers.local >= 8);
+    let compiled = helpers(&status);
+    assert!(compiled.remote > 0, "{compiled:?}");
+    let present: Vec<_> = compiled.present.iter().map(|one| (one.name.as_str(), one.files)).collect();
+    assert_eq!(present, [(helper, compiled.remote)]);
+    Files { remote: compiled.remote, local: compiled.local, helpers: 1 }
+}
+
+/// In the history the package that was built has these files, and so has its cycle.
+#[track_caller]
+pub(crate) fn assert_kept(builder: &Builder, files: Files) {
+    let cycles: Vec<CycleRow> =
+        serde_json::from_str(&builder.gbsup(&["history", "--json"]).ok()).expect("cycles");
+    let mut packages =
+        cycles.iter().flat_map(|cycle| cycle.packages.iter().map(move |package| (cycle, package)));
+    let (cycle, many) = packages.find(|(_, one)| one.package == "test-slow/many-1").expect("it was built");
+    assert_eq!((many.files, cycle.files), (Some(files), Some(files)));
+}
+
+/// A helper with these arguments for `docker run`, called so and without a network, says this in one line and ends.
+#[track_caller]
+pub(crate) fn assert_cannot_help(args: &[&str], helper: &[&str], words: &str) {
+    let run = ["run", "--rm", "--network", "none", "--no-healthcheck", "--label", "gbsup.test"];
+    let ran = docker(&[&run, args, &[image()], helper].concat());
+    assert!(ran.code == 1 && ran.err.contains(words), "{args:?}: {} {}", ran.code, ran.err);
+    assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+}
+
 /// Compiles six files with this header at the same time as a build would, after this; how long it took.
 pub(crate) fn compile(builder: &Builder, before: &str, header: &str) -> Duration {
     let begun = Instant::now();
@@ -82,27 +126,12 @@ pub(crate) fn compile(builder: &Builder, before: &str, header: &str) -> Duration
 #[test]
 fn files_go_to_helpers_and_a_frozen_one_holds_nothing_up() {
     let mut farm = Farm::make("helpers");
-    let mut builder = Recipe::settled(&["test-quick/t1"])
-        .args(&["--network", &farm.network, "--network-alias", "builder"])
-        .env("GBSUP_HELPERS_ENGINE", "icecream")
-        .env("GBSUP_BUILD_TARGETS", "test-slow/many")
-        .start();
-    builder.wait_waiting();
+    let mut builder = farm.builder("icecream");
     let helper = farm.helper();
     until(&mut builder, "the helper is there", |helpers| helpers.present.len() == 1);
 
-    // Where builds are another user's even root may not look.
-    builder.sh("echo 'FEATURES=\"${FEATURES} userpriv\"' >/etc/portage/make.conf/zzz-userpriv");
-    builder.gbsup(&["sync", "--wait"]).ok();
-    let status = until(&mut builder, "all files are told", |helpers| helpers.remote + helpers.local >= 8);
-    let compiled = helpers(&status);
-    assert!(compiled.remote > 0, "{compiled:?}");
-    assert_eq!(
-        (compiled.present[0].name.as_str(), compiled.present[0].files),
-        (helper.as_str(), compiled.remote)
-    );
-    assert!(builder.gbsup(&["status"]).ok().contains(&format!("{} of ", compiled.remote)));
-    let of_package = Files { remote: compiled.remote, local: compiled.local, helpers: 1 };
+    let files = build(&mut builder, &helper);
+    assert!(builder.gbsup(&["status"]).ok().contains(&format!("{} of ", files.remote)));
     assert!(builder.exec(&["cat", "/etc/portage/make.conf/zz-gbsup-helpers.conf"]).ok().contains("icecream"));
 
     // What it never brings is compiled here.
@@ -129,12 +158,7 @@ fn files_go_to_helpers_and_a_frozen_one_holds_nothing_up() {
     });
 
     // All that the build compiled was of its one package, and nothing that a person did.
-    let cycles: Vec<CycleRow> =
-        serde_json::from_str(&builder.gbsup(&["history", "--json"]).ok()).expect("cycles");
-    let mut packages =
-        cycles.iter().flat_map(|cycle| cycle.packages.iter().map(move |package| (cycle, package)));
-    let (cycle, many) = packages.find(|(_, one)| one.package == "test-slow/many-1").expect("it was built");
-    assert_eq!((many.files, cycle.files), (Some(of_package), Some(of_package)));
+    assert_kept(&builder, files);
 
     // The control port is nobody's but the builder's.
     let listens = builder.sh("awk '$4 == \"0A\" { print $2 }' /proc/net/tcp | sort");
@@ -161,9 +185,6 @@ fn what_cannot_help_says_why_and_ends() {
         (&["--read-only"], "/var/cache/icecc is read-only"),
         (&[], "no builder can be helped: 127.0.0.1:8765 cannot be used: Connection refused"),
     ] {
-        let run = ["run", "--rm", "--network", "none", "--no-healthcheck", "--label", "gbsup.test"];
-        let ran = docker(&[&run, args, &[image(), "helper", "127.0.0.1"]].concat());
-        assert!(ran.code == 1 && ran.err.contains(words), "{args:?}: {} {}", ran.code, ran.err);
-        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+        assert_cannot_help(args, &["helper", "127.0.0.1"], words);
     }
 }

@@ -185,6 +185,7 @@ mod tests {
         assert!(listens(sockets, 3632));
         assert!(!listens(sockets, 8080) && !listens(sockets, 3633) && !listens("", 3632));
     }
+
     #[test]
     fn a_builder_that_is_silent_has_gone() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();

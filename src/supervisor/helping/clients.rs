@@ -7,13 +7,12 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::fcntl::{FallocateFlags, fallocate};
 use tracing::warn;
 
-use super::keep::{LONGEST_WAIT, STEADY};
-use super::stage::Stage;
+use super::stage::{Stage, Tries};
 use super::told::Told;
 use super::whose;
 use crate::beneath::PORTAGE_ID;
@@ -28,10 +27,11 @@ const MOST_CLIENTS: usize = 10_000;
 const LONGEST: usize = 1 << 20;
 /// Bytes that are read at a time, and so many are taken away together.
 const PIECE: usize = 64 << 10;
+
 /// Reads until all is to end, which has come when nobody can write to `end` any more.
 pub(super) fn read(stage: &Stage, told: &Sender<Told>, end: &PipeReader) {
     let [directory, log] = [DISTCC_DIR, DISTCC_LOG].map(Path::new);
-    let (mut wait, mut known) = (Duration::from_secs(1), String::new());
+    let (mut tries, mut known) = (Tries::default(), String::new());
     while !stage.is_over() {
         let began = Instant::now();
         let mut clients = Clients { told, at_work: HashMap::new(), held: Vec::new() };
@@ -43,11 +43,7 @@ pub(super) fn read(stage: &Stage, told: &Sender<Told>, end: &PipeReader) {
                 known = problem;
             }
         }
-        if began.elapsed() >= STEADY {
-            wait = Duration::from_secs(1);
-        }
-        stage.wait(wait);
-        wait = (2 * wait).min(LONGEST_WAIT);
+        tries.wait(began, stage);
     }
     // Where that cannot be done nothing was there.
     drop(close(log));

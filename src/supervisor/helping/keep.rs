@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::proofs::Wish;
-use super::stage::Stage;
+use super::stage::{Stage, Tries};
 use super::told::{Told, believed, shown};
 use super::whose;
 use crate::host::output::Sink;
@@ -16,10 +16,6 @@ use crate::model::Exit;
 use crate::model::helpers::BUILDER;
 use crate::portage::command::{Command, Inherits};
 
-/// What has run so long runs.
-pub(super) const STEADY: Duration = Duration::from_secs(10);
-/// The longest wait before one is started again.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// So many files at a time that are asked for and have not come back; more are forgotten ones.
 const MOST_JOBS: usize = 10_000;
 
@@ -34,7 +30,7 @@ pub(super) fn keep(
     wishes: Option<&Sender<Wish>>,
 ) {
     let command = Command { argv, env: Vec::new(), private: false };
-    let mut wait = Duration::from_secs(1);
+    let mut tries = Tries::default();
     while let Some(turn) = stage.next() {
         let began = Instant::now();
         drop(told.send(Told::Started(program)));
@@ -57,11 +53,7 @@ pub(super) fn keep(
             Exit::NotStarted(why) => why,
         };
         drop(told.send(Told::Ended(program, why)));
-        if began.elapsed() >= STEADY {
-            wait = Duration::from_secs(1);
-        }
-        stage.wait(wait);
-        wait = (2 * wait).min(LONGEST_WAIT);
+        tries.wait(began, stage);
     }
 }
 
@@ -117,6 +109,7 @@ impl Sink for Said<'_> {
 mod tests {
     use std::collections::BTreeMap;
     use std::sync::mpsc;
+    use std::time::Duration;
 
     use super::*;
     use crate::supervisor::helping::known::Known;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::keep::STEADY;
+use super::stage::STEADY;
 use super::told::Told;
 use crate::decide::helpers::is_about;
 use crate::model::Event;

@@ -3,10 +3,35 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::host::process::Handle;
 use crate::model::Force;
+
+/// What has run so long runs.
+pub(super) const STEADY: Duration = Duration::from_secs(10);
+/// The waits before one is begun again: the first, and the longest.
+const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(1)];
+
+/// The time between two tries: twice as long each time, and as at first once one has lasted.
+pub(super) struct Tries(Duration);
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self(WAITS[0])
+    }
+}
+
+impl Tries {
+    /// Waits before the next, when the last one began then; no longer than until all are to end.
+    pub(super) fn wait(&mut self, began: Instant, stage: &Stage) {
+        if began.elapsed() >= STEADY {
+            *self = Self::default();
+        }
+        stage.wait(self.0);
+        self.0 = (2 * self.0).min(WAITS[1]);
+    }
+}
 
 /// By which they are ended.
 #[derive(Default)]
