@@ -6,7 +6,7 @@ use gbsup::model::helpers::Files;
 use gbsup::model::records::CycleRow;
 use gbsup::model::status::{HelpersInfo, Mode, Status};
 
-use crate::support::{Builder, Recipe, Slot, docker, image};
+use crate::support::{Builder, Recipe, Slot, docker, host_wait, image};
 
 /// What docs/helpers.md gives a helper.
 const RIGHTS: &[&str] = &["CHOWN", "SETGID", "SETUID", "SETPCAP", "SYS_CHROOT"];
@@ -151,8 +151,8 @@ fn files_go_to_helpers_and_a_frozen_one_holds_nothing_up() {
         let took = compile(&builder, &format!("{AS_A_BUILD} ICECC_PREFERRED_HOST={helper}"), "regex");
         assert!(took < Duration::from_mins(2), "{took:?}");
         let why = format!("helpers: {helper} was taken out for 1 min: a file did not come back within 60 s");
-        let logs = builder.logs();
-        assert!(logs.contains(&why), "{logs}");
+        // Its files are compiled here at once, and a moment later it is told.
+        host_wait(&why, || builder.logs().contains(&why));
         docker(&["restart", "--time", "0", &helper]).ok();
         until(&mut builder, "it has come back once more", |helpers| helpers.present.len() == 1);
     });
